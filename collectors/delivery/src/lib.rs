@@ -1,0 +1,1 @@
+//! The durable queue, and a sender per wire protocol.

@@ -1,0 +1,1 @@
+//! Tailing: a container becomes lines.

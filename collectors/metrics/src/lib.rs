@@ -1,0 +1,1 @@
+//! Scraping: a due target becomes samples.

@@ -1,0 +1,1 @@
+//! Relabelling: rules that keep, drop and rewrite label sets.

@@ -1,0 +1,32 @@
+//! When a target is due: a pure function of its key and its interval.
+//!
+//! Every node would collect a target at the same instants, so a move keeps the phase of its
+//! series, and two nodes that overlap write the same timestamps.
+//!
+//! ```
+//! use model::tick;
+//!
+//! let first = tick::next(7, 15_000, 1_700_000_000_000);
+//! assert!(first > 1_700_000_000_000);
+//! assert_eq!(tick::next(7, 15_000, first), first + 15_000);
+//! ```
+
+#[cfg(test)]
+mod tests;
+
+/// The first tick strictly after `now`. `interval` and the result are in milliseconds (the result
+/// since the Unix epoch); an interval of 0 counts as 1.
+pub fn next(key: u64, interval: u64, now: i64) -> i64 {
+    let interval = interval.max(1);
+    let phase = key % interval;
+    // `now` may be before 1970 on a machine without a clock; the euclidean rest is right there too.
+    let step = i64::try_from(interval).unwrap_or(i64::MAX);
+    let phase = i64::try_from(phase).expect("a phase is smaller than its interval");
+    let since = (now - phase).rem_euclid(step);
+    now - since + step
+}
+
+/// The last tick at or before `now`.
+pub fn last(key: u64, interval: u64, now: i64) -> i64 {
+    next(key, interval, now) - i64::try_from(interval.max(1)).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,1 @@
+//! Fetching: a due target becomes profiles.

@@ -1,0 +1,1 @@
+//! Who is alive: SWIM around foca, as a pure state machine.

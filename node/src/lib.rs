@@ -1,0 +1,1 @@
+//! Shoal: one node of the collector.

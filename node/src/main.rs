@@ -1,0 +1,3 @@
+//! One node of Shoal.
+
+fn main() {}

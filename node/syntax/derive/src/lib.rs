@@ -1,0 +1,1 @@
+//! Derives typed arguments and their reference from one declaration.

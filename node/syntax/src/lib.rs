@@ -1,0 +1,1 @@
+//! The configuration language: lexer, parser, formatter, values, evaluator and typed arguments, pure.

@@ -1,0 +1,1 @@
+//! Who collects what: stable keys and rendezvous assignment, pure.

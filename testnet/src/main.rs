@@ -1,0 +1,3 @@
+//! The world around Shoal.
+
+fn main() {}
