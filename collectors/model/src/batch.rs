@@ -1,5 +1,7 @@
 //! Samples on their way from a collector to a destination.
 
+use std::sync::Arc;
+
 use crate::histogram::Histogram;
 use crate::labels::LabelsRef;
 
@@ -30,8 +32,9 @@ pub struct Batch {
     pub histograms: Vec<HistogramSample>,
     /// Exemplars of the series in this batch.
     pub exemplars: Vec<Exemplar>,
-    /// What the page said of its metric families: type, help and unit.
-    pub families: Vec<Family>,
+    /// What the page said of its metric families: type, help and unit. Shared, because thousands of
+    /// targets say the same, in every scrape.
+    pub families: Vec<Arc<Family>>,
     /// Whether another node may have written the same (series, timestamp) pairs: such samples
     /// travel in frames of their own, so that a refused double takes no neighbour along.
     pub overlap: bool,
@@ -77,7 +80,7 @@ impl Batch {
 
     /// The family of a sample, where the page named one.
     pub fn family(&self, family: u32) -> Option<&Family> {
-        self.families.get(family as usize)
+        self.families.get(family as usize).map(AsRef::as_ref)
     }
 
     /// Whether there is nothing to deliver.
