@@ -1,1 +1,14 @@
 //! Shoal: one node of the collector.
+//!
+//! The crate is the composition root: it joins the pure parts (membership, ownership, the
+//! configuration language) and the collectors to sockets, files and clocks.
+//!
+//! * [`cli`] turns a command line into what is run; `shoal` and the test world both enter there;
+//! * [`cluster`] is the event loop that drives the membership core over UDP and the peer API;
+//! * [`server`] is the HTTP surface: probes, Alloy's JSON, Shoal's own API, pages;
+//! * [`telemetry`] is what Shoal says about itself: metrics, log lines, profiles.
+
+pub mod cli;
+pub mod cluster;
+pub mod server;
+pub mod telemetry;

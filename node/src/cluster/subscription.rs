@@ -1,0 +1,193 @@
+//! How a component learns which of its targets this node collects.
+//!
+//! A component announces every target it knows, as one whole snapshot whenever its list changes,
+//! and acts on the deltas that come back. It never looks at the cluster itself.
+//!
+//! ```
+//! use node::cluster::{Announced, Delta, Key, Subscription};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! // Clustering is off for this component: everything announced is ours.
+//! let mut subscription = Subscription::local();
+//! subscription.announce([Announced::new(Key(7), "http://10.0.0.1:9100/metrics")].into());
+//! assert!(matches!(subscription.next().await, Some(Delta::Start { key: Key(7), seal: None })));
+//! # });
+//! ```
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use model::{Labels, Seal};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+#[cfg(test)]
+mod tests;
+
+/// Deltas travel in pieces of at most this many, so that a piece stays far below a millisecond of
+/// work for whoever receives it.
+pub const DELTAS_PER_PIECE: usize = 1024;
+
+/// Pieces in flight to one component. What does not fit waits with the cluster, where a key has
+/// at most one pending delta, so the wait is bounded by the number of targets.
+pub(crate) const PIECES_IN_FLIGHT: usize = 4;
+
+/// A target's place in hashing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub u64);
+
+/// One target as a component announces it: its key, and what people see of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// The stable hash of what will be requested and written.
+    pub key: Key,
+    /// What will be requested; for targets that are no URL, whatever names them best.
+    pub url: Arc<str>,
+    /// The final labels, after relabelling and without those that begin with `__`.
+    pub labels: Labels,
+}
+
+impl Announced {
+    /// A target without labels.
+    pub fn new(key: Key, url: impl Into<Arc<str>>) -> Self {
+        Self { key, url: url.into(), labels: Labels::default() }
+    }
+}
+
+/// Everything a component knows at one instant. Keys are expected once each; of doubles one is
+/// kept.
+pub type Snapshot = Arc<[Announced]>;
+
+/// What changes for a component's targets on this node.
+#[derive(Debug)]
+pub enum Delta {
+    /// Collect this target from now on.
+    Start {
+        /// Which target.
+        key: Key,
+        /// What the last owner left behind, when it could be had.
+        seal: Option<Seal>,
+    },
+    /// Collect this target no more.
+    Stop {
+        /// Which target.
+        key: Key,
+        /// Why: a target that moved goes on elsewhere, a target that is gone has ended.
+        reason: Reason,
+        /// Where the state of the target goes when the next owner asked for it. Dropping it says
+        /// that there is none.
+        seal: Option<oneshot::Sender<Seal>>,
+    },
+}
+
+impl Delta {
+    /// The target it is about.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Start { key, .. } | Self::Stop { key, .. } => *key,
+        }
+    }
+}
+
+/// Why a target stops here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// Another node collects it now: its series go on, so no staleness is written.
+    Moved {
+        /// The name of that node.
+        to: Arc<str>,
+    },
+    /// The component no longer announces it: its series have ended.
+    Gone,
+}
+
+/// A component's end of the agreement about who collects what.
+#[derive(Debug)]
+pub struct Subscription {
+    announce: watch::Sender<Snapshot>,
+    source: Source,
+    ready: VecDeque<Delta>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The cluster decides.
+    Cluster { deltas: mpsc::Receiver<Vec<Delta>>, wake: Arc<Notify> },
+    /// Everything that is announced is ours.
+    Local { announced: watch::Receiver<Snapshot>, owned: BTreeSet<Key> },
+}
+
+impl Subscription {
+    /// A subscription that owns everything it announces: clustering is off for this component.
+    pub fn local() -> Self {
+        let (announce, announced) = watch::channel(Snapshot::from([]));
+        let source = Source::Local { announced, owned: BTreeSet::new() };
+        Self { announce, source, ready: VecDeque::new() }
+    }
+
+    /// A subscription whose deltas come from the cluster.
+    pub(crate) fn clustered(
+        announce: watch::Sender<Snapshot>,
+        deltas: mpsc::Receiver<Vec<Delta>>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        Self { announce, source: Source::Cluster { deltas, wake }, ready: VecDeque::new() }
+    }
+
+    /// What was announced last, for whoever lists targets.
+    pub(crate) fn announced(&self) -> watch::Receiver<Snapshot> {
+        self.announce.subscribe()
+    }
+
+    /// Says what the component knows now; replaces what was said before. Never blocks.
+    pub fn announce(&self, targets: Snapshot) {
+        self.announce.send_replace(targets);
+        if let Source::Cluster { wake, .. } = &self.source {
+            wake.notify_one();
+        }
+    }
+
+    /// The next change, in order. `None` when the cluster has stopped: nothing will change any
+    /// more.
+    ///
+    /// Cancel safe: a change that was not returned is returned by the next call.
+    pub async fn next(&mut self) -> Option<Delta> {
+        loop {
+            if let Some(delta) = self.ready.pop_front() {
+                return Some(delta);
+            }
+            match &mut self.source {
+                Source::Cluster { deltas, wake } => {
+                    let piece = deltas.recv().await?;
+                    // There is room in the channel again for what waits on the other side.
+                    wake.notify_one();
+                    self.ready.extend(piece);
+                }
+                Source::Local { announced, owned } => {
+                    // Its sender lives in this very subscription.
+                    announced.changed().await.ok()?;
+                    let now = Arc::clone(&announced.borrow_and_update());
+                    self.ready.extend(difference(owned, &now));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Source::Cluster { deltas, wake } = &mut self.source {
+            deltas.close();
+            wake.notify_one();
+        }
+    }
+}
+
+/// What separates `owned` from `now`, which replaces it: stops first.
+fn difference(owned: &mut BTreeSet<Key>, now: &[Announced]) -> Vec<Delta> {
+    let now: BTreeSet<Key> = now.iter().map(|target| target.key).collect();
+    let stop = |key: &Key| Delta::Stop { key: *key, reason: Reason::Gone, seal: None };
+    let start = |key: &Key| Delta::Start { key: *key, seal: None };
+    let deltas = owned.difference(&now).map(stop).chain(now.difference(owned).map(start)).collect();
+    *owned = now;
+    deltas
+}

@@ -1,0 +1,4 @@
+//! The HTTP surface of a node.
+
+pub mod components;
+pub mod config;

@@ -1,0 +1,91 @@
+//! What the `http` block of the configuration says about this server.
+
+use std::path::PathBuf;
+
+/// The whole block. The default serves plain HTTP to everybody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Serve TLS instead of plain HTTP.
+    pub tls: Option<TlsConfig>,
+    /// Ask for a password.
+    pub auth: Option<AuthConfig>,
+}
+
+/// Where PEM text comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Pem {
+    /// Out of the configuration.
+    Inline(String),
+    /// Out of a file, read again when it changes.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for Pem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            // It may be a private key.
+            Self::Inline(_) => f.write_str("Inline(..)"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+/// `http { tls { .. } }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificate chain.
+    pub certificate: Pem,
+    /// Its private key.
+    pub key: Pem,
+    /// The authorities that client certificates are checked against.
+    pub client_ca: Option<Pem>,
+    /// Whether clients present certificates.
+    pub client_auth: ClientAuth,
+    /// The oldest protocol version that is accepted.
+    pub min_version: TlsVersion,
+}
+
+/// `client_auth_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientAuth {
+    /// `NoClientCert`: clients are not asked.
+    #[default]
+    None,
+    /// `VerifyClientCertIfGiven`: asked, and checked when there is one.
+    IfGiven,
+    /// `RequireAndVerifyClientCert`: no certificate, no answer.
+    Required,
+}
+
+/// A version of TLS that this server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum TlsVersion {
+    /// 1.2, the default.
+    #[default]
+    Tls12,
+    /// 1.3.
+    Tls13,
+}
+
+/// `http { auth { .. } }`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuthConfig {
+    /// The user name of basic authentication.
+    pub username: String,
+    /// Its password.
+    pub password: String,
+    /// Path prefixes that the filter speaks of.
+    pub paths: Vec<String>,
+    /// Whether the prefixes are what asks for a password (the default), or what does not.
+    pub authenticate_matching_paths: bool,
+}
+
+impl std::fmt::Debug for AuthConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthConfig")
+            .field("username", &self.username)
+            .field("paths", &self.paths)
+            .field("authenticate_matching_paths", &self.authenticate_matching_paths)
+            .finish_non_exhaustive()
+    }
+}
