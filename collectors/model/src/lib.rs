@@ -20,8 +20,11 @@
 //! ```
 
 mod batch;
+pub mod duration;
+pub mod go_regex;
 mod histogram;
 mod labels;
+pub mod names;
 pub mod relabel;
 mod seal;
 pub mod tick;
