@@ -1,0 +1,44 @@
+use super::*;
+
+#[test]
+fn the_default_accept_header_is_that_of_prometheus() {
+    assert_eq!(
+        ScrapeConfig::default().accept_header(),
+        "application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.6,\
+         application/openmetrics-text;version=0.0.1;q=0.5,\
+         text/plain;version=1.0.0;escaping=underscores;q=0.4,\
+         text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+    );
+}
+
+#[test]
+fn names_of_protocols_round_trip() {
+    for protocol in Protocol::ALL {
+        assert_eq!(Protocol::from_name(protocol.as_str()), Some(protocol));
+    }
+    assert_eq!(Protocol::from_name("OpenMetricsText2.0.0"), None);
+}
+
+#[test]
+fn all_contradictions_are_reported_at_once() {
+    let config = ScrapeConfig {
+        scrape_interval: Duration::from_secs(1),
+        scrape_timeout: Duration::from_secs(2),
+        scrape_protocols: vec![Protocol::PrometheusProto, Protocol::PrometheusProto],
+        scheme: "gopher".into(),
+        name_escaping: NameEscaping::AllowUtf8,
+        native_histogram_min_bucket_factor: f64::NAN,
+        ..ScrapeConfig::default()
+    };
+    let errors = config.check().unwrap_err();
+    assert_eq!(errors.len(), 5, "{errors:?}");
+    assert_eq!(
+        errors[0].to_string(),
+        "scrape_timeout (2s) must not be longer than scrape_interval (1s)"
+    );
+}
+
+#[test]
+fn the_default_has_no_contradiction() {
+    ScrapeConfig::default().check().unwrap();
+}
