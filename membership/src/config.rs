@@ -1,0 +1,110 @@
+//! The parameters of membership.
+
+use std::num::{NonZeroU8, NonZeroUsize};
+use std::time::Duration;
+
+use foca::PeriodicParams;
+
+#[cfg(test)]
+mod tests;
+
+/// The parameters of [`crate::Swim`]. [`Config::default`] is what a LAN wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Only nodes of the same cluster name talk to each other; at most 63 bytes, may be empty.
+    pub cluster: String,
+    /// Whether seeds were asked for at all. A node without seeds is a cluster of its own at once;
+    /// a node with seeds waits for them, even while they cannot be resolved.
+    pub seeded: bool,
+    /// How often seeds are resolved again, and those of them that are not known to be alive are
+    /// tried. Zero: never after joining, and then partitions heal only by gossip.
+    pub rejoin_interval: Duration,
+    /// How many seeds are tried at a time, chosen at random; 0 means all of them.
+    pub max_join_peers: usize,
+    /// How long a node with seeds looks for a peer before it takes part on its own. It never does
+    /// while its seeds cannot be resolved, or refuse it.
+    pub bootstrap_timeout: Duration,
+    /// How often the state is compared with that of one random peer over TCP, in a cluster of up
+    /// to 32 nodes; each doubling beyond adds one more interval.
+    pub sync_interval: Duration,
+    /// How often a random peer is probed. Detection of a crash takes about twice this plus the
+    /// suspicion; cost is inversely proportional to it.
+    pub probe_period: Duration,
+    /// How long a probed peer has to answer before others are asked to probe it. Less than half of
+    /// `probe_period`, so that they have the time to.
+    pub probe_timeout: Duration,
+    /// The least time between suspicion and the verdict, which grows with the cluster.
+    pub suspicion: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cluster: String::new(),
+            seeded: false,
+            rejoin_interval: Duration::from_secs(60),
+            max_join_peers: 5,
+            bootstrap_timeout: Duration::from_secs(10),
+            sync_interval: Duration::from_secs(30),
+            probe_period: Duration::from_secs(1),
+            probe_timeout: Duration::from_millis(400),
+            suspicion: Duration::from_secs(3),
+        }
+    }
+}
+
+/// How long the dead are remembered. An hour is long enough for every rumour to fade, and short
+/// enough that the pods of a busy day do not crowd out the few that may come back.
+const REMEMBER_DEAD: Duration = Duration::from_secs(3600);
+
+impl Config {
+    /// foca's parameters in a cluster of `size` nodes.
+    pub(crate) fn foca(&self, size: usize, packet: usize) -> foca::Config {
+        foca::Config {
+            probe_period: self.probe_period,
+            probe_rtt: self.probe_timeout,
+            num_indirect_probes: count(3),
+            max_transmissions: transmissions(size),
+            suspect_to_down_after: self.suspicion(size),
+            remove_down_after: Some(REMEMBER_DEAD),
+            max_packet_size: NonZeroUsize::new(packet).expect("a datagram has room for a packet"),
+            notify_down_members: true,
+            periodic_announce: Some(PeriodicParams {
+                frequency: Duration::from_secs(30),
+                num_members: count(1),
+            }),
+            periodic_announce_to_down_members: Some(PeriodicParams {
+                frequency: Duration::from_secs(20),
+                num_members: count(2),
+            }),
+            periodic_gossip: Some(PeriodicParams {
+                frequency: Duration::from_millis(200),
+                num_members: count(3),
+            }),
+        }
+    }
+
+    /// The time between suspicion and the verdict in a cluster of `size` nodes: four probe periods
+    /// for each tenfold, since a refutation has that many more hops to make.
+    pub fn suspicion(&self, size: usize) -> Duration {
+        let tenfolds = (size.max(1) as f64).log10();
+        self.suspicion.max(self.probe_period.mul_f64(4.0 * tenfolds))
+    }
+
+    /// How long until the next comparison of states in a cluster of `size` nodes.
+    pub(crate) fn sync_after(&self, size: usize) -> Duration {
+        let doublings = (size.max(32) as f64 / 32.0).log2().ceil();
+        self.sync_interval.mul_f64(1.0 + doublings)
+    }
+}
+
+/// How often one update is passed on. Each node misses it with a chance of about e^-n, so ln(size)
+/// makes one node in the cluster miss it, and 14 more make that one in a million.
+fn transmissions(size: usize) -> NonZeroU8 {
+    let wanted = (size.max(1) as f64).ln().ceil() as u8;
+    NonZeroU8::new(wanted.saturating_add(14)).expect("14 and more is not zero")
+}
+
+fn count(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).expect("the constants here are not zero")
+}

@@ -1,0 +1,354 @@
+//! The machine: inputs, outputs, and what a node is to itself.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use foca::{Foca, NoCustomBroadcast};
+use rand::RngExt;
+use rand::SeedableRng;
+use rand_chacha::ChaCha12Rng;
+
+use crate::codec::Codec;
+use crate::envelope::Envelope;
+use crate::{Config, Counters, Peer, Refusal, State, View};
+
+mod clash;
+mod gossip;
+mod join;
+mod live;
+mod outbox;
+mod output;
+mod packet;
+mod seeds;
+mod settle;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+pub use live::PeerStatus;
+pub use output::{Cause, Event, Output};
+pub use seeds::{SeedResult, SeedStatus};
+
+use clash::Check;
+use live::Live;
+use outbox::Outbox;
+use seeds::Seeds;
+use timers::Timers;
+
+/// How often the news of leaving is repeated, and how far apart. Each goes to three random peers,
+/// which pass it on; all of them being lost is as likely as fifteen losses in a row.
+const FAREWELLS: u8 = 5;
+const FAREWELL_INTERVAL: Duration = Duration::from_millis(40);
+
+/// Why a state sync came to nothing, as far as the driver can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SyncFailure {
+    /// Nobody is there: refused, reset, timed out.
+    Unreachable(String),
+    /// Somebody is there, but would not talk: TLS, authentication, an error status.
+    Refused(String),
+}
+
+/// Membership of one node.
+///
+/// Call `handle_*` with what happened, then [`Swim::poll_output`] until it is `None`, and
+/// [`Swim::handle_timeout`] no later than [`Swim::poll_timeout`] says. When the process was
+/// stalled, hand in what the socket holds before the overdue timeout: a late answer is one still.
+pub struct Swim {
+    me: Peer,
+    config: Config,
+    foca: Foca<Peer, Codec, ChaCha12Rng, NoCustomBroadcast>,
+    /// The parameters foca runs with, which follow the size of the cluster.
+    tuned: foca::Config,
+    outbox: Outbox,
+    timers: Timers,
+    rng: ChaCha12Rng,
+    /// Drawn at random: tells this process from any other of its name.
+    instance: u64,
+    live: Live,
+    seeds: Seeds,
+    /// Since when this node is part of a cluster, be it one of its own.
+    joined: Option<Instant>,
+    /// Whether the node is able to take part.
+    willing: bool,
+    farewell: Farewell,
+    /// The node that has this node's name, while that keeps this one out.
+    clash: Option<Peer>,
+    check: Option<Check>,
+    /// The highest generation of this name of which it is known that it is not alive elsewhere.
+    buried: u64,
+    /// The highest generation heard under this name.
+    highest: u64,
+    next_sync: Option<Instant>,
+    next_reminder: Option<Instant>,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+    view: Option<Arc<View>>,
+    changed: bool,
+}
+
+/// How far leaving has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Farewell {
+    No,
+    Saying { left: u8, next: Instant },
+    Said,
+}
+
+impl Swim {
+    /// The membership of `me`, whose state is taken to be [`State::Joining`].
+    ///
+    /// A node without seeds forms a cluster of its own at once; one with seeds asks for them by
+    /// [`Output::Resolve`]. All randomness comes from `rng`.
+    pub fn new(me: Peer, config: Config, mut rng: ChaCha12Rng, now: Instant) -> Self {
+        let me = Peer { state: State::Joining, ..me };
+        let envelope = Envelope::new(&config.cluster);
+        let tuned = config.foca(1, envelope.room());
+        let mut swim = Self {
+            foca: Foca::new(me.clone(), tuned.clone(), ChaCha12Rng::from_rng(&mut rng), Codec),
+            tuned,
+            outbox: Outbox::new(envelope),
+            timers: Timers::default(),
+            instance: rng.random(),
+            rng,
+            live: Live::default(),
+            seeds: Seeds::new(&config, now),
+            joined: None,
+            willing: false,
+            farewell: Farewell::No,
+            clash: None,
+            check: None,
+            buried: 0,
+            highest: me.generation,
+            next_sync: None,
+            next_reminder: None,
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+            view: None,
+            changed: true,
+            me,
+            config,
+        };
+        if !swim.config.seeded {
+            swim.form(now);
+        }
+        swim.handle_due(now);
+        swim.settle(now);
+        swim
+    }
+
+    /// Handles a datagram.
+    ///
+    /// # Errors
+    /// When it is not for this node, of this cluster, and well-formed; it is counted, and the state
+    /// is as before.
+    pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), Refusal> {
+        self.begin();
+        let result = self.receive(datagram, now);
+        match &result {
+            Ok(()) => self.counters.received += 1,
+            Err(refusal) => self.counters.refuse(refusal),
+        }
+        self.settle(now);
+        result
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.begin();
+        self.handle_due(now);
+        self.settle(now);
+    }
+
+    /// Answers another node's state sync: the body of the answer.
+    ///
+    /// # Errors
+    /// When `body` is not a question of this cluster; the asker should be told the error's text
+    /// and will take it for a refusal.
+    pub fn handle_sync(&mut self, body: &[u8], now: Instant) -> Result<Bytes, Refusal> {
+        self.begin();
+        let result = self.answer(body, now);
+        match &result {
+            Ok(_) => self.counters.syncs_answered += 1,
+            Err(refusal) => self.counters.refuse(refusal),
+        }
+        self.settle(now);
+        result
+    }
+
+    /// Handles the answer to an [`Output::Sync`] to `to`.
+    ///
+    /// # Errors
+    /// When it is not an answer of this cluster; that too is noted as the result of asking there.
+    pub fn handle_sync_reply(
+        &mut self,
+        to: SocketAddr,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        self.begin();
+        let result = self.learn(to, body, now);
+        if let Err(refusal) = &result {
+            self.counters.refuse(refusal);
+            self.give_up_on(to, SyncFailure::Refused(refusal.to_string()), now);
+        }
+        self.settle(now);
+        result
+    }
+
+    /// Notes that an [`Output::Sync`] to `to` got no answer.
+    pub fn handle_sync_failure(&mut self, to: SocketAddr, failure: SyncFailure, now: Instant) {
+        self.begin();
+        self.give_up_on(to, failure, now);
+        self.settle(now);
+    }
+
+    /// Handles the answer to an [`Output::Resolve`]: all addresses of all seeds, of which there may
+    /// be none yet. An unrequested answer is as welcome.
+    pub fn handle_seeds(&mut self, addresses: &[SocketAddr], now: Instant) {
+        self.begin();
+        self.seeds.resolved(addresses);
+        self.contact_seeds(now);
+        self.settle(now);
+    }
+
+    /// Notes that seeds could not be resolved for a reason that is no answer: a server that failed
+    /// or timed out, as against a name that does not exist yet. Earlier seeds are tried instead.
+    pub fn handle_seeds_failure(&mut self, error: String, now: Instant) {
+        self.begin();
+        self.seeds.unresolved(error);
+        self.contact_seeds(now);
+        self.settle(now);
+    }
+
+    /// Takes part from now on, or as soon as a cluster has been joined: the configuration runs.
+    pub fn participate(&mut self, now: Instant) {
+        self.begin();
+        self.willing = self.me.state != State::Leaving;
+        self.settle(now);
+    }
+
+    /// Announces that this node is about to leave: it owns nothing from now on, and stays alive
+    /// until [`Swim::depart`].
+    pub fn leave(&mut self, now: Instant) {
+        self.begin();
+        self.willing = false;
+        if self.me.state != State::Leaving {
+            self.become_peer(Peer { state: State::Leaving, ..self.me.clone() });
+        }
+        self.settle(now);
+    }
+
+    /// Leaves. Nothing is received any more; [`Output::Departed`] says when the news has been
+    /// spread and the process may end, about 200 ms from now.
+    pub fn depart(&mut self, now: Instant) {
+        self.begin();
+        if self.farewell == Farewell::No {
+            self.say_farewell(now);
+        }
+        self.settle(now);
+    }
+
+    /// What is to be done next, in order; `None` when nothing is.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Swim::handle_timeout`] is due; `None` when there is nothing to wait for.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.farewell {
+            Farewell::Saying { next, .. } => return Some(next),
+            Farewell::Said => return None,
+            Farewell::No => {}
+        }
+        let settled = self.joined.is_some() || self.clash.is_some();
+        [
+            self.timers.next(),
+            self.seeds.next(settled),
+            self.next_sync,
+            self.check.as_ref().map(Check::deadline),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// This node, as it presents itself now.
+    pub fn me(&self) -> &Peer {
+        &self.me
+    }
+
+    /// The live peers. Cheap unless they have changed.
+    pub fn view(&mut self) -> Arc<View> {
+        let view = self.view.take().unwrap_or_else(|| {
+            let mut peers = Vec::with_capacity(self.live.len() + 1);
+            peers.extend(self.live.iter().map(|status| status.peer.clone()));
+            let place = peers.partition_point(|peer| peer.name < self.me.name);
+            peers.insert(place, self.me.clone());
+            View::new(self.me.clone(), peers, self.digest())
+        });
+        self.view = Some(view.clone());
+        view
+    }
+
+    /// What [`View::digest`] is, without making a view.
+    pub fn digest(&self) -> u64 {
+        self.live.digest().wrapping_add(self.me.digest())
+    }
+
+    /// How many nodes are alive, this one included.
+    pub fn size(&self) -> usize {
+        self.live.len() + 1
+    }
+
+    /// Whether this node is part of a cluster, be it one of its own.
+    pub fn is_joined(&self) -> bool {
+        self.joined.is_some()
+    }
+
+    /// The node that has this node's name and thereby keeps this one out.
+    pub fn name_clash(&self) -> Option<&Peer> {
+        self.clash.as_ref()
+    }
+
+    /// The other live peers with what is known about them, sorted by name.
+    pub fn peers(&self) -> Vec<PeerStatus> {
+        let mut peers: Vec<PeerStatus> = self.live.iter().cloned().collect();
+        for member in self.foca.iter_members() {
+            if member.state() == foca::State::Suspect
+                && let Ok(index) = peers.binary_search_by(|p| p.peer.name.cmp(&member.id().name))
+            {
+                peers[index].suspected = true;
+            }
+        }
+        peers
+    }
+
+    /// The seeds, with what came of asking each.
+    pub fn seeds(&self) -> &[SeedStatus] {
+        self.seeds.statuses()
+    }
+
+    /// Why the seeds could not be resolved, if that failed the last time.
+    pub fn resolution_error(&self) -> Option<&str> {
+        self.seeds.resolution_error()
+    }
+
+    /// What happened since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How many updates wait to be passed on.
+    pub fn backlog(&self) -> usize {
+        self.foca.updates_backlog()
+    }
+
+    fn begin(&self) {
+        debug_assert!(self.outputs.is_empty(), "outputs are drained before the next input");
+    }
+}

@@ -1,0 +1,358 @@
+//! Finding a cluster, and comparing notes with it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use foca::{Member, State as Liveness};
+use rand::RngExt;
+
+use super::seeds::SeedResult;
+use super::sync::{Answer, Ask, PEERS_MAX, Reply, Request};
+use super::{Event, Farewell, Output, Swim, SyncFailure};
+use crate::codec;
+use crate::envelope::Kind;
+use crate::refusal::Refusal;
+use crate::{Name, Peer, State};
+
+/// How many peers that this node takes for dead, and another takes for alive, are told so after
+/// one comparison. They raise their generation and tell the rest themselves.
+const CONTRADICTIONS: usize = 32;
+
+impl Swim {
+    pub(super) fn handle_join_due(&mut self, now: Instant) {
+        let joined = self.joined.is_some();
+        if self.seeds.due(&self.config, joined, &mut self.rng, now) {
+            self.outputs.push_back(Output::Resolve);
+        }
+        if self.next_sync.is_some_and(|next| next <= now) {
+            self.schedule_sync(now);
+            let chosen = self.random_peer();
+            if let Some(address) = chosen {
+                let digest = self.digest();
+                self.ask(address, Ask::State { digest }, now);
+            }
+        }
+        self.expire_check(now);
+        self.form_if_alone(now);
+    }
+
+    fn random_peer(&mut self) -> Option<SocketAddr> {
+        let count = self.live.len();
+        if count == 0 {
+            return None;
+        }
+        let index = self.rng.random_range(0..count);
+        self.live.iter().nth(index).map(|status| status.peer.address)
+    }
+
+    fn schedule_sync(&mut self, now: Instant) {
+        let after = self.config.sync_after(self.size());
+        let jitter = 0.8 + 0.4 * self.rng.random::<f64>();
+        self.next_sync = Some(now + after.mul_f64(jitter));
+    }
+
+    /// Asks the seeds that are not known to be alive.
+    pub(super) fn contact_seeds(&mut self, now: Instant) {
+        if self.farewell != Farewell::No || self.is_checking() {
+            return;
+        }
+        let joined = self.joined.is_some();
+        let (live, me) = (&self.live, self.me.address);
+        let known = |address: &SocketAddr| {
+            *address == me || joined && live.iter().any(|status| status.peer.address == *address)
+        };
+        let limit = self.config.max_join_peers;
+        let chosen = self.seeds.choose(limit, known, &mut self.rng, now);
+        let digest = self.digest();
+        for address in chosen {
+            self.ask(address, Ask::State { digest }, now);
+        }
+        self.form_if_alone(now);
+    }
+
+    /// Asks `address`, unless it still owes an answer.
+    pub(super) fn ask(&mut self, address: SocketAddr, ask: Ask, now: Instant) -> bool {
+        if !self.seeds.ask(address, now) {
+            return false;
+        }
+        self.counters.syncs += 1;
+        let request = Request {
+            from: self.me.clone(),
+            instance: self.instance,
+            joined_for: self.joined_for(now),
+            ask,
+        };
+        let body = self.outbox.envelope.seal(Kind::Request, &codec::body(&request));
+        self.outputs.push_back(Output::Sync { to: address, body });
+        true
+    }
+
+    fn joined_for(&self, now: Instant) -> u64 {
+        let since = self.joined.map(|joined| now.saturating_duration_since(joined));
+        // At least 1, so that having joined just now is more than not having joined.
+        since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX).max(1))
+    }
+
+    /// Answers a question.
+    pub(super) fn answer(&mut self, body: &[u8], now: Instant) -> Result<Bytes, Refusal> {
+        let payload = self.outbox.envelope.open(Kind::Request, body)?;
+        let request: Request =
+            codec::parse_body(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        // The answer says who this node was when it was asked.
+        let (from, answer) = if request.from.name == self.me.name {
+            (self.me.clone(), self.answer_namesake(&request, now))
+        } else if self.farewell != Farewell::No || self.clash.is_some() {
+            (self.me.clone(), Answer::Out)
+        } else {
+            match request.ask {
+                Ask::State { digest } if digest != self.digest() => {
+                    (self.me.clone(), Answer::Members(self.members()))
+                }
+                Ask::Push { members } => {
+                    self.take_push(request.from, members, now);
+                    (self.me.clone(), Answer::Done)
+                }
+                Ask::Who | Ask::State { .. } => (self.me.clone(), Answer::Done),
+            }
+        };
+        let reply = Reply { from, instance: self.instance, answer };
+        Ok(self.outbox.envelope.seal(Kind::Reply, &codec::body(&reply)))
+    }
+
+    fn answer_namesake(&mut self, request: &Request, now: Instant) -> Answer {
+        if request.instance == self.instance {
+            return Answer::Done;
+        }
+        if self.farewell == Farewell::Said {
+            return Answer::Out;
+        }
+        let mine = (self.joined_for(now), std::cmp::Reverse(self.me.address));
+        let theirs = (request.joined_for, std::cmp::Reverse(request.from.address));
+        let you_stay_out = mine > theirs;
+        if you_stay_out {
+            self.outlast(&request.from);
+        } else {
+            self.stand_down(&request.from);
+        }
+        Answer::Clash { you_stay_out }
+    }
+
+    /// Everybody this node knows of, itself included, the living first.
+    fn members(&self) -> Vec<Member<Peer>> {
+        let known = || self.foca.iter_membership_state();
+        let me = Member::new(self.me.clone(), self.outbox.incarnation, Liveness::Alive);
+        let living = known().filter(|member| member.state() != Liveness::Down);
+        let dead = known().filter(|member| member.state() == Liveness::Down);
+        std::iter::once(me).chain(living.chain(dead).cloned()).take(PEERS_MAX).collect()
+    }
+
+    /// Takes what another node found this one to lack. For a node that has not joined yet, that is
+    /// as good as having asked.
+    fn take_push(&mut self, from: Peer, mut members: Vec<Member<Peer>>, now: Instant) {
+        if self.is_name_taken(&members, now) {
+            return;
+        }
+        members.push(Member::alive(from.clone()));
+        let was_joined = self.joined.is_some();
+        self.merge(members, was_joined, now);
+        if !was_joined {
+            self.join(from, now);
+        }
+    }
+
+    /// Handles an answer.
+    pub(super) fn learn(
+        &mut self,
+        to: SocketAddr,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let payload = self.outbox.envelope.open(Kind::Reply, body)?;
+        let reply: Reply =
+            codec::parse_body(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let checked = self.checks(to);
+        if reply.instance == self.instance {
+            self.seeds.answered(to, SeedResult::Itself, now);
+            self.form_if_alone(now);
+        } else if reply.from.name == self.me.name {
+            self.seeds.answered(to, SeedResult::Joined, now);
+            if let Answer::Clash { you_stay_out } = reply.answer {
+                if you_stay_out {
+                    self.stand_down(&reply.from);
+                } else {
+                    self.outlast(&reply.from);
+                }
+            }
+        } else {
+            self.learn_from(to, reply, now);
+        }
+        if checked {
+            // Somebody else lives there now, or this node itself does.
+            self.bury_namesake(now);
+        }
+        Ok(())
+    }
+
+    fn learn_from(&mut self, to: SocketAddr, reply: Reply, now: Instant) {
+        if self.farewell != Farewell::No {
+            return;
+        }
+        match reply.answer {
+            Answer::Done | Answer::Clash { .. } => {
+                self.seeds.answered(to, SeedResult::Joined, now);
+            }
+            Answer::Out => {
+                let reason = "it takes no part in the cluster".to_owned();
+                self.seeds.answered(to, SeedResult::Unreachable(reason), now);
+            }
+            Answer::Members(members) => {
+                self.seeds.answered(to, SeedResult::Joined, now);
+                if self.is_checking() || self.is_name_taken(&members, now) {
+                    return;
+                }
+                let was_joined = self.joined.is_some();
+                let lacking = self.lacking(&members);
+                self.merge(members, was_joined, now);
+                if !was_joined {
+                    self.join(reply.from, now);
+                }
+                let members = if was_joined { lacking } else { self.myself() };
+                if !members.is_empty() {
+                    self.ask(to, Ask::Push { members }, now);
+                }
+            }
+        }
+    }
+
+    fn myself(&self) -> Vec<Member<Peer>> {
+        // The settling that follows makes it a participant; pushed as such, it is news only once.
+        let mut me = self.me.clone();
+        if self.willing && me.state == State::Joining {
+            me.state = State::Participant;
+        }
+        vec![Member::alive(me)]
+    }
+
+    /// Whether, for a node that has not joined, its name is in use by somebody who may be alive. That
+    /// one is asked then.
+    fn is_name_taken(&mut self, members: &[Member<Peer>], now: Instant) -> bool {
+        if self.joined.is_some() {
+            return false;
+        }
+        for member in members {
+            if member.id().name == self.me.name && *member.id() != self.me {
+                self.hear_of_namesake(member, now);
+            }
+        }
+        if self.is_checking() {
+            return true;
+        }
+        if self.highest >= self.me.generation && members.iter().any(|m| m.id().name == self.me.name)
+        {
+            self.raise_generation();
+        }
+        false
+    }
+
+    /// What this node knows to be alive and the sender of `members` does not.
+    fn lacking(&self, members: &[Member<Peer>]) -> Vec<Member<Peer>> {
+        let theirs: BTreeMap<&Name, &Member<Peer>> =
+            members.iter().map(|member| (&member.id().name, member)).collect();
+        let news = |mine: &Peer| match theirs.get(&mine.name) {
+            None => true,
+            Some(member) => mine.outranks(member.id()),
+        };
+        self.members()
+            .into_iter()
+            .filter(|member| member.state() != Liveness::Down && news(member.id()))
+            .collect()
+    }
+
+    /// Takes over what another node knows. Hearsay does not kill: whom the other takes for dead
+    /// and this node for alive is suspected, and has the time to refute it.
+    pub(super) fn merge(&mut self, mut members: Vec<Member<Peer>>, pass_on: bool, now: Instant) {
+        self.take_out_namesakes(&mut members, now);
+        let mine: BTreeMap<&Name, &Member<Peer>> =
+            self.foca.iter_membership_state().map(|member| (&member.id().name, member)).collect();
+        let mut contradicted = Vec::new();
+        let updates: Vec<Member<Peer>> = members
+            .into_iter()
+            .map(|theirs| {
+                let Some(mine) = mine.get(&theirs.id().name).filter(|m| m.id() == theirs.id())
+                else {
+                    return theirs;
+                };
+                match (theirs.state(), mine.state()) {
+                    (Liveness::Down, Liveness::Alive | Liveness::Suspect)
+                        if mine.id().state != State::Leaving =>
+                    {
+                        Member::new(mine.id().clone(), mine.incarnation(), Liveness::Suspect)
+                    }
+                    (Liveness::Alive | Liveness::Suspect, Liveness::Down) => {
+                        contradicted.push(theirs.id().clone());
+                        theirs
+                    }
+                    _ => theirs,
+                }
+            })
+            .collect();
+        let applied = self.foca.apply_many(updates.into_iter(), pass_on, &mut self.outbox);
+        if applied.is_err() {
+            self.counters.inconsistencies += 1;
+        }
+        self.tell_the_living(contradicted);
+    }
+
+    /// An announcement makes the one announced to answer, and answering makes foca tell it that it
+    /// is taken for dead.
+    fn tell_the_living(&mut self, mut peers: Vec<Peer>) {
+        for _ in 0..CONTRADICTIONS.min(peers.len()) {
+            let peer = peers.swap_remove(self.rng.random_range(0..peers.len()));
+            if self.foca.announce(peer, &mut self.outbox).is_err() {
+                self.counters.inconsistencies += 1;
+            }
+        }
+    }
+
+    fn join(&mut self, seed: Peer, now: Instant) {
+        self.begin_taking_part(now);
+        if self.foca.gossip(&mut self.outbox).is_err() {
+            self.counters.inconsistencies += 1;
+        }
+        self.emit(Event::Joined { seed });
+    }
+
+    /// Becomes a cluster of one.
+    pub(super) fn form(&mut self, now: Instant) {
+        self.begin_taking_part(now);
+        self.emit(Event::Formed);
+    }
+
+    fn begin_taking_part(&mut self, now: Instant) {
+        self.joined = Some(now);
+        self.clash = None;
+        self.schedule_sync(now);
+    }
+
+    fn form_if_alone(&mut self, now: Instant) {
+        let waiting = self.joined.is_none() && self.clash.is_none() && !self.is_checking();
+        if waiting && self.farewell == Farewell::No && self.seeds.alone(self.me.address, now) {
+            self.form(now);
+        }
+    }
+
+    pub(super) fn give_up_on(&mut self, to: SocketAddr, failure: SyncFailure, now: Instant) {
+        self.counters.syncs_failed += 1;
+        let result = match failure {
+            SyncFailure::Unreachable(error) => SeedResult::Unreachable(error),
+            SyncFailure::Refused(error) => SeedResult::Refused(error),
+        };
+        self.seeds.answered(to, result, now);
+        if self.checks(to) {
+            self.bury_namesake(now);
+        }
+        self.form_if_alone(now);
+    }
+}

@@ -1,0 +1,204 @@
+//! Where a node looks for its cluster, and when.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand_chacha::ChaCha12Rng;
+
+use crate::Config;
+
+/// How often a node that has not joined tries again: at first after this, then after twice as
+/// long, and so on, up to [`RETRY_MAX`].
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// After this an unanswered question may be asked again: no driver takes longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What came of asking a seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeedResult {
+    /// Not asked yet.
+    Untried,
+    /// It answered.
+    Joined,
+    /// It is this node itself.
+    Itself,
+    /// Nobody answered. A node may in the end form a cluster of its own.
+    Unreachable(String),
+    /// Somebody answered, but there was no trust or no understanding: another cluster name, a
+    /// wrong key, TLS. A node never forms a cluster of its own because of that.
+    Refused(String),
+}
+
+/// A seed and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedStatus {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// What came of asking it last.
+    pub result: SeedResult,
+    /// When that was.
+    pub at: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub(super) struct Seeds {
+    statuses: Vec<SeedStatus>,
+    /// Questions that are not answered yet.
+    asked: BTreeMap<SocketAddr, Instant>,
+    /// Whether the last resolution failed, and why.
+    unresolved: Option<String>,
+    resolved_once: bool,
+    next: Option<Instant>,
+    retry: Duration,
+    bootstrap: Instant,
+}
+
+impl Seeds {
+    pub(super) fn new(config: &Config, now: Instant) -> Self {
+        Self {
+            statuses: Vec::new(),
+            asked: BTreeMap::new(),
+            unresolved: None,
+            resolved_once: false,
+            next: config.seeded.then_some(now),
+            retry: RETRY_FIRST,
+            bootstrap: now + config.bootstrap_timeout,
+        }
+    }
+
+    /// When the seeds are to be resolved next, or the time to wait for them is over.
+    pub(super) fn next(&self, joined: bool) -> Option<Instant> {
+        let bootstrap = (!joined && self.may_form()).then_some(self.bootstrap);
+        self.next.into_iter().chain(bootstrap).min()
+    }
+
+    /// Whether it is time to resolve the seeds; schedules the next time.
+    pub(super) fn due(
+        &mut self,
+        config: &Config,
+        joined: bool,
+        rng: &mut ChaCha12Rng,
+        now: Instant,
+    ) -> bool {
+        if self.next.is_none_or(|next| next > now) {
+            return false;
+        }
+        // A jitter of a tenth keeps the nodes of a mass restart from asking in step.
+        let jitter = 0.9 + 0.2 * rng.random::<f64>();
+        self.next = if !joined {
+            let after = self.retry.mul_f64(jitter);
+            self.retry = (self.retry * 2).min(RETRY_MAX);
+            Some(now + after)
+        } else if config.rejoin_interval.is_zero() {
+            None
+        } else {
+            Some(now + config.rejoin_interval.mul_f64(jitter))
+        };
+        true
+    }
+
+    /// Looks for peers again at once, patiently from then on.
+    pub(super) fn hurry(&mut self, config: &Config, now: Instant) {
+        if config.seeded {
+            self.retry = RETRY_FIRST;
+            self.next = Some(now);
+        }
+    }
+
+    /// Takes a new resolution. What came of an address that stays is kept.
+    pub(super) fn resolved(&mut self, addresses: &[SocketAddr]) {
+        let mut addresses = addresses.to_vec();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let mut before = std::mem::take(&mut self.statuses);
+        self.statuses = addresses
+            .into_iter()
+            .map(|address| match before.iter_mut().find(|status| status.address == address) {
+                Some(status) => status.clone(),
+                None => SeedStatus { address, result: SeedResult::Untried, at: None },
+            })
+            .collect();
+        self.unresolved = None;
+        self.resolved_once = true;
+    }
+
+    /// Keeps the seeds of the last resolution.
+    pub(super) fn unresolved(&mut self, error: String) {
+        self.unresolved = Some(error);
+    }
+
+    /// The seeds to ask now: at most `limit` (0: all), chosen at random, `known` left out.
+    pub(super) fn choose(
+        &mut self,
+        limit: usize,
+        known: impl Fn(&SocketAddr) -> bool,
+        rng: &mut ChaCha12Rng,
+        now: Instant,
+    ) -> Vec<SocketAddr> {
+        self.asked.retain(|_, since| *since + PATIENCE > now);
+        let candidates: Vec<SocketAddr> = self
+            .statuses
+            .iter()
+            .filter(|status| status.result != SeedResult::Itself)
+            .map(|status| status.address)
+            .filter(|address| !known(address) && !self.asked.contains_key(address))
+            .collect();
+        let limit = if limit == 0 { candidates.len() } else { limit };
+        let mut chosen: Vec<SocketAddr> = candidates.sample(rng, limit).copied().collect();
+        chosen.shuffle(rng);
+        chosen
+    }
+
+    /// Notes a question, unless one to the same address is unanswered.
+    pub(super) fn ask(&mut self, address: SocketAddr, now: Instant) -> bool {
+        self.asked.retain(|_, since| *since + PATIENCE > now);
+        let fresh = !self.asked.contains_key(&address);
+        if fresh {
+            self.asked.insert(address, now);
+        }
+        fresh
+    }
+
+    /// Notes what came of a question to `address`, be it a seed or not.
+    pub(super) fn answered(&mut self, address: SocketAddr, result: SeedResult, now: Instant) {
+        self.asked.remove(&address);
+        let seed = self.statuses.iter_mut().find(|status| status.address == address);
+        if let Some(status) = seed {
+            status.result = result;
+            status.at = Some(now);
+        }
+    }
+
+    /// Whether a node that found nobody may be a cluster of its own once it has waited: not while
+    /// its seeds cannot be resolved or one of them refuses it.
+    fn may_form(&self) -> bool {
+        self.resolved_once
+            && self.unresolved.is_none()
+            && !self.statuses.iter().any(|status| matches!(status.result, SeedResult::Refused(_)))
+    }
+
+    /// Whether a node at `me` that has not joined is on its own now: it waited long enough, or the
+    /// only seed there is, is itself.
+    pub(super) fn alone(&self, me: SocketAddr, now: Instant) -> bool {
+        let only_me = !self.statuses.is_empty()
+            && self
+                .statuses
+                .iter()
+                .all(|status| status.address == me || status.result == SeedResult::Itself);
+        self.may_form() && (only_me || now >= self.bootstrap)
+    }
+
+    pub(super) fn statuses(&self) -> &[SeedStatus] {
+        &self.statuses
+    }
+
+    /// Why the seeds could not be resolved the last time.
+    pub(super) fn resolution_error(&self) -> Option<&str> {
+        self.unresolved.as_deref()
+    }
+}

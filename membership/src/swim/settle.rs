@@ -1,0 +1,175 @@
+//! After each input: what foca wants done becomes outputs, what it found out becomes events.
+
+use std::time::Instant;
+
+use foca::Foca;
+use rand::SeedableRng;
+use rand_chacha::ChaCha12Rng;
+
+use super::outbox::Notice;
+use super::{Cause, Event, FAREWELL_INTERVAL, FAREWELLS, Farewell, Output, Swim};
+use crate::codec::Codec;
+use crate::{Peer, State};
+
+impl Swim {
+    pub(super) fn settle(&mut self, now: Instant) {
+        if self.willing && self.joined.is_some() && self.me.state == State::Joining {
+            self.become_peer(Peer { state: State::Participant, ..self.me.clone() });
+        }
+        while !self.outbox.notices.is_empty() {
+            for notice in std::mem::take(&mut self.outbox.notices) {
+                self.notice(notice, now);
+            }
+        }
+        self.tune();
+        for (after, timer) in self.outbox.timers.drain(..) {
+            self.timers.push(now + after, timer);
+        }
+        self.counters.probes_failed += std::mem::take(&mut self.outbox.probes_failed);
+        for (to, datagram) in self.outbox.datagrams.drain(..) {
+            self.counters.sent += 1;
+            self.counters.sent_bytes += datagram.len() as u64;
+            self.outputs.push_back(Output::Transmit { to: to.address, datagram });
+        }
+        if std::mem::take(&mut self.changed) {
+            self.view = None;
+            self.outputs.push_back(Output::View);
+        }
+    }
+
+    fn notice(&mut self, notice: Notice, now: Instant) {
+        match notice {
+            Notice::Up(peer) => {
+                let before = self.live.insert(peer.clone(), now);
+                self.emit(match before {
+                    None => Event::Up(peer),
+                    Some(from) => Event::Changed { from, to: peer },
+                });
+            }
+            Notice::Down(peer) => {
+                if let Some(peer) = self.live.remove(&peer.name) {
+                    let cause = match peer.state {
+                        State::Leaving => Cause::Left,
+                        State::Joining | State::Participant => Cause::Failed,
+                    };
+                    self.emit(Event::Down { peer, cause });
+                }
+            }
+            // foca renames the dead too; only the living are in the view.
+            Notice::Renamed(to) => {
+                if self.live.contains(&to.name)
+                    && let Some(from) = self.live.insert(to.clone(), now)
+                {
+                    self.emit(Event::Changed { from, to });
+                }
+            }
+            Notice::Idle => {
+                if self.farewell == Farewell::No {
+                    self.seeds.hurry(&self.config, now);
+                    self.emit(Event::Isolated);
+                }
+            }
+            Notice::Defunct => {
+                if self.farewell == Farewell::No && self.joined.is_some() {
+                    self.counters.rejoins += 1;
+                    self.raise_generation();
+                }
+            }
+        }
+    }
+
+    /// Contradicts whatever is said about earlier lives of this node.
+    pub(super) fn raise_generation(&mut self) {
+        self.highest = self.highest.max(self.me.generation).saturating_add(1);
+        self.become_peer(Peer { generation: self.highest, ..self.me.clone() });
+    }
+
+    /// Presents this node as `me` from now on, and says so to a few peers.
+    pub(super) fn become_peer(&mut self, me: Peer) {
+        let from = std::mem::replace(&mut self.me, me.clone());
+        if self.joined.is_some() {
+            // foca pauses until somebody talks to its new identity. The empty update wakes it.
+            let woken = self
+                .foca
+                .change_identity(me.clone(), &mut self.outbox)
+                .and_then(|()| self.foca.apply_many(std::iter::empty(), false, &mut self.outbox));
+            if woken.is_err() {
+                self.counters.inconsistencies += 1;
+            }
+        } else {
+            self.start_foca_over();
+        }
+        self.emit(Event::Me { from, to: me });
+    }
+
+    /// Forgets everybody.
+    pub(super) fn start_foca_over(&mut self) {
+        let rng = ChaCha12Rng::from_rng(&mut self.rng);
+        self.foca = Foca::new(self.me.clone(), self.tuned.clone(), rng, Codec);
+        self.timers.clear();
+        self.outbox.timers.clear();
+        self.outbox.notices.clear();
+        self.outbox.incarnation = 0;
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
+        if matches!(
+            event,
+            Event::Up(_) | Event::Down { .. } | Event::Changed { .. } | Event::Me { .. }
+        ) {
+            self.changed = true;
+        }
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Lets foca's parameters follow the size of the cluster.
+    fn tune(&mut self) {
+        let wanted = self.config.foca(self.size(), self.outbox.envelope.room());
+        let follows =
+            |config: &foca::Config| (config.max_transmissions, config.suspect_to_down_after);
+        if follows(&wanted) != follows(&self.tuned) {
+            match self.foca.set_config(wanted.clone()) {
+                Ok(()) => self.tuned = wanted,
+                Err(_) => self.counters.inconsistencies += 1,
+            }
+        }
+    }
+
+    pub(super) fn say_farewell(&mut self, now: Instant) {
+        self.willing = false;
+        if self.joined.is_none() || self.live.len() == 0 {
+            self.finish_farewell();
+            return;
+        }
+        // Told to be leaving, peers take the end for what it is even if they missed the news.
+        if self.me.state != State::Leaving {
+            self.become_peer(Peer { state: State::Leaving, ..self.me.clone() });
+        }
+        if self.foca.leave_cluster(&mut self.outbox).is_err() {
+            self.counters.inconsistencies += 1;
+        }
+        self.farewell = Farewell::Saying { left: FAREWELLS - 1, next: now + FAREWELL_INTERVAL };
+    }
+
+    pub(super) fn repeat_farewell(&mut self, now: Instant) {
+        let Farewell::Saying { left, next } = self.farewell else {
+            return;
+        };
+        if next > now {
+            return;
+        }
+        if left == 0 {
+            self.finish_farewell();
+            return;
+        }
+        if self.foca.gossip(&mut self.outbox).is_err() {
+            self.counters.inconsistencies += 1;
+        }
+        self.farewell = Farewell::Saying { left: left - 1, next: now + FAREWELL_INTERVAL };
+    }
+
+    fn finish_farewell(&mut self) {
+        self.farewell = Farewell::Said;
+        self.outputs.push_back(Output::Departed);
+    }
+}
