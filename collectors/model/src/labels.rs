@@ -1,6 +1,7 @@
 //! Label sets in the encoding of remote write.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -116,7 +117,17 @@ impl<'a> LabelsRef<'a> {
 
     /// The value of a label.
     pub fn get(self, name: &str) -> Option<&'a str> {
-        self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+        let mut rest = self.0;
+        while !rest.is_empty() {
+            let (known, value) = take_label(&mut rest);
+            match known.cmp(name.as_bytes()) {
+                Ordering::Less => {}
+                Ordering::Equal => return Some(text(value)),
+                // Sorted: it will not come any more.
+                Ordering::Greater => return None,
+            }
+        }
+        None
     }
 
     /// Whether there is no label.
@@ -176,10 +187,7 @@ impl<'a> Iterator for PairIter<'a> {
         if self.0.is_empty() {
             return None;
         }
-        let label = take_field(&mut self.0, TAG_ONE);
-        let mut label = label;
-        let name = take_field(&mut label, TAG_ONE);
-        let value = take_field(&mut label, TAG_TWO);
+        let (name, value) = take_label(&mut self.0);
         Some((text(name), text(value)))
     }
 }
@@ -187,16 +195,22 @@ impl<'a> Iterator for PairIter<'a> {
 /// Appends one label. Callers append in order of the names.
 #[inline]
 pub fn encode_label(out: &mut Vec<u8>, name: &str, value: &str) {
+    encode_label_bytes(out, name.as_bytes(), value.as_bytes());
+}
+
+/// Appends one label, both parts of which are known to be text.
+#[inline]
+pub(crate) fn encode_label_bytes(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     let message = 2 + varint_len(name.len()) + varint_len(value.len()) + name.len() + value.len();
     out.reserve(message + 6);
     out.push(TAG_ONE);
     push_varint(out, message);
     out.push(TAG_ONE);
     push_varint(out, name.len());
-    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(name);
     out.push(TAG_TWO);
     push_varint(out, value.len());
-    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(value);
 }
 
 /// Appends pairs that are sorted by name, leaving out those with an empty value.
@@ -247,6 +261,15 @@ fn take_field<'a>(bytes: &mut &'a [u8], tag: u8) -> &'a [u8] {
     let (field, rest) = bytes[at..].split_at(length);
     *bytes = rest;
     field
+}
+
+/// Takes the name and the value of a label off the front.
+#[inline]
+pub(crate) fn take_label<'a>(bytes: &mut &'a [u8]) -> (&'a [u8], &'a [u8]) {
+    let mut label = take_field(bytes, TAG_ONE);
+    let name = take_field(&mut label, TAG_ONE);
+    let value = take_field(&mut label, TAG_TWO);
+    (name, value)
 }
 
 #[inline]

@@ -1,6 +1,6 @@
 //! A label set while rules are at work on it.
 
-use crate::labels::{LabelsRef, encode_label};
+use crate::labels::{LabelsRef, encode_label_bytes, take_label};
 
 /// A text: a range of the encoded input, or of what the rules have written.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,8 @@ pub(super) struct Text {
 pub(super) struct Entry {
     pub(super) name: Text,
     pub(super) value: Text,
+    /// The whole label in the encoding of the input, if it came from there.
+    encoded: (u32, u32),
     live: bool,
 }
 
@@ -65,7 +67,7 @@ impl<'i, 'm> Draft<'i, 'm> {
         self.open();
         let Some(index) = self.position(name) else {
             let (name, value) = (self.write(name), self.write(value));
-            self.entries.push(Entry { name, value, live: true });
+            self.entries.push(Entry { name, value, encoded: (0, 0), live: true });
             self.is_changed = true;
             return;
         };
@@ -127,15 +129,25 @@ impl<'i, 'm> Draft<'i, 'm> {
             return false;
         }
         let Self { input, entries, written, .. } = self;
-        let text = |text: Text| {
+        let input = input.as_encoded();
+        let bytes = |text: Text| {
             let range = text.start as usize..text.end as usize;
-            if text.written { &written.as_bytes()[range] } else { &input.as_encoded()[range] }
+            if text.written { &written.as_bytes()[range] } else { &input[range] }
         };
-        entries.retain(|entry| entry.live);
-        entries.sort_unstable_by(|a, b| text(a.name).cmp(text(b.name)));
+        // The labels of the input are in order; only what was written has to be sorted in.
+        let (untouched, added) = entries.split_at_mut(self.from_input);
+        added.sort_unstable_by(|a, b| bytes(a.name).cmp(bytes(b.name)));
+        let mut added = added.iter().filter(|entry| entry.live).peekable();
         out.clear();
-        for entry in self.entries.iter() {
-            encode_label(out, self.text(entry.name), self.text(entry.value));
+        for entry in untouched.iter().filter(|entry| entry.live) {
+            while let Some(before) = added.next_if(|next| bytes(next.name) < bytes(entry.name)) {
+                encode_label_bytes(out, bytes(before.name), bytes(before.value));
+            }
+            let (start, end) = entry.encoded;
+            out.extend_from_slice(&input[start as usize..end as usize]);
+        }
+        for entry in added {
+            encode_label_bytes(out, bytes(entry.name), bytes(entry.value));
         }
         out.as_slice() != self.input.as_encoded()
     }
@@ -146,15 +158,18 @@ impl<'i, 'm> Draft<'i, 'm> {
         }
         self.is_open = true;
         let base = self.input.as_encoded().as_ptr().addr();
-        let text = |text: &str| {
-            let start = text.as_ptr().addr() - base;
-            Text { start: narrow(start), end: narrow(start + text.len()), written: false }
+        let text = |bytes: &[u8]| {
+            let start = bytes.as_ptr().addr() - base;
+            Text { start: narrow(start), end: narrow(start + bytes.len()), written: false }
         };
-        self.entries.extend(self.input.iter().map(|(name, value)| Entry {
-            name: text(name),
-            value: text(value),
-            live: true,
-        }));
+        let mut rest = self.input.as_encoded();
+        while !rest.is_empty() {
+            let start = text(rest).start;
+            let (name, value) = take_label(&mut rest);
+            let (name, value) = (text(name), text(value));
+            let encoded = (start, value.end);
+            self.entries.push(Entry { name, value, encoded, live: true });
+        }
         self.from_input = self.entries.len();
     }
 
