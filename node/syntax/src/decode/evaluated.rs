@@ -1,0 +1,150 @@
+//! A block whose expressions have been evaluated.
+
+use std::sync::Arc;
+
+use crate::ast::{Block, BlockName, Body, Expr, ExprKind, Ident, Label, Statement};
+use crate::convert::Step;
+use crate::diagnostic::Diagnostics;
+use crate::eval::evaluate;
+use crate::kind::Type;
+use crate::scope::Scope;
+use crate::source::Span;
+use crate::value::{Stability, Value};
+
+/// What a block holds, evaluated. Two are equal when they say the same, wherever they stand:
+/// a component whose block is equal to what it runs with need not be told.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// Attributes and blocks in the order of the text.
+    pub entries: Vec<Entry>,
+    /// Where to say that something is missing: the name and the label of the block.
+    pub header: Span,
+    /// The stability level it was evaluated at.
+    pub stability: Stability,
+}
+
+/// An attribute or a block.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// `name = value`
+    Attribute(EvaluatedAttribute),
+    /// `name "label" { … }`
+    Block(EvaluatedBlock),
+}
+
+/// An attribute with its value.
+#[derive(Clone, Debug)]
+pub struct EvaluatedAttribute {
+    /// Its name.
+    pub name: Ident,
+    /// Its value; unknown if its expression failed.
+    pub value: Value,
+    /// Where the value comes from.
+    pub expr: Arc<Expr>,
+}
+
+/// A block with its values.
+#[derive(Clone, Debug)]
+pub struct EvaluatedBlock {
+    /// Its dotted name.
+    pub name: BlockName,
+    /// Its label.
+    pub label: Option<Label>,
+    /// What it holds.
+    pub body: Evaluated,
+}
+
+impl Evaluated {
+    /// Evaluates everything in a block, and says which expressions failed.
+    pub fn new(block: &Block, scope: &Scope) -> (Self, Diagnostics) {
+        let mut diagnostics = Diagnostics::default();
+        let evaluated = Self::of_body(&block.body, block.header(), scope, &mut diagnostics);
+        (evaluated, diagnostics)
+    }
+
+    fn of_body(body: &Body, header: Span, scope: &Scope, diagnostics: &mut Diagnostics) -> Self {
+        let entries = body.statements.iter().map(|statement| match statement {
+            Statement::Attribute(attribute) => {
+                let value = evaluate(&attribute.value, scope).unwrap_or_else(|diagnostic| {
+                    diagnostics.push(diagnostic);
+                    Value::Unknown(Type::Any)
+                });
+                let (name, expr) = (attribute.name.clone(), attribute.value.clone());
+                Entry::Attribute(EvaluatedAttribute { name, value, expr })
+            }
+            Statement::Block(block) => Entry::Block(EvaluatedBlock {
+                name: block.name.clone(),
+                label: block.label.clone(),
+                body: Self::of_body(&block.body, block.header(), scope, diagnostics),
+            }),
+        });
+        Self { entries: entries.collect(), header, stability: scope.stability() }
+    }
+
+    /// Its attribute of that name.
+    pub fn attribute(&self, name: &str) -> Option<&EvaluatedAttribute> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Attribute(attribute) if *attribute.name.name == *name => Some(attribute),
+            _ => None,
+        })
+    }
+
+    /// Its blocks of that name.
+    pub fn blocks<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a EvaluatedBlock> {
+        self.entries.iter().filter_map(move |entry| match entry {
+            Entry::Block(block) if *block.name.text == *name => Some(block),
+            _ => None,
+        })
+    }
+
+    /// Whether some value is known only when running.
+    pub fn is_unknown(&self) -> bool {
+        self.entries.iter().any(|entry| match entry {
+            Entry::Attribute(attribute) => attribute.value.is_unknown(),
+            Entry::Block(block) => block.body.is_unknown(),
+        })
+    }
+}
+
+impl PartialEq for Evaluated {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries && self.stability == other.stability
+    }
+}
+
+impl PartialEq for EvaluatedAttribute {
+    fn eq(&self, other: &Self) -> bool {
+        self.name.name == other.name.name && self.value == other.value
+    }
+}
+
+impl PartialEq for EvaluatedBlock {
+    fn eq(&self, other: &Self) -> bool {
+        let label = |block: &Self| block.label.as_ref().map(|label| label.value.clone());
+        self.name.text == other.name.text && label(self) == label(other) && self.body == other.body
+    }
+}
+
+impl EvaluatedAttribute {
+    /// Where a part of the value was written, as far as the expression shows it.
+    pub fn span_of(&self, path: &[Step]) -> Span {
+        let mut expr: &Expr = &self.expr;
+        for step in path {
+            while let ExprKind::Paren(inner) = &expr.kind {
+                expr = inner;
+            }
+            let inner = match (&expr.kind, step) {
+                (ExprKind::Array(elements), Step::Index(at)) => elements.get(*at),
+                (ExprKind::Object(fields), Step::Key(key)) => {
+                    fields.iter().rfind(|field| *field.key == **key).map(|field| &field.value)
+                }
+                _ => None,
+            };
+            match inner {
+                Some(inner) => expr = inner,
+                None => break,
+            }
+        }
+        expr.span.clone()
+    }
+}

@@ -1,0 +1,308 @@
+//! Taking the fields of a struct out of a body, one by one.
+
+use super::{Arguments, Blocks, Entry, Evaluated, EvaluatedAttribute, EvaluatedBlock, Problems};
+use crate::ast::Label;
+use crate::convert::{FromValue, Mismatch};
+use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::reference::{FieldDoc, FieldKind};
+use crate::value::{Stability, Value};
+
+/// A body on its way into a struct: who decodes takes fields by name; what is left in the end
+/// is reported as unknown. Its methods give none when a field is wrong or not known before
+/// running, so that the rest can still be checked.
+pub struct Fields<'a> {
+    body: &'a Evaluated,
+    label: Option<&'a Label>,
+    label_taken: bool,
+    taken: Vec<bool>,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(
+        body: &'a Evaluated,
+        label: Option<&'a Label>,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
+        let taken = vec![false; body.entries.len()];
+        Self { body, label, label_taken: false, taken, diagnostics }
+    }
+
+    /// An attribute that must be there.
+    pub fn required<T>(&mut self, name: &str, convert: Convert<T>) -> Option<T> {
+        match self.take_attribute(name) {
+            Some(attribute) => self.convert(attribute, convert),
+            None => {
+                if self.taken_block(name).is_none() {
+                    let message = format!("missing required attribute {name:?}");
+                    self.error(Diagnostic::error(message, &self.body.header));
+                }
+                None
+            }
+        }
+    }
+
+    /// An attribute that may be absent.
+    pub fn optional<T>(
+        &mut self,
+        name: &str,
+        convert: Convert<T>,
+        default: impl FnOnce() -> T,
+    ) -> Option<T> {
+        match self.take_attribute(name) {
+            Some(attribute) => self.convert(attribute, convert),
+            None => Some(default()),
+        }
+    }
+
+    /// A block that must be there once.
+    pub fn block<T: Arguments>(&mut self, name: &str) -> Option<T> {
+        match self.take_blocks(name).first() {
+            Some(block) => self.decode_block(block),
+            None => {
+                if self.body.attribute(name).is_none() {
+                    let message = format!("missing required block {name:?}");
+                    self.error(Diagnostic::error(message, &self.body.header));
+                }
+                None
+            }
+        }
+    }
+
+    /// A block that may be there once.
+    pub fn optional_block<T: Arguments>(&mut self, name: &str) -> Option<Option<T>> {
+        self.single_block(name).map_or(Some(None), |block| self.decode_block(block).map(Some))
+    }
+
+    /// A block that may be there once; absent, it is as if it were written empty.
+    pub fn block_or_empty<T: Arguments>(&mut self, name: &str) -> Option<T> {
+        match self.single_block(name) {
+            Some(block) => self.decode_block(block),
+            None => {
+                let (entries, header) = (Vec::new(), self.body.header.clone());
+                let empty = Evaluated { entries, header, stability: self.body.stability };
+                let mut fields = Fields::new(&empty, None, self.diagnostics);
+                T::from_fields(&mut fields)
+            }
+        }
+    }
+
+    /// A block that may be there any number of times.
+    pub fn repeated<T: Arguments>(&mut self, name: &str) -> Option<Vec<T>> {
+        let blocks = self.take_blocks(name);
+        let decoded: Vec<Option<T>> =
+            blocks.into_iter().map(|block| self.decode_block(block)).collect();
+        decoded.into_iter().collect()
+    }
+
+    /// Blocks of several names, in the order of the text.
+    pub fn ordered<T: Blocks>(&mut self) -> Option<Vec<T>> {
+        let reference = T::reference();
+        let mut decoded = Vec::new();
+        for (at, entry) in self.body.entries.iter().enumerate() {
+            let Entry::Block(block) = entry else { continue };
+            let Some(field) = reference.iter().find(|field| *field.name == *block.name.text) else {
+                continue;
+            };
+            self.taken[at] = true;
+            self.check_stability(field, block);
+            let nested = nested(field);
+            decoded.push(self.inside(block, &nested, |fields| T::from_block(field.name, fields)));
+        }
+        decoded.into_iter().collect()
+    }
+
+    /// The label, which must be there.
+    pub fn label<T: FromValue>(&mut self) -> Option<T> {
+        let label = self.optional_label()?;
+        if label.is_none() {
+            let message = "this block needs a label";
+            self.error(Diagnostic::error(message, &self.body.header).hint("name \"label\" { … }"));
+        }
+        label
+    }
+
+    /// The label, which may be absent.
+    pub fn optional_label<T: FromValue>(&mut self) -> Option<Option<T>> {
+        self.label_taken = true;
+        let Some(label) = self.label else { return Some(None) };
+        match T::from_value(&Value::String(label.value.clone())) {
+            Ok(label) => Some(Some(label)),
+            Err(mismatch) => {
+                if let Mismatch::Wrong { message, hint, .. } = mismatch {
+                    self.error(Diagnostic::error(message, &label.span).maybe_hint(hint));
+                }
+                None
+            }
+        }
+    }
+
+    /// Refuses a field below its stability, unless it says what holds without it.
+    pub fn gate(&mut self, name: &str, stability: Stability, default: Option<Value>) {
+        if stability.allowed_at(self.body.stability) {
+            return;
+        }
+        let attribute = self.body.attribute(name);
+        if attribute.is_some_and(|attribute| Some(&attribute.value) == default.as_ref()) {
+            return;
+        }
+        let block = self.body.blocks(name).next().map(|block| &block.body.header);
+        let Some(span) = attribute.map(|attribute| &attribute.name.span).or(block) else { return };
+        self.error(unstable(name, stability, span));
+    }
+
+    /// Runs a type's own validation; none when it finds something.
+    pub fn validate<T>(&mut self, value: T, check: fn(&T, &mut Problems<'_>)) -> Option<T> {
+        let mut problems = Problems::new(self.body, self.diagnostics);
+        check(&value, &mut problems);
+        (!problems.found()).then_some(value)
+    }
+
+    /// Reports everything that was not taken, and what was written twice.
+    pub(super) fn finish(self, reference: &[FieldDoc]) {
+        for (entry, taken) in self.body.entries.iter().zip(&self.taken) {
+            if !taken {
+                self.diagnostics.push(unknown(entry, reference));
+            }
+        }
+    }
+
+    fn take_attribute(&mut self, name: &str) -> Option<&'a EvaluatedAttribute> {
+        let mut first: Option<&'a EvaluatedAttribute> = None;
+        for (at, entry) in self.body.entries.iter().enumerate() {
+            let Entry::Attribute(attribute) = entry else { continue };
+            if *attribute.name.name != *name {
+                continue;
+            }
+            self.taken[at] = true;
+            match first {
+                None => first = Some(attribute),
+                Some(first) => {
+                    let message = format!("attribute {name:?} is set twice");
+                    let double = Diagnostic::error(message, &attribute.name.span)
+                        .note("it is set first here", &first.name.span);
+                    self.diagnostics.push(double);
+                }
+            }
+        }
+        first
+    }
+
+    fn taken_block(&self, name: &str) -> Option<&'a EvaluatedBlock> {
+        let body: &'a Evaluated = self.body;
+        body.entries.iter().find_map(|entry| match entry {
+            Entry::Block(block) if *block.name.text == *name => Some(block),
+            _ => None,
+        })
+    }
+
+    fn take_blocks(&mut self, name: &str) -> Vec<&'a EvaluatedBlock> {
+        let mut found = Vec::new();
+        for (at, entry) in self.body.entries.iter().enumerate() {
+            if let Entry::Block(block) = entry
+                && *block.name.text == *name
+            {
+                self.taken[at] = true;
+                found.push(block);
+            }
+        }
+        found
+    }
+
+    fn single_block(&mut self, name: &str) -> Option<&'a EvaluatedBlock> {
+        let blocks = self.take_blocks(name);
+        let (first, more) = blocks.split_first()?;
+        for double in more {
+            let message = format!("block {name:?} is written twice");
+            let double = Diagnostic::error(message, &double.body.header)
+                .note("it is written first here", &first.body.header);
+            self.diagnostics.push(double);
+        }
+        Some(first)
+    }
+
+    fn convert<T>(&mut self, attribute: &EvaluatedAttribute, convert: Convert<T>) -> Option<T> {
+        match convert(&attribute.value) {
+            Ok(value) => Some(value),
+            Err(Mismatch::Unknown) => None,
+            Err(Mismatch::Wrong { path, message, hint }) => {
+                let message = format!("attribute {:?}: {message}", attribute.name.name);
+                let span = attribute.span_of(&path);
+                self.error(Diagnostic::error(message, &span).maybe_hint(hint));
+                None
+            }
+        }
+    }
+
+    fn decode_block<T: Arguments>(&mut self, block: &EvaluatedBlock) -> Option<T> {
+        self.inside(block, &T::reference(), T::from_fields)
+    }
+
+    fn inside<T>(
+        &mut self,
+        block: &EvaluatedBlock,
+        reference: &[FieldDoc],
+        decode: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let mut fields = Fields::new(&block.body, block.label.as_ref(), self.diagnostics);
+        let value = decode(&mut fields);
+        if let (Some(label), false) = (fields.label, fields.label_taken) {
+            let message = format!("block {:?} takes no label", block.name.text);
+            fields.error(Diagnostic::error(message, &label.span));
+        }
+        fields.finish(reference);
+        value
+    }
+
+    fn check_stability(&mut self, field: &FieldDoc, block: &EvaluatedBlock) {
+        if !field.stability.allowed_at(self.body.stability) {
+            self.error(unstable(field.name, field.stability, &block.body.header));
+        }
+    }
+
+    fn error(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+}
+
+/// How a value becomes a field.
+pub(crate) type Convert<T> = fn(&Value) -> Result<T, Mismatch>;
+
+fn nested(field: &FieldDoc) -> Vec<FieldDoc> {
+    match field.kind {
+        FieldKind::Block { nested, .. } => nested(),
+        _ => Vec::new(),
+    }
+}
+
+fn unstable(name: &str, stability: Stability, span: &crate::Span) -> Diagnostic {
+    let message = format!("{name:?} is {stability}");
+    Diagnostic::error(message, span).hint(format!("start with --stability.level={stability}"))
+}
+
+fn unknown(entry: &Entry, reference: &[FieldDoc]) -> Diagnostic {
+    let is_attribute = |field: &&FieldDoc| matches!(field.kind, FieldKind::Attribute(_));
+    let is_block = |field: &&FieldDoc| matches!(field.kind, FieldKind::Block { .. });
+    let (what, name, span, known): (_, _, _, Vec<&str>) = match entry {
+        Entry::Attribute(attribute) => (
+            "attribute",
+            &*attribute.name.name,
+            &attribute.name.span,
+            reference.iter().filter(is_attribute).map(|field| field.name).collect(),
+        ),
+        Entry::Block(block) => (
+            "block",
+            &*block.name.text,
+            &block.body.header,
+            reference.iter().filter(is_block).map(|field| field.name).collect(),
+        ),
+    };
+    let other = reference.iter().find(|field| field.name == name).map(|field| match field.kind {
+        FieldKind::Block { .. } => format!("{name:?} is a block: {name} {{ … }}"),
+        _ => format!("{name:?} is an attribute: {name} = …"),
+    });
+    let hint = other.or_else(|| did_you_mean(name, known.iter().copied())).or_else(|| {
+        (!known.is_empty()).then(|| format!("the {what}s here are {}", known.join(", ")))
+    });
+    Diagnostic::error(format!("unknown {what} {name:?}"), span).maybe_hint(hint)
+}

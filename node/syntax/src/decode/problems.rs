@@ -1,0 +1,71 @@
+//! Where a type's own validation says what is wrong.
+
+use super::Evaluated;
+use crate::convert::Step;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::source::Span;
+
+/// Takes what a validation finds, by the name of the field at fault.
+pub struct Problems<'a> {
+    body: &'a Evaluated,
+    diagnostics: &'a mut Diagnostics,
+    found: bool,
+}
+
+impl<'a> Problems<'a> {
+    pub(super) fn new(body: &'a Evaluated, diagnostics: &'a mut Diagnostics) -> Self {
+        Self { body, diagnostics, found: false }
+    }
+
+    /// Something is wrong with an attribute or a block; where it is not written, with the block
+    /// that should hold it.
+    pub fn field(&mut self, name: &str, message: impl Into<String>) {
+        let span = self.span(name, &[]);
+        self.push(Diagnostic::error(message, &span));
+    }
+
+    /// As [`Self::field`], with a hint on what to do.
+    pub fn field_with_hint(
+        &mut self,
+        name: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let span = self.span(name, &[]);
+        self.push(Diagnostic::error(message, &span).hint(hint));
+    }
+
+    /// Something is wrong with a part of an attribute's value, such as one element of a list.
+    pub fn part(&mut self, name: &str, path: &[Step], message: impl Into<String>) {
+        let span = self.span(name, path);
+        self.push(Diagnostic::error(message, &span));
+    }
+
+    /// Something is wrong with the block as a whole.
+    pub fn block(&mut self, message: impl Into<String>) {
+        let diagnostic = Diagnostic::error(message, &self.body.header);
+        self.push(diagnostic);
+    }
+
+    /// Whether a field is written, rather than left to its default.
+    pub fn is_written(&self, name: &str) -> bool {
+        self.body.attribute(name).is_some() || self.body.blocks(name).next().is_some()
+    }
+
+    pub(super) fn found(&self) -> bool {
+        self.found
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) {
+        self.found = true;
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn span(&self, name: &str, path: &[Step]) -> Span {
+        if let Some(attribute) = self.body.attribute(name) {
+            return attribute.span_of(path);
+        }
+        let block = self.body.blocks(name).next();
+        block.map_or_else(|| self.body.header.clone(), |block| block.body.header.clone())
+    }
+}

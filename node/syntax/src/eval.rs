@@ -1,0 +1,173 @@
+//! From an expression to its value.
+
+mod operators;
+
+use crate::ast::{Expr, ExprKind, Ident};
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::kind::Type;
+use crate::scope::Scope;
+use crate::value::{Number, Object, Value};
+
+/// Evaluates an expression. Both sides of `&&` and `||` are always evaluated.
+///
+/// # Errors
+/// The first thing that fails: an unknown name, an operator on the wrong types, an index out of
+/// range, a function that refuses its arguments.
+pub fn evaluate(expr: &Expr, scope: &Scope) -> Result<Value, Diagnostic> {
+    let value = match &expr.kind {
+        ExprKind::Literal(value) => return Ok(value.clone()),
+        ExprKind::Array(elements) => {
+            let values: Result<_, _> = elements.iter().map(|one| evaluate(one, scope)).collect();
+            return values.map(Value::Array);
+        }
+        ExprKind::Object(fields) => {
+            let entry = |value, key| (key, value);
+            let entries: Result<Object, _> = fields
+                .iter()
+                .map(|field| Ok(entry(evaluate(&field.value, scope)?, field.key.clone())))
+                .collect();
+            return entries.map(Value::Object);
+        }
+        ExprKind::Paren(inner) => return evaluate(inner, scope),
+        ExprKind::Identifier(name) => identifier(name, expr, scope)?,
+        ExprKind::Access(value, field) => access(&evaluate(value, scope)?, field, value)?,
+        ExprKind::Index(value, index) => {
+            let (of, at) = (evaluate(value, scope)?, evaluate(index, scope)?);
+            self::index(&of, &at, value, index)?
+        }
+        ExprKind::Call(function, arguments) => call(function, arguments, expr, scope)?,
+        ExprKind::Unary(operator, operand) => {
+            let value = evaluate(operand, scope)?;
+            operators::unary(*operator, &value)
+                .map_err(|message| Diagnostic::error(message, &expr.span))?
+        }
+        ExprKind::Binary(left, operator, place, right) => {
+            let (left, right) = (evaluate(left, scope)?, evaluate(right, scope)?);
+            operators::binary(&left, *operator, &right)
+                .map_err(|message| Diagnostic::error(message, place))?
+        }
+    };
+    allowed(value, expr, scope)
+}
+
+/// Refuses a function that is not as stable as the configuration asks for.
+fn allowed(value: Value, expr: &Expr, scope: &Scope) -> Result<Value, Diagnostic> {
+    if let Value::Function(function) = &value
+        && !function.stability().allowed_at(scope.stability())
+    {
+        let (name, level) = (function.name(), function.stability());
+        return Err(Diagnostic::error(format!("{name} is {level}"), &expr.span)
+            .hint(format!("start with --stability.level={level}")));
+    }
+    Ok(value)
+}
+
+fn identifier(name: &str, expr: &Expr, scope: &Scope) -> Result<Value, Diagnostic> {
+    scope.lookup(name).cloned().ok_or_else(|| {
+        Diagnostic::error(format!("{name:?} does not exist"), &expr.span)
+            .maybe_hint(did_you_mean(name, scope.names()))
+    })
+}
+
+fn access(of: &Value, field: &Ident, expr: &Expr) -> Result<Value, Diagnostic> {
+    match of.plain() {
+        Value::Object(object) => object.get(&field.name).cloned().ok_or_else(|| {
+            let message = format!("{} has no field {:?}", shorten(expr), field.name);
+            let known = object.iter().map(|(key, _)| &**key);
+            let all = object.iter().map(|(key, _)| &**key).take(20).collect::<Vec<_>>();
+            let all = (!all.is_empty()).then(|| format!("it has {}", all.join(", ")));
+            Diagnostic::error(message, &field.span)
+                .maybe_hint(all)
+                .maybe_hint(did_you_mean(&field.name, known))
+        }),
+        Value::Unknown(Type::Map(value)) => Ok(Value::Unknown(*value)),
+        Value::Unknown(Type::Any) => Ok(Value::Unknown(Type::Any)),
+        other => {
+            let kind = describe(&other);
+            Err(Diagnostic::error(format!("a {kind} has no fields"), &field.span))
+        }
+    }
+}
+
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Unknown(kind) => kind.to_string(),
+        known => known.kind().to_owned(),
+    }
+}
+
+fn index(of: &Value, at: &Value, of_expr: &Expr, at_expr: &Expr) -> Result<Value, Diagnostic> {
+    match (of.plain(), at.plain()) {
+        (Value::Object(object), Value::String(key)) => {
+            Ok(object.get(&key).cloned().unwrap_or(Value::Null))
+        }
+        (Value::Array(values), Value::Number(at)) => element(&values, at, at_expr),
+        (Value::Unknown(kind), _) => match kind {
+            Type::Any => Ok(Value::Unknown(Type::Any)),
+            Type::Array(inner) | Type::Map(inner) => Ok(Value::Unknown(*inner)),
+            other => {
+                let message = format!("a {other} cannot be indexed");
+                Err(Diagnostic::error(message, &of_expr.span))
+            }
+        },
+        (Value::Object(_) | Value::Array(_), Value::Unknown(_)) => Ok(Value::Unknown(Type::Any)),
+        (Value::Object(_), other) => {
+            let message = format!("an object is indexed by a string, not by a {}", other.kind());
+            Err(Diagnostic::error(message, &at_expr.span))
+        }
+        (Value::Array(_), other) => {
+            let message = format!("a list is indexed by a number, not by a {}", other.kind());
+            Err(Diagnostic::error(message, &at_expr.span))
+        }
+        (other, _) => {
+            let message = format!("a {} cannot be indexed", other.kind());
+            Err(Diagnostic::error(message, &of_expr.span))
+        }
+    }
+}
+
+fn element(values: &[Value], at: Number, expr: &Expr) -> Result<Value, Diagnostic> {
+    let Some(whole) = at.as_i128() else {
+        return Err(Diagnostic::error(format!("{at} is not a whole number"), &expr.span));
+    };
+    let found = usize::try_from(whole).ok().and_then(|at| values.get(at));
+    found.cloned().ok_or_else(|| {
+        let message = format!("there is no element {at} in a list of {}", values.len());
+        Diagnostic::error(message, &expr.span)
+    })
+}
+
+fn call(
+    function: &Expr,
+    arguments: &[Expr],
+    expr: &Expr,
+    scope: &Scope,
+) -> Result<Value, Diagnostic> {
+    let called = evaluate(function, scope)?;
+    let values: Result<Vec<_>, _> = arguments.iter().map(|one| evaluate(one, scope)).collect();
+    let values = values?;
+    let called = match called {
+        Value::Function(called) => called,
+        Value::Unknown(Type::Any | Type::Function) => return Ok(Value::Unknown(Type::Any)),
+        other => {
+            let message = format!("a {} is not a function", describe(&other));
+            return Err(Diagnostic::error(message, &function.span));
+        }
+    };
+    if values.iter().any(Value::is_unknown) {
+        return Ok(Value::Unknown(Type::Any));
+    }
+    called.call(&values).map_err(|error| {
+        let place = error.argument.and_then(|at| arguments.get(at)).unwrap_or(expr);
+        let message = format!("{}: {}", called.name(), error.message);
+        Diagnostic::error(message, &place.span).maybe_hint(error.hint)
+    })
+}
+
+/// An expression for a message: its text if that is short.
+fn shorten(expr: &Expr) -> String {
+    /// Longer expressions are not repeated in a message that shows their line anyway.
+    const MAX: usize = 60;
+    let text = expr.span.text();
+    if text.len() <= MAX && !text.contains('\n') { text.to_owned() } else { "this".to_owned() }
+}

@@ -1,0 +1,4 @@
+//! Text formats that configurations know from Go: durations and sizes.
+
+pub mod duration;
+pub mod size;
