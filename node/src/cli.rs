@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+mod flags;
 mod options;
 
 pub use options::{Options, Stability};

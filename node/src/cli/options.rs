@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cluster;
+
 /// Everything that a running node takes from its command line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// A configuration file, or a directory whose `*.alloy` files are read as one.
     pub config: PathBuf,
     /// Where components keep their files: `<storage_path>/<component id>/`.
     pub storage_path: PathBuf,
-    /// Where HTTP and gossip listen.
+    /// Where HTTP and gossip listen. Port 0 takes any that is free.
     pub listen_address: SocketAddr,
     /// The address under which components reach this process without a network.
     pub memory_address: String,
@@ -25,10 +27,12 @@ pub struct Options {
     pub component_shutdown_deadline: Duration,
     /// Leave when standard input ends: a child must not outlive who started it.
     pub exit_on_stdin_eof: bool,
+    /// The `--cluster.*` flags.
+    pub cluster: cluster::Options,
 }
 
 /// `--stability.level`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
 pub enum Stability {
     /// What is promised to stay.
     GenerallyAvailable,
@@ -36,4 +40,14 @@ pub enum Stability {
     PublicPreview,
     /// Anything.
     Experimental,
+}
+
+impl From<Stability> for syntax::Stability {
+    fn from(stability: Stability) -> Self {
+        match stability {
+            Stability::GenerallyAvailable => Self::GenerallyAvailable,
+            Stability::PublicPreview => Self::PublicPreview,
+            Stability::Experimental => Self::Experimental,
+        }
+    }
 }

@@ -4,13 +4,15 @@
 //! and acts on the deltas that come back. It never looks at the cluster itself.
 //!
 //! ```
-//! use node::cluster::{Announced, Delta, Key, Subscription};
+//! use node::cluster::{Announced, Delta, Subscription};
+//! use ownership::Key;
 //!
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! // Clustering is off for this component: everything announced is ours.
 //! let mut subscription = Subscription::local();
-//! subscription.announce([Announced::new(Key(7), "http://10.0.0.1:9100/metrics")].into());
-//! assert!(matches!(subscription.next().await, Some(Delta::Start { key: Key(7), seal: None })));
+//! let key = Key::of("prometheus.scrape.a", ["http://10.0.0.1:9100/metrics"]);
+//! subscription.announce([Announced::new(key, "http://10.0.0.1:9100/metrics")].into());
+//! assert_eq!(subscription.next().await.expect("a change").key(), key);
 //! # });
 //! ```
 
@@ -18,6 +20,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::{Labels, Seal};
+use ownership::Key;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 #[cfg(test)]
@@ -30,10 +33,6 @@ pub const DELTAS_PER_PIECE: usize = 1024;
 /// Pieces in flight to one component. What does not fit waits with the cluster, where a key has
 /// at most one pending delta, so the wait is bounded by the number of targets.
 pub(crate) const PIECES_IN_FLIGHT: usize = 4;
-
-/// A target's place in hashing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(pub u64);
 
 /// One target as a component announces it: its key, and what people see of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

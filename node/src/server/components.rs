@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::config::HttpConfig;
-use crate::cluster::Key;
+use ownership::Key;
 
 /// A future that borrows from the graph.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

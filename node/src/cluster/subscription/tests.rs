@@ -1,15 +1,17 @@
 use super::*;
 
 fn targets(keys: &[u64]) -> Snapshot {
-    keys.iter().map(|key| Announced::new(Key(*key), format!("http://target-{key}/"))).collect()
+    keys.iter()
+        .map(|key| Announced::new(Key::from(*key), format!("http://target-{key}/")))
+        .collect()
 }
 
 async fn next(subscription: &mut Subscription) -> (bool, u64) {
     match subscription.next().await.expect("a delta") {
-        Delta::Start { key, .. } => (true, key.0),
+        Delta::Start { key, .. } => (true, key.as_u64()),
         Delta::Stop { key, reason, .. } => {
             assert_eq!(reason, Reason::Gone);
-            (false, key.0)
+            (false, key.as_u64())
         }
     }
 }
@@ -44,9 +46,12 @@ async fn taking_a_piece_wakes_the_cluster() {
 
     subscription.announce(targets(&[9]));
     wake.notified().await;
-    assert_eq!(announced.borrow()[0].key, Key(9));
+    assert_eq!(announced.borrow()[0].key, Key::from(9));
 
-    pieces.send(vec![Delta::Start { key: Key(9), seal: None }]).await.expect("room for a piece");
+    pieces
+        .send(vec![Delta::Start { key: Key::from(9), seal: None }])
+        .await
+        .expect("room for a piece");
     assert_eq!(next(&mut subscription).await, (true, 9));
     wake.notified().await;
 

@@ -1,0 +1,115 @@
+use clap::Parser;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Command {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+fn parse(arguments: &[&str]) -> Result<Options, String> {
+    let arguments = ["shoal"].iter().chain(arguments);
+    let command = Command::try_parse_from(arguments).map_err(|error| error.to_string())?;
+    command.flags.options()
+}
+
+#[test]
+fn the_defaults_are_those_of_alloy() {
+    let options = parse(&["config.alloy"]).expect("nothing but a file is needed");
+    assert_eq!(options.listen_address, "127.0.0.1:12345".parse().expect("an address"));
+    assert_eq!(options.memory_address, "alloy.internal:12345");
+    assert_eq!(options.ui_path_prefix, "/");
+    assert_eq!(options.storage_path, PathBuf::from("data-alloy/"));
+    assert_eq!(options.stability, Stability::GenerallyAvailable);
+    assert_eq!(options.component_shutdown_deadline, Duration::from_secs(600));
+    assert!(options.enable_pprof);
+    assert_eq!(options.cluster, cluster::Options::default());
+}
+
+#[test]
+fn a_boolean_flag_stands_alone_or_takes_a_value() {
+    for (flag, enabled) in [
+        ("--cluster.enabled", true),
+        ("--cluster.enabled=true", true),
+        ("--cluster.enabled=1", true),
+        ("--cluster.enabled=false", false),
+        ("--cluster.enabled=F", false),
+    ] {
+        // The file behind it must not be taken for the flag's value.
+        let options = parse(&[flag, "config.alloy"]).expect("it is right");
+        assert_eq!(options.cluster.enabled, enabled, "{flag}");
+    }
+    assert!(parse(&["config.alloy", "--cluster.enabled=maybe"]).is_err());
+}
+
+#[test]
+fn a_full_command_line_is_understood() {
+    let options = parse(&[
+        "dir",
+        "--server.http.listen-addr=:80",
+        "--server.http.ui-path-prefix=alloy",
+        "--server.http.enable-pprof=false",
+        "--cluster.enabled",
+        "--cluster.node-name=a",
+        "--cluster.advertise-address=10.0.0.1",
+        "--cluster.advertise-interfaces=all",
+        "--cluster.join-addresses=10.0.0.2, dnssrv+shoal.local,,10.0.0.3:99",
+        "--cluster.rejoin-interval=1m30s",
+        "--cluster.max-join-peers=0",
+        "--cluster.name=prod",
+        "--cluster.wait-for-size=3",
+        "--cluster.wait-timeout=5m",
+        "--cluster.use-discovery-v1",
+        "--stability.level=experimental",
+    ])
+    .expect("it is right");
+    assert_eq!(options.listen_address, "0.0.0.0:80".parse().expect("an address"));
+    assert_eq!(options.ui_path_prefix, "/alloy/");
+    assert!(!options.enable_pprof);
+    assert_eq!(options.cluster.join_addresses, ["10.0.0.2", "dnssrv+shoal.local", "10.0.0.3:99"]);
+    assert_eq!(options.cluster.advertise_interfaces, ["all"]);
+    assert_eq!(options.cluster.rejoin_interval, Duration::from_secs(90));
+    assert_eq!(options.cluster.wait_timeout, Duration::from_secs(300));
+}
+
+#[test]
+fn every_flag_that_cannot_be_honoured_is_refused_by_name() {
+    for flag in Unavailable::refused() {
+        let error = parse(&["config.alloy", &flag]).expect_err(&flag);
+        assert!(error.starts_with(&format!("{flag}: ")), "{error}");
+    }
+}
+
+#[test]
+fn asking_for_nothing_is_not_refused() {
+    for flag in Unavailable::accepted() {
+        parse(&["config.alloy", &flag]).expect(&flag);
+    }
+}
+
+#[test]
+fn all_refusals_come_at_once() {
+    let error = parse(&[
+        "config.alloy",
+        "--config.format=prometheus",
+        "--cluster.enable-tls",
+        &format!("--cluster.node-name={}", "x".repeat(64)),
+    ])
+    .expect_err("three things are wrong");
+    assert_eq!(error.lines().count(), 3, "{error}");
+}
+
+#[test]
+fn listen_addresses_are_read_as_go_reads_them() {
+    for (text, address) in [
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        (":8080", "0.0.0.0:8080"),
+        ("[::1]:9", "[::1]:9"),
+        ("[::1]", "[::1]:12345"),
+        ("10.1.2.3", "10.1.2.3:12345"),
+    ] {
+        assert_eq!(listen_address(text), Ok(address.parse().expect("an address")), "{text}");
+    }
+    assert!(listen_address("127.0.0.1:99999").is_err());
+}

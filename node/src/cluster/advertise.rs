@@ -1,0 +1,116 @@
+//! The address under which others reach this node.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+#[cfg(test)]
+mod tests;
+
+/// Why there is no address to advertise.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The flag's value is no address and no name that resolves.
+    #[error("--cluster.advertise-address {text:?}: {reason}")]
+    Unresolvable {
+        /// What was written.
+        text: String,
+        /// Why it leads nowhere.
+        reason: String,
+    },
+    /// The interfaces of the host could not be listed.
+    #[error("cannot list the interfaces of this host")]
+    Interfaces(#[source] std::io::Error),
+    /// None of the interfaces has an address that others could use.
+    #[error(
+        "no interface of {wanted:?} has an address that others can reach (there are: {found}); \
+         name one with --cluster.advertise-interfaces or give --cluster.advertise-address"
+    )]
+    Nothing {
+        /// The interfaces that were allowed.
+        wanted: Vec<String>,
+        /// The interfaces that exist, with their addresses.
+        found: String,
+    },
+}
+
+/// An interface's name and one of its addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The interface's name.
+    pub interface: String,
+    /// One address of it.
+    pub ip: IpAddr,
+}
+
+/// The addresses of this host.
+///
+/// # Errors
+///
+/// When the system does not tell them.
+pub fn candidates() -> Result<Vec<Candidate>, Error> {
+    let interfaces = if_addrs::get_if_addrs().map_err(Error::Interfaces)?;
+    let candidate = |interface: if_addrs::Interface| {
+        let ip = interface.ip();
+        Candidate { interface: interface.name, ip }
+    };
+    Ok(interfaces.into_iter().map(candidate).collect())
+}
+
+/// The best address to advertise: one that was listened on, if it is a definite one, else IPv4
+/// before IPv6 and routable before link-local, from the wanted interfaces (`all`: any). Loopback
+/// is taken only when that is where the node listens: advertising it to other hosts would isolate
+/// the node silently.
+///
+/// # Errors
+///
+/// When no interface has a usable address.
+pub fn choose(
+    listen: SocketAddr,
+    wanted: &[String],
+    candidates: &[Candidate],
+) -> Result<SocketAddr, Error> {
+    if !listen.ip().is_unspecified() {
+        return Ok(listen);
+    }
+    let any = wanted.iter().any(|name| name == "all");
+    let best = candidates
+        .iter()
+        .filter(|candidate| any || wanted.contains(&candidate.interface))
+        .filter(|candidate| !candidate.ip.is_loopback() && !candidate.ip.is_unspecified())
+        .filter(|candidate| listen.is_ipv6() || candidate.ip.is_ipv4())
+        .min_by_key(|candidate| (link_local(candidate.ip), candidate.ip.is_ipv6()));
+    match best {
+        Some(best) => Ok(SocketAddr::new(best.ip, listen.port())),
+        None => Err(Error::Nothing { wanted: wanted.to_vec(), found: listing(candidates) }),
+    }
+}
+
+fn link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => is_link_local_v6(ip),
+    }
+}
+
+fn is_link_local_v6(ip: Ipv6Addr) -> bool {
+    ip.segments()[0] & 0xffc0 == 0xfe80
+}
+
+fn listing(candidates: &[Candidate]) -> String {
+    let names = candidates.iter().map(|c| format!("{} {}", c.interface, c.ip));
+    names.collect::<Vec<String>>().join(", ")
+}
+
+/// Reads `--cluster.advertise-address`, resolving a name once.
+///
+/// # Errors
+///
+/// When it leads to no address.
+pub async fn parse(text: &str, default_port: u16) -> Result<SocketAddr, Error> {
+    let unresolvable = |reason: String| Error::Unresolvable { text: text.to_owned(), reason };
+    let dns = super::seeds::System::default();
+    let resolved = super::seeds::resolve(&[text.to_owned()], default_port, &dns).await;
+    if let Some(address) = resolved.addresses.first() {
+        return Ok(*address);
+    }
+    Err(unresolvable(resolved.failures.first().cloned().unwrap_or("it does not exist".to_owned())))
+}

@@ -1,0 +1,62 @@
+use super::*;
+
+fn candidates(pairs: &[(&str, &str)]) -> Vec<Candidate> {
+    let candidate = |(interface, ip): &(&str, &str)| Candidate {
+        interface: (*interface).to_owned(),
+        ip: ip.parse().expect("an address"),
+    };
+    pairs.iter().map(candidate).collect()
+}
+
+fn chosen(listen: &str, wanted: &[&str], of: &[(&str, &str)]) -> Result<String, Error> {
+    let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+    choose(listen.parse().expect("an address"), &wanted, &candidates(of)).map(|a| a.to_string())
+}
+
+#[test]
+fn a_routable_ipv4_address_is_preferred() {
+    let of = [
+        ("lo", "127.0.0.1"),
+        ("eth0", "fe80::1"),
+        ("eth0", "169.254.1.1"),
+        ("eth0", "fd00::1"),
+        ("eth0", "10.0.0.1"),
+        ("wg0", "10.9.9.9"),
+    ];
+    for (wanted, listen, address) in [
+        (&["eth0"], "0.0.0.0:80", "10.0.0.1:80"),
+        (&["wg0"], "0.0.0.0:80", "10.9.9.9:80"),
+        (&["all"], "0.0.0.0:80", "10.0.0.1:80"),
+        (&["eth0"], "[::]:80", "10.0.0.1:80"),
+    ] {
+        assert_eq!(chosen(listen, wanted, &of).expect("there is one"), address);
+    }
+    assert_eq!(chosen("[::]:80", &["eth0"], &of[..4]).expect("there is one"), "[fd00::1]:80");
+    assert_eq!(chosen("[::]:80", &["eth0"], &of[..2]).expect("there is one"), "[fe80::1]:80");
+}
+
+#[test]
+fn where_a_node_listens_is_what_it_advertises() {
+    assert_eq!(chosen("127.0.0.1:80", &["eth0"], &[]).expect("loopback"), "127.0.0.1:80");
+    assert_eq!(chosen("10.0.0.5:80", &["eth0"], &[]).expect("definite"), "10.0.0.5:80");
+}
+
+#[test]
+fn loopback_is_never_a_fallback() {
+    let of = [("lo", "127.0.0.1"), ("ens3", "10.0.0.1")];
+    let error = chosen("0.0.0.0:80", &["eth0"], &of).expect_err("there is no eth0").to_string();
+    assert!(error.contains("lo 127.0.0.1, ens3 10.0.0.1"), "{error}");
+    chosen("0.0.0.0:80", &["all"], &of[..1]).expect_err("only loopback");
+}
+
+#[tokio::test]
+async fn a_written_address_takes_the_listen_port_unless_it_has_one() {
+    for (text, address) in [
+        ("1.1.1.1", "1.1.1.1:80"),
+        ("1.1.1.1:9", "1.1.1.1:9"),
+        ("2606:4700:4700::1111", "[2606:4700:4700::1111]:80"),
+    ] {
+        assert_eq!(parse(text, 80).await.expect("an address").to_string(), address);
+    }
+    parse("1.1.1.1:x", 80).await.expect_err("x is no port");
+}

@@ -1,0 +1,105 @@
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// Names and what they resolve to; a name that is missing does not exist, one that maps to an
+/// error cannot be looked up.
+#[derive(Default)]
+struct Fake {
+    hosts: BTreeMap<&'static str, Result<Vec<IpAddr>, String>>,
+    services: BTreeMap<&'static str, Result<Vec<Service>, String>>,
+}
+
+impl Dns for Fake {
+    fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
+        Box::pin(async move { self.hosts.get(name).cloned().unwrap_or(Ok(Vec::new())) })
+    }
+
+    fn services<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Service>, String>> {
+        Box::pin(async move { self.services.get(name).cloned().unwrap_or(Ok(Vec::new())) })
+    }
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn service(host: &str, port: u16, addresses: &[&str]) -> Service {
+    let addresses = addresses.iter().map(|address| ip(address)).collect();
+    Service { host: host.to_owned(), port, addresses }
+}
+
+fn world() -> Fake {
+    let error = "the server said SERVFAIL".to_owned();
+    Fake {
+        hosts: BTreeMap::from([
+            ("both", Ok(vec![ip("10.0.0.1"), ip("fd00::1")])),
+            ("pod-0", Ok(vec![ip("10.0.1.0")])),
+            ("pod-1", Ok(vec![ip("10.0.1.1")])),
+            ("broken", Err(error.clone())),
+        ]),
+        services: BTreeMap::from([
+            ("both", Ok(vec![service("pod-0", 7, &[])])),
+            ("srv", Ok(vec![service("pod-0", 1234, &[]), service("pod-1", 4321, &["10.9.9.9"])])),
+            ("half", Ok(vec![service("broken", 1, &[]), service("pod-1", 2, &[])])),
+            ("srv-broken", Err(error)),
+            ("srv-to-broken", Ok(vec![service("broken", 1, &[])])),
+        ]),
+    }
+}
+
+#[tokio::test]
+async fn every_form_of_a_seed_leads_to_its_addresses() {
+    for (seed, addresses) in [
+        ("10.1.2.3", &["10.1.2.3:80"] as &[&str]),
+        ("10.1.2.3:99", &["10.1.2.3:99"]),
+        ("fd00::7", &["[fd00::7]:80"]),
+        ("[fd00::7]", &["[fd00::7]:80"]),
+        ("[fd00::7]:99", &["[fd00::7]:99"]),
+        ("both", &["10.0.0.1:80", "[fd00::1]:80"]),
+        ("both:5", &["10.0.0.1:5", "[fd00::1]:5"]),
+        ("dns+both", &["10.0.0.1:80", "[fd00::1]:80"]),
+        ("dns+srv", &[]),
+        ("srv", &["10.0.1.0:1234", "10.0.1.1:4321"]),
+        ("dnssrv+srv", &["10.0.1.0:1234", "10.0.1.1:4321"]),
+        ("dnssrv+srv:9", &["10.0.1.0:9", "10.0.1.1:9"]),
+        ("dnssrvnoa+srv", &["10.0.1.0:1234", "10.9.9.9:4321"]),
+        ("dnssrv+both", &["10.0.1.0:7"]),
+        ("nobody", &[]),
+        ("half", &["10.0.1.1:2"]),
+    ] {
+        let resolved = resolve(&[seed.to_owned()], 80, &world()).await;
+        let found: Vec<String> = resolved.addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(found, addresses, "{seed}");
+        assert_eq!(resolved.failures, [""; 0], "{seed}");
+        assert_eq!(resolved.unknown.is_empty(), !addresses.is_empty(), "{seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_lookup_is_told_from_a_name_that_does_not_exist() {
+    for seed in ["broken", "dns+broken", "dnssrv+srv-broken", "srv-to-broken", "both:port"] {
+        let resolved = resolve(&[seed.to_owned()], 80, &world()).await;
+        assert_eq!((resolved.addresses.len(), resolved.unknown.len()), (0, 0), "{seed}");
+        assert!(resolved.failures[0].starts_with(seed), "{:?}", resolved.failures);
+    }
+}
+
+#[tokio::test]
+async fn seeds_add_up_and_every_address_comes_once() {
+    let seeds = ["10.0.0.1", "both", "nobody", "broken", "10.0.0.1:80"].map(str::to_owned);
+    let resolved = resolve(&seeds, 80, &world()).await;
+    let found: Vec<String> = resolved.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(found, ["10.0.0.1:80", "[fd00::1]:80"]);
+    assert_eq!(resolved.unknown, ["nobody"]);
+    assert_eq!(resolved.failures.len(), 1);
+}
+
+#[tokio::test]
+async fn localhost_needs_no_name_server() {
+    let resolved = resolve(&["localhost:7".to_owned()], 80, &System::default()).await;
+    assert!(
+        resolved.addresses.contains(&"127.0.0.1:7".parse().expect("an address")),
+        "{resolved:?}"
+    );
+}
