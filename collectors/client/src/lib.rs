@@ -1,1 +1,57 @@
 //! The outbound HTTP client: credentials, TLS, proxies, redirects.
+//!
+//! Scrapes, HTTP discovery, remote documents and remote write all send through it, with the settings
+//! that a configuration's HTTP client blocks know.
+//!
+//! ```
+//! use client::{Client, Config, Credentials, Secret, Source};
+//!
+//! let config = Config {
+//!     credentials: Some(Credentials::bearer(Source::Inline(Secret::new("token")))),
+//!     ..Config::default()
+//! };
+//! let client = Client::new(&config)?;
+//!
+//! async fn page(client: &Client, buffer: &mut Vec<u8>) -> Result<(), client::Error> {
+//!     let request = http::Request::get("http://127.0.0.1:9100/metrics")
+//!         .header("accept-encoding", "gzip")
+//!         .body(bytes::Bytes::new())
+//!         .expect("the URL is valid");
+//!     let mut response = client.send(request).await?;
+//!     response.read_body(64 << 20, buffer).await?;
+//!     Ok(())
+//! }
+//! # Ok::<(), client::ConfigError>(())
+//! ```
+
+mod client;
+mod config;
+mod credentials;
+mod dial;
+mod error;
+mod exchange;
+mod gunzip;
+mod memory;
+mod oauth2;
+mod origin;
+mod pool;
+mod proxy;
+mod redirect;
+mod reread;
+mod response;
+mod secret;
+mod stream;
+#[cfg(test)]
+mod testing;
+mod tls;
+mod transport;
+
+pub use client::Client;
+pub use config::{Config, Credentials, Headers, OAuth2, Proxy, Tls, TlsVersion};
+pub use error::{ConfigError, Error, FileError};
+pub use memory::MemoryDialer;
+pub use response::{BodySize, Response};
+pub use secret::{Secret, Source};
+
+/// The `User-Agent` of requests that do not say another.
+pub const USER_AGENT: &str = concat!("Shoal/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,190 @@
+//! What can go wrong with a configuration and with a request.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A configuration that no client can be made of. None of them shows a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The name belongs to the client, the protocol or a sender.
+    #[error("http_headers must not set {0:?}: it is set by the client itself")]
+    ReservedHeader(String),
+    /// Not a token.
+    #[error("{0:?} is not a valid name of a header")]
+    BadHeaderName(String),
+    /// A line break or another control character.
+    #[error("a value of the header {0:?} has characters that a header cannot carry")]
+    BadHeaderValue(String),
+    /// Basic authentication ends the user name at the first colon.
+    #[error("the username of basic_auth must not contain a colon")]
+    ColonInUsername,
+    /// There is a block of its own for it.
+    #[error("the type of authorization must not be \"Basic\": use basic_auth instead")]
+    BasicScheme,
+    /// Not a token.
+    #[error("{0:?} is not a valid type of authorization")]
+    BadScheme(String),
+    /// Nobody to ask as.
+    #[error("client_id of oauth2 must not be empty")]
+    NoClientId,
+    /// Not a URL, or not of http or https. The URL may hold a password, so it is not shown.
+    #[error("token_url of oauth2 is not an absolute http or https URL")]
+    BadTokenUrl,
+    /// One without the other proves nothing.
+    #[error("a TLS certificate and its key must be set together")]
+    HalfKeyPair,
+    /// Broken protocols, which the TLS library does not have.
+    #[error("min_version {0:?} cannot be honoured: the oldest supported version is \"TLS12\"")]
+    OldTls(&'static str),
+    /// Not one of the four names.
+    #[error("{0:?} is not a version of TLS: use \"TLS12\" or \"TLS13\"")]
+    UnknownTlsVersion(String),
+    /// Neither a DNS name nor an address.
+    #[error("server_name {0:?} is neither a DNS name nor an IP address")]
+    BadServerName(String),
+    /// Two sources of the proxy.
+    #[error("proxy_from_environment cannot be combined with proxy_url or no_proxy")]
+    ProxyTwice,
+    /// An exception from nothing.
+    #[error("no_proxy needs proxy_url")]
+    NoProxyWithoutProxy,
+    /// A header for nobody.
+    #[error("proxy_connect_header needs proxy_url or proxy_from_environment")]
+    ConnectHeadersWithoutProxy,
+    /// The URL may hold a password, so it is not shown.
+    #[error("proxy_url cannot be used: {0}")]
+    BadProxyUrl(&'static str),
+    /// A file could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The certificates or the key cannot be used.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+/// A file of the configuration could not be read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("cannot read {}: {reason}", path.display())]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub reason: String,
+}
+
+/// A request that got no answer, or an answer that could not be read. None of them shows a secret;
+/// URLs are cut down to scheme, host and port.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The URL of the request, or one that a redirect names, cannot be requested.
+    #[error("cannot request this URL: {0}")]
+    Url(&'static str),
+    /// A file that holds a secret could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A secret holds characters that a header cannot carry.
+    #[error("the {0} has characters that a header cannot carry")]
+    BadSecret(&'static str),
+    /// The TLS configuration cannot be used.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// No connection to the server or to the proxy.
+    #[error("cannot connect to {origin}: {reason}")]
+    Connect {
+        /// Scheme, host and port.
+        origin: String,
+        /// What the system, the resolver or the TLS library said.
+        reason: String,
+    },
+    /// The proxy would not let us through.
+    #[error("proxy {proxy} refused to connect to {origin}: {reason}")]
+    Proxy {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// Scheme, host and port behind it.
+        origin: String,
+        /// What the proxy said.
+        reason: String,
+        /// Whether trying again may help.
+        transient: bool,
+    },
+    /// No OAuth 2.0 token.
+    #[error("cannot get an OAuth 2.0 token from {origin}: {reason}")]
+    Token {
+        /// Scheme, host and port.
+        origin: String,
+        /// What the server or the connection to it said.
+        reason: String,
+        /// Whether trying again may help.
+        transient: bool,
+    },
+    /// More than ten redirects in a row.
+    #[error("stopped after {0} redirects")]
+    TooManyRedirects(usize),
+    /// The connection broke before the answer's head had arrived.
+    #[error("no answer from {origin}: {reason}")]
+    Exchange {
+        /// Scheme, host and port.
+        origin: String,
+        /// What broke.
+        reason: String,
+    },
+    /// The connection broke within the answer's body.
+    #[error("the body of the answer broke off: {0}")]
+    Body(String),
+    /// The body is larger than the caller takes.
+    #[error("the body of the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The caller's limit, in bytes after decompression.
+        limit: usize,
+    },
+    /// The body is compressed in a way that was not asked for.
+    #[error("the body of the answer has the content encoding {0:?}, which is not supported")]
+    Encoding(String),
+    /// The body is not what its content encoding says.
+    #[error("the body of the answer is not valid gzip: {0}")]
+    Gzip(String),
+}
+
+impl Error {
+    /// Whether the same request may succeed later, with nothing changed on our side.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Exchange { .. } | Self::Body(_) => true,
+            Self::Proxy { transient, .. } | Self::Token { transient, .. } => *transient,
+            // Somebody is about to write the file, or the page will be smaller: the next request
+            // looks at it again, but this one is not worth repeating at once.
+            Self::File(_)
+            | Self::Tls(_)
+            | Self::TooLarge { .. }
+            | Self::Gzip(_)
+            | Self::Url(_)
+            | Self::BadSecret(_)
+            | Self::TooManyRedirects(_)
+            | Self::Encoding(_) => false,
+        }
+    }
+}
+
+impl FileError {
+    pub(crate) fn new(path: impl Into<PathBuf>, error: &io::Error) -> Self {
+        Self { path: path.into(), reason: error.to_string() }
+    }
+}
+
+/// An error and its causes in one line: libraries hide what matters in the last of them.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
