@@ -6,7 +6,9 @@
 //! else.
 
 pub mod config;
+pub mod log;
 pub mod telemetry;
+mod throttle;
 pub mod wire;
 
 pub use config::{ConfigError, EndpointConfig, LogConfig, MetadataConfig, Protocol, QueueConfig};

@@ -1,0 +1,186 @@
+//! The front of the queue: which frames may be sent now without disturbing the order of a series.
+
+use std::collections::VecDeque;
+
+use super::frame::FrameMeta;
+
+#[cfg(test)]
+mod tests;
+
+/// Frames that the window spans at most, from the oldest that is not finished. It bounds memory,
+/// and it is how far acknowledgements may run ahead of each other: the cursor has a bit for each.
+pub const SPAN: u64 = 2048;
+
+/// Which series a frame may hold: those whose hash leaves `shard` when divided by `shards`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lane {
+    /// The remainder.
+    pub shard: u16,
+    /// The divisor; 0 for a frame without series, which may overtake and be overtaken.
+    pub shards: u16,
+}
+
+impl Lane {
+    /// The lane of what has no order.
+    pub const UNORDERED: Self = Self { shard: 0, shards: 0 };
+
+    /// Whether one series could be in frames of both lanes. The divisors may differ: then the
+    /// remainders have to agree modulo their greatest common divisor.
+    pub fn shares_series_with(self, other: Self) -> bool {
+        if self.shards == 0 || other.shards == 0 {
+            return false;
+        }
+        let divisor = gcd(self.shards, other.shards);
+        self.shard % divisor == other.shard % divisor
+    }
+}
+
+fn gcd(mut a: u16, mut b: u16) -> u16 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// Where the bytes of a frame are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The first sequence of the segment that has it.
+    pub segment: u64,
+    /// The offset of its header in the segment, in bytes.
+    pub offset: u64,
+}
+
+/// How far a frame of the window has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nobody sends it.
+    Waiting,
+    /// It is in flight.
+    Taken,
+    /// Acknowledged, refused for good, or dropped.
+    Finished,
+}
+
+/// A frame of the window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    /// Its header.
+    pub meta: FrameMeta,
+    /// Where it is on disk; `None` while the disk does not have it.
+    pub place: Option<Place>,
+    /// How far it has come.
+    pub state: State,
+}
+
+/// The oldest frames that are not finished, in order.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    entries: VecDeque<Entry>,
+    /// In flight although the log has given them up: they still hold their lane.
+    orphans: Vec<FrameMeta>,
+}
+
+impl Window {
+    /// Whether a frame of this sequence is still within the span.
+    pub(super) fn has_room_for(&self, sequence: u64) -> bool {
+        self.entries.front().is_none_or(|first| sequence < first.meta.sequence + SPAN)
+    }
+
+    /// Adds the next frame; sequences only grow.
+    pub(super) fn push(&mut self, meta: FrameMeta, place: Option<Place>) {
+        debug_assert!(self.entries.back().is_none_or(|last| last.meta.sequence < meta.sequence));
+        self.entries.push_back(Entry { meta, place, state: State::Waiting });
+    }
+
+    /// The frame of a sequence.
+    pub(super) fn get(&self, sequence: u64) -> Option<&Entry> {
+        self.index(sequence).map(|index| &self.entries[index])
+    }
+
+    /// The frames, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// Where a frame has come to lie on disk.
+    pub(super) fn set_place(&mut self, sequence: u64, place: Place) {
+        if let Some(index) = self.index(sequence) {
+            self.entries[index].place = Some(place);
+        }
+    }
+
+    /// Takes the oldest waiting frame that no unfinished older frame could share a series with.
+    pub(super) fn take(&mut self) -> Option<FrameMeta> {
+        let mut blocked: Vec<Lane> = self.orphans.iter().map(|meta| meta.lane).collect();
+        for entry in &mut self.entries {
+            if entry.state == State::Finished {
+                continue;
+            }
+            let lane = entry.meta.lane;
+            let free = !blocked.iter().any(|other| lane.shares_series_with(*other));
+            if free && entry.state == State::Waiting {
+                entry.state = State::Taken;
+                return Some(entry.meta);
+            }
+            if !blocked.contains(&lane) {
+                blocked.push(lane);
+            }
+        }
+        None
+    }
+
+    /// Puts a frame that was taken back into the queue.
+    pub(super) fn put_back(&mut self, sequence: u64) {
+        if let Some(index) = self.index(sequence) {
+            self.entries[index].state = State::Waiting;
+        }
+    }
+
+    /// Marks a frame as finished. Returns whether it was of the window and not finished before.
+    pub(super) fn finish(&mut self, sequence: u64) -> bool {
+        if let Some(orphan) = self.orphans.iter().position(|meta| meta.sequence == sequence) {
+            self.orphans.swap_remove(orphan);
+            return false;
+        }
+        let Some(index) = self.index(sequence) else { return false };
+        let entry = &mut self.entries[index];
+        if entry.state == State::Finished {
+            return false;
+        }
+        entry.state = State::Finished;
+        while self.entries.front().is_some_and(|entry| entry.state == State::Finished) {
+            self.entries.pop_front();
+        }
+        true
+    }
+
+    /// Gives up every frame up to and including `last`: returns those that waited, and keeps the
+    /// lanes of those in flight until they are finished.
+    pub(super) fn give_up(&mut self, last: u64) -> Vec<FrameMeta> {
+        let mut waited = Vec::new();
+        while let Some(entry) = self.entries.front()
+            && entry.meta.sequence <= last
+        {
+            match entry.state {
+                State::Waiting => waited.push(entry.meta),
+                State::Taken => self.orphans.push(entry.meta),
+                State::Finished => {}
+            }
+            self.entries.pop_front();
+        }
+        while self.entries.front().is_some_and(|entry| entry.state == State::Finished) {
+            self.entries.pop_front();
+        }
+        waited
+    }
+
+    /// The oldest frame that is not finished.
+    pub(super) fn front(&self) -> Option<&Entry> {
+        self.entries.front()
+    }
+
+    fn index(&self, sequence: u64) -> Option<usize> {
+        self.entries.binary_search_by_key(&sequence, |entry| entry.meta.sequence).ok()
+    }
+}
