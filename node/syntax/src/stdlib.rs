@@ -1,15 +1,25 @@
 //! The standard library.
 
 mod arguments;
+mod arrays;
+mod encoding;
+mod format;
+mod json;
+mod json_path;
 mod strings;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::scope::Host;
-use crate::value::Value;
+use crate::value::{CallError, Value};
 
-/// Every name of the standard library for a machine.
+use arguments::{function, one};
+
+/// Every name of the standard library for a machine: namespaces, the functions without one, and
+/// the names that functions had before there were namespaces.
 pub(crate) fn library(host: &Host) -> BTreeMap<Arc<str>, Value> {
     let constants = [
         ("hostname", &host.hostname),
@@ -18,6 +28,77 @@ pub(crate) fn library(host: &Host) -> BTreeMap<Arc<str>, Value> {
         ("version", &host.version),
     ];
     let constants = constants.map(|(name, text)| (name, Value::string(text)));
-    let namespaces = [("constants", Value::object(constants)), ("string", strings::namespace())];
-    namespaces.into_iter().map(|(name, value)| (Arc::from(name), value)).collect()
+    let environment = Arc::new(host.environment.clone());
+    let env = |name| {
+        let environment = environment.clone();
+        function(name, move |values| {
+            let found = environment.get(&one::<String>(values)?);
+            Ok(Value::string(found.map(String::as_str).unwrap_or_default()))
+        })
+    };
+    let nonsensitive = |name| function(name, nonsensitive);
+    let namespaced = [
+        ("constants", Value::object(constants)),
+        ("sys", Value::object([("env", env("sys.env"))])),
+        ("convert", Value::object([("nonsensitive", nonsensitive("convert.nonsensitive"))])),
+        ("file", Value::object([("path_join", function("file.path_join", path_join))])),
+        ("array", arrays::namespace()),
+        ("encoding", encoding::namespace()),
+        ("string", strings::namespace()),
+        ("coalesce", function("coalesce", coalesce)),
+        ("json_path", function("json_path", json_path::json_path)),
+    ];
+    let former = [
+        ("env", env("env")),
+        ("nonsensitive", nonsensitive("nonsensitive")),
+        ("concat", function("concat", arrays::concat)),
+        ("json_decode", function("json_decode", encoding::from_json)),
+        ("yaml_decode", function("yaml_decode", encoding::from_yaml)),
+        ("base64_decode", function("base64_decode", encoding::from_base64)),
+    ];
+    namespaced
+        .into_iter()
+        .chain(former)
+        .chain(strings::former())
+        .map(|(name, value)| (Arc::from(name), value))
+        .collect()
+}
+
+/// The first value that is not null, zero or empty; else the last; `null` without arguments.
+fn coalesce(values: &[Value]) -> Result<Value, CallError> {
+    let chosen = values.iter().find(|value| !value.is_zero()).or(values.last());
+    Ok(chosen.cloned().unwrap_or(Value::Null))
+}
+
+fn nonsensitive(values: &[Value]) -> Result<Value, CallError> {
+    one::<crate::Secret>(values).map(|secret| Value::string(secret.expose()))
+}
+
+/// Joins the parts that are not empty by `/`, and resolves `.`, `..` and double slashes.
+fn path_join(values: &[Value]) -> Result<Value, CallError> {
+    let parts: Result<Vec<String>, _> =
+        (0..values.len()).map(|at| arguments::argument(values, at)).collect();
+    let parts: Vec<String> = parts?.into_iter().filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() {
+        return Ok(Value::string(""));
+    }
+    let joined = parts.join("/");
+    let absolute = joined.starts_with('/');
+    let mut clean: Vec<&str> = Vec::new();
+    for part in joined.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if clean.last().is_some_and(|last| *last != "..") => {
+                clean.pop();
+            }
+            ".." if absolute => {}
+            part => clean.push(part),
+        }
+    }
+    let clean = clean.join("/");
+    Ok(Value::string(match (absolute, clean.is_empty()) {
+        (true, _) => format!("/{clean}"),
+        (false, true) => ".".to_owned(),
+        (false, false) => clean,
+    }))
 }

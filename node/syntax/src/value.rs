@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 pub use self::serde::{from_serde, shown_by_serde};
 pub use capsule::{Capsule, CapsuleValue};
+pub(crate) use display::quote;
 pub use function::{CallError, Function, Stability};
 pub use number::{Number, format_float};
 pub use object::Object;

@@ -283,6 +283,7 @@ batch_size = missing.name",
             test.alloy:4:8: error: attribute "mode": expected one of "fast", "SLOW", got "slow"
             4 | mode = "slow"
               |        ^^^^^^
+            hint: did you mean "SLOW"?
 
             test.alloy:5:24: error: attribute "headers": expected string, got list
             5 | headers = { a = 1, b = [] }

@@ -1,30 +1,48 @@
 //! `string.*`
 
 use super::arguments::{argument, count, function, one, two};
+use super::format::format;
 use crate::value::{CallError, Value};
 
-/// A name and what it does.
-type Entry = (&'static str, fn(&'static str) -> Value);
+type Call = fn(&[Value]) -> Result<Value, CallError>;
 
-/// The functions of the namespace, each built under the full name it is reported by.
-pub(super) const FUNCTIONS: [Entry; 9] = [
-    ("join", |name| function(name, join)),
-    ("split", |name| function(name, split)),
-    ("replace", |name| function(name, replace)),
-    ("to_lower", |name| function(name, |values| Ok(text(one::<String>(values)?.to_lowercase())))),
-    ("to_upper", |name| function(name, |values| Ok(text(one::<String>(values)?.to_uppercase())))),
-    ("trim", |name| function(name, trim)),
-    ("trim_prefix", |name| function(name, trim_prefix)),
-    ("trim_suffix", |name| function(name, trim_suffix)),
-    ("trim_space", |name| function(name, |values| Ok(text(one::<String>(values)?.trim())))),
+/// The full name, the name before there were namespaces, and what it does.
+const FUNCTIONS: [(&str, &str, Call); 10] = [
+    ("string.format", "format", format),
+    ("string.join", "join", join),
+    ("string.replace", "replace", replace),
+    ("string.split", "split", split),
+    ("string.to_lower", "to_lower", to_lower),
+    ("string.to_upper", "to_upper", to_upper),
+    ("string.trim", "trim", trim),
+    ("string.trim_prefix", "trim_prefix", trim_prefix),
+    ("string.trim_suffix", "trim_suffix", trim_suffix),
+    ("string.trim_space", "trim_space", trim_space),
 ];
 
 pub(super) fn namespace() -> Value {
-    Value::object(FUNCTIONS.map(|(name, build)| (name, build(name))))
+    Value::object(FUNCTIONS.map(|(full, name, call)| (name, function(full, call))))
+}
+
+/// The functions under the names they had before there were namespaces.
+pub(super) fn former() -> impl Iterator<Item = (&'static str, Value)> {
+    FUNCTIONS.into_iter().map(|(_, name, call)| (name, function(name, call)))
 }
 
 fn text(text: impl AsRef<str>) -> Value {
     Value::string(text)
+}
+
+fn to_lower(values: &[Value]) -> Result<Value, CallError> {
+    one::<String>(values).map(|whole| text(whole.to_lowercase()))
+}
+
+fn to_upper(values: &[Value]) -> Result<Value, CallError> {
+    one::<String>(values).map(|whole| text(whole.to_uppercase()))
+}
+
+fn trim_space(values: &[Value]) -> Result<Value, CallError> {
+    one::<String>(values).map(|whole| text(whole.trim()))
 }
 
 fn join(values: &[Value]) -> Result<Value, CallError> {
@@ -32,6 +50,7 @@ fn join(values: &[Value]) -> Result<Value, CallError> {
     Ok(text(parts.join(&separator)))
 }
 
+/// Without a separator, into characters.
 fn split(values: &[Value]) -> Result<Value, CallError> {
     let (whole, separator): (String, String) = two(values)?;
     if separator.is_empty() {

@@ -39,9 +39,9 @@ pub trait Capsule: Any + fmt::Debug + Send + Sync {
         None
     }
 
-    /// One capsule for this followed by `rest`, if these can be joined without looking inside;
-    /// `array.concat` asks before it builds plain values.
-    fn concat(&self, _rest: &[Value]) -> Option<Value> {
+    /// One list of all `parts`, of which this is the first capsule, if it can be made without
+    /// looking inside; `array.concat` asks before it builds plain values.
+    fn concat(&self, _parts: &[Value]) -> Option<Value> {
         None
     }
 }
