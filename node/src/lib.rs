@@ -5,10 +5,15 @@
 //!
 //! * [`cli`] turns a command line into what is run; `shoal` and the test world both enter there;
 //! * [`cluster`] is the event loop that drives the membership core over UDP and the peer API;
+//! * [`graph`] is the component graph: what the configuration describes, running;
+//! * [`components`] are the kinds of components, [`config`] the blocks that are none;
 //! * [`server`] is the HTTP surface: probes, Alloy's JSON, Shoal's own API, pages;
 //! * [`telemetry`] is what Shoal says about itself: metrics, log lines, profiles.
 
 pub mod cli;
 pub mod cluster;
+pub mod components;
+pub mod config;
+pub mod graph;
 pub mod server;
 pub mod telemetry;

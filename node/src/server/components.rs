@@ -14,8 +14,8 @@ use ownership::Key;
 /// A future that borrows from the graph.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The component graph as the server sees it. Every method answers from snapshots and is cheap;
-/// only a reload takes its time.
+/// The component graph as the server sees it. Lists answer from snapshots; whatever asks a component
+/// waits for its answer, and a reload takes its time.
 pub trait Components: Send + Sync + 'static {
     /// Whether a first configuration has been loaded: what readiness means on the graph's side.
     fn is_loaded(&self) -> bool;
@@ -25,11 +25,15 @@ pub trait Components: Send + Sync + 'static {
     fn list(&self) -> Vec<Component>;
 
     /// One component with everything there is to say, by its global id (`module/path/name.label`).
-    fn detail(&self, id: &str) -> Option<Component>;
+    fn detail<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<Component>>;
 
     /// How the named targets of a component fare, in the order of `keys`; `None` for a target that
     /// is not collected here.
-    fn target_health(&self, component: &str, keys: &[Key]) -> Vec<Option<TargetHealth>>;
+    fn target_health<'a>(
+        &'a self,
+        component: &'a str,
+        keys: &'a [Key],
+    ) -> BoxFuture<'a, Vec<Option<TargetHealth>>>;
 
     /// Reads the configuration again. All or nothing: on an error, which is a text for people with
     /// every diagnostic in it, the old graph runs on.

@@ -1,0 +1,39 @@
+//! The kinds that there are: one list for running, checking, messages and the reference.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::erased::{Descriptor, Erased};
+use super::kind::Kind;
+
+/// A set of kinds by name.
+#[derive(Debug, Clone, Default)]
+pub struct Registry(BTreeMap<&'static str, Arc<dyn Descriptor>>);
+
+impl Registry {
+    /// Every kind of Shoal.
+    pub fn shoal() -> Self {
+        Self::default()
+    }
+
+    /// The same and one more.
+    pub fn with<K: Kind>(mut self) -> Self {
+        self.0.insert(K::NAME, Arc::new(Erased::<K>::new()));
+        self
+    }
+
+    /// A kind by its name.
+    pub fn kind(&self, name: &str) -> Option<Arc<dyn Descriptor>> {
+        self.0.get(name).cloned()
+    }
+
+    /// The names, sorted.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.keys().copied().collect()
+    }
+
+    /// Every kind, sorted by name.
+    pub fn kinds(&self) -> impl Iterator<Item = &Arc<dyn Descriptor>> {
+        self.0.values()
+    }
+}

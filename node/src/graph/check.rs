@@ -1,0 +1,95 @@
+//! What can be said of a plan without running it.
+
+use syntax::{Diagnostic, Diagnostics, Evaluated, Scope, Type, Value};
+
+use super::evaluate;
+use super::plan::{Node, Plan, Role};
+use crate::config;
+
+/// Everything that is wrong with the arguments of the nodes. What components will export is known
+/// by its type only.
+pub(super) fn check(plan: &Plan, library: &Scope) -> Diagnostics {
+    let mut check =
+        Check { library, values: vec![None; plan.nodes.len()], problems: Diagnostics::default() };
+    for &index in &plan.order {
+        check.values[index] = check.node(&plan.nodes[index]);
+    }
+    check.problems
+}
+
+struct Check<'a> {
+    library: &'a Scope,
+    values: Vec<Option<Value>>,
+    problems: Diagnostics,
+}
+
+impl Check<'_> {
+    /// Checks a node, and says what it gives to those who read it.
+    fn node(&mut self, node: &Node) -> Option<Value> {
+        let values = &self.values;
+        let known = |index: usize| Some(values[index].clone().unwrap_or(Value::Unknown(Type::Any)));
+        let scope = evaluate::scope(self.library, node, known).ok()?;
+        if !node.complete {
+            // What is wrong with it has been said; what it would give may still be known.
+            return match &node.role {
+                Role::Component(kind) => Some(kind.unknown_exports()),
+                _ => None,
+            };
+        }
+        match &node.role {
+            Role::Component(kind) => {
+                let stability = kind.stability();
+                if !stability.allowed_at(scope.stability()) {
+                    self.problems.push(
+                        Diagnostic::error(
+                            format!("{} is {stability}", kind.name()),
+                            &node.block.name.span(),
+                        )
+                        .hint(format!("start with --stability.level={stability}")),
+                    );
+                }
+                let evaluated = self.evaluate(node, &scope);
+                self.problems.extend(kind.check(&evaluated));
+                Some(kind.unknown_exports())
+            }
+            Role::Instance { .. } => Some(evaluate::given(&self.evaluate(node, &scope))),
+            Role::Argument { instance, name, default } => {
+                let given = self.values[*instance].clone().unwrap_or(Value::Null);
+                let is_given = matches!(&given, Value::Object(given) if given.get(name).is_some());
+                if !is_given && default.is_none() {
+                    // Missing, which has been said, or optional.
+                    return Some(Value::object([("value", Value::Unknown(Type::Any))]));
+                }
+                self.keep(evaluate::argument(&given, name, default.as_deref(), &scope))
+            }
+            Role::Outputs { known: false, .. } => Some(Value::Unknown(Type::Any)),
+            Role::Outputs { exports, known: true } => match evaluate::outputs(exports, &scope) {
+                Ok(value) => Some(value),
+                Err(problems) => {
+                    self.problems.extend(problems);
+                    None
+                }
+            },
+            Role::Import(import) => {
+                let evaluated = self.evaluate(node, &scope);
+                self.problems.extend(super::imports::check(*import, &evaluated));
+                None
+            }
+            Role::Config(block) => {
+                let evaluated = self.evaluate(node, &scope);
+                self.problems.extend(config::check(*block, &evaluated));
+                None
+            }
+        }
+    }
+
+    fn evaluate(&mut self, node: &Node, scope: &Scope) -> Evaluated {
+        let (evaluated, problems) = Evaluated::new(&node.block, scope);
+        self.problems.extend(problems);
+        evaluated
+    }
+
+    fn keep(&mut self, value: Result<Value, Diagnostic>) -> Option<Value> {
+        value.map_err(|problem| self.problems.push(problem)).ok()
+    }
+}

@@ -1,0 +1,241 @@
+//! The one writer of the graph: evaluates, starts, updates and stops components.
+
+mod adopt;
+mod node;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use syntax::{Host, Scope, Stability};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::handle::{COMMANDS_IN_FLIGHT, Command, Graph, LoadError};
+use super::health::Health;
+use super::id::ComponentId;
+use super::live::{self, Live, LoadStatus};
+use super::plan::{Contents, Plan};
+use super::prepare::{self, Prepared};
+use super::publish::Publisher;
+use super::sources::Texts;
+use crate::components::{Registry, Services};
+
+/// What a graph is made of.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A file, or a directory whose `*.alloy` files are read as one.
+    pub config: PathBuf,
+    /// The least stable things that may be used.
+    pub stability: Stability,
+    /// What the configuration can ask of the machine.
+    pub host: Host,
+    /// The kinds of components that there are.
+    pub registry: Registry,
+    /// What components may use of the process.
+    pub services: Services,
+}
+
+/// The one task that changes the graph. Made by [`Graph::load`], it does nothing until it is run.
+pub struct Controller {
+    settings: Settings,
+    library: Scope,
+    texts: Texts,
+    contents: Contents,
+    plan: Plan,
+    /// Beside the nodes of the plan.
+    live: Vec<Live>,
+    /// Components that were removed and have not ended yet.
+    leaving: BTreeMap<ComponentId, CancellationToken>,
+    /// Components that are no longer in the plan, in the order they are to be stopped.
+    removed: Vec<Vec<live::Stopping>>,
+    /// What imports have read since the plan was made.
+    news: Contents,
+    /// Some component's exports changed, or some file.
+    changed: Arc<Notify>,
+    tasks: JoinSet<()>,
+    /// Whether what is made is also run.
+    running: bool,
+    load: LoadStatus,
+    publisher: Publisher,
+    commands: mpsc::Receiver<Command>,
+}
+
+impl Graph {
+    /// Reads a configuration, makes its components and evaluates them; nothing runs until the
+    /// controller is run.
+    ///
+    /// # Errors
+    ///
+    /// When anything at all is wrong: the text holds every mistake. Nothing is left behind.
+    pub async fn load(settings: Settings) -> Result<(Self, Controller), LoadError> {
+        let library = Scope::new(&settings.host, settings.stability);
+        let prepared = prepare(&settings, &library, Contents::new()).await?;
+        let (commands, received) = mpsc::channel(COMMANDS_IN_FLIGHT);
+        let (publisher, graph) = Publisher::new(commands);
+        let Prepared { plan, texts, contents } = prepared;
+        let mut controller = Controller {
+            settings,
+            library,
+            texts,
+            contents,
+            live: plan.nodes.iter().map(|_| Live::default()).collect(),
+            plan,
+            leaving: BTreeMap::new(),
+            removed: Vec::new(),
+            news: Contents::new(),
+            changed: Arc::new(Notify::new()),
+            tasks: JoinSet::new(),
+            running: false,
+            load: LoadStatus::default(),
+            publisher,
+            commands: received,
+        };
+        controller.evaluate_all().await;
+        let failures = controller.failures();
+        if !failures.is_empty() {
+            return Err(LoadError::Rejected(failures.join("\n\n")));
+        }
+        controller.loaded(Ok(()));
+        controller.publish();
+        Ok((graph, controller))
+    }
+}
+
+/// Reads and plans without blocking the runtime.
+async fn prepare(
+    settings: &Settings,
+    library: &Scope,
+    previous: Contents,
+) -> Result<Prepared, LoadError> {
+    let (path, registry) = (settings.config.clone(), settings.registry.clone());
+    let library = library.clone();
+    let prepared = tokio::task::spawn_blocking(move || {
+        prepare::prepare(&path, &previous, &registry, &library)
+    });
+    match prepared.await {
+        Ok(Ok(prepared)) => {
+            for warning in prepared.plan.problems.iter() {
+                warn!(%warning, "doubtful configuration");
+            }
+            Ok(prepared)
+        }
+        Ok(Err(problems)) => Err(LoadError::Rejected(problems.to_string())),
+        Err(error) => Err(LoadError::Rejected(format!("cannot read the configuration: {error}"))),
+    }
+}
+
+impl Controller {
+    /// Runs the graph until `cancel`, then stops every component, those that send before those
+    /// that receive.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        self.running = true;
+        for index in 0..self.live.len() {
+            self.run_work(index);
+        }
+        self.publish();
+        loop {
+            let retry = self.next_retry();
+            let wait = async {
+                match retry {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                Some(command) = self.commands.recv() => self.obey(command).await,
+                () = self.changed.notified() => self.settle().await,
+                Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => self.settle().await,
+                () = wait => self.settle().await,
+            }
+        }
+        self.shut_down().await;
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Reload(answer) => self.answer_reload(answer).await,
+        }
+    }
+
+    async fn answer_reload(&mut self, answer: oneshot::Sender<Result<(), LoadError>>) {
+        let result = self.reload().await;
+        self.loaded(result.clone());
+        self.publish();
+        match &result {
+            Ok(()) => info!("loaded the configuration"),
+            Err(error) => warn!(%error, "could not load the configuration"),
+        }
+        // Whoever asked may have gone; the configuration is loaded all the same.
+        let _ = answer.send(result);
+    }
+
+    async fn reload(&mut self) -> Result<(), LoadError> {
+        let previous = self.contents.clone();
+        let prepared = prepare(&self.settings, &self.library, previous).await?;
+        self.adopt(prepared).await;
+        let failures = self.failures();
+        if failures.is_empty() { Ok(()) } else { Err(LoadError::Partial(failures.join("\n\n"))) }
+    }
+
+    fn loaded(&mut self, result: Result<(), LoadError>) {
+        self.load.hash = self.plan.hash;
+        self.load.successful = result.is_ok();
+        match result {
+            Ok(()) => {
+                self.load.last_success = Some(SystemTime::now());
+                self.load.last_error = None;
+            }
+            Err(error) => {
+                self.load.failures += 1;
+                self.load.last_error = Some(error.to_string());
+            }
+        }
+    }
+
+    /// What could not be evaluated, as text for people.
+    fn failures(&self) -> Vec<String> {
+        let failed = self.plan.nodes.iter().zip(&self.live).filter_map(|(node, live)| {
+            let failed = live.evaluation.state == super::health::HealthState::Unhealthy;
+            failed.then(|| {
+                let Health { message, .. } = &live.evaluation;
+                let place = node.block.header();
+                if message.starts_with(place.source().name()) {
+                    message.clone()
+                } else {
+                    format!("{place}: error: {}: {message}", node.id)
+                }
+            })
+        });
+        failed.collect()
+    }
+
+    fn next_retry(&self) -> Option<Instant> {
+        self.live.iter().filter_map(|live| live.retry.map(|retry| retry.at)).min()
+    }
+
+    /// Shows what changed to the rest of the process.
+    fn publish(&mut self) {
+        self.publisher.publish(&self.plan, &self.live, &self.load);
+    }
+
+    async fn shut_down(mut self) {
+        let levels = self.levels();
+        let deadline = self.settings.services.shutdown_deadline;
+        let forced = live::stop(levels, deadline).await;
+        if forced > 0 {
+            warn!(forced, "components did not stop in time and were ended by force");
+        }
+        for done in self.leaving.values() {
+            // These were told to stop when they were removed, with a deadline of their own.
+            done.cancelled().await;
+        }
+        self.tasks.shutdown().await;
+    }
+}

@@ -1,0 +1,87 @@
+//! What the expressions of a node mean, given what others export.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use syntax::ast::Expr;
+use syntax::{Diagnostic, Diagnostics, Entry, Evaluated, Scope, Value, Variables};
+
+use super::plan::{Export, MODULE_PATH, Node};
+
+/// The scope of a node's expressions: the standard library and what its names are bound to.
+///
+/// # Errors
+///
+/// The index of a node that has nothing to give yet.
+pub(super) fn scope(
+    library: &Scope,
+    node: &Node,
+    exports: impl Fn(usize) -> Option<Value>,
+) -> Result<Scope, usize> {
+    let mut variables = Variables::new();
+    variables.set([MODULE_PATH], Value::string(&node.module_path));
+    for binding in &node.bindings {
+        let value = exports(binding.node).ok_or(binding.node)?;
+        variables.set(binding.path.iter().map(|part| &**part), value);
+    }
+    Ok(library.child(variables))
+}
+
+/// What is given to an instance of a custom component: an object of its attributes.
+pub(super) fn given(evaluated: &Evaluated) -> Value {
+    Value::object(evaluated.entries.iter().filter_map(|entry| match entry {
+        Entry::Attribute(attribute) => {
+            Some((Arc::clone(&attribute.name.name), attribute.value.clone()))
+        }
+        Entry::Block(_) => None,
+    }))
+}
+
+/// What `argument.NAME` means inside: an object with the value that was given, or the default.
+///
+/// # Errors
+///
+/// When the default cannot be evaluated.
+pub(super) fn argument(
+    given: &Value,
+    name: &str,
+    default: Option<&Expr>,
+    scope: &Scope,
+) -> Result<Value, Diagnostic> {
+    let given = match given {
+        Value::Object(object) => object.get(name).cloned(),
+        _ => None,
+    };
+    let value = match (given, default) {
+        (Some(value), _) => value,
+        (None, Some(default)) => syntax::evaluate(default, scope)?,
+        (None, None) => Value::Null,
+    };
+    Ok(Value::object([("value", value)]))
+}
+
+/// What a custom component exports: an object.
+///
+/// # Errors
+///
+/// Every expression that fails.
+pub(super) fn outputs(exports: &[Export], scope: &Scope) -> Result<Value, Diagnostics> {
+    let mut problems = Diagnostics::default();
+    let mut entries = Vec::new();
+    for export in exports {
+        match syntax::evaluate(&export.value, scope) {
+            Ok(value) => entries.push((Arc::clone(&export.name), value)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.has_errors() { Err(problems) } else { Ok(Value::object(entries)) }
+}
+
+/// The same mistakes once each: a declaration that is used twice is checked twice.
+pub(super) fn distinct(problems: Diagnostics) -> Diagnostics {
+    let mut seen = BTreeSet::new();
+    let mut distinct: Diagnostics =
+        problems.into_iter().filter(|problem| seen.insert(problem.to_string())).collect();
+    distinct.sort();
+    distinct
+}

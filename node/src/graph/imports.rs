@@ -1,0 +1,112 @@
+//! Texts with declarations from elsewhere: `import.file` and `import.string`.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use syntax::{Arguments, Choice, Diagnostic, Diagnostics, Evaluated, OptionalSecret};
+
+use super::plan::{Content, ImportKind};
+use super::sources;
+
+/// How changes of a file are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Choice)]
+enum Detector {
+    /// The system says so; the file is looked at now and then all the same.
+    #[choice("fsnotify")]
+    Notify,
+    /// The file is looked at.
+    #[choice("poll")]
+    Poll,
+}
+
+/// `import.file`
+#[derive(Debug, Clone, PartialEq, Arguments)]
+struct File {
+    /// The file, or the directory whose `*.alloy` files are read as one.
+    filename: String,
+    /// How changes are noticed. Both look at the file every `poll_frequency`.
+    #[arg(default = Detector::Notify)]
+    detector: Detector,
+    /// How often the file is looked at.
+    #[arg(default = Duration::from_secs(60))]
+    poll_frequency: Duration,
+}
+
+/// `import.string`
+#[derive(Debug, Clone, Arguments)]
+struct Text {
+    /// The text.
+    content: OptionalSecret,
+}
+
+/// All that is wrong with the arguments of an import.
+pub(super) fn check(kind: ImportKind, evaluated: &Evaluated) -> Diagnostics {
+    match kind {
+        ImportKind::File => syntax::decode_evaluated::<File>(evaluated).err(),
+        ImportKind::String => syntax::decode_evaluated::<Text>(evaluated).err(),
+    }
+    .unwrap_or_default()
+}
+
+/// A file whose changes matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Watched {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// How often it is looked at.
+    pub frequency: Duration,
+}
+
+/// What tells one state of a file or directory from another: names, lengths and times.
+pub(super) type FileState = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+/// The state of a file or directory now. Blocks on the file system.
+pub(super) fn file_state(path: &Path) -> FileState {
+    let mut paths = vec![path.to_owned()];
+    if let Ok(entries) = std::fs::read_dir(path) {
+        paths.extend(entries.flatten().map(|entry| entry.path()));
+    }
+    paths.sort();
+    let known = paths.into_iter().filter_map(|path| {
+        let metadata = std::fs::metadata(&path).ok()?;
+        Some((path, metadata.len(), metadata.modified().ok()))
+    });
+    known.collect()
+}
+
+/// Reads what an import names, and says what to watch. Blocks on the file system.
+///
+/// # Errors
+///
+/// When the arguments are wrong, or what they name cannot be read.
+pub(super) fn read(
+    kind: ImportKind,
+    name: &str,
+    evaluated: &Evaluated,
+) -> Result<(Content, Option<(Watched, FileState)>), Diagnostics> {
+    match kind {
+        ImportKind::String => {
+            let text: Text = syntax::decode_evaluated(evaluated)?;
+            let files = vec![(name.to_owned(), text.content.expose().to_owned())];
+            Ok((Content { files, module_path: String::new() }, None))
+        }
+        ImportKind::File => {
+            let file: File = syntax::decode_evaluated(evaluated)?;
+            let path = PathBuf::from(&file.filename);
+            // Before reading: what changes meanwhile is seen as a change.
+            let state = file_state(&path);
+            let read = sources::read(&path).map_err(|problems| at(evaluated, problems))?;
+            let content = Content { files: read.files, module_path: read.directory };
+            Ok((content, Some((Watched { path, frequency: file.poll_frequency }, state))))
+        }
+    }
+}
+
+/// Puts problems that have no place where the import is written.
+fn at(evaluated: &Evaluated, problems: Diagnostics) -> Diagnostics {
+    let place = |problem: Diagnostic| match problem.span {
+        None => Diagnostic { span: Some(evaluated.header.clone()), ..problem },
+        Some(_) => problem,
+    };
+    problems.into_iter().map(place).collect()
+}

@@ -1,0 +1,169 @@
+//! What a node of the plan is while it runs.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use syntax::{Evaluated, Value};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::health::{Health, HealthState};
+use crate::components::{Running, Work};
+
+/// The running side of a node.
+pub(super) struct Live {
+    /// The arguments in force.
+    pub evaluated: Option<Arc<Evaluated>>,
+    /// What its readers were evaluated with; none when it has nothing to give yet.
+    pub exports: Option<Value>,
+    /// How the last evaluation went.
+    pub evaluation: Health,
+    /// The component, if it is one and could be made.
+    pub component: Option<Component>,
+    /// For an import of a file: says when the file changed.
+    pub watch: Option<FileWatch>,
+    /// When to try again what failed.
+    pub retry: Option<Retry>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            evaluated: None,
+            exports: None,
+            evaluation: Health::unknown(),
+            component: None,
+            watch: None,
+            retry: None,
+        }
+    }
+}
+
+impl Live {
+    /// Everything is as it should be.
+    pub(super) fn succeeded(&mut self) {
+        self.retry = None;
+        if self.evaluation.state != HealthState::Healthy {
+            self.evaluation = Health::healthy("component evaluated");
+        }
+    }
+
+    /// Something is wrong, and may be right again when a value changes.
+    pub(super) fn failed(&mut self, message: impl Into<String>) {
+        let message = message.into();
+        if self.evaluation.state != HealthState::Unhealthy || self.evaluation.message != message {
+            self.evaluation = Health::unhealthy(message);
+        }
+    }
+
+    /// Something is wrong, and trying again may help.
+    pub(super) fn failed_for_now(&mut self, message: impl Into<String>) {
+        self.failed(message);
+        let attempt = self.retry.as_ref().map_or(0, |retry| retry.attempt + 1);
+        self.retry = Some(Retry { at: Instant::now() + backoff(attempt), attempt });
+    }
+}
+
+/// A second attempt of something that failed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retry {
+    pub at: Instant,
+    pub attempt: u32,
+}
+
+/// Twice as long each time, from a second to a minute.
+fn backoff(attempt: u32) -> Duration {
+    Duration::from_secs(1 << attempt.min(6)).min(Duration::from_secs(60))
+}
+
+/// A component that was made.
+pub(super) struct Component {
+    pub handle: Arc<dyn Running>,
+    /// Stops it.
+    pub cancel: CancellationToken,
+    /// Cancelled once its work has ended.
+    pub done: CancellationToken,
+    /// Its work, until it is run.
+    pub work: Option<Work>,
+    /// Ends its work by force.
+    pub abort: Option<AbortHandle>,
+    pub exported: watch::Receiver<Value>,
+    pub reported: watch::Receiver<Health>,
+    /// Set when its work has ended though nobody asked it to.
+    pub exited: watch::Receiver<Option<Health>>,
+    pub exit: watch::Sender<Option<Health>>,
+}
+
+impl Component {
+    /// What has to be done to stop it.
+    pub(super) fn stopping(&self) -> Stopping {
+        Stopping {
+            cancel: self.cancel.clone(),
+            done: self.done.clone(),
+            abort: self.abort.clone(),
+            // What was never run has nothing to end.
+            running: self.work.is_none(),
+        }
+    }
+}
+
+/// What it takes to stop a component.
+#[derive(Debug, Clone)]
+pub(super) struct Stopping {
+    cancel: CancellationToken,
+    done: CancellationToken,
+    abort: Option<AbortHandle>,
+    running: bool,
+}
+
+/// Stops components, level by level: nobody is stopped while something still sends to it. What is
+/// not done by the deadline is ended by force; returns how many were.
+pub(super) async fn stop(levels: Vec<Vec<Stopping>>, deadline: Duration) -> usize {
+    let deadline = Instant::now() + deadline;
+    let mut forced = 0;
+    for level in levels {
+        for stopping in &level {
+            stopping.cancel.cancel();
+        }
+        for stopping in level.iter().filter(|stopping| stopping.running) {
+            if tokio::time::timeout_at(deadline, stopping.done.cancelled()).await.is_err() {
+                forced += 1;
+                if let Some(abort) = &stopping.abort {
+                    abort.abort();
+                }
+            }
+        }
+    }
+    forced
+}
+
+/// An import's file, being watched.
+pub(super) struct FileWatch {
+    pub watched: super::imports::Watched,
+    pub touched: watch::Receiver<u64>,
+    pub cancel: CancellationToken,
+}
+
+impl Drop for FileWatch {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+/// How loading the configuration went, for the metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadStatus {
+    /// Whether the last attempt succeeded.
+    pub successful: bool,
+    /// When the last successful attempt was.
+    pub last_success: Option<SystemTime>,
+    /// How many attempts failed.
+    pub failures: u64,
+    /// A hash of the configuration that runs, the same on every node of one version that runs the
+    /// same files.
+    pub hash: u64,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}

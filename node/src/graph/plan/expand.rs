@@ -1,0 +1,333 @@
+//! Bodies to nodes: components one to one, custom components in place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use syntax::ast::{Block, Body, Expr, Statement};
+use syntax::{Diagnostic, Diagnostics, Span, did_you_mean};
+
+use super::builtin::{BLOCKS, ConfigBlock, ImportKind, unsupported};
+use super::environment::{Declaration, Environments, Import};
+use super::{Ingredients, Node, Role};
+use crate::graph::id::ComponentId;
+
+mod instance;
+
+/// How deep custom components and imports nest. Real configurations stay below five; a text that
+/// imports itself ends here.
+pub(super) const MAX_DEPTH: usize = 24;
+
+/// How many nodes a configuration may have: custom components multiply, so that a short text could
+/// ask for more than fits in memory.
+const MAX_NODES: usize = 100_000;
+
+/// What expansion leaves to wiring.
+pub(super) struct Expanded {
+    pub nodes: Vec<Node>,
+    pub modules: Vec<Module>,
+    pub problems: Diagnostics,
+}
+
+/// One name space: the configuration itself, the inside of an instance, an imported text.
+#[derive(Debug, Default)]
+pub(super) struct Module {
+    /// Nodes by the name under which expressions reach their exports.
+    pub names: BTreeMap<String, usize>,
+    /// The nodes whose expressions are written here.
+    pub members: Vec<usize>,
+    /// Where each local id was first written.
+    written: BTreeMap<String, Span>,
+}
+
+pub(super) fn expand(ingredients: Ingredients<'_>) -> Expanded {
+    let mut expander = Expander {
+        ingredients,
+        environments: Environments::default(),
+        expanded: Expanded {
+            nodes: Vec::new(),
+            modules: Vec::new(),
+            problems: Diagnostics::default(),
+        },
+        serials: 0,
+        full: false,
+    };
+    let bodies: Vec<Body> =
+        ingredients.sources.iter().filter_map(|source| expander.parse(source)).collect();
+    let place = Place {
+        module: expander.open_module(),
+        environment: expander.environments.open(None),
+        id: String::new(),
+        path: ingredients.module_path.into(),
+        depth: 0,
+        within: Vec::new(),
+        setting: Setting::Top,
+    };
+    expander.bodies(&bodies, &place);
+    expander.expanded
+}
+
+/// Where a body is written.
+#[derive(Clone)]
+struct Place {
+    /// Index of its module.
+    module: usize,
+    environment: usize,
+    /// The module's id.
+    id: String,
+    /// The module's `module_path`.
+    path: Arc<str>,
+    depth: usize,
+    /// Serials of the declarations around it.
+    within: Vec<usize>,
+    setting: Setting,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Setting {
+    Top,
+    Declaration,
+    Import,
+}
+
+struct Expander<'a> {
+    ingredients: Ingredients<'a>,
+    environments: Environments,
+    expanded: Expanded,
+    serials: usize,
+    /// [`MAX_NODES`] was reached and said so.
+    full: bool,
+}
+
+impl Expander<'_> {
+    fn parse(&mut self, source: &syntax::Source) -> Option<Body> {
+        let (file, problems) = syntax::parse(source);
+        self.expanded.problems.extend(problems);
+        Some(file.body)
+    }
+
+    fn problem(&mut self, problem: Diagnostic) {
+        self.expanded.problems.push(problem);
+    }
+
+    fn open_module(&mut self) -> usize {
+        self.expanded.modules.push(Module::default());
+        self.expanded.modules.len() - 1
+    }
+
+    /// All bodies of one module: first what they declare, since the order of text means nothing.
+    fn bodies(&mut self, bodies: &[Body], place: &Place) {
+        for block in bodies.iter().flat_map(Body::blocks) {
+            if &*block.name.text == "declare" {
+                self.declare(block, place);
+            } else if let Some(kind) = ImportKind::named(&block.name.text) {
+                self.import(block, kind, place);
+            }
+        }
+        for statement in bodies.iter().flat_map(|body| &body.statements) {
+            match statement {
+                Statement::Attribute(attribute) => self.problem(
+                    Diagnostic::error(
+                        format!("unrecognized attribute {:?}", &*attribute.name.name),
+                        &attribute.name.span,
+                    )
+                    .hint("attributes stand inside of blocks"),
+                ),
+                Statement::Block(block) => self.block(block, place),
+            }
+        }
+    }
+
+    fn block(&mut self, block: &Arc<Block>, place: &Place) {
+        let name = &*block.name.text;
+        match name {
+            "declare" => return,
+            "argument" | "export" if place.setting == Setting::Declaration => return,
+            _ if ImportKind::named(name).is_some() => return,
+            _ => {}
+        }
+        if let Some(reason) = unsupported(name) {
+            let text = format!("{name} cannot be used here: {reason}");
+            return self.problem(Diagnostic::error(text, &block.header()));
+        }
+        if place.setting == Setting::Import {
+            let text = format!("{name} cannot be imported");
+            return self.problem(
+                Diagnostic::error(text, &block.header())
+                    .hint("an imported text holds declare and import blocks"),
+            );
+        }
+        if let Some(config) = ConfigBlock::named(name) {
+            return self.config(block, config, place);
+        }
+        if let Some(kind) = self.ingredients.registry.kind(name) {
+            if self.has_label(block) {
+                let id = ComponentId::new(place.id.as_str(), block.id());
+                let role = Role::Component(kind);
+                self.named_node(id, role, block, place);
+            }
+            return;
+        }
+        match self.environments.lookup(place.environment, name) {
+            Some(found) => self.instance(block, found, place),
+            None => self.unknown(block, place),
+        }
+    }
+
+    fn config(&mut self, block: &Arc<Block>, config: ConfigBlock, place: &Place) {
+        let name = &block.name.text;
+        if place.setting != Setting::Top {
+            let text = format!("{name} belongs at the top of the configuration");
+            return self.problem(Diagnostic::error(text, &block.header()));
+        }
+        if let Some(label) = &block.label {
+            let text = format!("{name} takes no label");
+            return self.problem(Diagnostic::error(text, &label.span));
+        }
+        let id = ComponentId::new("", &**name);
+        self.named_node(id, Role::Config(config), block, place);
+    }
+
+    fn unknown(&mut self, block: &Arc<Block>, place: &Place) {
+        let name = &*block.name.text;
+        let custom = self.environments.names(place.environment);
+        let kinds = self.ingredients.registry.names();
+        let known: Vec<&str> =
+            kinds.iter().copied().chain(BLOCKS).chain(custom.iter().map(String::as_str)).collect();
+        let close = did_you_mean(name, known.iter().copied());
+        let mut has = format!("Shoal has: {}", kinds.join(", "));
+        if !custom.is_empty() {
+            has.push_str("; declared here: ");
+            has.push_str(&custom.join(", "));
+        }
+        let hint = close.map_or(has.clone(), |close| format!("{close} {has}"));
+        let text = format!("unknown component {name:?}");
+        self.problem(Diagnostic::error(text, &block.name.span()).hint(hint));
+    }
+
+    fn has_label(&mut self, block: &Arc<Block>) -> bool {
+        if block.label.is_none() {
+            let name = &block.name;
+            self.problem(
+                Diagnostic::error(format!("{name} needs a label"), &name.span())
+                    .hint(format!("{name} \"default\" {{ ... }}")),
+            );
+        }
+        block.label.is_some()
+    }
+
+    /// Claims a local id, or says where it is taken.
+    fn claim(&mut self, block: &Arc<Block>, local: &str, place: &Place) -> bool {
+        let module = &mut self.expanded.modules[place.module];
+        let header = block.header();
+        let first = module.written.entry(local.to_owned()).or_insert_with(|| header.clone());
+        if first.start() == header.start() && first.source().name() == header.source().name() {
+            return true;
+        }
+        let problem = Diagnostic::error(format!("{local} is defined twice"), &header)
+            .note("it is first defined here", first);
+        self.problem(problem);
+        false
+    }
+
+    /// Adds a node that expressions reach by its local id.
+    fn named_node(&mut self, id: ComponentId, role: Role, block: &Arc<Block>, place: &Place) {
+        if !self.claim(block, &id.local, place) {
+            return;
+        }
+        let name = id.local.clone();
+        if let Some(node) = self.node(id, role, block, place) {
+            self.expanded.modules[place.module].names.insert(name, node);
+        }
+    }
+
+    /// Adds a node whose expressions are written at `place`.
+    fn node(
+        &mut self,
+        id: ComponentId,
+        role: Role,
+        block: &Arc<Block>,
+        place: &Place,
+    ) -> Option<usize> {
+        let index = self.expanded.nodes.len();
+        if index >= MAX_NODES {
+            if !std::mem::replace(&mut self.full, true) {
+                let text = format!("the configuration has more than {MAX_NODES} components");
+                self.problem(Diagnostic::error(text, &block.header()));
+            }
+            return None;
+        }
+        self.expanded.nodes.push(Node {
+            id,
+            role,
+            block: Arc::clone(block),
+            bindings: Vec::new(),
+            module_path: Arc::clone(&place.path),
+            dependencies: Vec::new(),
+            complete: true,
+        });
+        self.expanded.modules[place.module].members.push(index);
+        Some(index)
+    }
+
+    fn declare(&mut self, block: &Arc<Block>, place: &Place) {
+        if !self.has_label(block) || !self.claim(block, &block.id(), place) {
+            return;
+        }
+        let name = label(block);
+        if self.ingredients.registry.kind(&name).is_some() {
+            let text = format!("{name} is a component of Shoal and cannot be declared");
+            return self.problem(Diagnostic::error(text, &block.header()));
+        }
+        self.serials += 1;
+        let declaration = Declaration {
+            block: Arc::clone(block),
+            environment: place.environment,
+            module_path: Arc::clone(&place.path),
+            serial: self.serials,
+        };
+        let environment = self.environments.at(place.environment);
+        environment.declarations.insert(name, Arc::new(declaration));
+    }
+
+    fn import(&mut self, block: &Arc<Block>, kind: ImportKind, place: &Place) {
+        if !self.has_label(block) || !self.claim(block, &block.id(), place) {
+            return;
+        }
+        let id = ComponentId::new(place.id.as_str(), block.id());
+        let Some(node) = self.node(id.clone(), Role::Import(kind), block, place) else { return };
+        let content = self.ingredients.contents.get(&id).cloned();
+        let content = content.and_then(|content| {
+            if place.depth >= MAX_DEPTH {
+                let text = format!("imports nest deeper than {MAX_DEPTH}");
+                self.problem(Diagnostic::error(text, &block.header()));
+                return None;
+            }
+            let bodies: Vec<Body> =
+                content.sources().iter().filter_map(|source| self.parse(source)).collect();
+            let inside = Place {
+                module: self.open_module(),
+                environment: self.environments.open(None),
+                id: id.to_string(),
+                path: content.module_path.as_str().into(),
+                depth: place.depth + 1,
+                within: place.within.clone(),
+                setting: Setting::Import,
+            };
+            self.bodies(&bodies, &inside);
+            Some(inside.environment)
+        });
+        let environment = self.environments.at(place.environment);
+        environment.imports.insert(label(block), Import { content, node });
+    }
+}
+
+/// The label of a block that has one.
+fn label(block: &Block) -> Arc<str> {
+    block.label.as_ref().map_or_else(|| "".into(), |label| Arc::clone(&label.value))
+}
+
+/// The expression of an attribute.
+fn attribute(body: &Body, name: &str) -> Option<Arc<Expr>> {
+    let found = body.attributes().find(|attribute| &*attribute.name.name == name);
+    found.map(|attribute| Arc::clone(&attribute.value))
+}

@@ -1,0 +1,274 @@
+//! Custom components and imports.
+
+use expect_test::{Expect, expect};
+
+use super::{World, texts};
+use crate::server::components::Components;
+
+fn check(config: &str, problems: Expect) {
+    problems.assert_eq(&World::new(config).problems());
+}
+
+const SHOUT: &str = r#"
+declare "shout" {
+  argument "text" { }
+  argument "mark" {
+    optional = true
+    default  = "!"
+  }
+  test.source "inner" { value = argument.text.value + argument.mark.value }
+  export "loud" { value = test.source.inner.value }
+}
+"#;
+
+#[tokio::test]
+async fn a_custom_component_takes_arguments_and_exports() {
+    let config = format!(
+        "{SHOUT}
+shout \"a\" {{ text = \"hello\" }}
+shout \"b\" {{
+  text = shout.a.loud
+  mark = \"?\"
+}}
+test.sink \"out\" {{ value = shout.b.loud }}"
+    );
+    let world = World::new(&config);
+    let (graph, _controller) = world.load().await.expect("it is right");
+    assert_eq!(
+        texts(&graph.list()),
+        [
+            "shout.a",
+            "shout.a/test.source.inner",
+            "shout.b",
+            "shout.b/test.source.inner",
+            "test.sink.out"
+        ]
+    );
+    assert!(world.journal().contains(&"start test.sink.out with hello!?".to_owned()));
+    let detail = graph.detail("shout.b").await.expect("it is there");
+    assert!(detail.exports.to_string().contains("hello!?"), "{}", detail.exports);
+    assert_eq!(detail.references_to, ["shout.a"]);
+    assert_eq!(detail.referenced_by, ["test.sink.out"]);
+    assert_eq!(detail.created_module_ids, ["shout.b"]);
+}
+
+#[tokio::test]
+async fn a_change_travels_through_a_custom_component() {
+    let config = format!(
+        "{SHOUT}
+test.source \"in\" {{ value = \"one\" }}
+shout \"a\" {{ text = test.source.in.value }}
+test.sink \"out\" {{ value = shout.a.loud }}"
+    );
+    let world = World::new(&config);
+    let running = world.run().await;
+    world.export("test.source.in", "two");
+    running.until_argument("test.sink.out", "two!").await;
+    running.stop().await;
+}
+
+#[test]
+fn what_is_given_to_a_custom_component_is_checked() {
+    let config =
+        format!("{SHOUT}shout \"a\" {{ texd = 1 }}\nshout \"b\" {{ text = shout.c.loud }}\n");
+    check(
+        &config,
+        expect![[r#"
+            config.alloy:11:1: error: missing required argument "text"
+            11 | shout "a" { texd = 1 }
+               | ^^^^^^^^^
+            config.alloy:3:3: note: it is declared here
+
+            config.alloy:11:13: error: unrecognized attribute "texd"
+            11 | shout "a" { texd = 1 }
+               |             ^^^^
+            hint: did you mean "text"?
+
+            config.alloy:12:20: error: there is no component or argument "shout.c.loud" here
+            12 | shout "b" { text = shout.c.loud }
+               |                    ^^^^^^^^^^^^
+            hint: did you mean "shout.a"?"#]],
+    );
+}
+
+#[test]
+fn a_declaration_that_contains_itself_is_refused() {
+    check(
+        r#"
+declare "a" { b "x" { } }
+declare "b" { a "x" { } }
+a "x" { }
+"#,
+        expect![[r#"
+            config.alloy:3:15: error: declare "a" contains itself
+            3 | declare "b" { a "x" { } }
+              |               ^^^^^
+            config.alloy:2:1: note: it is declared here"#]],
+    );
+}
+
+#[test]
+fn the_inside_of_a_declaration_sees_only_its_arguments() {
+    check(
+        r#"
+test.source "outside" { }
+declare "a" {
+  test.sink "x" { value = test.source.outside.value }
+  logging { }
+}
+a "x" { }
+"#,
+        expect![[r#"
+            config.alloy:4:27: error: there is no component or argument "test.source.outside.value" here
+            4 |   test.sink "x" { value = test.source.outside.value }
+              |                           ^^^^^^^^^^^^^^^^^^^^^^^^^
+
+            config.alloy:5:3: error: logging belongs at the top of the configuration
+            5 |   logging { }
+              |   ^^^^^^^"#]],
+    );
+}
+
+#[tokio::test]
+async fn declarations_nest_and_see_their_surroundings() {
+    let world = World::new(
+        r#"
+declare "outer" {
+  declare "inner" {
+    argument "text" { }
+    plain "p" { text = argument.text.value }
+    export "text" { value = plain.p.text }
+  }
+  inner "i" { text = "deep" }
+  export "text" { value = inner.i.text }
+}
+declare "plain" {
+  argument "text" { }
+  export "text" { value = argument.text.value }
+}
+outer "o" { }
+test.sink "out" { value = outer.o.text }
+"#,
+    );
+    world.load().await.expect("it is right");
+    assert_eq!(world.journal(), ["start test.sink.out with deep"]);
+}
+
+#[tokio::test]
+async fn a_file_is_imported_and_may_import_others() {
+    let world = World::new("");
+    world.write(
+        "config.alloy",
+        &format!(
+            "import.file \"lib\" {{ filename = {:?} }}
+lib.shout \"a\" {{ text = \"hello\" }}
+lib.more.twice \"b\" {{ text = \"x\" }}
+test.sink \"out\" {{ value = lib.shout.a.loud + lib.more.twice.b.text }}",
+            world.path("lib.txt")
+        ),
+    );
+    world.write(
+        "more.txt",
+        "declare \"twice\" {
+  argument \"text\" { }
+  export \"text\" { value = argument.text.value + argument.text.value }
+}",
+    );
+    world.write(
+        "lib.txt",
+        &format!(
+            "{SHOUT}import.file \"more\" {{ filename = file.path_join(module_path, \"more.txt\") }}"
+        ),
+    );
+    world.load().await.expect("it is right");
+    assert!(world.journal().contains(&"start test.sink.out with hello!xx".to_owned()));
+}
+
+#[tokio::test]
+async fn a_string_that_a_component_exports_is_imported_and_followed() {
+    let world = World::new(
+        r#"
+test.source "text" {
+  value = `declare "a" { export "v" { value = "one" } }`
+}
+import.string "lib" { content = test.source.text.value }
+lib.a "x" { }
+test.sink "out" { value = lib.a.x.v }
+"#,
+    );
+    let running = world.run().await;
+    assert!(world.journal().contains(&"start test.sink.out with one".to_owned()));
+
+    world.export("test.source.text", r#"declare "a" { export "v" { value = "two" } }"#);
+    running.until_argument("test.sink.out", "two").await;
+
+    // A text that cannot be used leaves what runs alone.
+    world.export("test.source.text", r#"declare "b" { export "v" { value = "three" } }"#);
+    world.export("test.source.text", r#"declare "a" { export "v" { value = "four" } }"#);
+    running.until_argument("test.sink.out", "four").await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_imported_file_that_changes_is_taken_over() {
+    let world = World::new("");
+    world.write("lib.txt", "declare \"a\" { export \"v\" { value = \"one\" } }");
+    world.write(
+        "config.alloy",
+        &format!(
+            "import.file \"lib\" {{
+  filename       = {:?}
+  poll_frequency = \"10ms\"
+}}
+lib.a \"x\" {{ }}
+test.sink \"out\" {{ value = lib.a.x.v }}",
+            world.path("lib.txt")
+        ),
+    );
+    let running = world.run().await;
+    world.write("lib.txt", "declare \"a\" { export \"v\" { value = \"two and more\" } }");
+    running.until_argument("test.sink.out", "two and more").await;
+    running.stop().await;
+}
+
+#[test]
+fn only_declarations_can_be_imported() {
+    check(
+        r#"
+import.string "lib" { content = "test.source \"a\" { }" }
+lib.nothing "x" { }
+"#,
+        expect![[r#"
+            config.alloy:3:1: error: unknown component "lib.nothing"
+            3 | lib.nothing "x" { }
+              | ^^^^^^^^^^^
+            hint: Shoal has: test.preview, test.sink, test.source
+
+            import.string.lib:1:1: error: test.source cannot be imported
+            1 | test.source "a" { }
+              | ^^^^^^^^^^^^^^^
+            hint: an imported text holds declare and import blocks"#]],
+    );
+}
+
+#[test]
+fn a_file_that_imports_itself_ends() {
+    let world = World::new("");
+    let path = world.path("config.alloy");
+    world.write("config.alloy", &format!("import.file \"me\" {{ filename = {path:?} }}"));
+    assert!(world.problems().contains("nest deeper"), "{}", world.problems());
+}
+
+#[test]
+fn a_directory_is_one_configuration() {
+    let world = World::new("test.sink \"b\" { value = test.source.a.value }");
+    world.write("a.alloy", "test.source \"a\" { }");
+    world.write("notes.txt", "this is not read");
+    let result = crate::graph::validate(
+        world.path("").as_path(),
+        &world.registry,
+        &World::host(),
+        syntax::Stability::GenerallyAvailable,
+    );
+    assert_eq!(result.map_err(|problems| problems.to_string()), Ok(()));
+}

@@ -1,0 +1,186 @@
+//! What is wrong with a configuration is said before anything runs: all of it, with its place.
+
+use expect_test::{Expect, expect};
+
+use super::World;
+
+fn check(config: &str, problems: Expect) {
+    problems.assert_eq(&World::new(config).problems());
+}
+
+#[test]
+fn a_right_configuration_has_no_problems() {
+    check(
+        r#"
+            test.sink "b" { value = test.source.a.value + "!" }
+            test.source "a" { value = constants.hostname }
+        "#,
+        expect![""],
+    );
+}
+
+#[test]
+fn an_unknown_component_is_named_and_what_there_is_is_listed() {
+    check(
+        r#"test.sorce "a" { }"#,
+        expect![[r#"
+        config.alloy:1:1: error: unknown component "test.sorce"
+        1 | test.sorce "a" { }
+          | ^^^^^^^^^^
+        hint: did you mean "test.source"? Shoal has: test.preview, test.sink, test.source"#]],
+    );
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    check(
+        r#"
+test.source "a" { vale = 1 }
+test.source "a" { }
+test.sink "b" { value = test.source.c.value }
+test.sink "c" { }
+foo = 3
+"#,
+        expect![[r#"
+            config.alloy:2:19: error: unknown attribute "vale"
+            2 | test.source "a" { vale = 1 }
+              |                   ^^^^
+            hint: did you mean "value"?
+
+            config.alloy:3:1: error: test.source.a is defined twice
+            3 | test.source "a" { }
+              | ^^^^^^^^^^^^^^^
+            config.alloy:2:1: note: it is first defined here
+
+            config.alloy:4:25: error: there is no component or argument "test.source.c.value" here
+            4 | test.sink "b" { value = test.source.c.value }
+              |                         ^^^^^^^^^^^^^^^^^^^
+            hint: did you mean "test.source.a"?
+
+            config.alloy:5:1: error: missing required attribute "value"
+            5 | test.sink "c" { }
+              | ^^^^^^^^^^^^^
+
+            config.alloy:6:1: error: unrecognized attribute "foo"
+            6 | foo = 3
+              | ^^^
+            hint: attributes stand inside of blocks"#]],
+    );
+}
+
+#[test]
+fn arguments_are_checked_by_the_types_of_what_they_read() {
+    check(
+        r#"
+test.source "a" { }
+test.sink "b" { value = test.source.a }
+test.sink "c" { value = [test.source.a.value] }
+test.sink "d" { value = test.source.a.values }
+"#,
+        expect![[r#"
+            config.alloy:3:25: error: attribute "value": expected string, got object
+            3 | test.sink "b" { value = test.source.a }
+              |                         ^^^^^^^^^^^^^
+
+            config.alloy:4:25: error: attribute "value": expected string, got list
+            4 | test.sink "c" { value = [test.source.a.value] }
+              |                         ^^^^^^^^^^^^^^^^^^^^^
+
+            config.alloy:5:39: error: test.source.a has no field "values"
+            5 | test.sink "d" { value = test.source.a.values }
+              |                                       ^^^^^^
+            hint: did you mean "value"?"#]],
+    );
+}
+
+#[test]
+fn a_cycle_is_told_with_everyone_in_it() {
+    check(
+        r#"
+test.source "a" { value = test.source.b.value }
+test.source "b" { value = test.source.c.value }
+test.source "c" { value = test.source.a.value }
+"#,
+        expect![[r#"
+            config.alloy:2:1: error: components read each other in a circle: test.source.a -> test.source.b -> test.source.c -> test.source.a
+            2 | test.source "a" { value = test.source.b.value }
+              | ^^^^^^^^^^^^^^^
+            config.alloy:3:1: note: which is read by the one before
+            config.alloy:4:1: note: which is read by the one before"#]],
+    );
+}
+
+#[test]
+fn components_need_labels_and_blocks_of_the_process_take_none() {
+    check(
+        r#"
+test.source { }
+logging "x" { }
+logging { level = "loud" }
+"#,
+        expect![[r#"
+            config.alloy:2:1: error: test.source needs a label
+            2 | test.source { }
+              | ^^^^^^^^^^^
+            hint: test.source "default" { ... }
+
+            config.alloy:3:9: error: logging takes no label
+            3 | logging "x" { }
+              |         ^^^
+
+            config.alloy:4:19: error: attribute "level": expected one of "error", "warn", "info", "debug", got "loud"
+            4 | logging { level = "loud" }
+              |                   ^^^^^^"#]],
+    );
+}
+
+#[test]
+fn what_is_not_generally_available_asks_for_its_level() {
+    check(
+        r#"test.preview "a" { }"#,
+        expect![[r#"
+        config.alloy:1:1: error: test.preview is experimental
+        1 | test.preview "a" { }
+          | ^^^^^^^^^^^^
+        hint: start with --stability.level=experimental"#]],
+    );
+}
+
+#[test]
+fn blocks_of_alloy_that_cannot_be_honoured_say_why() {
+    check(
+        r#"
+import.git "a" { repository = "x" }
+remotecfg { url = "x" }
+tracing { }
+foreach "x" { }
+livedebugging { enabled = true }
+livedebugging { enabled = false }
+"#,
+        expect![[r#"
+            config.alloy:2:1: error: import.git cannot be used here: Shoal does not speak git; check the repository out and use import.file
+            2 | import.git "a" { repository = "x" }
+              | ^^^^^^^^^^^^^^
+
+            config.alloy:3:1: error: remotecfg cannot be used here: Shoal reads its configuration from files only
+            3 | remotecfg { url = "x" }
+              | ^^^^^^^^^
+
+            config.alloy:4:1: error: tracing cannot be used here: Shoal makes no traces of its own work
+            4 | tracing { }
+              | ^^^^^^^
+
+            config.alloy:5:1: error: foreach cannot be used here: Shoal has no foreach yet; a declare with one instance per element does the same
+            5 | foreach "x" { }
+              | ^^^^^^^^^^^
+
+            config.alloy:6:27: error: Shoal has no live debugging; remove the block
+            6 | livedebugging { enabled = true }
+              |                           ^^^^
+
+            config.alloy:7:1: error: livedebugging is defined twice
+            7 | livedebugging { enabled = false }
+              | ^^^^^^^^^^^^^
+            config.alloy:6:1: note: it is first defined here"#]],
+    );
+}
