@@ -7,6 +7,7 @@
 //! * [`cluster`] is the event loop that drives the membership core over UDP and the peer API;
 //! * [`graph`] is the component graph: what the configuration describes, running;
 //! * [`components`] are the kinds of components, [`config`] the blocks that are none;
+//! * [`mod@core`] is one node's mind, pure: membership and ownership composed;
 //! * [`server`] is the HTTP surface: probes, Alloy's JSON, Shoal's own API, pages;
 //! * [`telemetry`] is what Shoal says about itself: metrics, log lines, profiles.
 
@@ -14,6 +15,7 @@ pub mod cli;
 pub mod cluster;
 pub mod components;
 pub mod config;
+pub mod core;
 pub mod graph;
 pub mod server;
 pub mod telemetry;

@@ -1,0 +1,338 @@
+//! One node's mind: who is alive, and what this node collects. Pure.
+//!
+//! [`Core`] composes membership and ownership. The event loop of the process drives it over
+//! sockets, the simulator drives the same over a simulated network. Both hand in what happened with
+//! `handle_*` and the calls of their own accord, then drain [`Core::poll_output`], and call
+//! [`Core::handle_timeout`] when [`Core::poll_timeout`] says so.
+//!
+//! Only participants own targets. A node that is alone, or not clustered at all, owns everything.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use membership::{
+    Cause, Event, Name, Output as SwimOutput, Peer, Refusal, State, Swim, SyncFailure, View,
+};
+use ownership::{Assignment, ComponentId, Key, Placement};
+use rand_chacha::ChaCha12Rng;
+
+mod gate;
+mod history;
+mod keys;
+mod output;
+#[cfg(test)]
+mod tests;
+
+pub use gate::{Gate, GateConfig};
+pub use history::{Change, ChangeCause, History, KeyMove, Record};
+pub use output::{Output, StopReason};
+
+/// What a node is told about clustering.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Membership; `None` when clustering is disabled, and the node owns everything.
+    pub membership: Option<membership::Config>,
+    /// How many nodes it takes before anybody starts anything.
+    pub gate: GateConfig,
+}
+
+/// The pure machine of one node.
+pub struct Core {
+    mind: Mind,
+    /// Who became a participant since ownership last looked.
+    joined: BTreeSet<Name>,
+    /// Who no longer is one since, and why.
+    left: BTreeMap<Name, ChangeCause>,
+    /// How many nodes take part or are leaving, this one included.
+    present: usize,
+    assignment: Assignment,
+    gate: Gate,
+    /// The keys that this node collects, by component.
+    running: BTreeMap<ComponentId, BTreeSet<Key>>,
+    history: History,
+    outputs: VecDeque<Output>,
+}
+
+/// Where the view comes from.
+enum Mind {
+    Clustered(Box<Swim>),
+    Alone(Arc<View>),
+}
+
+impl Core {
+    /// The mind of `me`, whose state is taken to be joining until [`Core::participate`].
+    ///
+    /// All randomness comes from `rng`; equal inputs give equal outputs.
+    pub fn new(me: Peer, config: Config, rng: ChaCha12Rng, now: Instant) -> Self {
+        let me = Peer { state: State::Joining, ..me };
+        let mind = match config.membership {
+            Some(membership) => Mind::Clustered(Box::new(Swim::new(me, membership, rng, now))),
+            None => Mind::Alone(Arc::new(View::alone(me))),
+        };
+        let mut core = Self {
+            mind,
+            joined: BTreeSet::new(),
+            left: BTreeMap::new(),
+            present: 0,
+            assignment: Assignment::default(),
+            gate: Gate::new(config.gate, now),
+            running: BTreeMap::new(),
+            history: History::default(),
+            outputs: VecDeque::new(),
+        };
+        core.settle(now);
+        core
+    }
+
+    /// Handles a datagram.
+    ///
+    /// # Errors
+    /// When it was refused; it is counted, and the state is as before.
+    pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), Refusal> {
+        let swim = self.clustered()?;
+        let result = swim.handle_datagram(datagram, now);
+        self.settle(now);
+        result
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Mind::Clustered(swim) = &mut self.mind {
+            swim.handle_timeout(now);
+        }
+        self.settle(now);
+    }
+
+    /// Answers the body of another node's state sync.
+    ///
+    /// # Errors
+    /// When it was refused; the asker is to be told the error's text along with an error status.
+    pub fn handle_sync(&mut self, body: &[u8], now: Instant) -> Result<Bytes, Refusal> {
+        let swim = self.clustered()?;
+        let result = swim.handle_sync(body, now);
+        self.settle(now);
+        result
+    }
+
+    /// Handles the answer to an [`Output::Sync`] to `to`.
+    ///
+    /// # Errors
+    /// When it was refused, which also is noted as the result of asking there.
+    pub fn handle_sync_reply(
+        &mut self,
+        to: SocketAddr,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let swim = self.clustered()?;
+        let result = swim.handle_sync_reply(to, body, now);
+        self.settle(now);
+        result
+    }
+
+    /// Notes that an [`Output::Sync`] to `to` got no answer.
+    pub fn handle_sync_failure(&mut self, to: SocketAddr, failure: SyncFailure, now: Instant) {
+        if let Mind::Clustered(swim) = &mut self.mind {
+            swim.handle_sync_failure(to, failure, now);
+        }
+        self.settle(now);
+    }
+
+    /// Handles the answer to an [`Output::Resolve`]: all addresses of all seeds, maybe none yet.
+    pub fn handle_seeds(&mut self, addresses: &[SocketAddr], now: Instant) {
+        if let Mind::Clustered(swim) = &mut self.mind {
+            swim.handle_seeds(addresses, now);
+        }
+        self.settle(now);
+    }
+
+    /// Notes that the seeds could not be resolved: a server failed, as against a name that does
+    /// not exist yet.
+    pub fn handle_seeds_failure(&mut self, error: String, now: Instant) {
+        if let Mind::Clustered(swim) = &mut self.mind {
+            swim.handle_seeds_failure(error, now);
+        }
+        self.settle(now);
+    }
+
+    /// The configuration runs: this node takes part from now on, or as soon as it has joined.
+    pub fn participate(&mut self, now: Instant) {
+        match &mut self.mind {
+            Mind::Clustered(swim) => swim.participate(now),
+            Mind::Alone(view) if view.me.state == State::Joining => {
+                self.become_alone(State::Participant);
+            }
+            Mind::Alone(_) => {}
+        }
+        self.settle(now);
+    }
+
+    /// This node is about to leave: it owns nothing from now on, but stays alive.
+    pub fn leave(&mut self, now: Instant) {
+        match &mut self.mind {
+            Mind::Clustered(swim) => swim.leave(now),
+            Mind::Alone(_) => self.become_alone(State::Leaving),
+        }
+        self.settle(now);
+    }
+
+    /// Leaves; [`Output::Departed`] follows within about 200 ms.
+    pub fn depart(&mut self, now: Instant) {
+        match &mut self.mind {
+            Mind::Clustered(swim) => swim.depart(now),
+            Mind::Alone(_) => self.outputs.push_back(Output::Departed),
+        }
+        self.settle(now);
+    }
+
+    /// What is to be done next, in order; `None` when nothing is.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Core::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let swim = match &self.mind {
+            Mind::Clustered(swim) => swim.poll_timeout(),
+            Mind::Alone(_) => None,
+        };
+        swim.into_iter().chain(self.gate.deadline()).min()
+    }
+
+    /// This node, as it presents itself now.
+    pub fn me(&self) -> &Peer {
+        match &self.mind {
+            Mind::Clustered(swim) => swim.me(),
+            Mind::Alone(view) => &view.me,
+        }
+    }
+
+    /// The live peers, this node among them. Cheap unless they have changed.
+    pub fn view(&mut self) -> Arc<View> {
+        match &mut self.mind {
+            Mind::Clustered(swim) => swim.view(),
+            Mind::Alone(view) => view.clone(),
+        }
+    }
+
+    /// Membership itself, for its counters, seeds and the status of peers; `None` when clustering is
+    /// disabled.
+    pub fn swim(&self) -> Option<&Swim> {
+        match &self.mind {
+            Mind::Clustered(swim) => Some(swim),
+            Mind::Alone(_) => None,
+        }
+    }
+
+    /// Whether new targets may be started.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Owner and deputy of `key`.
+    pub fn placement(&self, key: Key) -> Placement {
+        self.assignment.placement(key)
+    }
+
+    /// All participants in the order of their rank for `key`.
+    pub fn ranking(&self, key: Key) -> Vec<Name> {
+        self.assignment.ranking(key)
+    }
+
+    /// What the participants own: keys by component, owners, shares.
+    pub fn assignment(&self) -> &Assignment {
+        &self.assignment
+    }
+
+    /// The keys of `component` that this node collects now, in order.
+    pub fn running(&self, component: &str) -> impl Iterator<Item = Key> {
+        self.running.get(component).into_iter().flatten().copied()
+    }
+
+    /// What moved, and why.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    fn clustered(&mut self) -> Result<&mut Swim, Refusal> {
+        match &mut self.mind {
+            Mind::Clustered(swim) => Ok(swim),
+            Mind::Alone(_) => Err(Refusal::Out),
+        }
+    }
+
+    fn become_alone(&mut self, state: State) {
+        if let Mind::Alone(view) = &mut self.mind {
+            let from = view.me.clone();
+            let to = Peer { state, ..from.clone() };
+            *view = Arc::new(View::alone(to.clone()));
+            self.hear(Event::Me { from, to });
+            self.outputs.push_back(Output::View);
+        }
+    }
+
+    /// After each input: what membership wants goes out, what it found out changes ownership.
+    fn settle(&mut self, now: Instant) {
+        while let Some(output) = self.poll_swim() {
+            match output {
+                SwimOutput::Transmit { to, datagram } => {
+                    self.outputs.push_back(Output::Transmit { to, datagram });
+                }
+                SwimOutput::Sync { to, body } => self.outputs.push_back(Output::Sync { to, body }),
+                SwimOutput::Resolve => self.outputs.push_back(Output::Resolve),
+                SwimOutput::Event(event) => self.hear(event),
+                SwimOutput::View => self.outputs.push_back(Output::View),
+                SwimOutput::Departed => self.outputs.push_back(Output::Departed),
+            }
+        }
+        self.move_keys(now);
+    }
+
+    fn poll_swim(&mut self) -> Option<SwimOutput> {
+        match &mut self.mind {
+            Mind::Clustered(swim) => swim.poll_output(),
+            Mind::Alone(_) => None,
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        match &event {
+            Event::Up(peer) => self.became(None, peer),
+            Event::Changed { from, to } | Event::Me { from, to } => self.became(Some(from), to),
+            Event::Down { peer, cause } => {
+                self.present -= usize::from(peer.state != State::Joining);
+                let cause = match cause {
+                    Cause::Left => ChangeCause::Left,
+                    Cause::Failed => ChangeCause::Failed,
+                    Cause::Withdrawn => ChangeCause::Withdrawn,
+                };
+                self.joined.remove(&peer.name);
+                self.left.insert(peer.name.clone(), cause);
+            }
+            Event::Joined { .. } | Event::Formed | Event::Isolated | Event::NameClash { .. } => {}
+        }
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Notes that a live peer is `to` now.
+    fn became(&mut self, from: Option<&Peer>, to: &Peer) {
+        let was_present = from.is_some_and(|peer| peer.state != State::Joining);
+        self.present -= usize::from(was_present);
+        self.present += usize::from(to.state != State::Joining);
+        let name = to.name.clone();
+        let cause = match to.state {
+            State::Participant => {
+                self.left.remove(&name);
+                self.joined.insert(name);
+                return;
+            }
+            State::Leaving => ChangeCause::Left,
+            State::Joining => ChangeCause::Withdrawn,
+        };
+        self.joined.remove(&name);
+        self.left.insert(name, cause);
+    }
+}

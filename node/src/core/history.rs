@@ -1,0 +1,155 @@
+//! What moved, and why.
+//!
+//! Who owns a key follows from the participants alone. So the changes of the participants, of which
+//! there are few, tell the moves of every key, of which there are many, and nothing is kept for each
+//! key but what really happened on this node.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Instant;
+
+use membership::Name;
+use ownership::{ComponentId, Key, Ranking};
+
+use super::StopReason;
+
+#[cfg(test)]
+mod tests;
+
+/// Changes kept. A guess: a rolling restart of 100 nodes is 200 changes.
+const CHANGES: usize = 256;
+
+/// Starts and stops kept: about half a megabyte.
+const RECORDS: usize = 4096;
+
+/// Why the participants, or the keys of this node, became others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChangeCause {
+    /// A node joined.
+    Joined,
+    /// A node said that it leaves.
+    Left,
+    /// A node was silent for too long.
+    Failed,
+    /// This node withdrew: another one has its name.
+    Withdrawn,
+    /// The component announced other targets.
+    Targets,
+    /// The cluster reached its least size, or waited long enough for it.
+    Gate,
+}
+
+impl ChangeCause {
+    /// The cause as one word, for pages and telemetry.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChangeCause::Joined => "join",
+            ChangeCause::Left => "leave",
+            ChangeCause::Failed => "crash",
+            ChangeCause::Withdrawn => "withdrawal",
+            ChangeCause::Targets => "targets",
+            ChangeCause::Gate => "size",
+        }
+    }
+}
+
+/// The participants became others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// When this node found out.
+    pub at: Instant,
+    /// Who joined, sorted.
+    pub joined: Vec<Name>,
+    /// Who no longer takes part, and why, sorted by name.
+    pub left: Vec<(Name, ChangeCause)>,
+}
+
+impl Change {
+    /// Why, in one word: that of the first that left, or a join.
+    pub fn cause(&self) -> ChangeCause {
+        self.left.first().map_or(ChangeCause::Joined, |(_, cause)| *cause)
+    }
+}
+
+/// A key changed hands as a result of a [`Change`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMove {
+    /// When this node found out.
+    pub at: Instant,
+    /// The owner before.
+    pub from: Option<Name>,
+    /// The owner after.
+    pub to: Option<Name>,
+    /// Why.
+    pub cause: ChangeCause,
+}
+
+/// This node started or stopped to collect a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// When.
+    pub at: Instant,
+    /// Whose key.
+    pub component: ComponentId,
+    /// Which.
+    pub key: Key,
+    /// Why it stopped; `None` when it started.
+    pub stopped: Option<StopReason>,
+    /// What brought it about.
+    pub cause: ChangeCause,
+}
+
+/// The last moves. Bounded; the oldest are forgotten first.
+#[derive(Debug, Default)]
+pub struct History {
+    changes: VecDeque<Change>,
+    records: VecDeque<Record>,
+}
+
+impl History {
+    pub(super) fn push_change(&mut self, change: Change) {
+        if self.changes.len() == CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(change);
+    }
+
+    pub(super) fn push_record(&mut self, record: Record) {
+        if self.records.len() == RECORDS {
+            self.records.pop_front();
+        }
+        self.records.push_back(record);
+    }
+
+    /// The last changes of the participants, oldest first.
+    pub fn changes(&self) -> impl DoubleEndedIterator<Item = &Change> {
+        self.changes.iter()
+    }
+
+    /// What this node started and stopped last, oldest first.
+    pub fn records(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.records.iter()
+    }
+
+    /// The last moves of `key` in a cluster whose participants are `now`, oldest first; whether or not
+    /// its target was known at the time.
+    pub fn moves<'a>(&self, key: Key, now: impl IntoIterator<Item = &'a Name>) -> Vec<KeyMove> {
+        let mut names: BTreeSet<Name> = now.into_iter().cloned().collect();
+        let owner =
+            |names: &BTreeSet<Name>| names.iter().collect::<Ranking>().of(key).next().cloned();
+        let mut moves = Vec::new();
+        let mut to = owner(&names);
+        for change in self.changes.iter().rev() {
+            for name in &change.joined {
+                names.remove(name);
+            }
+            names.extend(change.left.iter().map(|(name, _)| name.clone()));
+            let from = owner(&names);
+            if from != to {
+                let to = std::mem::replace(&mut to, from.clone());
+                moves.push(KeyMove { at: change.at, from, to, cause: change.cause() });
+            }
+        }
+        moves.reverse();
+        moves
+    }
+}
