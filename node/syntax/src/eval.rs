@@ -2,10 +2,11 @@
 
 mod operators;
 
-use crate::ast::{Expr, ExprKind, Ident};
+use crate::ast::{BinaryOp, Expr, ExprKind, Field, Ident, UnaryOp};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::kind::Type;
 use crate::scope::Scope;
+use crate::source::Span;
 use crate::value::{Number, Object, Value};
 
 /// Evaluates an expression. Both sides of `&&` and `||` are always evaluated.
@@ -14,40 +15,60 @@ use crate::value::{Number, Object, Value};
 /// The first thing that fails: an unknown name, an operator on the wrong types, an index out of
 /// range, a function that refuses its arguments.
 pub fn evaluate(expr: &Expr, scope: &Scope) -> Result<Value, Diagnostic> {
-    let value = match &expr.kind {
-        ExprKind::Literal(value) => return Ok(value.clone()),
-        ExprKind::Array(elements) => {
-            let values: Result<_, _> = elements.iter().map(|one| evaluate(one, scope)).collect();
-            return values.map(Value::Array);
-        }
-        ExprKind::Object(fields) => {
-            let entry = |value, key| (key, value);
-            let entries: Result<Object, _> = fields
-                .iter()
-                .map(|field| Ok(entry(evaluate(&field.value, scope)?, field.key.clone())))
-                .collect();
-            return entries.map(Value::Object);
-        }
-        ExprKind::Paren(inner) => return evaluate(inner, scope),
-        ExprKind::Identifier(name) => identifier(name, expr, scope)?,
-        ExprKind::Access(value, field) => access(&evaluate(value, scope)?, field, value)?,
-        ExprKind::Index(value, index) => {
-            let (of, at) = (evaluate(value, scope)?, evaluate(index, scope)?);
-            self::index(&of, &at, value, index)?
-        }
-        ExprKind::Call(function, arguments) => call(function, arguments, expr, scope)?,
-        ExprKind::Unary(operator, operand) => {
-            let value = evaluate(operand, scope)?;
-            operators::unary(*operator, &value)
-                .map_err(|message| Diagnostic::error(message, &expr.span))?
-        }
+    // Every kind has a function of its own, so that a level of recursion needs little stack.
+    match &expr.kind {
+        ExprKind::Literal(value) => Ok(value.clone()),
+        ExprKind::Array(elements) => array(elements, scope),
+        ExprKind::Object(fields) => object(fields, scope),
+        ExprKind::Paren(inner) => evaluate(inner, scope),
+        ExprKind::Identifier(name) => identifier(name, expr, scope),
+        ExprKind::Access(value, field) => access(&evaluate(value, scope)?, field, value)
+            .and_then(|value| allowed(value, expr, scope)),
+        ExprKind::Index(value, index) => indexed(value, index, expr, scope),
+        ExprKind::Call(function, arguments) => call(function, arguments, expr, scope),
+        ExprKind::Unary(operator, operand) => unary(*operator, operand, expr, scope),
         ExprKind::Binary(left, operator, place, right) => {
-            let (left, right) = (evaluate(left, scope)?, evaluate(right, scope)?);
-            operators::binary(&left, *operator, &right)
-                .map_err(|message| Diagnostic::error(message, place))?
+            binary(left, *operator, place, right, scope)
         }
-    };
-    allowed(value, expr, scope)
+    }
+}
+
+fn array(elements: &[Expr], scope: &Scope) -> Result<Value, Diagnostic> {
+    let values: Result<_, _> = elements.iter().map(|element| evaluate(element, scope)).collect();
+    values.map(Value::Array)
+}
+
+fn object(fields: &[Field], scope: &Scope) -> Result<Value, Diagnostic> {
+    let entry = |field: &Field| Ok((field.key.clone(), evaluate(&field.value, scope)?));
+    let entries: Result<Object, _> = fields.iter().map(entry).collect();
+    entries.map(Value::Object)
+}
+
+fn indexed(value: &Expr, at: &Expr, expr: &Expr, scope: &Scope) -> Result<Value, Diagnostic> {
+    let (of, index) = (evaluate(value, scope)?, evaluate(at, scope)?);
+    self::index(&of, &index, value, at).and_then(|value| allowed(value, expr, scope))
+}
+
+fn unary(
+    operator: UnaryOp,
+    operand: &Expr,
+    expr: &Expr,
+    scope: &Scope,
+) -> Result<Value, Diagnostic> {
+    let value = evaluate(operand, scope)?;
+    operators::unary(operator, &value).map_err(|message| Diagnostic::error(message, &expr.span))
+}
+
+fn binary(
+    left: &Expr,
+    operator: BinaryOp,
+    place: &Span,
+    right: &Expr,
+    scope: &Scope,
+) -> Result<Value, Diagnostic> {
+    let left = evaluate(left, scope)?;
+    let right = evaluate(right, scope)?;
+    operators::binary(&left, operator, &right).map_err(|message| Diagnostic::error(message, place))
 }
 
 /// Refuses a function that is not as stable as the configuration asks for.
@@ -63,10 +84,11 @@ fn allowed(value: Value, expr: &Expr, scope: &Scope) -> Result<Value, Diagnostic
 }
 
 fn identifier(name: &str, expr: &Expr, scope: &Scope) -> Result<Value, Diagnostic> {
-    scope.lookup(name).cloned().ok_or_else(|| {
+    let found = scope.lookup(name).cloned().ok_or_else(|| {
         Diagnostic::error(format!("{name:?} does not exist"), &expr.span)
             .maybe_hint(did_you_mean(name, scope.names()))
-    })
+    });
+    found.and_then(|value| allowed(value, expr, scope))
 }
 
 fn access(of: &Value, field: &Ident, expr: &Expr) -> Result<Value, Diagnostic> {
@@ -146,18 +168,28 @@ fn call(
     let called = evaluate(function, scope)?;
     let values: Result<Vec<_>, _> = arguments.iter().map(|one| evaluate(one, scope)).collect();
     let values = values?;
+    apply(&called, &values, function, arguments, expr)
+}
+
+fn apply(
+    called: &Value,
+    values: &[Value],
+    function: &Expr,
+    arguments: &[Expr],
+    expr: &Expr,
+) -> Result<Value, Diagnostic> {
     let called = match called {
         Value::Function(called) => called,
         Value::Unknown(Type::Any | Type::Function) => return Ok(Value::Unknown(Type::Any)),
         other => {
-            let message = format!("a {} is not a function", describe(&other));
+            let message = format!("a {} is not a function", describe(other));
             return Err(Diagnostic::error(message, &function.span));
         }
     };
     if values.iter().any(Value::is_unknown) {
         return Ok(Value::Unknown(Type::Any));
     }
-    called.call(&values).map_err(|error| {
+    called.call(values).map_err(|error| {
         let place = error.argument.and_then(|at| arguments.get(at)).unwrap_or(expr);
         let message = format!("{}: {}", called.name(), error.message);
         Diagnostic::error(message, &place.span).maybe_hint(error.hint)

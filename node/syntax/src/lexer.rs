@@ -222,12 +222,14 @@ impl Lexer<'_> {
             _ => None,
         };
         self.report(diagnostic);
-        // A run of such characters is one mistake.
-        let run: usize = rest
-            .chars()
-            .take_while(|c| *c == first || (!c.is_ascii() && !c.is_alphanumeric()))
-            .map(char::len_utf8)
-            .sum();
+        // A run of such characters is one mistake, and so is what stands between single quotes.
+        let line = rest.split('\n').next().unwrap_or(rest);
+        let quoted = line.get(1..).and_then(|line| line.find('\'')).filter(|_| first == '\'');
+        let strange = |c: &char| *c == first || (!c.is_ascii() && !c.is_alphanumeric());
+        let run: usize = match quoted {
+            Some(length) => length + 2,
+            None => rest.chars().take_while(strange).map(char::len_utf8).sum(),
+        };
         self.push(TokenKind::Invalid, start, start + run.max(first.len_utf8()));
     }
 }

@@ -30,7 +30,7 @@
 //! 1. [`parse`] makes an [`ast::File`] of a [`Source`] and reports every mistake of it;
 //! 2. [`references`] says which names a body reads, so that a graph can order its nodes;
 //! 3. [`Evaluated::new`] evaluates a block in a [`Scope`]: what it holds can be compared, shown
-//!    and decoded;
+//!    ([`json::Body::of`]) and decoded;
 //! 4. [`decode`] makes of it a type that derives [`Arguments`], or says all that is wrong.
 
 extern crate self as syntax;
@@ -41,7 +41,9 @@ mod convert;
 mod decode;
 mod diagnostic;
 mod eval;
+mod format;
 pub mod go;
+pub mod json;
 mod kind;
 mod lexer;
 mod parser;
@@ -62,6 +64,7 @@ pub use decode::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity, did_you_mean};
 pub use eval::evaluate;
+pub use format::format;
 pub use kind::Type;
 pub use parser::{MAX_NESTING, parse, parse_expression};
 pub use reference::{FieldDoc, FieldKind};

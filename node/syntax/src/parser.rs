@@ -1,6 +1,8 @@
 //! From text to a tree, with every mistake of the text.
 
 mod expressions;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -82,11 +82,14 @@ impl Parser<'_> {
     }
 
     fn unary(&mut self) -> Parsed<Deep> {
-        let operator = match self.peek() {
-            TokenKind::Mark("!") => UnaryOp::Not,
-            TokenKind::Mark("-") => UnaryOp::Negate,
-            _ => return self.postfix(),
-        };
+        match self.peek() {
+            TokenKind::Mark("!") => self.prefixed(UnaryOp::Not),
+            TokenKind::Mark("-") => self.prefixed(UnaryOp::Negate),
+            _ => self.postfix(),
+        }
+    }
+
+    fn prefixed(&mut self, operator: UnaryOp) -> Parsed<Deep> {
         let place = self.next().span;
         let (operand, depth) = self.nested(Self::unary)?;
         let span = place.to(&operand.span);
@@ -95,72 +98,82 @@ impl Parser<'_> {
     }
 
     fn postfix(&mut self) -> Parsed<Deep> {
-        let (mut expr, mut depth) = self.primary()?;
-        let mut links = 0;
-        loop {
-            links += 1;
-            if links > MAX_CHAIN {
-                let message = format!("more than {MAX_CHAIN} fields, indices and calls in a row");
-                return Err(self.report(message));
-            }
-            let start = expr.span.clone();
-            let (kind, end, inner) = match self.peek() {
-                TokenKind::Mark(".") => {
-                    self.next();
-                    let field = self.identifier("the name of a field")?;
-                    let end = field.span.clone();
-                    (ExprKind::Access(Box::new(expr), field), end, 0)
-                }
-                TokenKind::Mark("[") => {
-                    self.next();
-                    let (index, inner) = self.deep()?;
-                    let end = self.expect("]")?;
-                    (ExprKind::Index(Box::new(expr), Box::new(index)), end, inner)
-                }
-                TokenKind::Mark("(") => {
-                    self.next();
-                    let (arguments, end, inner) = self.list(")", Self::deep)?;
-                    (ExprKind::Call(Box::new(expr), arguments), end, inner)
-                }
-                _ => return Ok((expr, depth)),
+        let mut deep = self.primary()?;
+        for _ in 0..MAX_CHAIN {
+            deep = match self.peek() {
+                TokenKind::Mark(".") => self.access(deep)?,
+                TokenKind::Mark("[") => self.index(deep)?,
+                TokenKind::Mark("(") => self.call(deep)?,
+                _ => return Ok(deep),
             };
-            let span = start.to(&end);
-            (expr, depth) = self.bounded(Expr { kind, span }, depth.max(inner) + 1)?;
         }
+        let message = format!("more than {MAX_CHAIN} fields, indices and calls in a row");
+        Err(self.report(message))
+    }
+
+    fn access(&mut self, (expr, depth): Deep) -> Parsed<Deep> {
+        self.next();
+        let field = self.identifier("the name of a field")?;
+        let span = expr.span.to(&field.span);
+        let kind = ExprKind::Access(Box::new(expr), field);
+        self.bounded(Expr { kind, span }, depth + 1)
+    }
+
+    fn index(&mut self, (expr, depth): Deep) -> Parsed<Deep> {
+        self.next();
+        let (index, inner) = self.deep()?;
+        let span = expr.span.to(&self.expect("]")?);
+        let kind = ExprKind::Index(Box::new(expr), Box::new(index));
+        self.bounded(Expr { kind, span }, depth.max(inner) + 1)
+    }
+
+    fn call(&mut self, (expr, depth): Deep) -> Parsed<Deep> {
+        self.next();
+        let (arguments, end, inner) = self.list(")", Self::deep)?;
+        let span = expr.span.to(&end);
+        let kind = ExprKind::Call(Box::new(expr), arguments);
+        self.bounded(Expr { kind, span }, depth.max(inner) + 1)
     }
 
     fn primary(&mut self) -> Parsed<Deep> {
-        let span = self.token().span.clone();
-        let (kind, end, depth) = match self.peek() {
-            TokenKind::Literal(value) => {
-                let value = value.clone();
-                self.next();
-                (ExprKind::Literal(value), span.clone(), 1)
-            }
-            TokenKind::Identifier => {
-                self.next();
-                (ExprKind::Identifier(span.text().into()), span.clone(), 1)
-            }
-            TokenKind::Mark("(") => {
-                self.next();
-                let (inner, depth) = self.deep()?;
-                let end = self.expect(")")?;
-                (ExprKind::Paren(Box::new(inner)), end, depth + 1)
-            }
-            TokenKind::Mark("[") => {
-                self.next();
-                let (elements, end, depth) = self.list("]", Self::deep)?;
-                (ExprKind::Array(elements), end, depth + 1)
-            }
-            TokenKind::Mark("{") => {
-                self.next();
-                let (fields, end, depth) = self.list("}", Self::field)?;
-                self.warn_of_doubles(&fields);
-                (ExprKind::Object(fields), end, depth + 1)
-            }
-            _ => return Err(self.unexpected("a value")),
+        match self.peek() {
+            TokenKind::Literal(_) | TokenKind::Identifier => Ok((self.leaf(), 1)),
+            TokenKind::Mark("(") => self.paren(),
+            TokenKind::Mark("[") => self.array(),
+            TokenKind::Mark("{") => self.object(),
+            _ => Err(self.unexpected("a value")),
+        }
+    }
+
+    fn leaf(&mut self) -> Expr {
+        let token = self.next();
+        let kind = match token.kind {
+            TokenKind::Literal(value) => ExprKind::Literal(value),
+            _ => ExprKind::Identifier(token.span.text().into()),
         };
-        self.bounded(Expr { kind, span: span.to(&end) }, depth)
+        Expr { kind, span: token.span }
+    }
+
+    fn paren(&mut self) -> Parsed<Deep> {
+        let start = self.next().span;
+        let (inner, depth) = self.deep()?;
+        let span = start.to(&self.expect(")")?);
+        self.bounded(Expr { kind: ExprKind::Paren(Box::new(inner)), span }, depth + 1)
+    }
+
+    fn array(&mut self) -> Parsed<Deep> {
+        let start = self.next().span;
+        let (elements, end, depth) = self.list("]", Self::deep)?;
+        let span = start.to(&end);
+        self.bounded(Expr { kind: ExprKind::Array(elements), span }, depth + 1)
+    }
+
+    fn object(&mut self) -> Parsed<Deep> {
+        let start = self.next().span;
+        let (fields, end, depth) = self.list("}", Self::field)?;
+        self.warn_of_doubles(&fields);
+        let span = start.to(&end);
+        self.bounded(Expr { kind: ExprKind::Object(fields), span }, depth + 1)
     }
 
     /// What stands between brackets, separated by commas; the opening one has been taken.

@@ -81,7 +81,7 @@ fn select(value: &Value, selectors: &[Selector], picked: &mut Vec<Value>) {
     for selector in selectors {
         match (selector, value) {
             (Selector::Name(name), Value::Object(object)) => {
-                picked.extend(object.get(name).cloned())
+                picked.extend(object.get(name).cloned());
             }
             (Selector::Index(at), Value::Array(values)) => {
                 let at = from_end(*at, values.len());
