@@ -65,6 +65,8 @@ pub(super) struct Driver {
     pub(super) shares: Shares,
     /// Whoever waits for the farewell.
     pub(super) departing: Vec<oneshot::Sender<()>>,
+    /// Whether the farewell is said.
+    pub(super) departed: bool,
 }
 
 /// Where to look for other nodes.
@@ -100,18 +102,12 @@ impl Shares {
     }
 }
 
-/// Whether the loop goes on.
-#[derive(Debug, PartialEq, Eq)]
-enum Turn {
-    Again,
-    Departed,
-}
-
 impl Driver {
     /// Runs until the farewell is said, or until nobody holds a handle any more.
     pub(super) async fn run(mut self) {
         loop {
-            if self.turn() == Turn::Departed {
+            self.turn();
+            if self.departed {
                 break;
             }
             let due = self.core.poll_timeout().into_iter().chain(self.shares.due()).min();
@@ -134,7 +130,7 @@ impl Driver {
     }
 
     /// Handles what there is, without waiting.
-    fn turn(&mut self) -> Turn {
+    fn turn(&mut self) {
         self.receive();
         let now = Instant::now();
         if let Some(due) = self.core.poll_timeout()
@@ -150,21 +146,23 @@ impl Driver {
             }
         }
         self.hear_components();
-        let turn = self.act();
+        self.act();
         self.subscribers.flush();
         self.measures.backlog(self.subscribers.backlog());
+        if let Some(swim) = self.core.swim() {
+            self.measures.swim(swim);
+        }
         if self.shares.due().is_some_and(|due| due <= Instant::now()) {
             self.count_shares();
         }
-        turn
     }
 
     /// Reads datagrams until there is none, or others want their turn.
     fn receive(&mut self) {
-        let Some(socket) = &self.socket else { return };
         // One byte more than is allowed, so that what is too long is seen to be.
         let mut buffer = [0; membership::DATAGRAM_MAX + 1];
         for _ in 0..DATAGRAMS_PER_TURN {
+            let Some(socket) = &self.socket else { return };
             let (length, from) = match socket.try_recv_from(&mut buffer) {
                 Ok(received) => received,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
@@ -179,9 +177,7 @@ impl Driver {
                 debug!(%from, reason = %refusal, "dropped a datagram");
             }
             // Outputs are drained before the next input.
-            if self.act() == Turn::Departed {
-                return;
-            }
+            self.act();
         }
     }
 
@@ -195,8 +191,7 @@ impl Driver {
     }
 
     /// Does what the core wants done.
-    fn act(&mut self) -> Turn {
-        let mut turn = Turn::Again;
+    fn act(&mut self) {
         let mut publish = false;
         while let Some(output) = self.core.poll_output() {
             match output {
@@ -209,7 +204,10 @@ impl Driver {
                     if let membership::Event::Me { to, .. } = &event
                         && let Err(error) = self.generation.raise(to.generation)
                     {
-                        warn!(error = &error as &dyn std::error::Error, "cannot keep the generation");
+                        warn!(
+                            error = &error as &dyn std::error::Error,
+                            "cannot keep the generation"
+                        );
                     }
                     publish = true;
                 }
@@ -233,13 +231,12 @@ impl Driver {
                     self.measures.stopped(&reason);
                     self.subscribers.tell(&component, Delta::Stop { key, reason, seal: None });
                 }
-                Output::Departed => turn = Turn::Departed,
+                Output::Departed => self.departed = true,
             }
         }
         if publish {
             self.publish();
         }
-        turn
     }
 
     fn transmit(&self, to: SocketAddr, datagram: &[u8]) {
@@ -298,6 +295,8 @@ impl Driver {
             Err(error) => warn!(%error, "an errand of the cluster failed"),
         }
         self.act();
+        // What came of asking a seed is part of the state, and no output says that it changed.
+        self.publish();
     }
 
     fn resolved(&mut self, resolved: &Resolved, now: Instant) {
@@ -326,9 +325,6 @@ impl Driver {
     fn publish(&mut self) {
         let shares = self.shares.counted.clone();
         let state = state::of(&mut self.core, &self.cluster_name, shares, self.started);
-        if let Some(swim) = self.core.swim() {
-            self.measures.swim(swim);
-        }
         self.published.send_if_modified(|published| {
             let differs = **published != state;
             if differs {

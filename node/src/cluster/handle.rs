@@ -147,7 +147,10 @@ impl Handle {
         self.ask(|answer| Question::Explain { question, answer }).await
     }
 
-    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Closed> {
+    async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, Closed> {
         let (answer, answered) = oneshot::channel();
         self.questions.send(question(answer)).await.map_err(|_| Closed)?;
         answered.await.map_err(|_| Closed)

@@ -111,9 +111,9 @@ impl Node {
             }
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let generation = generation::Generation::next(&storage_path.join("cluster"), now.as_secs())?;
-        let me =
-            Peer { name, address, generation: generation.current(), state: State::Joining };
+        let generation =
+            generation::Generation::next(&storage_path.join("cluster"), now.as_secs())?;
+        let me = Peer { name, address, generation: generation.current(), state: State::Joining };
         Ok(Self { options, me, generation, listener, socket, port: local.port() })
     }
 
@@ -182,6 +182,7 @@ impl Node {
             errands: JoinSet::new(),
             shares: Shares::default(),
             departing: Vec::new(),
+            departed: false,
         };
         let thread = std::thread::Builder::new()
             .name("cluster".to_owned())
@@ -212,9 +213,7 @@ fn name(options: &Options) -> Result<Name, StartError> {
     };
     match Name::new(&text) {
         Ok(name) => Ok(name),
-        Err(_) if !options.enabled => {
-            Ok(Name::new("node").expect("four letters are a name"))
-        }
+        Err(_) if !options.enabled => Ok(Name::new("node").expect("four letters are a name")),
         Err(source) => Err(StartError::Name { name: text, source }),
     }
 }
