@@ -2,13 +2,22 @@
 //! collector's own configuration of them, and runs the collector.
 
 mod context;
-mod detail;
+mod discovery_relabel;
 mod erased;
+mod exporter_self;
+mod http_client;
 mod kind;
+mod prometheus_relabel;
+mod receiver;
 mod registry;
+mod rule;
+mod targets;
+#[cfg(test)]
+mod testing;
 
 pub use context::{Context, Exporter, HealthReport, Services};
-pub use detail::Detail;
 pub use erased::{Descriptor, Failure, Made, Running};
 pub use kind::{Kind, Nothing, Refusal, Started, Updated, Work};
+pub use receiver::{Fanout, MetricsReceiver};
 pub use registry::Registry;
+pub use targets::Targets;

@@ -12,7 +12,6 @@ mod handle;
 mod health;
 mod id;
 mod imports;
-mod json;
 mod live;
 mod order;
 mod plan;

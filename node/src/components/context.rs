@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use client::MemoryDialer;
 use syntax::{Exports, Value};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -22,8 +23,10 @@ pub struct Services {
     pub telemetry: Telemetry,
     /// Where components keep their files.
     pub storage_path: PathBuf,
-    /// The address under which components reach this process.
-    pub memory_address: String,
+    /// Reaches this process without a network, under an address of its own.
+    pub memory: Option<MemoryDialer>,
+    /// The machine's name.
+    pub hostname: String,
     /// How long a component may take to stop.
     pub shutdown_deadline: Duration,
 }

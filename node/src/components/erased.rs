@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use syntax::json::Body;
 use syntax::{Arguments, Diagnostics, Evaluated, Exports, FieldDoc, Stability, Value};
 
 use super::context::Context;
-use super::detail::Detail;
 use super::kind::{Kind, Refusal, Started, Updated, Work};
 use crate::server::components::{BoxFuture, ComponentRequest, TargetHealth};
 use ownership::Key;
@@ -48,7 +48,7 @@ pub trait Running: Send + Sync {
     /// As [`Kind::update`].
     fn update(&self, arguments: &Evaluated) -> BoxFuture<'_, Result<Updated, Failure>>;
     /// As [`Kind::debug_info`].
-    fn debug_info(&self) -> BoxFuture<'_, Vec<Detail>>;
+    fn debug_info(&self) -> BoxFuture<'_, Body>;
     /// As [`Kind::target_health`].
     fn target_health<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Vec<Option<TargetHealth>>>;
     /// As [`Kind::serve`].
@@ -140,7 +140,7 @@ impl<K: Kind> Running for Handle<K> {
         Box::pin(async move { Ok(self.0.update(arguments?).await?) })
     }
 
-    fn debug_info(&self) -> BoxFuture<'_, Vec<Detail>> {
+    fn debug_info(&self) -> BoxFuture<'_, Body> {
         Box::pin(self.0.debug_info())
     }
 

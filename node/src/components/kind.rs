@@ -4,10 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use syntax::json::Body;
 use syntax::{Arguments, Exports, Stability};
 
 use super::context::Context;
-use super::detail::Detail;
 use crate::server::components::{ComponentRequest, TargetHealth};
 use ownership::Key;
 
@@ -45,8 +45,8 @@ pub trait Kind: Send + Sync + Sized + 'static {
     ) -> impl Future<Output = Result<Updated, Refusal>> + Send;
 
     /// What the component says of its inner life.
-    fn debug_info(&self) -> impl Future<Output = Vec<Detail>> + Send {
-        std::future::ready(Vec::new())
+    fn debug_info(&self) -> impl Future<Output = Body> + Send {
+        std::future::ready(Body::new())
     }
 
     /// How these targets fare, in their order; none for what is not collected here.

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::discovery_relabel::DiscoveryRelabel;
 use super::erased::{Descriptor, Erased};
+use super::exporter_self::ExporterSelf;
 use super::kind::Kind;
+use super::prometheus_relabel::PrometheusRelabel;
 
 /// A set of kinds by name.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +17,9 @@ impl Registry {
     /// Every kind of Shoal.
     pub fn shoal() -> Self {
         Self::default()
+            .with::<DiscoveryRelabel>()
+            .with::<ExporterSelf>()
+            .with::<PrometheusRelabel>()
     }
 
     /// The same and one more.

@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use syntax::json::Body;
 use syntax::{Evaluated, Value};
 use tokio::sync::{mpsc, watch};
 
 use super::handle::{Command, Graph};
-use super::health::Health;
-use super::json;
+use super::health::{Health, HealthState};
 use super::live::{Live, LoadStatus};
 use super::plan::{Node, Plan, Role};
-use crate::components::Running;
+use crate::components::{Descriptor, Running};
 use crate::config::Config;
-use crate::server::components::Component;
+use crate::server::components::{self as api, Component};
 use crate::server::config::HttpConfig;
+use crate::telemetry::clock;
 use crate::telemetry::logging::Logging;
 
 /// The graph at one instant.
@@ -49,6 +50,7 @@ pub(super) struct Entry {
     live: Option<Speaking>,
     evaluated: Option<Arc<Evaluated>>,
     exports: Option<Value>,
+    kind: Option<Arc<dyn Descriptor>>,
 }
 
 /// What a running component can be asked.
@@ -62,7 +64,7 @@ impl Entry {
     /// What the list says of it.
     pub(super) fn summary(&self) -> Component {
         let mut shown = self.shown.clone();
-        shown.health = json::health(&self.health());
+        shown.health = api_health(&self.health());
         shown
     }
 
@@ -70,13 +72,14 @@ impl Entry {
     pub(super) async fn detail(&self) -> Component {
         let mut shown = self.summary();
         if let Some(evaluated) = &self.evaluated {
-            shown.arguments = json::arguments(evaluated);
+            let reference = self.kind.as_ref().map(|kind| kind.arguments()).unwrap_or_default();
+            shown.arguments = json(&Body::of(evaluated, &reference));
         }
         if let Some(exports) = &self.exports {
-            shown.exports = json::exports(exports);
+            shown.exports = json(&Body::of_object(exports));
         }
         if let Some(live) = &self.live {
-            shown.debug_info = json::details(&live.handle.debug_info().await);
+            shown.debug_info = json(&live.handle.debug_info().await);
         }
         shown
     }
@@ -136,6 +139,10 @@ impl Publisher {
                 }),
                 evaluated: live.evaluated.clone(),
                 exports,
+                kind: match &node.role {
+                    Role::Component(kind) => Some(Arc::clone(kind)),
+                    _ => None,
+                },
             };
             published.by_id.insert(node.id.to_string(), published.entries.len());
             published.entries.push(Arc::new(entry));
@@ -221,7 +228,7 @@ impl Edges {
             references_to: list(&self.reads[index]),
             referenced_by: list(&self.read_by[index]),
             data_flow_edges_to: list(&self.sends_to[index]),
-            health: json::health(&Health::unknown()),
+            health: api_health(&Health::unknown()),
             original: String::new(),
             arguments: serde_json::json!([]),
             exports: serde_json::json!([]),
@@ -229,5 +236,24 @@ impl Edges {
             created_module_ids: created,
             live_debugging_enabled: false,
         }
+    }
+}
+
+fn json(body: &Body) -> serde_json::Value {
+    // Bodies are made of JSON already.
+    serde_json::to_value(body).unwrap_or_default()
+}
+
+/// Health as the API says it.
+fn api_health(health: &Health) -> api::Health {
+    api::Health {
+        state: match health.state {
+            HealthState::Healthy => api::HealthState::Healthy,
+            HealthState::Unknown => api::HealthState::Unknown,
+            HealthState::Unhealthy => api::HealthState::Unhealthy,
+            HealthState::Exited => api::HealthState::Exited,
+        },
+        message: health.message.clone(),
+        updated_time: clock::rfc3339(clock::unix_millis(health.updated)),
     }
 }

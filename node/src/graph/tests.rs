@@ -71,7 +71,8 @@ impl World {
                 cluster: None,
                 telemetry: telemetry::Registry::default(),
                 storage_path: self.directory.path().to_owned(),
-                memory_address: "shoal.internal:12345".to_owned(),
+                memory: None,
+                hostname: "here".to_owned(),
                 shutdown_deadline: Duration::from_secs(5),
             },
         }

@@ -1,0 +1,321 @@
+//! The arguments of an outbound HTTP client, which many kinds share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use client::{Client, Config, Credentials, Headers, MemoryDialer, OAuth2, Proxy, Source, Tls};
+use syntax::{Arguments, Choice, Problems, Secret};
+
+#[cfg(test)]
+mod tests;
+
+/// How requests prove who sends them, whom they trust and which way they go.
+#[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
+pub struct HttpClient {
+    /// A bearer token to authenticate with.
+    bearer_token: Option<Secret>,
+    /// A file with a bearer token; read again when it changes.
+    bearer_token_file: Option<String>,
+    /// A user name and a password to authenticate with.
+    #[arg(block)]
+    basic_auth: Option<BasicAuth>,
+    /// An `Authorization` header to authenticate with.
+    #[arg(block)]
+    authorization: Option<Authorization>,
+    /// OAuth 2.0 client credentials to authenticate with.
+    #[arg(block)]
+    oauth2: Option<OAuth2Block>,
+    /// TLS towards the server.
+    #[arg(block)]
+    tls_config: Option<TlsBlock>,
+    /// Whether redirects are followed.
+    #[arg(default = true)]
+    follow_redirects: bool,
+    /// Whether HTTP/2 is offered. `true` unless said otherwise, except in `prometheus.remote_write`.
+    enable_http2: Option<bool>,
+    /// The proxy.
+    #[arg(squash)]
+    proxy: ProxyArguments,
+    /// Headers of every request.
+    #[arg(default = BTreeMap::new())]
+    http_headers: BTreeMap<String, Vec<Secret>>,
+}
+
+/// `basic_auth`
+#[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
+struct BasicAuth {
+    /// The user name.
+    #[arg(default = String::new())]
+    username: String,
+    /// The password.
+    password: Option<Secret>,
+    /// A file with the password; read again when it changes.
+    password_file: Option<String>,
+}
+
+/// `authorization`
+#[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
+struct Authorization {
+    /// The first word of the header.
+    #[arg(rename = "type", default = "Bearer".to_owned())]
+    scheme: String,
+    /// The rest of the header.
+    credentials: Option<Secret>,
+    /// A file with the rest of the header; read again when it changes.
+    credentials_file: Option<String>,
+}
+
+/// `oauth2`
+#[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
+struct OAuth2Block {
+    /// Who asks for a token.
+    client_id: String,
+    /// The proof of it.
+    client_secret: Option<Secret>,
+    /// A file with the proof; read again when it changes.
+    client_secret_file: Option<String>,
+    /// The scopes to ask for.
+    #[arg(default = Vec::new())]
+    scopes: Vec<String>,
+    /// Where to ask.
+    token_url: String,
+    /// Further parameters of the question.
+    #[arg(default = BTreeMap::new())]
+    endpoint_params: BTreeMap<String, String>,
+    /// The proxy towards `token_url`.
+    #[arg(squash)]
+    proxy: ProxyArguments,
+    /// TLS towards `token_url`.
+    #[arg(block)]
+    tls_config: Option<TlsBlock>,
+}
+
+/// The proxy arguments.
+#[derive(Debug, Clone, PartialEq, Arguments)]
+struct ProxyArguments {
+    /// The proxy to go through.
+    proxy_url: Option<Secret>,
+    /// Hosts to reach without the proxy, separated by commas.
+    #[arg(default = String::new())]
+    no_proxy: String,
+    /// Whether the environment says which proxy to go through.
+    #[arg(default = false)]
+    proxy_from_environment: bool,
+    /// Headers of the request to the proxy.
+    #[arg(default = BTreeMap::new())]
+    proxy_connect_header: BTreeMap<String, Vec<Secret>>,
+}
+
+/// `tls_config`
+#[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
+struct TlsBlock {
+    /// Certificate authorities to trust instead of the system's, as PEM.
+    ca_pem: Option<String>,
+    /// A file with them; read again when it changes.
+    ca_file: Option<String>,
+    /// Our certificate, as PEM.
+    cert_pem: Option<String>,
+    /// A file with it; read again when it changes.
+    cert_file: Option<String>,
+    /// The key of our certificate, as PEM.
+    key_pem: Option<Secret>,
+    /// A file with it; read again when it changes.
+    key_file: Option<String>,
+    /// The name to expect in the server's certificate.
+    #[arg(default = String::new())]
+    server_name: String,
+    /// Whether any certificate will do.
+    #[arg(default = false)]
+    insecure_skip_verify: bool,
+    /// The oldest version of TLS that is spoken.
+    #[arg(default = TlsVersion::Unset)]
+    min_version: TlsVersion,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Choice)]
+enum TlsVersion {
+    #[choice("")]
+    Unset,
+    #[choice("TLS10")]
+    Tls10,
+    #[choice("TLS11")]
+    Tls11,
+    #[choice("TLS12")]
+    Tls12,
+    #[choice("TLS13")]
+    Tls13,
+}
+
+impl HttpClient {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        let ways: Vec<&str> = [
+            ("basic_auth", self.basic_auth.is_some()),
+            ("authorization", self.authorization.is_some()),
+            ("oauth2", self.oauth2.is_some()),
+            ("bearer_token", self.bearer_token.is_some()),
+            ("bearer_token_file", self.bearer_token_file.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, written)| written.then_some(name))
+        .collect();
+        if let [_, second, ..] = ways[..] {
+            let text = format!("at most one of {} can be set", ways.join(", "));
+            problems.field(second, text);
+            return;
+        }
+        for problem in self.config(true).problems() {
+            // Most messages begin with the argument they are about.
+            let text = problem.to_string();
+            match text.split_once(' ').filter(|(name, _)| problems.is_written(name)) {
+                Some((name, _)) => problems.field(name, text.as_str()),
+                None => problems.block(text),
+            }
+        }
+    }
+
+    /// The settings of the client. `http2` is what holds where nothing is said.
+    pub fn config(&self, http2: bool) -> Config {
+        Config {
+            credentials: self.credentials(),
+            tls: tls(self.tls_config.as_ref()),
+            proxy: self.proxy.config(),
+            follow_redirects: self.follow_redirects,
+            enable_http2: self.enable_http2.unwrap_or(http2),
+            headers: headers(&self.http_headers),
+        }
+    }
+
+    fn credentials(&self) -> Option<Credentials> {
+        let bearer = source(self.bearer_token.as_ref(), self.bearer_token_file.as_deref());
+        if let Some(token) = bearer {
+            return Some(Credentials::bearer(token));
+        }
+        if let Some(basic) = &self.basic_auth {
+            return Some(Credentials::Basic {
+                username: basic.username.clone(),
+                password: source(basic.password.as_ref(), basic.password_file.as_deref()),
+            });
+        }
+        if let Some(given) = &self.authorization {
+            let credentials = source(given.credentials.as_ref(), given.credentials_file.as_deref())
+                .unwrap_or(Source::Inline(client::Secret::default()));
+            return Some(Credentials::Authorization { scheme: given.scheme.clone(), credentials });
+        }
+        let given = self.oauth2.as_ref()?;
+        let client_secret =
+            source(given.client_secret.as_ref(), given.client_secret_file.as_deref())
+                .unwrap_or(Source::Inline(client::Secret::default()));
+        let endpoint_params = given.endpoint_params.clone().into_iter().collect();
+        Some(Credentials::OAuth2(Box::new(OAuth2 {
+            client_id: given.client_id.clone(),
+            client_secret,
+            scopes: given.scopes.clone(),
+            token_url: given.token_url.clone(),
+            endpoint_params,
+            tls: tls(given.tls_config.as_ref()),
+            proxy: given.proxy.config(),
+        })))
+    }
+}
+
+/// A client with these settings, which reaches this process by its own address.
+///
+/// # Errors
+///
+/// When the settings contradict each other, or a file that they name cannot be read.
+pub fn client(config: &Config, memory: Option<&MemoryDialer>) -> Result<Client, super::Refusal> {
+    let client = match memory {
+        Some(memory) => Client::with_memory(config, memory.clone()),
+        None => Client::new(config),
+    };
+    client.map_err(super::Refusal::new)
+}
+
+impl BasicAuth {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        exclusive(problems, "password", "password_file");
+    }
+}
+
+impl Authorization {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        exclusive(problems, "credentials", "credentials_file");
+    }
+}
+
+impl OAuth2Block {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        exclusive(problems, "client_secret", "client_secret_file");
+    }
+}
+
+impl TlsBlock {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        exclusive(problems, "ca_pem", "ca_file");
+        exclusive(problems, "cert_pem", "cert_file");
+        exclusive(problems, "key_pem", "key_file");
+    }
+}
+
+fn exclusive(problems: &mut Problems<'_>, one: &str, other: &str) {
+    if problems.is_written(one) && problems.is_written(other) {
+        problems.field(other, format!("{one} and {other} exclude each other"));
+    }
+}
+
+impl ProxyArguments {
+    fn config(&self) -> Proxy {
+        Proxy {
+            url: self.proxy_url.as_ref().filter(|url| !url.expose().is_empty()).map(secret),
+            no_proxy: self.no_proxy.clone(),
+            from_environment: self.proxy_from_environment,
+            connect_headers: headers(&self.proxy_connect_header),
+        }
+    }
+}
+
+fn tls(block: Option<&TlsBlock>) -> Tls {
+    let Some(block) = block else { return Tls::default() };
+    let pem = |text: Option<&String>, file: Option<&str>| {
+        let text = text.map(Secret::new);
+        source(text.as_ref(), file)
+    };
+    Tls {
+        ca: pem(block.ca_pem.as_ref(), block.ca_file.as_deref()),
+        cert: pem(block.cert_pem.as_ref(), block.cert_file.as_deref()),
+        key: source(block.key_pem.as_ref(), block.key_file.as_deref()),
+        server_name: Some(block.server_name.clone()).filter(|name| !name.is_empty()),
+        insecure_skip_verify: block.insecure_skip_verify,
+        min_version: match block.min_version {
+            TlsVersion::Unset => None,
+            TlsVersion::Tls10 => Some(client::TlsVersion::Tls10),
+            TlsVersion::Tls11 => Some(client::TlsVersion::Tls11),
+            TlsVersion::Tls12 => Some(client::TlsVersion::Tls12),
+            TlsVersion::Tls13 => Some(client::TlsVersion::Tls13),
+        },
+    }
+}
+
+/// Where a secret comes from. An empty one is as good as none, as everywhere in this language.
+fn source(text: Option<&Secret>, file: Option<&str>) -> Option<Source> {
+    let text = text.filter(|text| !text.expose().is_empty());
+    let file = file.filter(|file| !file.is_empty());
+    text.map(|text| Source::Inline(secret(text)))
+        .or_else(|| file.map(|file| Source::File(PathBuf::from(file))))
+}
+
+fn secret(secret: &Secret) -> client::Secret {
+    client::Secret::new(secret.expose())
+}
+
+fn headers(headers: &BTreeMap<String, Vec<Secret>>) -> Headers {
+    headers
+        .iter()
+        .map(|(name, values)| (name.clone(), values.iter().map(secret).collect()))
+        .collect()
+}

@@ -1,0 +1,115 @@
+use std::path::PathBuf;
+
+use client::{Credentials, Source};
+use expect_test::{Expect, expect};
+
+use super::HttpClient;
+use crate::components::testing::decode;
+
+fn client(body: &str) -> HttpClient {
+    decode(body).expect("the arguments are right")
+}
+
+fn mistakes(body: &str, expected: Expect) {
+    let mistakes = decode::<HttpClient>(body).expect_err("the arguments are wrong");
+    expected.assert_eq(&mistakes);
+}
+
+#[test]
+fn nothing_said_is_the_default_of_the_client() {
+    assert_eq!(client("").config(true), client::Config::default());
+    assert!(!client("").config(false).enable_http2);
+    assert!(client("enable_http2 = true").config(false).enable_http2);
+}
+
+#[test]
+fn every_argument_reaches_the_client() {
+    let config = client(
+        r#"
+            oauth2 {
+                client_id          = "me"
+                client_secret_file = "/secret"
+                scopes             = ["a", "b"]
+                token_url          = "https://tokens.example/new"
+                endpoint_params    = { audience = "them" }
+                proxy_url          = "http://inner:3128"
+                tls_config {
+                    insecure_skip_verify = true
+                }
+            }
+            tls_config {
+                ca_pem      = "CA"
+                cert_file   = "/cert"
+                key_pem     = "KEY"
+                server_name = "there"
+                min_version = "TLS13"
+            }
+            follow_redirects     = false
+            enable_http2         = false
+            proxy_url            = "http://outer:3128"
+            no_proxy             = "localhost"
+            proxy_connect_header = { "X-One" = ["1"] }
+            http_headers         = { "X-Two" = ["2", "3"] }
+        "#,
+    )
+    .config(true);
+    let Some(Credentials::OAuth2(oauth2)) = config.credentials else { panic!("{config:?}") };
+    assert_eq!(oauth2.client_id, "me");
+    assert_eq!(oauth2.client_secret, Source::File(PathBuf::from("/secret")));
+    assert_eq!(oauth2.scopes, ["a", "b"]);
+    assert_eq!(oauth2.token_url, "https://tokens.example/new");
+    assert_eq!(oauth2.endpoint_params, [("audience".to_owned(), "them".to_owned())]);
+    assert_eq!(oauth2.proxy.url, Some("http://inner:3128".into()));
+    assert!(oauth2.tls.insecure_skip_verify);
+    assert_eq!(config.tls.ca, Some(Source::Inline("CA".into())));
+    assert_eq!(config.tls.cert, Some(Source::File(PathBuf::from("/cert"))));
+    assert_eq!(config.tls.key, Some(Source::Inline("KEY".into())));
+    assert_eq!(config.tls.server_name.as_deref(), Some("there"));
+    assert_eq!(config.tls.min_version, Some(client::TlsVersion::Tls13));
+    assert!(!config.follow_redirects && !config.enable_http2);
+    assert_eq!(config.proxy.url, Some("http://outer:3128".into()));
+    assert_eq!(config.proxy.no_proxy, "localhost");
+    assert_eq!(config.proxy.connect_headers, [("X-One".to_owned(), vec!["1".into()])]);
+    assert_eq!(config.headers, [("X-Two".to_owned(), vec!["2".into(), "3".into()])]);
+}
+
+#[test]
+fn each_way_to_authenticate_reaches_the_client() {
+    let credentials = |body: &str| client(body).config(true).credentials;
+    let inline = |text: &str| Source::Inline(text.into());
+    assert_eq!(credentials(r#"bearer_token = "t""#), Some(Credentials::bearer(inline("t"))));
+    assert_eq!(
+        credentials(r#"bearer_token_file = "/t""#),
+        Some(Credentials::bearer(Source::File(PathBuf::from("/t"))))
+    );
+    assert_eq!(
+        credentials("basic_auth {\nusername = \"u\"\npassword = \"p\"\n}"),
+        Some(Credentials::Basic { username: "u".to_owned(), password: Some(inline("p")) })
+    );
+    assert_eq!(
+        credentials("authorization {\ntype = \"Token\"\ncredentials = \"c\"\n}"),
+        Some(Credentials::Authorization { scheme: "Token".to_owned(), credentials: inline("c") })
+    );
+}
+
+#[test]
+fn contradictions_are_refused() {
+    mistakes(
+        "bearer_token = \"a\"\nbasic_auth {\nusername = \"b\"\n}",
+        expect!["1: at most one of basic_auth, bearer_token can be set"],
+    );
+    mistakes(
+        "basic_auth {\nusername = \"u\"\npassword = \"p\"\npassword_file = \"/p\"\n}\ntls_config {\nca_pem = \"a\"\nca_file = \"b\"\n}",
+        expect![[r#"
+            4: password and password_file exclude each other
+            8: ca_pem and ca_file exclude each other"#]],
+    );
+    mistakes(
+        "tls_config {\nmin_version = \"TLS10\"\n}\nno_proxy = \"a\"",
+        expect![[r#"
+            0: min_version "TLS10" cannot be honoured: the oldest supported version is "TLS12"
+            4: no_proxy needs proxy_url"#]],
+    );
+    mistakes("proxy_url = \"ftp://there\"", expect!["1: proxy_url cannot be used: its scheme is none of http, https, socks5 and socks5h"]);
+    mistakes("bearer_tokn = \"a\"", expect![[r#"1: unknown attribute "bearer_tokn""#]]);
+}

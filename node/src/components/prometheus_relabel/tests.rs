@@ -1,0 +1,145 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::relabel::{Action, RuleConfig, Rules};
+use model::{Batch, Exemplar, Labels, STALE_NAN};
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+use super::cache::{Bounds, Cache};
+use super::rewrite::{Rewriter, Telemetry};
+
+fn labels(name: &str) -> Labels {
+    Labels::from_pairs([("__name__", name), ("pod", "a")])
+}
+
+fn rules() -> Rules {
+    let dropped = RuleConfig {
+        source_labels: vec!["__name__".to_owned()],
+        regex: "secret_.*".to_owned(),
+        action: Action::Drop,
+        ..RuleConfig::default()
+    };
+    let added = RuleConfig {
+        target_label: "cluster".to_owned(),
+        replacement: "one".to_owned(),
+        ..RuleConfig::default()
+    };
+    Rules::compile(vec![dropped, added]).expect("the rules are right")
+}
+
+fn batch(names: &[&str], value: f64) -> Arc<Batch> {
+    let mut batch = Batch::default();
+    for name in names {
+        batch.push(labels(name).borrowed(), 1, value);
+    }
+    Arc::new(batch)
+}
+
+fn shown(batch: Option<Arc<Batch>>) -> Vec<String> {
+    let batch = batch.unwrap_or_default();
+    batch.samples.iter().map(|sample| batch.labels(sample.labels).to_string()).collect()
+}
+
+#[tokio::test]
+async fn series_are_rewritten_and_dropped_whether_they_are_remembered_or_not() {
+    let mut rewriter = Rewriter::new(rules(), Bounds::Entries(10), Arc::new(Telemetry::default()));
+    let batch = batch(&["up", "secret_a", "down"], 1.0);
+    let expected = [
+        r#"{__name__="up", cluster="one", pod="a"}"#,
+        r#"{__name__="down", cluster="one", pod="a"}"#,
+    ];
+    for _ in 0..3 {
+        assert_eq!(shown(rewriter.rewrite(&batch, Instant::now())), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_which_nothing_is_left_goes_nowhere() {
+    let mut rewriter = Rewriter::new(rules(), Bounds::Entries(10), Arc::new(Telemetry::default()));
+    assert!(rewriter.rewrite(&batch(&["secret_a"], 1.0), Instant::now()).is_none());
+}
+
+#[tokio::test]
+async fn without_rules_the_very_batch_goes_on() {
+    let telemetry = Arc::new(Telemetry::default());
+    let mut rewriter = Rewriter::new(Rules::default(), Bounds::Entries(10), telemetry);
+    let batch = batch(&["up"], 1.0);
+    let out = rewriter.rewrite(&batch, Instant::now()).expect("it passes");
+    assert!(Arc::ptr_eq(&batch, &out));
+}
+
+#[tokio::test]
+async fn exemplars_follow_their_series() {
+    let mut rewriter = Rewriter::new(rules(), Bounds::Entries(10), Arc::new(Telemetry::default()));
+    let mut batch = Batch::default();
+    for name in ["up", "secret_a"] {
+        let series = batch.push_labels(labels(name).borrowed());
+        let own = batch.push_labels(Labels::from_pairs([("trace_id", name)]).borrowed());
+        batch.exemplars.push(Exemplar { series, labels: own, timestamp: 1, value: 1.0 });
+    }
+    let out = rewriter.rewrite(&Arc::new(batch), Instant::now()).expect("one is left");
+    let [exemplar] = &out.exemplars[..] else { panic!("{:?}", out.exemplars) };
+    assert_eq!(out.labels(exemplar.series).get("cluster"), Some("one"));
+    assert_eq!(out.labels(exemplar.labels).get("trace_id"), Some("up"));
+}
+
+#[tokio::test]
+async fn a_series_that_ends_is_forgotten() {
+    let telemetry = Arc::new(Telemetry::default());
+    let mut rewriter = Rewriter::new(rules(), Bounds::Entries(10), Arc::clone(&telemetry));
+    rewriter.rewrite(&batch(&["up"], 1.0), Instant::now());
+    rewriter.rewrite(&batch(&["up", "never_seen"], STALE_NAN), Instant::now());
+    let mut page = crate::telemetry::Exposition::default();
+    telemetry.collect(&mut page);
+    assert!(page.text().contains("alloy_prometheus_relabel_cache_deletes 1\n"), "{}", page.text());
+    assert!(page.text().contains("alloy_prometheus_relabel_cache_size 0\n"), "{}", page.text());
+}
+
+#[test]
+fn a_full_cache_keeps_what_is_used() {
+    let (mut cache, now) = (Cache::new(Bounds::Entries(3)), Instant::now());
+    for name in ["a", "b", "c"] {
+        cache.insert(labels(name), None, now);
+    }
+    assert!(cache.get(labels("a").borrowed().as_encoded(), now).is_some());
+    cache.insert(labels("d"), None, now);
+    assert!(cache.get(labels("a").borrowed().as_encoded(), now).is_some());
+    assert!(cache.get(labels("b").borrowed().as_encoded(), now).is_none());
+}
+
+#[test]
+fn what_was_not_seen_for_the_time_to_live_is_forgotten() {
+    let minute = Duration::from_secs(60);
+    let (mut cache, start) = (Cache::new(Bounds::Age(minute)), Instant::now());
+    assert_eq!(cache.sweep(start).by_age, 0);
+    cache.insert(labels("a"), None, start);
+    cache.insert(labels("b"), None, start);
+    cache.get(labels("b").borrowed().as_encoded(), start + minute);
+    assert_eq!(cache.sweep(start + minute + Duration::from_secs(1)).by_age, 1);
+    assert_eq!(cache.len(), 1);
+    assert!(cache.get(labels("b").borrowed().as_encoded(), start + minute).is_some());
+}
+
+proptest! {
+    #[test]
+    fn a_cache_never_lies_and_never_grows_past_its_bound(
+        acts in proptest::collection::vec((0..3u8, 0..12u8), 0..200),
+        most in 1..8usize,
+    ) {
+        let (mut cache, now) = (Cache::new(Bounds::Entries(most)), Instant::now());
+        for (act, name) in acts {
+            let (input, output) = (labels(&format!("in{name}")), labels(&format!("out{name}")));
+            match cache.get(input.borrowed().as_encoded(), now) {
+                Some(known) => prop_assert_eq!(known, Some(&output)),
+                None if act > 0 => cache.insert(input.clone(), Some(output), now),
+                None => {}
+            }
+            if act == 2 {
+                cache.remove(input.borrowed().as_encoded());
+                prop_assert!(cache.get(input.borrowed().as_encoded(), now).is_none());
+            }
+            prop_assert!(cache.len() <= most);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+use std::sync::Arc;
+
+use model::Labels;
+use proptest::prelude::*;
+use syntax::{FromValue, IntoValue, Mismatch, Step, Value};
+
+use super::{Memo, Targets};
+
+fn target(address: &str) -> Labels {
+    Labels::from_pairs([("__address__", address)])
+}
+
+fn targets(addresses: &[&str]) -> Targets {
+    Targets(addresses.iter().map(|address| target(address)).collect())
+}
+
+#[test]
+fn a_list_of_targets_stands_for_a_list_of_objects() {
+    let value = targets(&["a:1", "b:2"]).to_value();
+    let plain = Value::array(
+        ["a:1", "b:2"].map(|address| Value::object([("__address__", Value::string(address))])),
+    );
+    assert_eq!(value, plain);
+    assert_eq!(Targets::from_value(&plain), Ok(targets(&["a:1", "b:2"])));
+}
+
+#[test]
+fn a_list_passes_without_being_copied() {
+    let list = targets(&["a:1"]);
+    let read = Targets::from_value(&list.to_value()).expect("it is a list of targets");
+    assert!(Arc::ptr_eq(&list.0, &read.0));
+}
+
+#[test]
+fn what_is_no_target_is_named_by_its_place() {
+    let value = Value::array([
+        Value::object([("a", Value::string("b"))]),
+        Value::object([("a", Value::array([]))]),
+    ]);
+    let Err(Mismatch::Wrong { path, message, .. }) = Targets::from_value(&value) else {
+        panic!("a list is no label value");
+    };
+    assert_eq!(path, [Step::Index(1), Step::Key("a".to_owned())]);
+    assert_eq!(message, "expected string, got list");
+}
+
+#[test]
+fn secrets_do_not_become_labels() {
+    let value = Value::array([Value::object([("a", Value::Secret("b".into()))])]);
+    assert!(Targets::from_value(&value).is_err());
+}
+
+#[test]
+fn lists_are_joined_without_becoming_objects() {
+    use syntax::Capsule;
+    let joined = targets(&["a:1"]).concat(&[
+        targets(&["b:2"]).to_value(),
+        Value::array([Value::object([("__address__", Value::string("c:3"))])]),
+    ]);
+    let Some(Value::Capsule(capsule)) = &joined else { panic!("{joined:?}") };
+    let list = capsule.downcast::<Targets>().expect("they are targets");
+    assert_eq!(*list, targets(&["a:1", "b:2", "c:3"]));
+    assert_eq!(targets(&["a:1"]).concat(&[Value::Bool(true)]), None);
+}
+
+proptest! {
+    #[test]
+    fn a_memo_says_what_the_function_says_and_asks_it_once_per_new_target(
+        lists in proptest::collection::vec(proptest::collection::vec(0..8u8, 0..8), 1..6),
+    ) {
+        let mut memo = Memo::default();
+        let mut last: Vec<u8> = Vec::new();
+        for list in lists {
+            let inputs: Arc<[Labels]> = list.iter().map(|n| target(&n.to_string())).collect();
+            let mut asked = 0;
+            let outputs = memo.map(&inputs, |labels| {
+                asked += 1;
+                labels.to_string()
+            });
+            let expected: Vec<String> = inputs.iter().map(ToString::to_string).collect();
+            prop_assert_eq!(outputs, expected);
+            prop_assert_eq!(asked, list.iter().filter(|n| !last.contains(n)).count());
+            last = list;
+        }
+    }
+}
