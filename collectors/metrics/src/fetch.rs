@@ -48,3 +48,32 @@ pub enum FetchError {
     #[error("{0}")]
     Transport(String),
 }
+
+impl Fetch for client::Client {
+    fn fetch<'a>(
+        &'a self,
+        request: Request<Bytes>,
+        limit: u64,
+        body: &'a mut Vec<u8>,
+    ) -> Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>> {
+        Box::pin(async move {
+            let transport = |error: client::Error| FetchError::Transport(error.to_string());
+            let mut response = self.send(request).await.map_err(transport)?;
+            let began = Instant::now();
+            if response.status() != http::StatusCode::OK {
+                return Err(FetchError::Status(response.status()));
+            }
+            let content_type = response
+                .headers()
+                .get(http::header::CONTENT_TYPE)
+                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            let limit = if limit == 0 { MAX_BODY } else { limit.min(MAX_BODY) };
+            let bytes = usize::try_from(limit).unwrap_or(usize::MAX);
+            match response.read_body(bytes, body).await {
+                Ok(_) => Ok(Fetched { content_type, began }),
+                Err(client::Error::TooLarge { .. }) => Err(FetchError::TooLong(limit)),
+                Err(error) => Err(transport(error)),
+            }
+        })
+    }
+}

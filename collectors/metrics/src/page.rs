@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Batch, Family};
 
-use crate::parse::{Event, ParseError, Place, TextParser};
+use crate::parse::{Event, ParseError, Place, ProtoParser, TextParser};
 
 mod beginning;
 mod exemplar;
@@ -20,7 +20,7 @@ mod tests;
 pub(crate) use family::Families;
 pub(crate) use known::Known;
 pub(crate) use labels::Shape;
-pub(crate) use walk::{Options, Walk};
+pub(crate) use walk::{Options, Walk, push_stale};
 
 /// Samples of a batch. Large enough to make the cost of a batch small, small enough to make a
 /// bounded channel of batches a bound on memory.
@@ -131,6 +131,19 @@ impl Source for TextParser<'_> {
     fn expect(&mut self, length: usize, hash: u64) {
         TextParser::expect(self, length, hash);
     }
+
+    fn place(&self) -> Place {
+        self.place_of_sample()
+    }
+}
+
+impl Source for ProtoParser<'_> {
+    fn next_event(&mut self) -> Result<Option<Event<'_>>, ParseError> {
+        ProtoParser::next_event(self)
+    }
+
+    /// The texts of series are made of the page, not found on it.
+    fn expect(&mut self, _: usize, _: u64) {}
 
     fn place(&self) -> Place {
         self.place_of_sample()

@@ -2,11 +2,14 @@
 
 use model::{Histogram, MetricKind};
 
+pub(crate) mod nhcb;
 mod number;
+mod proto;
 mod series;
 mod text;
 
 pub(crate) use number::format_float;
+pub use proto::{HistogramForms, ProtoParser};
 pub(crate) use series::unescape_help;
 pub use series::{Label, SeriesError, parse_exemplar_labels, parse_series, unescape};
 pub use text::{Dialect, TextParser};

@@ -8,7 +8,8 @@ use crate::ScrapeConfig;
 use crate::format::{Format, format_of};
 use crate::native;
 use crate::page::{Escapes, Families, Known, Options, Page, PageError, Shape, Walk};
-use crate::parse::{Dialect, TextParser, utf8};
+use crate::parse::nhcb::Collate;
+use crate::parse::{Dialect, HistogramForms, ProtoParser, TextParser, utf8};
 
 #[cfg(test)]
 mod tests;
@@ -67,7 +68,7 @@ impl PageReader {
         )
         .map_err(error)?;
         while reading.step().map_err(error)? {}
-        let mut page = reading.finish();
+        let mut page = reading.finish().map_err(error)?;
         page.remember(&mut self.known);
         Ok(page.batches)
     }
@@ -91,11 +92,42 @@ pub(crate) struct Moment {
 
 /// A page that is being read.
 pub(crate) struct Reading<'k> {
-    source: Text<'k>,
+    source: AnySource<'k>,
     walk: Walk<'k>,
 }
 
-type Text<'k> = TextParser<'k>;
+enum AnySource<'k> {
+    Text(TextParser<'k>),
+    Proto(Box<ProtoParser<'k>>),
+    CollatedText(Box<Collate<TextParser<'k>>>),
+    CollatedProto(Box<Collate<ProtoParser<'k>>>),
+}
+
+impl<'k> AnySource<'k> {
+    fn new(page: &'k [u8], format: Format, config: &ScrapeConfig) -> Result<Self, PageError> {
+        let collate = config.convert_classic_histograms_to_nhcb;
+        let keep = config.scrape_classic_histograms;
+        let dialect = match format {
+            Format::Prometheus => Dialect::Prometheus,
+            Format::OpenMetrics => Dialect::OpenMetrics,
+            Format::Protobuf => {
+                let native = config.scrape_native_histograms;
+                let parser = ProtoParser::new(page, HistogramForms { native, classic_too: keep });
+                return Ok(if collate {
+                    Self::CollatedProto(Box::new(Collate::new(parser, keep)))
+                } else {
+                    Self::Proto(Box::new(parser))
+                });
+            }
+        };
+        let parser = TextParser::new(utf8(page)?, dialect);
+        Ok(if collate {
+            Self::CollatedText(Box::new(Collate::new(parser, keep)))
+        } else {
+            Self::Text(parser)
+        })
+    }
+}
 
 impl<'k> Reading<'k> {
     pub(crate) fn new(
@@ -108,13 +140,12 @@ impl<'k> Reading<'k> {
         moment: Moment,
     ) -> Result<Self, PageError> {
         let format = format_of(content_type, config.scrape_fallback_protocol)?;
-        let (dialect, escapes) = match format {
-            Format::Prometheus => (Dialect::Prometheus, Escapes::Prometheus),
-            Format::OpenMetrics => (Dialect::OpenMetrics, Escapes::OpenMetrics),
-            Format::Protobuf => unreachable!(),
-        };
         let options = Options {
-            escapes,
+            escapes: match format {
+                Format::Prometheus => Escapes::Prometheus,
+                Format::OpenMetrics => Escapes::OpenMetrics,
+                Format::Protobuf => Escapes::None,
+            },
             timestamp: moment.timestamp,
             latest: moment.now.saturating_add(MAX_AHEAD),
             zeros_after: config.start_timestamp_zero_ingestion.then_some(moment.before),
@@ -126,16 +157,27 @@ impl<'k> Reading<'k> {
                 config.native_histogram_min_bucket_factor,
             ),
         };
-        let source = TextParser::new(utf8(page)?, dialect);
+        let source = AnySource::new(page, format, config)?;
         Ok(Self { source, walk: Walk::new(shape, known, families, options) })
     }
 
     /// Reads a piece; says whether there is more.
     pub(crate) fn step(&mut self) -> Result<bool, PageError> {
-        self.walk.advance(&mut self.source, EVENTS_PER_STEP)
+        let walk = &mut self.walk;
+        match &mut self.source {
+            AnySource::Text(source) => walk.advance(source, EVENTS_PER_STEP),
+            AnySource::Proto(source) => walk.advance(&mut **source, EVENTS_PER_STEP),
+            AnySource::CollatedText(source) => walk.advance(&mut **source, EVENTS_PER_STEP),
+            AnySource::CollatedProto(source) => walk.advance(&mut **source, EVENTS_PER_STEP),
+        }
     }
 
-    pub(crate) fn finish(self) -> Page {
+    /// Samples so far.
+    pub(crate) fn samples(&self) -> usize {
+        self.walk.samples()
+    }
+
+    pub(crate) fn finish(self) -> Result<Page, PageError> {
         self.walk.finish()
     }
 }

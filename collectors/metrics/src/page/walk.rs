@@ -196,7 +196,8 @@ impl<'k> Walk<'k> {
     fn place_of(&mut self, line: &Line<'_>) -> Result<Option<(Span, i64)>, Refusal> {
         self.page.samples += 1;
         if self.options.sample_limit > 0 && self.page.samples > self.options.sample_limit {
-            return Err(Refusal::SampleLimit(self.options.sample_limit));
+            // The page is refused when it has been counted.
+            return Ok(None);
         }
         let Some(labels) = self.labels_of(line)? else {
             self.page.duplicates += 1;
@@ -409,8 +410,17 @@ impl<'k> Walk<'k> {
         }
     }
 
+    /// Samples so far.
+    pub(crate) fn samples(&self) -> usize {
+        self.page.samples
+    }
+
     /// The page is over: what it came to.
-    pub(crate) fn finish(mut self) -> Page {
+    pub(crate) fn finish(mut self) -> Result<Page, PageError> {
+        let limit = self.options.sample_limit;
+        if limit > 0 && self.page.samples > limit {
+            return Err(PageError::SampleLimit(limit));
+        }
         let all_came = self.chunk == self.known.chunks.len();
         if self.rebuild.is_none() && !all_came {
             self.start_rebuild();
@@ -435,12 +445,12 @@ impl<'k> Walk<'k> {
             self.flush();
         }
         self.page.update = update;
-        self.page
+        Ok(self.page)
     }
 }
 
 /// Appends the `count`th staleness marker; markers have batches of their own.
-pub(super) fn push_stale(
+pub(crate) fn push_stale(
     batches: &mut Vec<Batch>,
     count: usize,
     labels: model::LabelsRef<'_>,
@@ -456,7 +466,6 @@ pub(super) fn push_stale(
 /// Why a sample refuses its page.
 enum Refusal {
     Labels(super::labels::LabelError),
-    SampleLimit(usize),
     BucketLimit(usize),
 }
 
@@ -464,7 +473,6 @@ impl Refusal {
     fn at(self, source: &impl Source) -> PageError {
         match self {
             Self::Labels(error) => PageError::Labels { place: source.place(), error },
-            Self::SampleLimit(limit) => PageError::SampleLimit(limit),
             Self::BucketLimit(limit) => PageError::BucketLimit { place: source.place(), limit },
         }
     }

@@ -1,0 +1,300 @@
+//! One scrape: from the request to the batches in the sink.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING};
+use http::{HeaderName, HeaderValue, Request};
+use model::{Batch, Seal};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, timeout};
+
+use crate::buffers::Buffers;
+use crate::clock::Clock;
+use crate::page::{Families, Known, Page, PageError, Shape, push_stale};
+use crate::reader::{Moment, Reading};
+use crate::report::{self, Report};
+use crate::{Fetch, FetchError, Fetched, ScrapeConfig, ScrapeTarget, Telemetry};
+
+/// What all scrapes of a scraper share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) sink: mpsc::Sender<Arc<Batch>>,
+    pub(crate) families: Families,
+    pub(crate) buffers: Buffers,
+    /// Bounds the scrapes under way.
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) clock: Clock,
+}
+
+/// One scrape to be done.
+#[derive(Debug)]
+pub(crate) struct Scrape {
+    pub(crate) key: u64,
+    pub(crate) tick: i64,
+    pub(crate) target: Arc<ScrapeTarget>,
+    pub(crate) config: Arc<ScrapeConfig>,
+    pub(crate) fetch: Arc<dyn Fetch>,
+    pub(crate) known: Known,
+    /// The timestamp of the scrape before; 0 when there was none.
+    pub(crate) before: i64,
+    /// Bytes of the page before.
+    pub(crate) body: usize,
+    /// Fail without asking.
+    pub(crate) forced: Option<String>,
+}
+
+/// What a scrape came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) key: u64,
+    pub(crate) tick: i64,
+    pub(crate) known: Known,
+    pub(crate) timestamp: i64,
+    pub(crate) began: i64,
+    pub(crate) duration: Duration,
+    pub(crate) samples: usize,
+    pub(crate) body: usize,
+    pub(crate) error: Option<String>,
+}
+
+/// A page that could not be had or not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Forced(String),
+    #[error("no complete answer within the scrape timeout of {0:?}")]
+    Timeout(Duration),
+    #[error("{0}")]
+    Fetch(#[from] FetchError),
+    #[error("{0}")]
+    Page(#[from] PageError),
+}
+
+impl Scrape {
+    /// Does it. The batches are in the sink when this returns; dropping the future before loses
+    /// the scrape.
+    pub(crate) async fn run(mut self, shared: &Shared) -> Outcome {
+        let slot = shared.slots.acquire().await;
+        let start = Instant::now();
+        let began = shared.clock.now();
+        let mut body = shared.buffers.take(self.body);
+        let fetched = self.fetch(&mut body).await;
+        let timestamp = self.timestamp(&fetched, began, shared);
+        let bytes = body.len();
+        let mut report = Report { body: Some(bytes), ..Report::default() };
+        let result = match fetched {
+            Ok(fetched) => self.read(&body, &fetched, timestamp, &mut report, shared).await,
+            Err(failure) => Err(failure),
+        };
+        shared.buffers.put(body);
+        report.duration = start.elapsed();
+        let error = result.as_ref().err().map(ToString::to_string);
+        let mut batches = self.take(result, &mut report, timestamp, shared);
+        self.write_report(&mut batches, Some(&report), timestamp);
+        send(batches, shared).await;
+        drop(slot);
+        Outcome {
+            key: self.key,
+            tick: self.tick,
+            known: self.known,
+            timestamp,
+            began,
+            duration: report.duration,
+            samples: report.samples,
+            body: bytes,
+            error,
+        }
+    }
+
+    async fn fetch(&self, body: &mut Vec<u8>) -> Result<Fetched, Failure> {
+        if let Some(error) = &self.forced {
+            return Err(Failure::Forced(error.clone()));
+        }
+        let fetch = self.fetch.fetch(self.request(), self.config.body_size_limit, body);
+        match timeout(self.target.timeout, fetch).await {
+            Ok(fetched) => Ok(fetched?),
+            Err(_) => Err(Failure::Timeout(self.target.timeout)),
+        }
+    }
+
+    fn request(&self) -> Request<Bytes> {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = self.target.url.clone();
+        let headers = request.headers_mut();
+        let accept = HeaderValue::try_from(self.config.accept_header());
+        headers.insert(ACCEPT, accept.expect("media types are ASCII"));
+        let encoding = if self.config.enable_compression { "gzip" } else { "identity" };
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+        headers.insert(
+            HeaderName::from_static("x-prometheus-scrape-timeout-seconds"),
+            HeaderValue::try_from(self.target.timeout.as_secs_f64().to_string())
+                .expect("a number is ASCII"),
+        );
+        request
+    }
+
+    /// The tick; or, where the response (or the failed attempt) began later than a tenth of the
+    /// interval after it, the truth, as far as it leaves the next tick its place.
+    fn timestamp(&self, fetched: &Result<Fetched, Failure>, started: i64, shared: &Shared) -> i64 {
+        let began = match fetched {
+            Ok(fetched) => {
+                let since = i64::try_from(fetched.began.elapsed().as_millis()).unwrap_or_default();
+                shared.clock.now() - since
+            }
+            Err(_) => started,
+        };
+        let interval = i64::try_from(self.target.interval.as_millis()).unwrap_or(i64::MAX);
+        if began - self.tick <= interval / 10 {
+            return self.tick;
+        }
+        shared.telemetry.ticks_late.increment();
+        began.min(self.tick.saturating_add(interval - 1))
+    }
+
+    async fn read(
+        &self,
+        body: &[u8],
+        fetched: &Fetched,
+        timestamp: i64,
+        report: &mut Report,
+        shared: &Shared,
+    ) -> Result<Page, Failure> {
+        let interval = i64::try_from(self.target.interval.as_millis()).unwrap_or(i64::MAX);
+        let before = if self.before > 0 { self.before } else { timestamp - interval };
+        let moment = Moment { timestamp, now: shared.clock.now(), before };
+        let shape = Shape::new(&self.config, &self.target.labels);
+        let mut reading = Reading::new(
+            body,
+            fetched.content_type.as_deref(),
+            &shape,
+            &self.known,
+            &shared.families,
+            &self.config,
+            moment,
+        )?;
+        loop {
+            let more = reading.step();
+            report.samples = reading.samples();
+            if !more? {
+                break;
+            }
+            // A large page must not keep other tasks from their work.
+            tokio::task::yield_now().await;
+        }
+        Ok(reading.finish()?)
+    }
+
+    /// The batches of a scrape, and the counts of it.
+    fn take(
+        &mut self,
+        result: Result<Page, Failure>,
+        report: &mut Report,
+        timestamp: i64,
+        shared: &Shared,
+    ) -> Vec<Batch> {
+        let telemetry = &shared.telemetry;
+        telemetry.body_bytes.add(report.body.unwrap_or_default());
+        let mut page = match result {
+            Ok(page) => page,
+            Err(failure) => {
+                telemetry.scrapes_failed.increment();
+                count_failure(&failure, telemetry);
+                if matches!(failure, Failure::Fetch(FetchError::TooLong(_))) {
+                    report.body = None;
+                }
+                return self.end_series(timestamp, telemetry);
+            }
+        };
+        telemetry.scrapes.increment();
+        if page.is_unchanged() {
+            telemetry.pages_unchanged.increment();
+        }
+        telemetry.samples.add(page.samples - page.duplicates - page.out_of_bounds);
+        telemetry.duplicates.add(page.duplicates);
+        telemetry.out_of_bounds.add(page.out_of_bounds);
+        telemetry.stale_markers.add(page.stale);
+        telemetry.exemplars.add(page.exemplars);
+        report.up = true;
+        report.series_added = page.series_added;
+        page.remember(&mut self.known);
+        page.batches
+    }
+
+    /// Staleness markers for all series that are known.
+    fn end_series(&mut self, timestamp: i64, telemetry: &Telemetry) -> Vec<Batch> {
+        let mut batches = Vec::new();
+        let mut count = 0;
+        self.known.end(|labels| {
+            count += 1;
+            push_stale(&mut batches, count, labels, timestamp);
+        });
+        telemetry.stale_markers.add(count);
+        batches
+    }
+
+    fn write_report(&self, batches: &mut Vec<Batch>, report: Option<&Report>, timestamp: i64) {
+        if batches.is_empty() {
+            batches.push(Batch::default());
+        }
+        let batch = batches.last_mut().expect("there is one now");
+        let Scrape { config, target, .. } = self;
+        report::write(batch, &target.labels, report, config, target.timeout, timestamp);
+    }
+
+    /// Ends the target: staleness markers for its series and for those about it.
+    pub(crate) async fn end(mut self, shared: &Shared) -> Outcome {
+        let now = shared.clock.now();
+        let timestamp = now.max(self.before.saturating_add(1));
+        let mut batches = self.end_series(timestamp, &shared.telemetry);
+        if self.before > 0 {
+            self.write_report(&mut batches, None, timestamp);
+            send(batches, shared).await;
+        }
+        Outcome {
+            key: self.key,
+            tick: self.tick,
+            known: Known::default(),
+            timestamp,
+            began: now,
+            duration: Duration::ZERO,
+            samples: 0,
+            body: 0,
+            error: None,
+        }
+    }
+}
+
+/// Waits for room in the sink: back-pressure ends here.
+async fn send(batches: Vec<Batch>, shared: &Shared) {
+    for batch in batches {
+        if shared.sink.send(Arc::new(batch)).await.is_err() {
+            tracing::debug!("nobody takes samples any more, dropped a scrape");
+            return;
+        }
+    }
+}
+
+fn count_failure(failure: &Failure, telemetry: &Telemetry) {
+    match failure {
+        Failure::Forced(_) => telemetry.exceeded_target_limit.increment(),
+        Failure::Timeout(_) => {}
+        Failure::Fetch(FetchError::TooLong(_)) => telemetry.exceeded_body_size_limit.increment(),
+        Failure::Fetch(_) => {}
+        Failure::Page(PageError::SampleLimit(_)) => telemetry.exceeded_sample_limit.increment(),
+        Failure::Page(PageError::BucketLimit { .. }) => {
+            telemetry.exceeded_bucket_limit.increment();
+        }
+        Failure::Page(PageError::Labels { error, .. }) if error.is_limit() => {
+            telemetry.exceeded_label_limits.increment();
+        }
+        Failure::Page(_) => telemetry.malformed_pages.increment(),
+    }
+}
+
+/// What an owner left, as far as it can be used.
+pub(crate) fn known_of(seal: Option<&Seal>) -> Known {
+    seal.and_then(crate::seal::open).unwrap_or_default()
+}

@@ -1,0 +1,430 @@
+//! Many targets, one timer: who is due, who is under way, who has to stop.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Batch, Seal, tick};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::buffers::Buffers;
+use crate::clock::Clock;
+use crate::failure_log::FailureLog;
+use crate::page::{Families, Known};
+use crate::scrape::{Outcome, Scrape, Shared, known_of};
+use crate::{
+    Command, Fetch, Health, ScrapeConfig, ScrapeTarget, StopReason, TargetStatus, Telemetry,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Commands that wait to be carried out. More make the sender wait.
+const COMMANDS: usize = 1024;
+/// Scrapes under way at once: what 10,000 dead targets at a pace of 15 s need with a timeout
+/// of 10 s, and less than the sockets that a process may have.
+const SLOTS: usize = 8192;
+/// The longest sleep of the timer. The wall clock may be set meanwhile, and a tick is a matter of
+/// the wall clock.
+const MAX_SLEEP: Duration = Duration::from_secs(1);
+/// A clock that was set back by more intervals than this is believed at once; ticks that were
+/// collected already are not collected again otherwise.
+const MAX_BACKWARDS: i64 = 2;
+
+/// Scrapes the targets of one component, on this node.
+///
+/// One task holds all state and a heap of due times; each scrape is a task of its own that takes
+/// the target's knowledge along and brings it back. A target has at most one scrape under way.
+#[derive(Debug)]
+pub struct Scraper {
+    commands: mpsc::Receiver<Command>,
+    config: Arc<ScrapeConfig>,
+    fetch: Arc<dyn Fetch>,
+    shared: Arc<Shared>,
+    failures: FailureLog,
+    targets: BTreeMap<u64, Target>,
+    due: BinaryHeap<Reverse<Due>>,
+    running: JoinSet<Outcome>,
+    generation: u64,
+    series: usize,
+    series_bytes: usize,
+}
+
+/// When which target is due; of a target with several, only the newest generation counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    tick: i64,
+    key: u64,
+    generation: u64,
+}
+
+#[derive(Debug)]
+struct Target {
+    target: Arc<ScrapeTarget>,
+    /// `None` while a scrape is under way, which has it.
+    known: Option<Known>,
+    generation: u64,
+    last_tick: i64,
+    last_timestamp: i64,
+    body: usize,
+    /// What counts into the gauges for this target.
+    series: usize,
+    series_bytes: usize,
+    stop: Option<Stop>,
+    /// What to do when the stop is done.
+    restart: Option<(Arc<ScrapeTarget>, Option<Seal>)>,
+    health: Health,
+    last_error: Option<String>,
+    last_scrape: Option<i64>,
+    last_duration: Duration,
+    samples: usize,
+}
+
+#[derive(Debug)]
+struct Stop {
+    reason: StopReason,
+    seals: Vec<oneshot::Sender<Seal>>,
+}
+
+impl Scraper {
+    /// A scraper, and where it takes commands from. Batches go to `sink`, which bounds how far
+    /// the scraper runs ahead: it waits for room.
+    pub fn new(
+        config: Arc<ScrapeConfig>,
+        fetch: Arc<dyn Fetch>,
+        sink: mpsc::Sender<Arc<Batch>>,
+        telemetry: Arc<Telemetry>,
+        clock: Clock,
+    ) -> (Self, mpsc::Sender<Command>) {
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        let shared = Arc::new(Shared {
+            sink,
+            families: Families::default(),
+            buffers: Buffers::default(),
+            slots: Arc::new(Semaphore::new(SLOTS)),
+            telemetry,
+            clock,
+        });
+        let failures = FailureLog::new(config.scrape_failure_log_file.clone());
+        let scraper = Self {
+            commands,
+            config,
+            fetch,
+            shared,
+            failures,
+            targets: BTreeMap::new(),
+            due: BinaryHeap::new(),
+            running: JoinSet::new(),
+            generation: 0,
+            series: 0,
+            series_bytes: 0,
+        };
+        (scraper, sender)
+    }
+
+    /// Scrapes until `cancel`. What is under way then is dropped: who wants every sample stops the
+    /// targets first and waits for their seals.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        let mut listening = true;
+        loop {
+            let sleep = self.sleep();
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return,
+                command = self.commands.recv(), if listening => match command {
+                    Some(command) => self.obey(command),
+                    None => listening = false,
+                },
+                Some(outcome) = self.running.join_next() => match outcome {
+                    Ok(outcome) => self.note(outcome),
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+                () = tokio::time::sleep(sleep) => self.start_due(),
+            }
+        }
+    }
+
+    fn sleep(&self) -> Duration {
+        let Some(Reverse(due)) = self.due.peek() else { return MAX_SLEEP };
+        let millis = due.tick.saturating_sub(self.shared.clock.now());
+        Duration::from_millis(u64::try_from(millis).unwrap_or_default()).min(MAX_SLEEP)
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Start { key, target, seal } => self.start(key, target, seal),
+            Command::Stop { key, reason, seal } => self.stop(key, reason, seal),
+            Command::Reconfigure { config, fetch } => {
+                self.failures = FailureLog::new(config.scrape_failure_log_file.clone());
+                self.config = config;
+                self.fetch = fetch;
+            }
+            Command::Targets(answer) => {
+                let statuses = self.targets.iter().map(|(key, target)| target.status(*key));
+                // Whoever asked may have gone.
+                drop(answer.send(statuses.collect()));
+            }
+        }
+        self.shared.telemetry.targets.set(self.targets.len());
+    }
+
+    fn start(&mut self, key: u64, target: Arc<ScrapeTarget>, seal: Option<Seal>) {
+        let now = self.shared.clock.now();
+        let interval = millis(target.interval);
+        match self.targets.get_mut(&key) {
+            Some(known) if known.stop.is_some() => known.restart = Some((target, seal)),
+            Some(known) => {
+                let paced = known.target.interval == target.interval;
+                known.target = target;
+                if !paced && known.known.is_some() {
+                    let tick = tick::next(key, interval, after(now, known.last_tick, interval));
+                    self.schedule(key, tick);
+                }
+            }
+            None => {
+                let last_tick = seal.as_ref().map_or(0, |seal| seal.last_tick);
+                let mut new = Target::new(target, last_tick, known_of(seal.as_ref()));
+                self.weigh(&mut new);
+                self.targets.insert(key, new);
+                self.schedule(key, first_tick(key, interval, now, last_tick));
+            }
+        }
+    }
+
+    fn stop(&mut self, key: u64, reason: StopReason, seal: Option<oneshot::Sender<Seal>>) {
+        let Some(target) = self.targets.get_mut(&key) else { return };
+        target.restart = None;
+        match &mut target.stop {
+            Some(stop) => {
+                // The last word counts, except that the end of the series cannot be taken back.
+                if stop.reason != StopReason::Gone {
+                    stop.reason = reason;
+                }
+                stop.seals.extend(seal);
+            }
+            None => target.stop = Some(Stop { reason, seals: seal.into_iter().collect() }),
+        }
+        if target.known.is_some() {
+            self.finish_stop(key);
+        }
+    }
+
+    /// Carries a stop out, now that no scrape of the target is under way.
+    fn finish_stop(&mut self, key: u64) {
+        let Some(target) = self.targets.get_mut(&key) else { return };
+        let (Some(stop), Some(known)) = (target.stop.take(), target.known.take()) else { return };
+        if !stop.seals.is_empty() {
+            let (seal, complete) = crate::seal::seal(target.last_tick, &known);
+            if !complete {
+                self.shared.telemetry.seals_without_series.increment();
+            }
+            for answer in stop.seals {
+                // Whoever asked may have gone.
+                drop(answer.send(seal.clone()));
+            }
+        }
+        if stop.reason == StopReason::Gone {
+            // The markers are a kind of scrape: the target is under way until they are written.
+            target.stop = Some(Stop { reason: StopReason::Shutdown, seals: Vec::new() });
+            let scrape = self.scrape(key, 0, known);
+            let shared = self.shared.clone();
+            self.running.spawn(async move { scrape.end(&shared).await });
+        } else {
+            self.remove(key);
+        }
+    }
+
+    fn remove(&mut self, key: u64) {
+        let Some(target) = self.targets.remove(&key) else { return };
+        self.series -= target.series;
+        self.series_bytes -= target.series_bytes;
+        if let Some((target, seal)) = target.restart {
+            self.start(key, target, seal);
+        }
+        self.publish();
+    }
+
+    fn start_due(&mut self) {
+        let now = self.shared.clock.now();
+        while let Some(Reverse(due)) = self.due.peek().copied()
+            && due.tick <= now
+        {
+            self.due.pop();
+            let Some(target) = self.targets.get_mut(&due.key) else { continue };
+            if target.generation != due.generation {
+                continue;
+            }
+            let Some(known) = target.known.take() else { continue };
+            let scrape = self.scrape(due.key, due.tick, known);
+            let shared = self.shared.clone();
+            self.running.spawn(async move { scrape.run(&shared).await });
+        }
+    }
+
+    fn scrape(&self, key: u64, tick: i64, known: Known) -> Scrape {
+        let target = &self.targets[&key];
+        let limit = self.config.target_limit;
+        let count = self.targets.len();
+        let forced = (limit > 0 && count > limit)
+            .then(|| format!("target_limit exceeded (number of targets: {count}, limit: {limit})"));
+        Scrape {
+            key,
+            tick,
+            target: target.target.clone(),
+            config: self.config.clone(),
+            fetch: self.fetch.clone(),
+            known,
+            before: target.last_timestamp,
+            body: target.body,
+            forced,
+        }
+    }
+
+    /// Takes back what a scrape brings.
+    fn note(&mut self, outcome: Outcome) {
+        let now = self.shared.clock.now();
+        let Some(mut target) = self.targets.remove(&outcome.key) else { return };
+        let key = outcome.key;
+        if let Some(error) = &outcome.error {
+            tracing::debug!(target = %target.target.url, %error, "a scrape failed");
+            let lost = !self.failures.write(now, &target.target, error);
+            self.shared.telemetry.failure_log_lost.add(usize::from(lost));
+        }
+        target.take(outcome);
+        self.weigh(&mut target);
+        self.publish();
+        let interval = millis(target.target.interval);
+        let last = target.last_tick;
+        let stopping = target.stop.is_some();
+        self.targets.insert(key, target);
+        if stopping {
+            return self.finish_stop(key);
+        }
+        let (next, missed) = next_tick(key, interval, last, now);
+        self.shared.telemetry.ticks_missed.add(missed);
+        self.schedule(key, next);
+    }
+
+    fn schedule(&mut self, key: u64, tick: i64) {
+        self.generation += 1;
+        if let Some(target) = self.targets.get_mut(&key) {
+            target.generation = self.generation;
+        }
+        self.due.push(Reverse(Due { tick, key, generation: self.generation }));
+    }
+
+    /// Keeps the sums over all targets.
+    fn weigh(&mut self, target: &mut Target) {
+        let (series, bytes) =
+            target.known.as_ref().map_or((0, 0), |known| (known.len(), known.bytes()));
+        self.series = self.series - target.series + series;
+        self.series_bytes = self.series_bytes - target.series_bytes + bytes;
+        target.series = series;
+        target.series_bytes = bytes;
+    }
+
+    fn publish(&self) {
+        self.shared.telemetry.series.set(self.series);
+        self.shared.telemetry.series_bytes.set(self.series_bytes);
+        self.shared.telemetry.targets.set(self.targets.len());
+    }
+}
+
+impl Target {
+    fn new(target: Arc<ScrapeTarget>, last_tick: i64, known: Known) -> Self {
+        Self {
+            target,
+            known: Some(known),
+            generation: 0,
+            last_tick,
+            last_timestamp: last_tick,
+            body: 0,
+            series: 0,
+            series_bytes: 0,
+            stop: None,
+            restart: None,
+            health: Health::Unknown,
+            last_error: None,
+            last_scrape: None,
+            last_duration: Duration::ZERO,
+            samples: 0,
+        }
+    }
+
+    fn take(&mut self, outcome: Outcome) {
+        self.known = Some(outcome.known);
+        if outcome.tick == 0 {
+            // The end of the target, not a scrape of it.
+            return;
+        }
+        self.last_tick = outcome.tick;
+        self.last_timestamp = outcome.timestamp;
+        self.body = outcome.body;
+        self.health = if outcome.error.is_none() { Health::Up } else { Health::Down };
+        self.last_error = outcome.error;
+        self.last_scrape = Some(outcome.began);
+        self.last_duration = outcome.duration;
+        self.samples = outcome.samples;
+    }
+
+    fn status(&self, key: u64) -> TargetStatus {
+        TargetStatus {
+            key,
+            job: self.target.job().to_owned(),
+            url: self.target.url.to_string(),
+            health: self.health,
+            labels: self.target.labels.clone(),
+            last_error: self.last_error.clone(),
+            last_scrape: self.last_scrape,
+            last_duration: self.last_duration,
+            samples: self.samples,
+        }
+    }
+}
+
+fn millis(interval: Duration) -> u64 {
+    u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+fn signed(interval: u64) -> i64 {
+    i64::try_from(interval).unwrap_or(i64::MAX)
+}
+
+/// The instant after which the next tick may be: the clock, or the last tick if the clock is a
+/// little behind it.
+fn after(now: i64, last_tick: i64, interval: u64) -> i64 {
+    let behind = last_tick.saturating_sub(now);
+    if behind > signed(interval).saturating_mul(MAX_BACKWARDS) { now } else { now.max(last_tick) }
+}
+
+/// The tick that a new owner begins with. If the last owner left a tick out and it is less than a
+/// tenth of the interval ago, it is made up for.
+fn first_tick(key: u64, interval: u64, now: i64, last_tick: i64) -> i64 {
+    let passed = tick::last(key, interval, now);
+    let left_out = last_tick > 0 && last_tick < passed;
+    if left_out && now - passed <= signed(interval) / 10 {
+        return passed;
+    }
+    tick::next(key, interval, after(now, last_tick, interval))
+}
+
+/// The tick after a scrape, and how many were missed on the way. One that is less than a tenth of
+/// the interval ago is not missed yet.
+fn next_tick(key: u64, interval: u64, last: i64, now: i64) -> (i64, usize) {
+    let next = tick::next(key, interval, after(last.min(now), last, interval));
+    let late = now.saturating_sub(next);
+    if late <= signed(interval) / 10 {
+        return (next, 0);
+    }
+    let passed = tick::last(key, interval, now);
+    let mut missed = (passed - next) / signed(interval) + 1;
+    let mut tick = tick::next(key, interval, now);
+    if now - passed <= signed(interval) / 10 {
+        tick = passed;
+        missed -= 1;
+    }
+    (tick, usize::try_from(missed).unwrap_or_default())
+}
