@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use model::Labels;
+use model::relabel::Rules;
 use url::Url;
 
 /// The version of remote write to speak.
@@ -38,6 +39,8 @@ pub struct EndpointConfig {
     pub send_native_histograms: bool,
     /// Labels added to every series that does not have them itself.
     pub external_labels: Labels,
+    /// Rules applied to every series, external labels included, before it is sent.
+    pub write_relabel: Rules,
     /// The queue.
     pub queue: QueueConfig,
     /// What is told of metric families.
@@ -59,6 +62,7 @@ impl EndpointConfig {
             send_exemplars: true,
             send_native_histograms: false,
             external_labels: Labels::default(),
+            write_relabel: Rules::default(),
             queue: QueueConfig::default(),
             metadata: MetadataConfig::default(),
             log: LogConfig::default(),

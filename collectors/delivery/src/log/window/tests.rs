@@ -88,7 +88,7 @@ proptest! {
         (m, j) in (1u16..12).prop_flat_map(|m| (Just(m), 0..m)),
     ) {
         let exists = (0..u32::from(n) * u32::from(m))
-            .any(|hash| hash % u32::from(n) == i.into() && hash % u32::from(m) == j.into());
+            .any(|hash| hash % u32::from(n) == u32::from(i) && hash % u32::from(m) == u32::from(j));
         let (a, b) = (Lane { shard: i, shards: n }, Lane { shard: j, shards: m });
         prop_assert_eq!(a.shares_series_with(b), exists);
         prop_assert_eq!(b.shares_series_with(a), exists);

@@ -1,0 +1,279 @@
+//! What each answer does, by the rules of the specifications.
+
+use super::*;
+
+/// Sends one batch to a backend with this script and waits until it is dealt with.
+async fn deliver(
+    configure: impl FnOnce(&mut EndpointConfig),
+    batches: Vec<Batch>,
+    script: impl FnMut(usize, &Received) -> Reply + Send + 'static,
+) -> (Backend, Arc<Telemetry>) {
+    let (_keep, path) = directory();
+    let backend = Backend::start(script).await;
+    let mut config = config(&backend);
+    configure(&mut config);
+    let running = Running::start(&path, config);
+    for batch in batches {
+        running.send(batch).await;
+    }
+    let telemetry = Arc::clone(&running.telemetry);
+    assert_eq!(running.stop().await, Left::default());
+    (backend, telemetry)
+}
+
+fn statuses(backend: &Backend) -> Vec<u16> {
+    backend.received().iter().map(|(_, status)| *status).collect()
+}
+
+#[tokio::test]
+async fn a_failure_that_may_pass_is_tried_again_until_it_has_passed() {
+    for reply in [
+        Reply::status(500, "x"),
+        Reply::status(503, "x"),
+        Reply::status(599, "x"),
+        Reply::status(429, "slow down"),
+        Reply::Cut,
+    ] {
+        let script = move |number, _: &Received| {
+            if number < 3 { reply.clone() } else { Reply::ok() }
+        };
+        let (backend, telemetry) = deliver(|_| {}, vec![batch(0..5, 1.0)], script).await;
+        assert_eq!(backend.received().len(), 4);
+        assert_eq!(backend.accepted(), of(0..5, 1.0));
+        assert_eq!(telemetry.retried.samples.get(), 15);
+        assert_eq!(telemetry.sent.samples.get(), 5);
+        assert_eq!(telemetry.failed.samples.get(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_an_answer_is_given_up_at_the_timeout_and_tried_again() {
+    let script = |number, _: &Received| if number == 0 { Reply::Stall } else { Reply::ok() };
+    let short = |config: &mut EndpointConfig| config.remote_timeout = Duration::from_millis(50);
+    let (backend, telemetry) = deliver(short, vec![batch(0..5, 1.0)], script).await;
+    assert_eq!(backend.accepted(), of(0..5, 1.0));
+    assert_eq!(telemetry.retried.samples.get(), 5);
+}
+
+#[tokio::test]
+async fn another_refusal_drops_the_request_and_the_next_one_is_sent() {
+    for status in [400, 401, 403, 404, 409, 413, 422] {
+        let script = move |number, _: &Received| {
+            if number == 0 { Reply::status(status, "no") } else { Reply::ok() }
+        };
+        let one_a_request = |config: &mut EndpointConfig| config.queue.max_samples_per_send = 5;
+        let batches = vec![batch(0..5, 1.0), batch(0..5, 2.0)];
+        let (backend, telemetry) = deliver(one_a_request, batches, script).await;
+        assert_eq!(statuses(&backend), [status, 204]);
+        assert_eq!(backend.accepted(), of(0..5, 2.0));
+        assert_eq!(telemetry.failed.samples.get(), 5);
+        assert_eq!(telemetry.retried.samples.get(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_429_is_a_refusal_where_it_is_not_to_be_repeated() {
+    let script = |number, _: &Received| {
+        if number == 0 { Reply::status(429, "slow down") } else { Reply::ok() }
+    };
+    let once = |config: &mut EndpointConfig| config.queue.retry_on_http_429 = false;
+    let (backend, telemetry) = deliver(once, vec![batch(0..5, 1.0)], script).await;
+    assert_eq!(statuses(&backend), [429]);
+    assert_eq!(telemetry.failed.samples.get(), 5);
+}
+
+#[tokio::test]
+async fn an_answer_before_the_body_was_read_counts() {
+    let script = |number, received: &Received| {
+        if number == 0 && received.body.is_empty() { Reply::Early(413) } else { Reply::ok() }
+    };
+    let mut huge = Batch::default();
+    // Larger than what sockets buffer, and nothing that compresses.
+    let mut noise = 1u64;
+    for index in 0..2_000 {
+        let text: String = (0..1_000)
+            .map(|_| {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                char::from(b'!' + (noise >> 33) as u8 % 90)
+            })
+            .collect();
+        let labels = Labels::from_pairs([("n", index.to_string()), ("noise", text)]);
+        huge.push(labels.borrowed(), 1, 1.0);
+    }
+    // A server that does not read on stalls whoever comes next on the same connection.
+    let short = |config: &mut EndpointConfig| config.remote_timeout = Duration::from_secs(1);
+    let (backend, telemetry) = deliver(short, vec![huge, batch(["next"], 2.0)], script).await;
+    assert_eq!(telemetry.failed.samples.get(), 2_000);
+    assert_eq!(backend.accepted(), of(["next"], 2.0));
+}
+
+#[tokio::test]
+async fn retry_after_holds_every_shard() {
+    let (_keep, path) = directory();
+    let held_from = Arc::new(std::sync::Mutex::new(None));
+    let begun = Arc::clone(&held_from);
+    let early = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = Arc::clone(&early);
+    let backend = Backend::start(move |_, received| {
+        let mut begun = begun.lock().unwrap();
+        match *begun {
+            _ if received.body.is_empty() => Reply::ok(),
+            None => {
+                *begun = Some(Instant::now());
+                Reply::with(503, "Retry-After", "1")
+            }
+            Some(then) if then.elapsed() < Duration::from_secs(1) => {
+                counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Reply::with(503, "Retry-After", "1")
+            }
+            Some(_) => Reply::ok(),
+        }
+    })
+    .await;
+    let mut config = config(&backend);
+    config.queue.min_shards = 4;
+    let running = Running::start(&path, config);
+    running.send(batch(0..40, 1.0)).await;
+    backend.until_accepted(40).await;
+    running.stop().await;
+    // The other shards may have been under way when the first was told.
+    assert!(early.load(std::sync::atomic::Ordering::Relaxed) <= 3);
+}
+
+/// Behaves as Prometheus on 1.0: one double spoils the whole request.
+fn refuse_doubles(
+    doubles: &'static [&'static str],
+) -> impl FnMut(usize, &Received) -> Reply + Send {
+    move |_, received| {
+        if received.body.is_empty() {
+            return Reply::ok();
+        }
+        let samples = received.samples();
+        if samples.iter().any(|(name, _)| doubles.contains(&name.as_str())) {
+            Reply::status(400, "out of order sample\n")
+        } else {
+            Reply::ok()
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_double_costs_itself_and_nothing_else() {
+    for doubles in [&["3"][..], &["0"], &["98", "99"], &["0", "17", "50", "99"]] {
+        let script = refuse_doubles(doubles);
+        let (backend, telemetry) = deliver(|_| {}, vec![batch(0..100, 1.0)], script).await;
+        let rest = (0..100).map(|n| n.to_string()).filter(|n| !doubles.contains(&n.as_str()));
+        assert_eq!(backend.accepted(), of(rest, 1.0));
+        assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), doubles.len() as u64);
+        assert_eq!(telemetry.sent.samples.get(), 100 - doubles.len() as u64);
+        assert_eq!(telemetry.failed.samples.get(), 0);
+        // Two requests a halving: a double is found in the logarithm of the request's size.
+        let requests = backend.received().len();
+        assert!(requests <= 1 + doubles.len() * 2 * 7, "{requests}");
+    }
+}
+
+#[tokio::test]
+async fn halves_are_repeated_like_any_request() {
+    let mut refuse = refuse_doubles(&["5"]);
+    let script = move |number, received: &Received| {
+        if number % 2 == 1 { Reply::status(503, "later") } else { refuse(number, received) }
+    };
+    let (backend, telemetry) = deliver(|_| {}, vec![batch(0..16, 1.0)], script).await;
+    assert_eq!(backend.accepted().len(), 15);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 1);
+}
+
+#[tokio::test]
+async fn an_overlap_is_refused_alone() {
+    let overlap = Batch { overlap: true, ..batch(["double"], 1.0) };
+    let script = refuse_doubles(&["double"]);
+    let (backend, telemetry) = deliver(|_| {}, vec![batch(0..50, 1.0), overlap], script).await;
+    assert_eq!(backend.accepted(), of(0..50, 1.0));
+    assert_eq!(telemetry.bisections.get(), 0, "nothing had to be halved");
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 1);
+}
+
+#[tokio::test]
+async fn requests_of_2_0_say_so() {
+    let script = |_, received: &Received| {
+        if received.body.is_empty() {
+            Reply::ok()
+        } else {
+            Reply::written(received.samples().len())
+        }
+    };
+    let v2 = |config: &mut EndpointConfig| config.protocol = Protocol::V2;
+    let (backend, telemetry) = deliver(v2, vec![batch(0..5, 1.0)], script).await;
+    let (request, _) = &backend.received()[0];
+    let content_type = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+    assert_eq!(request.header("content-type"), Some(content_type));
+    assert_eq!(request.header("x-prometheus-remote-write-version"), Some("2.0.0"));
+    assert_eq!(backend.accepted(), of(0..5, 1.0));
+    assert_eq!((telemetry.sent.samples.get(), telemetry.fallbacks.get()), (5, 0));
+}
+
+#[tokio::test]
+async fn an_endpoint_without_2_0_gets_1_0_and_nothing_is_lost() {
+    // One says so; the other takes the unknown message for an empty one, as parsers of 1.0 do.
+    let says_so = |_, received: &Received| {
+        if received.is_v2() { Reply::status(415, "what?") } else { Reply::ok() }
+    };
+    let is_mistaken = |_: usize, _: &Received| Reply::ok();
+    let v2 = |config: &mut EndpointConfig| {
+        config.protocol = Protocol::V2;
+        config.queue.max_samples_per_send = 5;
+    };
+    for silent in [false, true] {
+        let batches = (1..4).map(|value| batch(0..5, f64::from(value))).collect();
+        let (backend, telemetry) = if silent {
+            deliver(v2, batches, is_mistaken).await
+        } else {
+            deliver(v2, batches, says_so).await
+        };
+        let received = backend.received();
+        let old: Vec<_> = received.iter().filter(|(request, _)| !request.is_v2()).collect();
+        let samples: Vec<_> = old.iter().flat_map(|(request, _)| request.samples()).collect();
+        assert_eq!(samples, [of(0..5, 1.0), of(0..5, 2.0), of(0..5, 3.0)].concat());
+        assert_eq!(received.len() - old.len(), 1, "2.0 is tried once");
+        assert_eq!((telemetry.sent.samples.get(), telemetry.fallbacks.get()), (15, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_partial_write_of_2_0_is_counted_and_not_repeated() {
+    for status in [200, 400] {
+        let script = move |_, _: &Received| {
+            Reply::with(status, "X-Prometheus-Remote-Write-Samples-Written", "3")
+        };
+        let v2 = |config: &mut EndpointConfig| config.protocol = Protocol::V2;
+        let (backend, telemetry) = deliver(v2, vec![batch(0..5, 1.0)], script).await;
+        assert_eq!(backend.received().len(), 1);
+        assert_eq!(telemetry.sent.samples.get(), 3);
+        assert_eq!(telemetry.failed.samples.get(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_grows_too_old_while_it_waits_is_dropped() {
+    let now = now_ms();
+    let mut mixed = Batch::default();
+    for (name, timestamp) in [("old", now - 2_000), ("young", now + 3_600_000)] {
+        mixed.push(series(name).borrowed(), timestamp, 1.0);
+    }
+    let limit = |config: &mut EndpointConfig| {
+        config.queue.sample_age_limit = Duration::from_millis(2_050);
+    };
+    let deadline = Instant::now() + Duration::from_millis(100);
+    let script = move |_, received: &Received| {
+        if received.body.is_empty() || Instant::now() > deadline {
+            Reply::ok()
+        } else {
+            Reply::status(503, "later")
+        }
+    };
+    let (backend, telemetry) = deliver(limit, vec![mixed], script).await;
+    assert_eq!(backend.accepted(), of(["young"], 1.0));
+    assert_eq!(telemetry.dropped(DropReason::TooOld).samples.get(), 1);
+    assert_eq!(telemetry.sent.samples.get(), 1);
+}

@@ -1,0 +1,256 @@
+//! Sends one frame until the backend has answered for good.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use client::Client;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+mod answer;
+mod backoff;
+mod bisect;
+mod request;
+
+use crate::config::EndpointConfig;
+use crate::log::{Content, FrameMeta};
+use crate::telemetry::{Counts, DropReason, Telemetry};
+use crate::throttle::Throttle;
+use crate::wire;
+use answer::{Answer, Written};
+use backoff::{Backoff, Hold};
+use request::Template;
+
+/// Milliseconds since the Unix epoch, by the clock of the machine.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What sends to one endpoint. Shared by the requests in flight.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    config: Arc<EndpointConfig>,
+    client: Client,
+    template: Template,
+    telemetry: Arc<Telemetry>,
+    /// Whether the endpoint was found not to speak 2.0.
+    only_v1: AtomicBool,
+    /// When the endpoint wants to be asked again.
+    hold: Hold,
+    complaint: Throttle,
+}
+
+/// A body on its way, and what is in it.
+#[derive(Debug, Clone)]
+struct Parcel {
+    content: Content,
+    body: Bytes,
+    counts: Counts,
+    oldest_ms: i64,
+    newest_ms: i64,
+}
+
+/// How a parcel ended.
+#[derive(Debug)]
+enum End {
+    /// Written, wholly or in part.
+    Written(Written),
+    /// Everything in it is past the age limit.
+    TooOld,
+    /// 2.0 is not understood there.
+    NotUnderstood,
+    /// Refused because of samples that are there already or came too late.
+    Doubles,
+    /// Refused for another reason.
+    Refused,
+}
+
+impl Sender {
+    pub(crate) fn new(
+        config: Arc<EndpointConfig>,
+        client: Client,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        let template = Template::new(&config);
+        let only_v1 = AtomicBool::new(false);
+        let (hold, complaint) = (Hold::default(), Throttle::default());
+        Self { config, client, template, telemetry, only_v1, hold, complaint }
+    }
+
+    /// Whether the endpoint was found not to speak 2.0.
+    pub(crate) fn speaks_only_v1(&self) -> bool {
+        self.only_v1.load(Relaxed)
+    }
+
+    /// Sends a frame until it has been written, refused for good, or is too old; counts which. It
+    /// goes on for as long as the backend is away. Dropping the future leaves the frame unfinished.
+    pub(crate) async fn deliver(self: Arc<Self>, meta: FrameMeta, body: Bytes) -> FrameMeta {
+        let mut parcel = Parcel {
+            content: meta.content,
+            body,
+            counts: meta.counts,
+            oldest_ms: meta.oldest_ms,
+            newest_ms: meta.newest_ms,
+        };
+        loop {
+            if parcel.content == Content::WriteV2 && self.must_speak_v1() {
+                match wire::decode_v2(&parcel.body).and_then(|request| request.to_v1()) {
+                    Ok(request) => {
+                        parcel.content = Content::WriteV1;
+                        parcel.body = wire::encode_v1(&request).into();
+                    }
+                    Err(error) => {
+                        warn!(%error, endpoint = self.config.name, "could not translate a frame to 1.0");
+                        self.telemetry.dropped(DropReason::Corrupt).add(parcel.counts);
+                        return meta;
+                    }
+                }
+            }
+            match self.send(&mut parcel).await {
+                End::NotUnderstood => self.fall_back(),
+                End::Doubles => {
+                    self.bisect(&parcel).await;
+                    return meta;
+                }
+                end => {
+                    self.count(&parcel, &end);
+                    return meta;
+                }
+            }
+        }
+    }
+
+    fn must_speak_v1(&self) -> bool {
+        self.config.protocol == crate::Protocol::V1 || self.speaks_only_v1()
+    }
+
+    fn fall_back(&self) {
+        if !self.only_v1.swap(true, Relaxed) {
+            self.telemetry.fallbacks.add(1);
+            let endpoint = &self.config.name;
+            info!(endpoint, "the endpoint does not speak remote write 2.0: going on with 1.0");
+        }
+    }
+
+    fn count(&self, parcel: &Parcel, end: &End) {
+        let telemetry = &self.telemetry;
+        match end {
+            End::Written(written) => {
+                let counts = written.of(parcel.counts);
+                telemetry.sent.add(counts);
+                telemetry.failed.add(parcel.counts.minus(counts));
+                let bytes = parcel.body.len() as u64;
+                if parcel.counts.metadata > 0 {
+                    telemetry.sent_metadata_bytes.add(bytes);
+                } else {
+                    telemetry.sent_bytes.add(bytes);
+                    telemetry.highest_sent_timestamp.raise(parcel.newest_ms);
+                }
+            }
+            End::TooOld => telemetry.dropped(DropReason::TooOld).add(parcel.counts),
+            End::Doubles => telemetry.dropped(DropReason::Double).add(parcel.counts),
+            End::Refused | End::NotUnderstood => telemetry.failed.add(parcel.counts),
+        }
+    }
+
+    /// Sends a parcel again and again until there is an answer that counts.
+    async fn send(&self, parcel: &mut Parcel) -> End {
+        let mut backoff = Backoff::new(&self.config.queue);
+        loop {
+            self.hold.wait().await;
+            if !self.shed_old(parcel) {
+                return End::TooOld;
+            }
+            let begun = Instant::now();
+            let answer = self.attempt(parcel).await;
+            self.telemetry.send_duration.observe(begun.elapsed());
+            match answer {
+                Answer::Written(written) => {
+                    self.check_written(parcel, written);
+                    return End::Written(written);
+                }
+                Answer::NotUnderstood => return End::NotUnderstood,
+                Answer::Doubles(reason) => {
+                    debug!(
+                        endpoint = self.config.name,
+                        reason, "a request was refused for doubles"
+                    );
+                    return End::Doubles;
+                }
+                Answer::Refused(reason) => {
+                    self.complain("dropped a request that was refused", &reason, parcel);
+                    return End::Refused;
+                }
+                Answer::Again { reason, after } => {
+                    self.telemetry.retried.add(parcel.counts);
+                    self.complain("will send a request again", &reason, parcel);
+                    if let Some(after) = after {
+                        self.hold.for_at_least(after);
+                    }
+                    tokio::time::sleep(backoff.next()).await;
+                }
+            }
+        }
+    }
+
+    fn check_written(&self, parcel: &Parcel, written: Written) {
+        let missing = parcel.counts.minus(written.of(parcel.counts)).total();
+        if missing > 0 {
+            let reason = format!("the endpoint says that it has not written {missing} of them");
+            self.complain("a request was written in part", &reason, parcel);
+        }
+    }
+
+    /// Takes what is past the age limit out of a parcel; whether something is left.
+    fn shed_old(&self, parcel: &mut Parcel) -> bool {
+        let limit = self.config.queue.sample_age_limit;
+        if limit.is_zero() || parcel.counts.metadata > 0 {
+            return true;
+        }
+        let limit = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+        let oldest = now_ms().saturating_sub(limit);
+        if parcel.newest_ms < oldest {
+            return false;
+        }
+        if parcel.oldest_ms < oldest {
+            let before = parcel.counts;
+            if request::shed_older(parcel, oldest).is_ok() {
+                let shed = before.minus(parcel.counts);
+                self.telemetry.dropped(DropReason::TooOld).add(shed);
+            }
+        }
+        true
+    }
+
+    async fn attempt(&self, parcel: &Parcel) -> Answer {
+        let request = self.template.request(parcel.content, parcel.body.clone());
+        let exchange = async {
+            let response = self.client.send(request).await?;
+            Ok(Answer::read(response, parcel, &self.config.queue).await)
+        };
+        match tokio::time::timeout(self.config.remote_timeout, exchange).await {
+            Ok(Ok(answer)) => answer,
+            // Whatever kept us from asking may pass: a file of secrets that is being written, too.
+            Ok(Err(error)) => Answer::again(client::Error::to_string(&error)),
+            Err(_) => {
+                let timeout = self.config.remote_timeout;
+                Answer::again(format!("no answer within {timeout:?}"))
+            }
+        }
+    }
+
+    fn complain(&self, what: &'static str, reason: &str, parcel: &Parcel) {
+        if let Some(kept_back) = self.complaint.allows(now_ms()) {
+            let endpoint = &self.config.name;
+            let samples = parcel.counts.weight();
+            warn!(endpoint, reason, samples, kept_back, "{what}");
+        }
+    }
+}
+
+/// The longest wait that a backend may ask for. Longer ones are bounded, so that a mistaken header
+/// does not stop an endpoint for days; a guess.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);

@@ -1,0 +1,187 @@
+//! What an answer means, by the rules of the remote-write specifications.
+
+use std::time::{Duration, SystemTime};
+
+use client::Response;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
+
+use super::{MAX_RETRY_AFTER, Parcel};
+use crate::config::QueueConfig;
+use crate::log::Content;
+use crate::telemetry::Counts;
+
+/// Bytes of an answer that are read for its message.
+const EXCERPT: usize = 1024;
+
+/// What to do after an answer, or after none.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Written(Written),
+    /// Send it again, not before `after` if that is given.
+    Again {
+        reason: String,
+        after: Option<Duration>,
+    },
+    /// The endpoint does not speak 2.0.
+    NotUnderstood,
+    /// Refused for samples that are there already or came too late; 1.0 has then written nothing.
+    Doubles(String),
+    Refused(String),
+}
+
+/// What the endpoint says that it has written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It does not say, so everything.
+    Everything,
+    /// By the headers of 2.0.
+    Counted(Counts),
+}
+
+impl Written {
+    pub(super) fn of(self, sent: Counts) -> Counts {
+        match self {
+            Self::Everything => sent,
+            Self::Counted(counts) => Counts {
+                samples: counts.samples.min(sent.samples),
+                histograms: counts.histograms.min(sent.histograms),
+                exemplars: counts.exemplars.min(sent.exemplars),
+                metadata: sent.metadata,
+            },
+        }
+    }
+}
+
+impl Answer {
+    pub(super) fn again(reason: String) -> Self {
+        Self::Again { reason, after: None }
+    }
+
+    pub(super) async fn read(response: Response, parcel: &Parcel, queue: &QueueConfig) -> Self {
+        let status = response.status();
+        let written = counted(response.headers());
+        let after = retry_after(response.headers(), SystemTime::now());
+        let v2 = parcel.content == Content::WriteV2;
+        if status.is_success() {
+            // The connection can be used again once its body has been read.
+            response.excerpt(EXCERPT).await;
+            return match written {
+                Some(counts) if v2 => Self::Written(Written::Counted(counts)),
+                // Who does not count what it wrote has not understood 2.0: to a receiver of 1.0 the
+                // request looks like an empty one.
+                None if v2 && parcel.counts.weight() > 0 => Self::NotUnderstood,
+                _ => Self::Written(Written::Everything),
+            };
+        }
+        let message = response.excerpt(EXCERPT).await;
+        let reason = format!("{status}: {message}");
+        match status {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE if v2 => Self::NotUnderstood,
+            StatusCode::TOO_MANY_REQUESTS if queue.retry_on_http_429 => {
+                Self::Again { reason, after }
+            }
+            _ if status.is_server_error() => Self::Again { reason, after },
+            StatusCode::BAD_REQUEST | StatusCode::CONFLICT if !v2 && names_double(&message) => {
+                Self::Doubles(reason)
+            }
+            // 2.0 writes what it can and says how much that was.
+            _ => match written {
+                Some(counts) if v2 && counts.total() > 0 => Self::Written(Written::Counted(counts)),
+                _ => Self::Refused(reason),
+            },
+        }
+    }
+}
+
+/// The headers by which 2.0 says what it has written; `None` when there is none of them.
+fn counted(headers: &HeaderMap) -> Option<Counts> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok();
+    let samples = number("x-prometheus-remote-write-samples-written");
+    let histograms = number("x-prometheus-remote-write-histograms-written");
+    let exemplars = number("x-prometheus-remote-write-exemplars-written");
+    if samples.is_none() && histograms.is_none() && exemplars.is_none() {
+        return None;
+    }
+    Some(Counts {
+        samples: samples.unwrap_or(0),
+        histograms: histograms.unwrap_or(0),
+        exemplars: exemplars.unwrap_or(0),
+        metadata: 0,
+    })
+}
+
+/// When to come back: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match value.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        // A date that has passed means now.
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+/// Whether the message of a refusal is about samples that are there already, came too late or too
+/// early, in the words of the backends we know. Such a sample spoils its whole request on 1.0.
+fn names_double(message: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "out of order",
+        "out-of-order",
+        "duplicate sample",
+        "duplicate-timestamp",
+        "out of bounds",
+        "too old sample",
+        "sample-timestamp-too-old",
+        "too far in the future",
+    ];
+    let message = message.to_ascii_lowercase();
+    WORDS.iter().any(|words| message.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_bounded() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let wait = |value| retry_after(&headers("retry-after", value), now);
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Duration::from_secs(30)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("999999999"), Some(MAX_RETRY_AFTER));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(wait("-1"), None);
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn one_header_of_three_is_enough_to_speak_2_0() {
+        let written = counted(&headers("x-prometheus-remote-write-samples-written", " 5 "));
+        assert_eq!(written, Some(Counts { samples: 5, ..Counts::default() }));
+        assert_eq!(counted(&headers("x-prometheus-remote-write-samples-written", "x")), None);
+        assert_eq!(counted(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_words_of_known_backends_are_known() {
+        for message in [
+            "out of order sample",
+            "duplicate sample for timestamp",
+            "Out of bounds",
+            "too old sample",
+            "user=1: err: the sample has been rejected (err-mimir-sample-out-of-order)",
+        ] {
+            assert!(names_double(message), "{message}");
+        }
+        assert!(!names_double("label name \"é\" is not valid"));
+        assert!(!names_double("snappy: corrupt input"));
+    }
+}

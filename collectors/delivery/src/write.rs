@@ -1,0 +1,290 @@
+//! From batches to sealed frames: the hot path.
+//!
+//! Labels arrive in the encoding of remote write 1.0, so a series of 1.0 is a tag, a length, a copy
+//! of its labels and two numbers. 2.0 refers to a table of symbols that each request carries; a
+//! label that was seen in the request before costs one hash.
+
+use std::sync::Arc;
+
+use model::Batch;
+
+mod body;
+mod dress;
+mod families;
+mod fields;
+mod histogram;
+mod proto;
+mod symbols;
+mod v1;
+mod v2;
+
+#[cfg(test)]
+mod tests;
+
+use crate::config::{EndpointConfig, Protocol};
+use crate::log::{Lane, NewFrame};
+use crate::telemetry::{Counts, DropReason, Telemetry};
+use body::{Body, Compressor};
+use dress::Dresser;
+use families::Families;
+
+/// Uncompressed bytes of a request at which it is sealed whatever it holds: a few times what 2,000
+/// samples need, and far below what receivers refuse.
+const FULL: usize = 4 << 20;
+
+/// Turns batches into frames.
+#[derive(Debug)]
+pub struct Writer {
+    options: Options,
+    dresser: Dresser,
+    shards: Vec<Shard>,
+    families: Families,
+    compressor: Compressor,
+    telemetry: Arc<Telemetry>,
+}
+
+#[derive(Debug)]
+struct Options {
+    protocol: Protocol,
+    exemplars: bool,
+    histograms: bool,
+    metadata: bool,
+    max_samples: usize,
+    age_limit_ms: Option<i64>,
+    max_families: usize,
+}
+
+/// The open requests of a shard.
+#[derive(Debug)]
+struct Shard {
+    plain: Body,
+    overlap: Body,
+    /// Which was opened first and so has to be sealed first: a series may be in both.
+    overlap_first: bool,
+}
+
+impl Shard {
+    fn new(protocol: Protocol) -> Self {
+        Self { plain: Body::new(protocol), overlap: Body::new(protocol), overlap_first: false }
+    }
+
+    fn open(&mut self, overlap: bool) -> &mut Body {
+        let (body, other) = if overlap {
+            (&mut self.overlap, &self.plain)
+        } else {
+            (&mut self.plain, &self.overlap)
+        };
+        if body.is_empty() && other.is_empty() {
+            self.overlap_first = overlap;
+        }
+        body
+    }
+}
+
+impl Writer {
+    /// A writer with one shard.
+    pub fn new(config: &EndpointConfig, telemetry: Arc<Telemetry>) -> Self {
+        let protocol = config.protocol;
+        let age = config.queue.sample_age_limit;
+        Self {
+            options: Options {
+                protocol,
+                exemplars: config.send_exemplars,
+                histograms: config.send_native_histograms,
+                metadata: config.metadata.send,
+                max_samples: config.queue.max_samples_per_send,
+                age_limit_ms: (!age.is_zero())
+                    .then(|| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
+                max_families: config.metadata.max_samples_per_send,
+            },
+            dresser: Dresser::new(&config.external_labels, config.write_relabel.clone()),
+            shards: vec![Shard::new(protocol)],
+            families: Families::default(),
+            compressor: Compressor::new(),
+            telemetry,
+        }
+    }
+
+    /// How many shards the series are divided into.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Divides the series anew, after sealing what is open.
+    pub fn set_shards(&mut self, shards: usize, sealed: &mut Vec<NewFrame>) {
+        if shards != self.shards.len() {
+            self.seal(sealed);
+            let protocol = self.options.protocol;
+            self.shards.resize_with(shards.max(1), || Shard::new(protocol));
+        }
+    }
+
+    /// Speaks another protocol from now on, after sealing what is open.
+    pub fn set_protocol(&mut self, protocol: Protocol, sealed: &mut Vec<NewFrame>) {
+        if protocol != self.options.protocol {
+            self.seal(sealed);
+            self.options.protocol = protocol;
+            self.shards.iter_mut().for_each(|shard| *shard = Shard::new(protocol));
+        }
+    }
+
+    /// Whether nothing waits to be sealed.
+    pub fn is_empty(&self) -> bool {
+        self.shards.iter().all(|shard| shard.plain.is_empty() && shard.overlap.is_empty())
+    }
+
+    /// Adds a batch; requests that it fills are sealed.
+    pub fn write(&mut self, batch: &Batch, now_ms: i64, sealed: &mut Vec<NewFrame>) {
+        self.count_received(batch);
+        let oldest = self.options.age_limit_ms.map_or(i64::MIN, |limit| now_ms - limit);
+        self.write_samples(batch, oldest, sealed);
+        if self.options.histograms {
+            self.write_histograms(batch, oldest, sealed);
+        }
+        if self.options.exemplars {
+            self.write_exemplars(batch, oldest, sealed);
+        }
+        if self.options.metadata && self.options.protocol == Protocol::V1 {
+            self.families.learn(&batch.families);
+        }
+    }
+
+    fn count_received(&self, batch: &Batch) {
+        let received = &self.telemetry.received;
+        received.samples.add(batch.samples.len() as u64);
+        received.histograms.add(batch.histograms.len() as u64);
+        received.exemplars.add(batch.exemplars.len() as u64);
+        received.metadata.add(batch.families.len() as u64);
+        let samples = batch.samples.iter().map(|sample| sample.timestamp);
+        let histograms = batch.histograms.iter().map(|sample| sample.timestamp);
+        if let Some(newest) = samples.chain(histograms).max() {
+            self.telemetry.highest_timestamp.raise(newest);
+        }
+    }
+
+    fn write_samples(&mut self, batch: &Batch, oldest: i64, sealed: &mut Vec<NewFrame>) {
+        let mut dropped = Dropped::default();
+        for sample in &batch.samples {
+            if sample.timestamp < oldest {
+                dropped.too_old += 1;
+                continue;
+            }
+            let Some(labels) = self.dresser.dress(batch.labels(sample.labels).as_encoded()) else {
+                dropped.relabelled += 1;
+                continue;
+            };
+            let shard = shard_of(labels, self.shards.len());
+            let body = self.shards[shard].open(batch.overlap);
+            let family = if self.options.metadata { batch.family(sample.family) } else { None };
+            body.push_sample(labels, sample, family);
+            if body.counts.total() >= self.options.max_samples as u64 || body.len() >= FULL {
+                self.seal_shard(shard, sealed);
+            }
+        }
+        dropped.count(&self.telemetry, |count| Counts { samples: count, ..Counts::default() });
+    }
+
+    fn write_histograms(&mut self, batch: &Batch, oldest: i64, sealed: &mut Vec<NewFrame>) {
+        let mut dropped = Dropped::default();
+        for sample in &batch.histograms {
+            if sample.timestamp < oldest {
+                dropped.too_old += 1;
+                continue;
+            }
+            let Some(labels) = self.dresser.dress(batch.labels(sample.labels).as_encoded()) else {
+                dropped.relabelled += 1;
+                continue;
+            };
+            let shard = shard_of(labels, self.shards.len());
+            let body = self.shards[shard].open(batch.overlap);
+            let family = if self.options.metadata { batch.family(sample.family) } else { None };
+            body.push_histogram(labels, sample, family);
+            if body.counts.total() >= self.options.max_samples as u64 || body.len() >= FULL {
+                self.seal_shard(shard, sealed);
+            }
+        }
+        dropped.count(&self.telemetry, |count| Counts { histograms: count, ..Counts::default() });
+    }
+
+    fn write_exemplars(&mut self, batch: &Batch, oldest: i64, sealed: &mut Vec<NewFrame>) {
+        let mut dropped = Dropped::default();
+        for exemplar in &batch.exemplars {
+            if exemplar.timestamp < oldest {
+                dropped.too_old += 1;
+                continue;
+            }
+            let Some(labels) = self.dresser.dress(batch.labels(exemplar.series).as_encoded())
+            else {
+                dropped.relabelled += 1;
+                continue;
+            };
+            let shard = shard_of(labels, self.shards.len());
+            let body = self.shards[shard].open(batch.overlap);
+            body.push_exemplar(labels, batch.labels(exemplar.labels).as_encoded(), exemplar);
+            if body.counts.total() >= self.options.max_samples as u64 || body.len() >= FULL {
+                self.seal_shard(shard, sealed);
+            }
+        }
+        dropped.count(&self.telemetry, |count| Counts { exemplars: count, ..Counts::default() });
+    }
+
+    /// Seals everything that is open.
+    pub fn seal(&mut self, sealed: &mut Vec<NewFrame>) {
+        for shard in 0..self.shards.len() {
+            self.seal_shard(shard, sealed);
+        }
+    }
+
+    /// Seals requests that tell everything known of metric families. 2.0 has no use for them: there
+    /// is none then.
+    pub fn seal_metadata(&mut self, now_ms: i64, sealed: &mut Vec<NewFrame>) {
+        let compressor = &mut self.compressor;
+        self.families.seal(self.options.max_families, |message, count| {
+            sealed.push(compressor.seal_metadata(message, count, now_ms));
+        });
+    }
+
+    fn seal_shard(&mut self, index: usize, sealed: &mut Vec<NewFrame>) {
+        let narrow = |number| u16::try_from(number).expect("shards are bounded");
+        let lane = Lane { shard: narrow(index), shards: narrow(self.shards.len()) };
+        let shard = &mut self.shards[index];
+        let mut seal = |body: &mut Body, overlap| {
+            if !body.is_empty() {
+                sealed.push(self.compressor.seal(body, lane, overlap));
+            }
+        };
+        if shard.overlap_first {
+            seal(&mut shard.overlap, true);
+            seal(&mut shard.plain, false);
+        } else {
+            seal(&mut shard.plain, false);
+            seal(&mut shard.overlap, true);
+        }
+    }
+}
+
+/// The shard of a series: the same for as long as the number of shards is.
+fn shard_of(labels: &[u8], shards: usize) -> usize {
+    if shards == 1 {
+        return 0;
+    }
+    (xxhash_rust::xxh3::xxh3_64(labels) % shards as u64) as usize
+}
+
+#[derive(Default)]
+struct Dropped {
+    too_old: u32,
+    relabelled: u32,
+}
+
+impl Dropped {
+    fn count(self, telemetry: &Telemetry, counts: impl Fn(u32) -> Counts) {
+        let dropped =
+            [(DropReason::TooOld, self.too_old), (DropReason::Relabelled, self.relabelled)];
+        for (reason, count) in dropped {
+            if count > 0 {
+                telemetry.dropped(reason).add(counts(count));
+            }
+        }
+    }
+}
