@@ -1,0 +1,262 @@
+//! Targets from DNS.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::{Resolver, TokioResolver};
+use model::Labels;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::outlet::Publisher;
+use crate::{ConfigError, Targets, at_least};
+
+#[cfg(test)]
+mod tests;
+
+/// Names that are looked up at the same time; a resolver that gets more at once drops some.
+const PARALLEL: usize = 32;
+
+/// The settings of a [`DnsDiscovery`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The names to look up.
+    pub names: Vec<String>,
+    /// The records to look for.
+    pub record: Record,
+    /// The targets' port; needed for every type but SRV, whose records have their own.
+    pub port: Option<u16>,
+    /// How often the names are looked up.
+    pub refresh_interval: Duration,
+    /// The name server to ask instead of those of the system.
+    pub name_server: Option<SocketAddr>,
+}
+
+/// A type of DNS record that targets can be made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Record {
+    /// Host and port; the default.
+    #[default]
+    Srv,
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Mail servers.
+    Mx,
+    /// Name servers.
+    Ns,
+}
+
+impl Record {
+    /// Its name in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Srv => "SRV",
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Mx => "MX",
+            Self::Ns => "NS",
+        }
+    }
+
+    /// The type of that name, in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Srv, Self::A, Self::Aaaa, Self::Mx, Self::Ns]
+            .into_iter()
+            .find(|record| record.name().eq_ignore_ascii_case(name))
+    }
+
+    fn record_type(self) -> RecordType {
+        match self {
+            Self::Srv => RecordType::SRV,
+            Self::A => RecordType::A,
+            Self::Aaaa => RecordType::AAAA,
+            Self::Mx => RecordType::MX,
+            Self::Ns => RecordType::NS,
+        }
+    }
+}
+
+/// Looks names up, each as soon as it is due, independent of the others.
+///
+/// A name that does not exist has no targets; a name whose servers do not answer keeps those it had,
+/// and is named in the health. Nothing is exported before every name has been looked up once.
+#[derive(Debug)]
+pub struct DnsDiscovery {
+    names: Vec<String>,
+    record: Record,
+    port: u16,
+    refresh_interval: Duration,
+    resolver: TokioResolver,
+}
+
+impl DnsDiscovery {
+    /// Checks the settings, and reads those of the system's resolver if it is to be asked.
+    ///
+    /// # Errors
+    ///
+    /// A setting that cannot be used, or resolver settings that cannot be read.
+    pub fn new(config: &Config) -> Result<Self, ConfigError> {
+        at_least(config.refresh_interval, "refresh_interval")?;
+        if config.names.is_empty() {
+            return Err(ConfigError::Empty("names"));
+        }
+        for name in &config.names {
+            if name.is_empty() || Name::from_utf8(name).is_err() {
+                return Err(ConfigError::Name(name.clone()));
+            }
+        }
+        let port = match (config.record, config.port) {
+            (Record::Srv, port) => port.unwrap_or(0),
+            (_, Some(port)) => port,
+            (record, None) => return Err(ConfigError::PortMissing(record.name())),
+        };
+        Ok(Self {
+            names: config.names.clone(),
+            record: config.record,
+            port,
+            refresh_interval: config.refresh_interval,
+            resolver: resolver(config.name_server)?,
+        })
+    }
+
+    /// Publishes until it is told to stop.
+    pub async fn run(self, mut publisher: Publisher<Targets>, stop: CancellationToken) {
+        let mut known: BTreeMap<String, Vec<Labels>> = BTreeMap::new();
+        loop {
+            let (found, failed) = tokio::select! {
+                () = stop.cancelled() => return,
+                found = publisher.during(self.look_up_all()) => found,
+            };
+            let in_part = !found.is_empty();
+            known.extend(found);
+            // A name that was never looked up is not known to have no targets.
+            if self.names.iter().all(|name| known.contains_key(name)) {
+                publisher.offer(snapshot(&known));
+            }
+            if failed.is_empty() {
+                publisher.healthy();
+            } else {
+                warn!(reason = failed, "cannot look up names; keeping their last targets");
+                publisher.unhealthy(failed, in_part);
+            }
+            let pause = publisher.pause(self.refresh_interval);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = publisher.during(tokio::time::sleep(pause)) => {}
+            }
+        }
+    }
+
+    /// The targets of the names that were answered, and why the others were not.
+    async fn look_up_all(&self) -> (BTreeMap<String, Vec<Labels>>, String) {
+        let mut found = BTreeMap::new();
+        let mut failed = BTreeMap::new();
+        let mut names = self.names.iter();
+        let mut lookups = JoinSet::new();
+        loop {
+            while lookups.len() < PARALLEL
+                && let Some(name) = names.next()
+            {
+                let (resolver, name) = (self.resolver.clone(), name.clone());
+                let (record, port) = (self.record, self.port);
+                lookups.spawn(async move {
+                    let found = look_up(&resolver, &name, record, port).await;
+                    (name, found)
+                });
+            }
+            match lookups.join_next().await {
+                None => break,
+                Some(Ok((name, Ok(targets)))) => drop(found.insert(name, targets)),
+                Some(Ok((name, Err(reason)))) => drop(failed.insert(name, reason)),
+                Some(Err(error)) => drop(failed.insert("a look-up".to_owned(), error.to_string())),
+            }
+        }
+        let failed: Vec<String> =
+            failed.into_iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+        (found, failed.join("; "))
+    }
+}
+
+/// Every target once, in an order that does not hang on that of the answers.
+fn snapshot(known: &BTreeMap<String, Vec<Labels>>) -> Targets {
+    let targets: BTreeSet<&Labels> = known.values().flatten().collect();
+    targets.into_iter().cloned().collect()
+}
+
+fn resolver(name_server: Option<SocketAddr>) -> Result<TokioResolver, ConfigError> {
+    let failed = |error: hickory_resolver::net::NetError| ConfigError::Resolver(error.to_string());
+    let mut builder = match name_server {
+        None => TokioResolver::builder_tokio().map_err(failed)?,
+        Some(address) => {
+            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut way| {
+                way.port = address.port();
+                way
+            });
+            let server = NameServerConfig::new(address.ip(), true, connections.into());
+            Resolver::builder_with_config(
+                ResolverConfig::from_name_servers(vec![server]),
+                TokioRuntimeProvider::default(),
+            )
+        }
+    };
+    uncached(builder.options_mut());
+    builder.build().map_err(failed)
+}
+
+/// A refresh asks: an answer from memory would only be late.
+fn uncached(options: &mut ResolverOpts) {
+    options.cache_size = 0;
+}
+
+/// The targets of one name. A name that does not exist, or has no such records, has none.
+async fn look_up(
+    resolver: &TokioResolver,
+    name: &str,
+    record: Record,
+    port: u16,
+) -> Result<Vec<Labels>, String> {
+    match resolver.lookup(name, record.record_type()).await {
+        Ok(answer) => {
+            let targets = answer.answers().iter();
+            Ok(targets.filter_map(|answer| target(name, &answer.data, record, port)).collect())
+        }
+        Err(error) if error.is_no_records_found() => Ok(Vec::new()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The target that a record means; `None` for a record of another type, such as the CNAME on the
+/// way.
+fn target(name: &str, data: &RData, record: Record, port: u16) -> Option<Labels> {
+    // Rooted names look unusual in an address, but the labels say what DNS said.
+    let usual = |name: &Name| name.to_utf8().trim_end_matches('.').to_owned();
+    let (address, meta) = match (record, data) {
+        (Record::A, RData::A(address)) => (format!("{}:{port}", address.0), Vec::new()),
+        (Record::Aaaa, RData::AAAA(address)) => (format!("[{}]:{port}", address.0), Vec::new()),
+        (Record::Srv, RData::SRV(srv)) => (
+            format!("{}:{}", usual(&srv.target), srv.port),
+            vec![
+                ("__meta_dns_srv_record_target", srv.target.to_utf8()),
+                ("__meta_dns_srv_record_port", srv.port.to_string()),
+            ],
+        ),
+        (Record::Mx, RData::MX(mx)) => (
+            format!("{}:{port}", usual(&mx.exchange)),
+            vec![("__meta_dns_mx_record_target", mx.exchange.to_utf8())],
+        ),
+        (Record::Ns, RData::NS(ns)) => (
+            format!("{}:{port}", usual(&ns.0)),
+            vec![("__meta_dns_ns_record_target", ns.0.to_utf8())],
+        ),
+        _ => return None,
+    };
+    let own = [("__address__", address), ("__meta_dns_name", name.to_owned())];
+    Some(Labels::from_pairs(own.into_iter().chain(meta)))
+}

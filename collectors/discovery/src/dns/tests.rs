@@ -1,0 +1,243 @@
+use std::str::FromStr;
+use std::sync::{Arc, Mutex};
+
+use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
+use hickory_resolver::proto::rr::Record as Answer;
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, NS, SRV};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+
+use super::*;
+use crate::Health;
+use crate::testing::{Running, addresses, shown};
+
+const SOON: Duration = Duration::from_millis(20);
+
+fn dns(name: &str) -> Name {
+    Name::from_str(name).unwrap()
+}
+
+fn srv(target: &str, port: u16) -> RData {
+    RData::SRV(SRV::new(1, 1, port, dns(target)))
+}
+
+/// What the server answers for each name: records, or an error.
+type Zone = BTreeMap<&'static str, Result<Vec<RData>, ResponseCode>>;
+
+/// A name server on a free port of loopback, over UDP and TCP.
+struct Server {
+    address: SocketAddr,
+    zone: Arc<Mutex<Zone>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// With `truncate` the answers over UDP are cut off, and whole over TCP.
+    async fn start(zone: Zone, truncate: bool) -> Self {
+        let (udp, tcp) = bind().await;
+        let address = udp.local_addr().unwrap();
+        let zone = Arc::new(Mutex::new(zone));
+        let mut tasks = JoinSet::new();
+        let shared = Arc::clone(&zone);
+        tasks.spawn(async move {
+            let mut buffer = [0; 4096];
+            loop {
+                let (size, peer) = udp.recv_from(&mut buffer).await.unwrap();
+                let mut answer = answer(&buffer[..size], &shared.lock().unwrap());
+                if truncate {
+                    answer.answers.clear();
+                    answer.metadata.truncation = true;
+                }
+                udp.send_to(&answer.to_vec().unwrap(), peer).await.unwrap();
+            }
+        });
+        let shared = Arc::clone(&zone);
+        tasks.spawn(async move {
+            loop {
+                let (mut stream, _) = tcp.accept().await.unwrap();
+                while let Ok(size) = stream.read_u16().await {
+                    let mut query = vec![0; usize::from(size)];
+                    stream.read_exact(&mut query).await.unwrap();
+                    let answer = answer(&query, &shared.lock().unwrap()).to_vec().unwrap();
+                    stream.write_u16(answer.len().try_into().unwrap()).await.unwrap();
+                    stream.write_all(&answer).await.unwrap();
+                }
+            }
+        });
+        Self { address, zone, _tasks: tasks }
+    }
+
+    fn set(&self, name: &'static str, answer: Result<Vec<RData>, ResponseCode>) {
+        self.zone.lock().unwrap().insert(name, answer);
+    }
+}
+
+/// The same free port for both protocols.
+async fn bind() -> (UdpSocket, TcpListener) {
+    loop {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
+            return (udp, tcp);
+        }
+    }
+}
+
+fn answer(query: &[u8], zone: &Zone) -> Message {
+    let query = Message::from_vec(query).unwrap();
+    let mut answer = Message::response(query.metadata.id, OpCode::Query);
+    let question = query.queries[0].clone();
+    let name = question.name().clone();
+    answer.add_query(question);
+    match zone.get(name.to_utf8().as_str()) {
+        Some(Ok(records)) => {
+            let records = records.iter().cloned();
+            answer.add_answers(records.map(|data| Answer::from_rdata(name.clone(), 60, data)));
+        }
+        Some(Err(code)) => answer.metadata.response_code = *code,
+        None => answer.metadata.response_code = ResponseCode::NXDomain,
+    }
+    answer
+}
+
+fn config(server: &Server, names: &[&str], record: Record, port: Option<u16>) -> Config {
+    Config {
+        names: names.iter().map(|&name| name.to_owned()).collect(),
+        record,
+        port,
+        refresh_interval: SOON,
+        name_server: Some(server.address),
+    }
+}
+
+fn start(config: &Config) -> Running<Targets> {
+    let source = DnsDiscovery::new(config).unwrap();
+    Running::start(|publisher, stop| source.run(publisher, stop))
+}
+
+#[tokio::test]
+async fn each_type_of_record_becomes_a_target_with_its_labels() {
+    for (record, data, expected) in [
+        (
+            Record::Srv,
+            srv("host.example.", 9100),
+            r#"{__address__="host.example:9100", __meta_dns_name="n.example.", __meta_dns_srv_record_port="9100", __meta_dns_srv_record_target="host.example."}"#,
+        ),
+        (
+            Record::A,
+            RData::A(A::new(10, 0, 0, 1)),
+            r#"{__address__="10.0.0.1:80", __meta_dns_name="n.example."}"#,
+        ),
+        (
+            Record::Aaaa,
+            RData::AAAA(AAAA::new(0xfd00, 0, 0, 0, 0, 0, 0, 1)),
+            r#"{__address__="[fd00::1]:80", __meta_dns_name="n.example."}"#,
+        ),
+        (
+            Record::Mx,
+            RData::MX(MX::new(10, dns("mail.example."))),
+            r#"{__address__="mail.example:80", __meta_dns_mx_record_target="mail.example.", __meta_dns_name="n.example."}"#,
+        ),
+        (
+            Record::Ns,
+            RData::NS(NS(dns("ns.example."))),
+            r#"{__address__="ns.example:80", __meta_dns_name="n.example.", __meta_dns_ns_record_target="ns.example."}"#,
+        ),
+    ] {
+        let server = Server::start(Zone::from([("n.example.", Ok(vec![data]))]), false).await;
+        let mut running = start(&config(&server, &["n.example."], record, Some(80)));
+        assert_eq!(shown(&running.export(|_| true).await), expected);
+    }
+}
+
+#[test]
+fn an_alias_on_the_way_is_no_target() {
+    let records = [RData::CNAME(CNAME(dns("real.example."))), RData::A(A::new(10, 0, 0, 1))];
+    let targets = records.iter().filter_map(|data| target("n.example.", data, Record::A, 80));
+    assert_eq!(addresses(&targets.collect()), ["10.0.0.1:80"]);
+}
+
+#[tokio::test]
+async fn a_truncated_answer_is_asked_for_again_over_tcp() {
+    let hosts: Vec<RData> =
+        (0..200).map(|host| srv(&format!("a-rather-long-name-{host}.example."), 1)).collect();
+    let server = Server::start(Zone::from([("n.example.", Ok(hosts))]), true).await;
+    let mut running = start(&config(&server, &["n.example."], Record::Srv, None));
+    assert_eq!(running.export(|_| true).await.len(), 200);
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_looked_up_keeps_its_targets_and_one_that_is_gone_does_not() {
+    let zone = Zone::from([
+        ("a.example.", Ok(vec![srv("a1.example.", 1)])),
+        ("b.example.", Ok(vec![srv("b1.example.", 1)])),
+    ]);
+    let server = Server::start(zone, false).await;
+    let mut running = start(&config(&server, &["a.example.", "b.example."], Record::Srv, None));
+    running.export(|targets| addresses(targets) == ["a1.example:1", "b1.example:1"]).await;
+
+    server.set("a.example.", Err(ResponseCode::ServFail));
+    server.set("b.example.", Ok(vec![srv("b2.example.", 1)]));
+    running.export(|targets| addresses(targets) == ["a1.example:1", "b2.example:1"]).await;
+    let reason = running.failure().await;
+    assert!(reason.contains("a.example.") && !reason.contains("b.example."), "{reason}");
+
+    server.set("a.example.", Err(ResponseCode::NXDomain));
+    running.export(|targets| addresses(targets) == ["b2.example:1"]).await;
+    running.status(|status| status.health == Health::Healthy).await;
+}
+
+#[tokio::test]
+async fn nothing_is_exported_before_every_name_was_looked_up() {
+    let zone = Zone::from([
+        ("a.example.", Ok(vec![srv("a1.example.", 1)])),
+        ("b.example.", Err(ResponseCode::Refused)),
+    ]);
+    let server = Server::start(zone, false).await;
+    let mut running = start(&config(&server, &["a.example.", "b.example."], Record::Srv, None));
+    running.failure().await;
+    assert_eq!(running.current(), None);
+    server.set("b.example.", Ok(Vec::new()));
+    assert_eq!(addresses(&running.export(|_| true).await), ["a1.example:1"]);
+}
+
+#[tokio::test]
+async fn records_in_another_order_are_the_same_snapshot() {
+    let one = || srv("a1.example.", 1);
+    let two = || srv("a2.example.", 1);
+    let server =
+        Server::start(Zone::from([("a.example.", Ok(vec![one(), two(), one()]))]), false).await;
+    let source = DnsDiscovery::new(&config(&server, &["a.example."], Record::Srv, None)).unwrap();
+    let (mut publisher, mut subscription) = crate::channel(Duration::ZERO);
+    for records in [vec![two(), one()], vec![one(), two()]] {
+        server.set("a.example.", Ok(records));
+        let (found, failed) = source.look_up_all().await;
+        assert_eq!(failed, "");
+        publisher.offer(snapshot(&found));
+    }
+    assert_eq!(addresses(subscription.exports.borrow_and_update().as_ref().unwrap()).len(), 2);
+    assert!(!subscription.exports.has_changed().unwrap());
+}
+
+#[test]
+fn settings_that_mean_nothing_are_refused() {
+    let config = |names: &[&str], record, port| Config {
+        names: names.iter().map(|&name| name.to_owned()).collect(),
+        record,
+        port,
+        refresh_interval: SOON,
+        name_server: Some(([127, 0, 0, 1], 53).into()),
+    };
+    for (config, words) in [
+        (config(&[], Record::Srv, None), "names"),
+        (config(&["a..b"], Record::Srv, None), "a..b"),
+        (config(&["a"], Record::A, None), "type A need port"),
+        (config(&["a"], Record::Mx, None), "type MX need port"),
+    ] {
+        let error = DnsDiscovery::new(&config).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    for record in [Record::Srv, Record::A, Record::Aaaa, Record::Mx, Record::Ns] {
+        assert_eq!(Record::from_name(&record.name().to_lowercase()), Some(record));
+    }
+    assert_eq!(Record::from_name("TXT"), None);
+}
