@@ -3,8 +3,6 @@
 mod capsules;
 mod collections;
 mod scalars;
-#[cfg(test)]
-mod tests;
 
 pub use scalars::ByteSize;
 

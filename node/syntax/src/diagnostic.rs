@@ -253,6 +253,3 @@ fn distance(a: &str, b: &str) -> usize {
     }
     last[b.len()]
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,5 +2,3 @@
 
 pub mod duration;
 pub mod size;
-#[cfg(test)]
-mod tests;

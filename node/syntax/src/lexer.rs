@@ -1,8 +1,6 @@
 //! From text to tokens.
 
 mod literal;
-#[cfg(test)]
-mod tests;
 
 use crate::ast::Comment;
 use crate::diagnostic::Diagnostic;

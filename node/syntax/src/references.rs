@@ -81,6 +81,3 @@ fn traversal(expr: &Expr) -> Option<Traversal> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

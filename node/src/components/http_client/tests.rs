@@ -110,6 +110,11 @@ fn contradictions_are_refused() {
             0: min_version "TLS10" cannot be honoured: the oldest supported version is "TLS12"
             4: no_proxy needs proxy_url"#]],
     );
-    mistakes("proxy_url = \"ftp://there\"", expect!["1: proxy_url cannot be used: its scheme is none of http, https, socks5 and socks5h"]);
+    mistakes(
+        "proxy_url = \"ftp://there\"",
+        expect![
+            "1: proxy_url cannot be used: its scheme is none of http, https, socks5 and socks5h"
+        ],
+    );
     mistakes("bearer_tokn = \"a\"", expect![[r#"1: unknown attribute "bearer_tokn""#]]);
 }
