@@ -1,3 +1,11 @@
-//! The world around Shoal.
+//! `testnet`: see [`testnet::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+/// As in the binary `shoal`: what runs here as a node has to cost what a node costs.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    testnet::cli::main_from(std::env::args_os())
+}

@@ -3,6 +3,8 @@
 mod capsules;
 mod collections;
 mod scalars;
+#[cfg(test)]
+mod tests;
 
 pub use scalars::ByteSize;
 

@@ -1,6 +1,8 @@
 //! From an expression to its value.
 
 mod operators;
+#[cfg(test)]
+mod tests;
 
 use crate::ast::{BinaryOp, Expr, ExprKind, Field, Ident, UnaryOp};
 use crate::diagnostic::{Diagnostic, did_you_mean};

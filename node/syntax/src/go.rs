@@ -2,3 +2,5 @@
 
 pub mod duration;
 pub mod size;
+#[cfg(test)]
+mod tests;

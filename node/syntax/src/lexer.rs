@@ -1,6 +1,8 @@
 //! From text to tokens.
 
 mod literal;
+#[cfg(test)]
+mod tests;
 
 use crate::ast::Comment;
 use crate::diagnostic::Diagnostic;

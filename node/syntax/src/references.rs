@@ -81,3 +81,6 @@ fn traversal(expr: &Expr) -> Option<Traversal> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

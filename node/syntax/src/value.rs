@@ -7,6 +7,8 @@ mod number;
 mod object;
 mod secret;
 mod serde;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -103,7 +105,7 @@ impl Value {
             Self::Array(values) => values.is_empty(),
             Self::Object(object) => object.is_empty(),
             Self::Secret(secret) => secret.expose().is_empty(),
-            Self::Capsule(capsule) => capsule.plain().is_some_and(|plain| plain.is_zero()),
+            Self::Capsule(capsule) => capsule.inner().is_zero(),
             Self::Function(_) | Self::Unknown(_) => false,
         }
     }

@@ -152,7 +152,7 @@ fn nesting_is_bounded() {
             };
             assert!(!nested(MAX_NESTING / 2), "{open}");
             assert!(nested(MAX_NESTING + 1), "{open}");
-            assert!(nested(100_000), "{open}");
+            assert!(nested(10_000), "{open}");
         }
     });
 }
@@ -182,7 +182,7 @@ fn chains_are_bounded() {
                 diagnostics.has_errors()
             };
             assert!(!errors(200), "{link}");
-            assert!(errors(100_000), "{link}");
+            assert!(errors(10_000), "{link}");
         }
     });
 }
@@ -190,7 +190,7 @@ fn chains_are_bounded() {
 #[test]
 fn a_text_that_is_no_configuration_gets_a_bounded_answer() {
     for junk in ["= ", "( ", "\u{1f980}\n", "\"\n", "a = (\n", "a {\n b = [ )\n", "}\n"] {
-        let (_, diagnostics) = parse(&Source::new("c.alloy", junk.repeat(20_000)));
+        let (_, diagnostics) = parse(&Source::new("c.alloy", junk.repeat(10_000)));
         assert!(diagnostics.has_errors(), "{junk}");
         assert!(diagnostics.len() <= 101, "{junk}: {}", diagnostics.len());
     }

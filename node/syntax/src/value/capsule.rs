@@ -39,6 +39,12 @@ pub trait Capsule: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether it counts as nothing, which `coalesce` passes over. A capsule that stands for a
+    /// large list answers without building it.
+    fn is_zero(&self) -> bool {
+        self.plain().is_some_and(|plain| plain.is_zero())
+    }
+
     /// One list of all `parts`, of which this is the first capsule, if it can be made without
     /// looking inside; `array.concat` asks before it builds plain values.
     fn concat(&self, _parts: &[Value]) -> Option<Value> {

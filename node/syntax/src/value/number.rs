@@ -57,8 +57,7 @@ impl Number {
     }
 }
 
-/// Digits with Go's base prefixes: `0x`, `0o`, `0b`, and `0` for octal. Underscores may stand
-/// between digits where a prefix says the base, as in Go.
+/// Digits with Go's base prefixes: `0x`, `0o`, `0b`, and `0` for octal.
 fn parse_digits(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
     let (base, digits) = match lower.as_bytes() {
@@ -76,7 +75,8 @@ fn parse_digits(text: &str) -> Option<u64> {
 
 fn parse_float(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    plain.then(|| text.parse().ok()).flatten()
+    let value: f64 = plain.then(|| text.parse().ok()).flatten()?;
+    value.is_finite().then_some(value)
 }
 
 impl PartialEq for Number {

@@ -24,8 +24,8 @@ pub fn from_serde<T: DeserializeOwned>(value: &Value) -> Result<T, Mismatch> {
 
 /// Converts by `serde::Serialize`, for the reference; none if the type cannot be a value.
 pub fn shown_by_serde<T: Serialize>(value: &T) -> Option<Value> {
-    let json = serde_json::to_value(value).ok()?;
-    Value::deserialize(json).ok()
+    // As text, which keeps the order of fields.
+    serde_json::from_str(&serde_json::to_string(value).ok()?).ok()
 }
 
 /// What a document of another format holds.

@@ -1,0 +1,178 @@
+use std::sync::Arc;
+
+use crate::{
+    Capsule, Host, Scope, Source, Stability, Type, Value, Variables, evaluate, parse_expression,
+};
+
+#[derive(Debug)]
+struct Target;
+
+impl Capsule for Target {
+    fn type_name() -> &'static str {
+        "target"
+    }
+    fn plain(&self) -> Option<Value> {
+        Some(Value::object([("__address__", Value::string("a:1"))]))
+    }
+}
+
+fn scope() -> Scope {
+    let mut variables = Variables::new();
+    variables.set(["component", "one"], Value::object([("content", Value::string("text"))]));
+    variables.set(["component", "one", "inner"], Value::object([("x", Value::Bool(true))]));
+    variables.set(["target"], Value::capsule(Arc::new(Target)));
+    variables.set(["hush"], Value::Secret("s".into()));
+    variables.set(["later"], Value::object([("text", Value::Unknown(Type::String))]));
+    variables.set(["anything"], Value::Unknown(Type::Any));
+    variables.set(["max"], Value::Number(crate::Number::Uint(u64::MAX)));
+    Scope::new(&Host::default(), Stability::GenerallyAvailable).child(variables)
+}
+
+fn run(text: &str) -> String {
+    let expr = parse_expression(&Source::new("t", text));
+    let expr = expr.unwrap_or_else(|diagnostics| panic!("{text}: {diagnostics}"));
+    match evaluate(&expr, &scope()) {
+        Ok(value) => value.to_string(),
+        Err(diagnostic) => format!("error: {}", diagnostic.message),
+    }
+}
+
+#[test]
+fn expressions_have_the_values_of_the_reference() {
+    let cases = [
+        // Precedence.
+        ("1 + 2 * 3", "7"),
+        ("(1 + 2) * 3", "9"),
+        ("2 ^ 3 ^ 2", "512"),
+        ("-2 ^ 2", "4"),
+        ("10 - 4 - 3", "3"),
+        ("100 / 10 % 4", "2"),
+        ("1 + 1 == 2 && 3 < 2 || true", "true"),
+        ("false && false || true", "true"),
+        ("true || false && false", "true"),
+        ("!true || true", "true"),
+        // Numbers.
+        ("7 / 2", "3"),
+        ("7 / 2.0", "3.5"),
+        ("-7 % 3", "-1"),
+        ("7.5 % 2", "1.5"),
+        ("2 ^ 0.5 > 1.41", "true"),
+        ("2 ^ -1", "0.5"),
+        ("0 ^ 0", "1"),
+        ("(-3) ^ 3", "-27"),
+        ("9223372036854775807 + 1", "-9223372036854775808"),
+        ("max + 1", "0"),
+        ("max > 1", "true"),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("1 / 0", "error: division by zero"),
+        ("1.0 % 0.0", "error: division by zero"),
+        // Equality.
+        ("3 == 3.0", "true"),
+        ("3 == \"3\"", "false"),
+        ("null == null", "true"),
+        ("[1, {a = 2, b = 3}] == [1.0, {b = 3, a = 2}]", "true"),
+        ("[1] != [2]", "true"),
+        ("coalesce == coalesce", "false"),
+        ("hush == hush", "true"),
+        ("target == target", "true"),
+        ("target == {__address__ = \"a:1\"}", "true"),
+        // Order and concatenation.
+        ("\"a\" < \"b\"", "true"),
+        ("\"a\" + \"b\"", "\"ab\""),
+        ("\"a\" + hush", "(secret)"),
+        ("\"a\" < 1", "error: < takes two numbers, or two strings, not string and number"),
+        (
+            "\"a\" + 1",
+            "error: + takes two numbers, or two strings (or secrets), not string and number",
+        ),
+        (
+            "true + true",
+            "error: + takes two numbers, or two strings (or secrets), not bool and bool",
+        ),
+        ("\"a\" - \"b\"", "error: - takes two numbers, not string and string"),
+        ("1 && true", "error: && takes two bools, not number and bool"),
+        ("-\"a\"", "error: - takes a number, not a string"),
+        ("!1", "error: ! takes a bool, not a number"),
+        // Fields and elements.
+        ("{a = {b = 1}}.a.b", "1"),
+        ("{a = 1}[\"b\"]", "null"),
+        ("{a = 1}.b", "error: {a = 1} has no field \"b\""),
+        ("{a = 1, a = 2}.a", "2"),
+        ("[1, 2][1]", "2"),
+        ("[1, 2][2]", "error: there is no element 2 in a list of 2"),
+        ("[1, 2][-1]", "error: there is no element -1 in a list of 2"),
+        ("[1][0.5]", "error: 0.5 is not a whole number"),
+        ("[1][\"a\"]", "error: a list is indexed by a number, not by a string"),
+        ("{}[0]", "error: an object is indexed by a string, not by a number"),
+        ("1[0]", "error: a number cannot be indexed"),
+        ("null.a", "error: a null has no fields"),
+        ("target.__address__ + target[\"__address__\"]", "\"a:1a:1\""),
+        ("component.one.content", "\"text\""),
+        ("component.one.inner.x", "true"),
+        // Calls, and names.
+        ("missing", "error: \"missing\" does not exist"),
+        ("true || missing", "error: \"missing\" does not exist"),
+        ("1(2)", "error: a number is not a function"),
+        ("string.nothing()", "error: string has no field \"nothing\""),
+        ("[coalesce][0](null, 2)", "2"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(run(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_known_spreads_by_its_type() {
+    let unknown = |kind: &str| format!("({kind}, known only when running)");
+    let cases = [
+        ("later.text", unknown("string")),
+        ("later.text == \"a\"", unknown("bool")),
+        ("later.text + \"a\"", unknown("any")),
+        ("anything.field[0] * 2", unknown("number")),
+        ("string.to_upper(later.text)", unknown("any")),
+        ("!anything", unknown("bool")),
+        ("[later.text]", format!("[{}]", unknown("string"))),
+        ("later.text.field", "error: a string has no fields".to_owned()),
+        ("later.text[0]", "error: a string cannot be indexed".to_owned()),
+        ("later.text()", "error: a string is not a function".to_owned()),
+        ("-later.text", "error: - takes a number, not a string".to_owned()),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(run(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_mistake_names_what_was_probably_meant() {
+    let hint = |text: &str| {
+        let expr = parse_expression(&Source::new("t", text)).expect("it parses");
+        evaluate(&expr, &scope()).expect_err("it fails").hint.expect("a hint")
+    };
+    assert_eq!(hint("coalesc(1)"), "did you mean \"coalesce\"?");
+    assert_eq!(hint("string.jion([], \"\")"), "did you mean \"join\"?");
+    assert_eq!(hint("sys.x"), "it has env");
+}
+
+#[test]
+fn a_string_does_not_grow_without_bound() {
+    let mut variables = Variables::new();
+    variables.set(["big"], Value::string("x".repeat(40 << 20)));
+    let scope = Scope::new(&Host::default(), Stability::GenerallyAvailable).child(variables);
+    let expr = parse_expression(&Source::new("t", "big + big")).expect("it parses");
+    assert!(evaluate(&expr, &scope).is_err());
+}
+
+#[test]
+fn an_inner_scope_hides_the_outer_and_the_library() {
+    let mut outer = Variables::new();
+    outer.set(["coalesce"], Value::string("outer"));
+    outer.set(["x"], Value::string("outer"));
+    let mut inner = Variables::new();
+    inner.set(["x"], Value::string("inner"));
+    let outer = Scope::new(&Host::default(), Stability::GenerallyAvailable).child(outer);
+    let inner = outer.child(inner);
+    assert_eq!(inner.lookup("x").unwrap().to_string(), "\"inner\"");
+    assert_eq!(outer.lookup("x").unwrap().to_string(), "\"outer\"");
+    assert_eq!(inner.lookup("coalesce").unwrap().to_string(), "\"outer\"");
+    assert!(inner.is_library("coalesce") && !inner.is_library("x"));
+}

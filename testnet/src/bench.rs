@@ -1,0 +1,95 @@
+//! Shoal beside Prometheus' agent and vmagent, on the same pages, into the same sink.
+//!
+//! Each program runs alone, so that none pays for another's use of caches and memory. Processor
+//! time is that of the process, user and system, between two instants of a steady state, divided
+//! by the samples that the sink counted between them.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod contender;
+mod figures;
+mod measure;
+mod sink;
+#[cfg(test)]
+mod tests;
+
+pub use contender::Contender;
+use figures::Figures;
+pub use measure::Load;
+
+use crate::process::World;
+
+/// `testnet bench`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// A small load for a short time, to see that it works.
+    #[arg(long)]
+    pub quick: bool,
+    /// Do not compress the pages.
+    #[arg(long)]
+    pub plain: bool,
+    /// Measure this program only; several may be given.
+    #[arg(long = "program", value_name = "NAME")]
+    pub programs: Vec<Contender>,
+    /// How often targets are scraped.
+    #[arg(long, default_value = "10s", value_parser = crate::cli::duration)]
+    pub interval: Duration,
+    /// How long each program is measured, after it has reached a steady state.
+    #[arg(long = "for", value_name = "DURATION", default_value = "1m", value_parser = crate::cli::duration)]
+    pub duration: Duration,
+    /// A load as TARGETSxSERIES; several may be given.
+    #[arg(long = "load", value_name = "TARGETSxSERIES", default_values = ["200x5000", "10000x50"])]
+    pub loads: Vec<Load>,
+    /// Write the figures into this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// Measures, and prints what was measured.
+///
+/// # Errors
+///
+/// When a program is not installed, does not start, or delivers nothing.
+pub async fn run(mut arguments: Arguments) -> anyhow::Result<()> {
+    if arguments.quick {
+        arguments.loads = vec![Load { targets: 20, series: 500 }];
+        arguments.interval = Duration::from_secs(1);
+        arguments.duration = Duration::from_secs(5);
+    }
+    if arguments.programs.is_empty() {
+        arguments.programs = Contender::ALL.to_vec();
+    }
+    for contender in &arguments.programs {
+        contender.check_installed()?;
+    }
+    let world = World::new()?;
+    let measured = measure_all(&arguments, &world).await;
+    world.end().await;
+    if let Some(file) = &arguments.report {
+        std::fs::write(file, serde_json::to_vec_pretty(&measured?)?)?;
+        return Ok(());
+    }
+    measured.map(drop)
+}
+
+async fn measure_all(arguments: &Arguments, world: &World) -> anyhow::Result<Vec<Figures>> {
+    let mut all = Vec::new();
+    if arguments.programs.contains(&Contender::Shoal) {
+        let ready = measure::start_to_ready(world).await?;
+        writeln!(std::io::stdout(), "shoal, start to ready: {} ms", ready.as_millis())?;
+    }
+    for (number, load) in arguments.loads.iter().enumerate() {
+        let mut figures = Vec::new();
+        for contender in &arguments.programs {
+            let folder = world.folder(&format!("bench-{number}-{}", contender.name()))?;
+            let measured = measure::measure(*contender, *load, arguments, &folder, world).await?;
+            writeln!(std::io::stdout(), "{measured}")?;
+            figures.push(measured);
+        }
+        write!(std::io::stdout(), "{}", figures::ratios(&figures))?;
+        all.append(&mut figures);
+    }
+    Ok(all)
+}

@@ -1,0 +1,228 @@
+//! What the ledger knows: pure, and written by one task.
+
+use std::collections::BTreeMap;
+
+use model::{Labels, is_stale};
+use serde::Serialize;
+
+use super::history::{Effect, History};
+
+/// Nodes that can be told apart; more share the last place.
+const MAX_NODES: usize = 64;
+
+/// How much the ledger remembers.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The scrape interval of what is written, in milliseconds: what tells a gap.
+    pub interval: i64,
+    /// Series; a request with more is refused.
+    pub max_series: usize,
+    /// Ticks of each series. Older ones stay counted, but a double of them is not recognised.
+    pub ticks_per_series: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // A million series with a few ticks each are some hundred megabytes.
+        Self { interval: 15_000, max_series: 1_000_000, ticks_per_series: 1_000 }
+    }
+}
+
+/// What one request writes.
+#[derive(Debug, Clone)]
+pub struct Writing {
+    /// Who writes.
+    pub node: String,
+    /// What, in order of the request.
+    pub samples: Vec<Sample>,
+    /// Whether the protocol lets a receiver keep a part (2.0), or not (1.0).
+    pub partial: bool,
+}
+
+/// One sample of one series.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The series.
+    pub labels: Labels,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// The value; of a native histogram its sum.
+    pub value: f64,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status to answer with.
+    pub status: u16,
+    /// In Prometheus' words where they are known.
+    pub message: String,
+    /// Samples that were stored in spite of it.
+    pub written: u64,
+}
+
+/// Sums over everything that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Totals {
+    /// Series seen.
+    pub series: u64,
+    /// Samples stored, doubles among them.
+    pub samples: u64,
+    /// Samples whose series and timestamp had been stored before.
+    pub doubles: u64,
+    /// Doubles that differ in their value.
+    pub conflicts: u64,
+    /// Samples that came after a newer one of their series.
+    pub late: u64,
+    /// Ticks between two stored ones of a series that nobody stored.
+    pub missing: u64,
+    /// Staleness markers.
+    pub stale: u64,
+    /// Requests that were refused for what they contained.
+    pub refused: u64,
+    /// Samples stored by each node.
+    pub by_node: BTreeMap<String, u64>,
+}
+
+/// Everything that was written.
+#[derive(Debug)]
+pub struct Book {
+    limits: Limits,
+    nodes: Vec<String>,
+    series: BTreeMap<Labels, History>,
+    totals: Totals,
+}
+
+impl Book {
+    /// An empty book.
+    pub fn new(limits: Limits) -> Self {
+        let limits = Limits { interval: limits.interval.max(1), ..limits };
+        Self { limits, nodes: Vec::new(), series: BTreeMap::new(), totals: Totals::default() }
+    }
+
+    /// The sums.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The interval that tells a gap, in milliseconds.
+    pub fn interval(&self) -> i64 {
+        self.limits.interval
+    }
+
+    pub(super) fn series(&self) -> impl Iterator<Item = (&Labels, &History)> {
+        self.series.iter()
+    }
+
+    /// The names of the nodes in a set of bits.
+    pub(super) fn names(&self, bits: u64) -> Vec<String> {
+        let chosen = self.nodes.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
+        chosen.map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Stores what a request writes, whatever it is. Returns the number of samples.
+    ///
+    /// # Errors
+    ///
+    /// When there would be too many series; nothing is stored then.
+    pub fn accept(&mut self, writing: &Writing) -> Result<u64, Refusal> {
+        self.check_room(writing)?;
+        let (bit, name) = self.node(&writing.node);
+        for sample in &writing.samples {
+            self.store(sample, bit);
+        }
+        let written = writing.samples.len() as u64;
+        *self.totals.by_node.entry(name).or_default() += written;
+        Ok(written)
+    }
+
+    /// Stores what Prometheus would store: nothing that is older than the newest sample of its
+    /// series, and no other value for the newest. Where the protocol knows no partial write, one
+    /// such sample refuses the request as a whole.
+    ///
+    /// # Errors
+    ///
+    /// When a sample was refused; the refusal says how many were stored all the same.
+    pub fn accept_as_prometheus(&mut self, writing: &Writing) -> Result<u64, Refusal> {
+        self.check_room(writing)?;
+        let mut newest = BTreeMap::new();
+        let mut good = Vec::with_capacity(writing.samples.len());
+        let mut problem = None;
+        for sample in &writing.samples {
+            let stored = || self.series.get(&sample.labels).and_then(History::newest);
+            let last = newest.get(&sample.labels).copied().or_else(stored);
+            match last.and_then(|last| objection(last, sample)) {
+                Some(objection) => {
+                    problem.get_or_insert(objection);
+                }
+                None => {
+                    newest.insert(&sample.labels, (sample.timestamp, sample.value));
+                    good.push(sample.clone());
+                }
+            }
+        }
+        let Some(message) = problem else { return self.accept(writing) };
+        self.totals.refused += 1;
+        let refusal = |written| Refusal { status: 400, message: message.to_owned(), written };
+        if !writing.partial {
+            return Err(refusal(0));
+        }
+        let written = self.accept(&Writing { samples: good, ..writing.clone() })?;
+        Err(refusal(written))
+    }
+
+    fn check_room(&mut self, writing: &Writing) -> Result<(), Refusal> {
+        // Cautious: a request with known series alone may be refused when the book is all but full.
+        if self.series.len() + writing.samples.len() <= self.limits.max_series {
+            return Ok(());
+        }
+        let is_new = |sample: &&Sample| !self.series.contains_key(&sample.labels);
+        let new = writing.samples.iter().filter(is_new).count();
+        if self.series.len() + new <= self.limits.max_series {
+            return Ok(());
+        }
+        self.totals.refused += 1;
+        let message = format!("the ledger is full: {} series", self.series.len());
+        Err(Refusal { status: 507, message, written: 0 })
+    }
+
+    fn node(&mut self, name: &str) -> (u64, String) {
+        let known = self.nodes.iter().position(|node| node == name);
+        let index = known.unwrap_or_else(|| {
+            if self.nodes.len() < MAX_NODES {
+                self.nodes.push(name.to_owned());
+            }
+            self.nodes.len() - 1
+        });
+        (1 << index, self.nodes[index].clone())
+    }
+
+    fn store(&mut self, sample: &Sample, bit: u64) {
+        let Limits { interval, ticks_per_series, .. } = self.limits;
+        let history = match self.series.get_mut(&sample.labels) {
+            Some(history) => history,
+            None => {
+                self.totals.series += 1;
+                self.series.entry(sample.labels.clone()).or_default()
+            }
+        };
+        let Effect { double, conflict, late, missing } =
+            history.store(sample.timestamp, sample.value, bit, interval, ticks_per_series);
+        let totals = &mut self.totals;
+        totals.samples += 1;
+        totals.stale += u64::from(is_stale(sample.value));
+        totals.doubles += u64::from(double);
+        totals.conflicts += u64::from(conflict);
+        totals.late += u64::from(late);
+        totals.missing = totals.missing.saturating_add_signed(missing);
+    }
+}
+
+/// What Prometheus has against a sample, given the newest one of its series.
+fn objection((at, value): (i64, f64), sample: &Sample) -> Option<&'static str> {
+    if sample.timestamp < at {
+        return Some("out of order sample");
+    }
+    let differs = sample.value.to_bits() != value.to_bits();
+    (sample.timestamp == at && differs).then_some("duplicate sample for timestamp")
+}

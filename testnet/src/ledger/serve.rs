@@ -1,0 +1,204 @@
+//! The ledger's desk: HTTP in front, the book behind.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use delivery::wire;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use model::Labels;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::book::{Book, Sample, Totals, Writing};
+use super::report::Report;
+use super::{Behaviour, Question};
+
+/// The largest request, compressed, in bytes.
+const MAX_REQUEST: usize = 16 << 20;
+
+/// Owns the book until nobody can ask any more.
+pub(super) async fn keep(
+    mut book: Book,
+    mut asked: mpsc::Receiver<Question>,
+    publish: watch::Sender<Totals>,
+) {
+    while let Some(question) = asked.recv().await {
+        match question {
+            Question::Write { writing, prometheus, answer } => {
+                let stored = if prometheus {
+                    book.accept_as_prometheus(&writing)
+                } else {
+                    book.accept(&writing)
+                };
+                publish.send_replace(book.totals().clone());
+                // Who asked may have hung up meanwhile; the samples are stored all the same.
+                drop(answer.send(stored));
+            }
+            Question::Report { until, answer } => drop(answer.send(Report::of(&book, until))),
+        }
+    }
+}
+
+/// What a connection needs to answer.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) questions: mpsc::Sender<Question>,
+    pub(super) behaviour: watch::Receiver<Behaviour>,
+}
+
+/// Accepts connections until the token is cancelled, then drops them all.
+pub(super) async fn listen(listener: TcpListener, desk: Desk, cancel: CancellationToken) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, desk.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+            },
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, desk: Desk) {
+    let service = service_fn(|request| answer(request, &desk));
+    let served = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection to the ledger ended");
+    }
+}
+
+type Answer = Response<Full<Bytes>>;
+
+async fn answer(request: Request<Incoming>, desk: &Desk) -> Result<Answer, Infallible> {
+    let path = request.uri().path().to_owned();
+    let answer = match (request.method(), path.strip_prefix("/write/")) {
+        (&Method::POST, Some(node)) if !node.is_empty() => write(request, node, desk).await,
+        (&Method::GET, None) => read(&path, desk).await,
+        _ => status(StatusCode::NOT_FOUND, "there are POST /write/NODE, GET / and GET /report\n"),
+    };
+    Ok(answer)
+}
+
+async fn read(path: &str, desk: &Desk) -> Answer {
+    let (answer, answered) = oneshot::channel();
+    if !matches!(path, "/" | "/report") {
+        return status(StatusCode::NOT_FOUND, "there are GET / and GET /report\n");
+    }
+    if desk.questions.send(Question::Report { until: None, answer }).await.is_err() {
+        return gone();
+    }
+    let Ok(report) = answered.await else { return gone() };
+    let json = match path {
+        "/" => serde_json::to_vec(&report.totals),
+        _ => serde_json::to_vec(&report),
+    };
+    let mut answer = Response::new(Full::new(json.expect("a report is plain data").into()));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_REQUEST).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return status(StatusCode::BAD_REQUEST, &format!("{error}\n")),
+    };
+    let behaviour = *desk.behaviour.borrow();
+    let prometheus = match behaviour {
+        Behaviour::Accept => false,
+        Behaviour::Prometheus => true,
+        Behaviour::Refuse(code) => {
+            let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            return status(code, "refused, on request\n");
+        }
+        Behaviour::Stall => return std::future::pending().await,
+    };
+    let partial = is_v2(&head.headers);
+    let samples = match if partial { samples_v2(&body) } else { samples_v1(&body) } {
+        Ok(samples) => samples,
+        Err(error) => return status(StatusCode::BAD_REQUEST, &format!("{error}\n")),
+    };
+    let writing = Writing { node: node.to_owned(), samples, partial };
+    let (answer, answered) = oneshot::channel();
+    if desk.questions.send(Question::Write { writing, prometheus, answer }).await.is_err() {
+        return gone();
+    }
+    let (mut reply, written) = match answered.await {
+        Ok(Ok(written)) => (status(StatusCode::NO_CONTENT, ""), written),
+        Ok(Err(refusal)) => {
+            let code = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
+            (status(code, &format!("{}\n", refusal.message)), refusal.written)
+        }
+        Err(_) => return gone(),
+    };
+    if partial {
+        say_written(reply.headers_mut(), written);
+    }
+    reply
+}
+
+/// The headers in which a receiver of 2.0 has to say how much it kept.
+fn say_written(headers: &mut HeaderMap, written: u64) {
+    let names = [
+        ("x-prometheus-remote-write-samples-written", written),
+        ("x-prometheus-remote-write-histograms-written", 0),
+        ("x-prometheus-remote-write-exemplars-written", 0),
+    ];
+    for (name, count) in names {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(count));
+    }
+}
+
+fn is_v2(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.contains("io.prometheus.write.v2.Request"))
+}
+
+fn samples_v1(body: &[u8]) -> Result<Vec<Sample>, wire::Error> {
+    Ok(samples(wire::decode_v1(body)?))
+}
+
+fn samples_v2(body: &[u8]) -> Result<Vec<Sample>, wire::Error> {
+    Ok(samples(wire::decode_v2(body)?.to_v1()?))
+}
+
+fn samples(request: wire::v1::WriteRequest) -> Vec<Sample> {
+    let mut samples = Vec::with_capacity(request.timeseries.len());
+    for series in request.timeseries {
+        let labels = Labels::from_pairs(series.labels.iter().map(|l| (&l.name, &l.value)));
+        let numbers = series.samples.iter().map(|sample| (sample.timestamp, sample.value));
+        let histograms = series.histograms.iter().map(|sample| (sample.timestamp, sample.sum));
+        samples.extend(numbers.chain(histograms).map(|(timestamp, value)| Sample {
+            labels: labels.clone(),
+            timestamp,
+            value,
+        }));
+    }
+    samples
+}
+
+fn status(code: StatusCode, text: &str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
+    *answer.status_mut() = code;
+    answer
+}
+
+fn gone() -> Answer {
+    status(StatusCode::SERVICE_UNAVAILABLE, "the ledger is closing\n")
+}

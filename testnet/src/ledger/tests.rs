@@ -1,0 +1,182 @@
+use delivery::wire::{self, v1};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use model::{Labels, STALE_NAN};
+
+use super::*;
+use crate::process::{World, http};
+
+const LIMITS: Limits = Limits { interval: 10, max_series: 3, ticks_per_series: 1_000 };
+
+/// A request of a node: pairs of timestamp and value of one series.
+fn writing(node: &str, series: &str, samples: &[(i64, f64)], partial: bool) -> Writing {
+    let labels = Labels::from_pairs([("__name__", "up"), ("instance", series)]);
+    let sample = |(timestamp, value): &(i64, f64)| Sample {
+        labels: labels.clone(),
+        timestamp: *timestamp,
+        value: *value,
+    };
+    Writing { node: node.to_owned(), samples: samples.iter().map(sample).collect(), partial }
+}
+
+/// The totals after ticks of one series, all of value 1.
+fn after(ticks: &[i64]) -> Totals {
+    let mut book = Book::new(LIMITS);
+    for tick in ticks {
+        book.accept(&writing("a", "x", &[(*tick, 1.0)], false)).unwrap();
+    }
+    book.totals().clone()
+}
+
+#[test]
+fn gaps_are_counted_when_they_appear_and_forgiven_when_they_are_filled() {
+    let cases: [(&[i64], u64, u64, u64); 8] = [
+        (&[0, 10, 20], 0, 0, 0),
+        (&[0, 10, 40], 2, 0, 0),
+        (&[0, 40, 10], 2, 0, 1),
+        (&[0, 40, 20, 10, 30], 0, 0, 3),
+        (&[0, 10, 10, 20], 0, 1, 0),
+        (&[0, 20, 0], 1, 1, 0),
+        // A late scrape bears its true time.
+        (&[0, 12, 20, 34], 0, 0, 0),
+        (&[20, 0], 1, 0, 1),
+    ];
+    for (ticks, missing, doubles, late) in cases {
+        let totals = after(ticks);
+        let found = (totals.missing, totals.doubles, totals.late);
+        assert_eq!(found, (missing, doubles, late), "{ticks:?}");
+    }
+}
+
+#[test]
+fn a_series_that_ended_misses_nothing() {
+    let mut book = Book::new(LIMITS);
+    let samples = [(0, 1.0), (10, STALE_NAN), (50, 1.0)];
+    book.accept(&writing("a", "x", &samples, false)).unwrap();
+    assert_eq!((book.totals().missing, book.totals().stale), (0, 1));
+    let report = Report::of(&book, Some(90));
+    assert_eq!(report.missing_at_end, 3, "60, 70 and 80 are missing before 90");
+}
+
+#[test]
+fn a_double_is_told_by_node_and_by_value() {
+    let mut book = Book::new(LIMITS);
+    book.accept(&writing("a", "x", &[(0, 1.0)], false)).unwrap();
+    book.accept(&writing("b", "x", &[(0, 1.0), (10, 1.0)], false)).unwrap();
+    book.accept(&writing("b", "x", &[(0, 2.0)], false)).unwrap();
+    let totals = book.totals();
+    assert_eq!((totals.doubles, totals.conflicts), (2, 1));
+    assert_eq!(totals.by_node, [("a".to_owned(), 1), ("b".to_owned(), 3)].into());
+
+    let report = Report::of(&book, None);
+    let [target] = report.targets.as_slice() else { panic!("{report:?}") };
+    assert_eq!(target.label("instance"), Some("x"));
+    assert_eq!((target.ticks[0].times, target.ticks[1].times), (3, 1));
+    assert_eq!(target.ticks[0].by, ["a", "b"]);
+    assert_eq!(target.ticks[1].by, ["b"]);
+    assert_eq!(report.worst[0].doubles, 2);
+}
+
+#[test]
+fn as_prometheus_one_bad_sample_refuses_a_request_of_1_0_and_itself_in_2_0() {
+    let good = &[(10, 1.0), (20, 1.0)];
+    let cases: [(&[(i64, f64)], &str); 3] = [
+        (&[(30, 1.0), (15, 1.0)], "out of order sample"),
+        (&[(30, 1.0), (30, 2.0)], "duplicate sample for timestamp"),
+        (&[(20, 2.0), (30, 1.0)], "duplicate sample for timestamp"),
+    ];
+    for (bad, message) in cases {
+        for partial in [false, true] {
+            let mut book = Book::new(LIMITS);
+            book.accept_as_prometheus(&writing("a", "x", good, partial)).unwrap();
+            let refusal = book.accept_as_prometheus(&writing("b", "x", bad, partial)).unwrap_err();
+            let written = u64::from(partial);
+            let expected = Refusal { status: 400, message: message.to_owned(), written };
+            assert_eq!(refusal, expected, "{bad:?}");
+            assert_eq!(book.totals().samples, 2 + written);
+        }
+    }
+    // The same value again is no offence.
+    let mut book = Book::new(LIMITS);
+    for _ in 0..2 {
+        assert_eq!(book.accept_as_prometheus(&writing("a", "x", &[(10, 1.0)], false)), Ok(1));
+    }
+    assert_eq!(book.totals().doubles, 1);
+}
+
+#[test]
+fn the_book_is_bounded_in_series_and_in_ticks() {
+    let mut book = Book::new(Limits { ticks_per_series: 10, ..LIMITS });
+    for series in ["x", "y", "z"] {
+        book.accept(&writing("a", series, &[(0, 1.0)], false)).unwrap();
+    }
+    assert_eq!(book.accept(&writing("a", "w", &[(0, 1.0)], false)).unwrap_err().status, 507);
+    book.accept(&writing("a", "x", &[(10, 1.0)], false)).unwrap();
+    for tick in 2..100 {
+        book.accept(&writing("a", "x", &[(tick * 10, 1.0)], false)).unwrap();
+    }
+    // What is forgotten is counted still, and not taken for missing.
+    let report = Report::of(&book, None);
+    assert!(report.targets.iter().all(|target| target.ticks.len() <= 11));
+    assert_eq!((report.totals.samples, report.totals.missing), (102, 0));
+    book.accept(&writing("a", "x", &[(10, 1.0)], false)).unwrap();
+    assert_eq!((book.totals().late, book.totals().missing), (1, 0));
+}
+
+/// Posts a request of protocol 1.0, and returns the status and the body.
+async fn post(url: &str, timestamp: i64, value: f64) -> (::http::StatusCode, String) {
+    let label = |name: &str, value: &str| v1::Label { name: name.into(), value: value.into() };
+    let request = v1::WriteRequest {
+        timeseries: vec![v1::TimeSeries {
+            labels: vec![label("__name__", "up"), label("instance", "x")],
+            samples: vec![v1::Sample { value, timestamp }],
+            ..v1::TimeSeries::default()
+        }],
+        ..v1::WriteRequest::default()
+    };
+    let body = Full::new(bytes::Bytes::from(wire::encode_v1(&request)));
+    let request = ::http::Request::post(url).body(body).unwrap();
+    let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+    let (head, body) = answer.into_parts();
+    let body = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+    (head.status, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn what_is_posted_is_in_the_report() {
+    let world = World::new().unwrap();
+    let ledger = Ledger::start(Limits::default(), &world.tasks, &world.cancel).await.unwrap();
+    let url = ledger.write_url("node-1");
+    assert_eq!(post(&url, 15_000, 1.0).await.0, 204);
+    ledger.behave(Behaviour::Prometheus);
+    let (status, message) = post(&url, 14_000, 1.0).await;
+    assert_eq!((status.as_u16(), message.as_str()), (400, "out of order sample\n"));
+    ledger.behave(Behaviour::Refuse(503));
+    assert_eq!(post(&url, 30_000, 1.0).await.0, 503);
+    ledger.behave(Behaviour::Accept);
+    assert_eq!(post(&ledger.write_url("node-2"), 45_000, 0.0).await.0, 204);
+
+    let report = ledger.report(None).await.unwrap();
+    assert_eq!((report.totals.samples, report.totals.missing), (2, 1));
+    assert_eq!(report.targets[0].ticks[1].by, ["node-2"]);
+    assert_eq!(report.targets[0].ticks[1].up, Some(false));
+
+    let page = http::json(&format!("http://{}/report", ledger.address())).await.unwrap();
+    assert_eq!(page["totals"]["by_node"]["node-1"], 1);
+    let page = http::json(&format!("http://{}/", ledger.address())).await.unwrap();
+    assert_eq!(page["samples"], 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_request_is_refused() {
+    let world = World::new().unwrap();
+    let ledger = Ledger::start(Limits::default(), &world.tasks, &world.cancel).await.unwrap();
+    let (status, _) = http::ask(::http::Method::POST, &ledger.write_url("a")).await.unwrap();
+    assert_eq!(status, 400);
+    let nowhere = format!("http://{}/write/", ledger.address());
+    let (status, _) = http::ask(::http::Method::POST, &nowhere).await.unwrap();
+    assert_eq!(status, 404);
+    world.end().await;
+}

@@ -1,0 +1,15 @@
+//! The world around Shoal: synthetic targets, ledgers that count what arrives, real node
+//! processes, and the commands that put them together.
+//!
+//! * [`exporter`]: thousands of targets on one listener, far cheaper than what they measure;
+//! * [`ledger`]: a remote-write receiver that remembers who stored which tick of which series;
+//! * [`process`]: node processes and real programs that never outlive who started them;
+//! * [`up`]: the README's first command, a whole cluster on loopback;
+//! * [`bench`]: Shoal beside Prometheus' agent and vmagent on the same pages.
+
+pub mod bench;
+pub mod cli;
+pub mod exporter;
+pub mod ledger;
+pub mod process;
+pub mod up;
