@@ -131,10 +131,9 @@ impl Rebuild {
         Found::Known
     }
 
-    /// Whether no line before had these labels, or may have had.
-    pub(super) fn is_first(&mut self, labels: &[u8], explicit: bool) -> bool {
-        let hash = LabelsRef::from_encoded(labels).hash64();
-        self.sets.insert(hash, ()).is_none() || explicit
+    /// Whether no line before had these labels.
+    pub(super) fn is_first(&mut self, labels: &[u8]) -> bool {
+        self.sets.insert(LabelsRef::from_encoded(labels).hash64(), ()).is_none()
     }
 
     /// A line of this page is done.
