@@ -299,7 +299,8 @@ async fn too_many_targets_fail_without_being_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn limits_fail_the_scrape_and_are_counted() {
-    let limits: [(ScrapeConfig, fn(&Telemetry) -> u64); 3] = [
+    type Count = fn(&Telemetry) -> u64;
+    let limits: [(ScrapeConfig, Count); 3] = [
         (ScrapeConfig { sample_limit: 1, ..config() }, |t| t.exceeded_sample_limit.value()),
         (ScrapeConfig { label_limit: 2, ..config() }, |t| t.exceeded_label_limits.value()),
         (ScrapeConfig { label_value_length_limit: 1, ..config() }, |t| {

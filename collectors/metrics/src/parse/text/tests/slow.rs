@@ -98,11 +98,7 @@ impl<'a> Chars<'a> {
             match self.next()? {
                 '"' => return Some(&self.text[start..end]),
                 '\n' if !newlines => return None,
-                '\\' => {
-                    if self.next()? == '\n' && !newlines {
-                        return None;
-                    }
-                }
+                '\\' if self.next()? == '\n' && !newlines => return None,
                 _ => {}
             }
         }
