@@ -1,15 +1,33 @@
-//! The cluster as this process lives it: one task that drives the membership core over sockets,
+//! The cluster as this process lives it: one task that drives [`crate::core::Core`] over sockets,
 //! and the handles the rest of the process holds.
 
 pub mod advertise;
+mod driver;
+mod exchange;
 pub mod generation;
 mod handle;
+mod log;
+mod measure;
+mod node;
 mod options;
+mod question;
 pub mod seeds;
+mod socket;
 mod state;
+mod subscribers;
 pub mod subscription;
 
-pub use handle::Handle;
+#[cfg(test)]
+mod tests;
+
+pub use exchange::PeerAccess;
+pub use handle::{Closed, Handle, Listed};
+pub use node::{Node, StartError, Started};
 pub use options::Options;
-pub use state::{ClusterState, ComponentShare, PeerStatus};
-pub use subscription::{Announced, Delta, Reason, Subscription};
+pub use ownership::Key;
+pub use question::{KeyHistory, KeyQuestion, Placed};
+pub use state::{ClusterState, ComponentShare, PeerStatus, SeedStatus};
+pub use subscription::{Announced, Delta, Reason, Snapshot, Subscription};
+
+/// The path of the state sync in the peer API.
+pub(crate) const SYNC_PATH: &str = "/api/v1/peer/sync";

@@ -1,4 +1,23 @@
-//! The HTTP surface of a node.
+//! The HTTP surface of a node: probes, metrics, profiles, Alloy's JSON, Shoal's own API, the peer
+//! API, and pages.
+//!
+//! One listener serves HTTP/1.1 and HTTP/2 (with and without TLS); connections from within the
+//! process arrive beside it. Every body and every wait is bounded.
 
+mod api;
+mod auth;
 pub mod components;
 pub mod config;
+mod context;
+mod listen;
+mod measure;
+mod peer;
+mod probes;
+mod profile;
+mod reply;
+mod router;
+mod tls;
+
+pub use api::status::Status;
+pub use context::{Context, Phase};
+pub use listen::{Serve, serve};

@@ -138,6 +138,28 @@ struct ClusterFlags {
         value_parser = duration)]
     wait_timeout: Duration,
 
+    /// Speak TLS to other nodes; this node serves TLS when the http block says so.
+    #[arg(long = "cluster.enable-tls", value_name = "BOOL", default_value = "false",
+        num_args = 0..=1, default_missing_value = "true", require_equals = true,
+        value_parser = boolean, action = clap::ArgAction::Set)]
+    enable_tls: bool,
+
+    /// The authorities to trust, as PEM; the system's when absent.
+    #[arg(long = "cluster.tls-ca-path", value_name = "FILE")]
+    tls_ca_path: Option<PathBuf>,
+
+    /// The certificate to show to other nodes, as PEM.
+    #[arg(long = "cluster.tls-cert-path", value_name = "FILE")]
+    tls_cert_path: Option<PathBuf>,
+
+    /// The key of that certificate, as PEM.
+    #[arg(long = "cluster.tls-key-path", value_name = "FILE")]
+    tls_key_path: Option<PathBuf>,
+
+    /// The name to expect in the certificates of other nodes, instead of their addresses.
+    #[arg(long = "cluster.tls-server-name", value_name = "NAME")]
+    tls_server_name: Option<String>,
+
     /// Accepted for the sake of old command lines; does nothing, as in Alloy.
     #[arg(long = "cluster.use-discovery-v1", value_name = "BOOL", hide = true,
         num_args = 0..=1, default_missing_value = "true", require_equals = true,
@@ -184,6 +206,25 @@ impl ClusterFlags {
             let length = self.name.len();
             problems.push(format!("--cluster.name has at most {limit} bytes, this has {length}"));
         }
+        if self.tls_cert_path.is_some() != self.tls_key_path.is_some() {
+            let problem = "--cluster.tls-cert-path and --cluster.tls-key-path go together";
+            problems.push(problem.to_owned());
+        }
+        let some_tls = self.tls() != client::Tls::default();
+        if some_tls && !self.enable_tls {
+            problems.push("--cluster.tls-* flags need --cluster.enable-tls".to_owned());
+        }
+    }
+
+    fn tls(&self) -> client::Tls {
+        let file = |path: &Option<PathBuf>| path.clone().map(client::Source::File);
+        client::Tls {
+            ca: file(&self.tls_ca_path),
+            cert: file(&self.tls_cert_path),
+            key: file(&self.tls_key_path),
+            server_name: self.tls_server_name.clone(),
+            ..client::Tls::default()
+        }
     }
 
     fn options(self) -> cluster::Options {
@@ -193,6 +234,7 @@ impl ClusterFlags {
             names.filter(|name| !name.is_empty()).collect()
         };
         cluster::Options {
+            tls: self.enable_tls.then(|| self.tls()),
             enabled: self.enabled,
             node_name: given(self.node_name),
             advertise_address: given(self.advertise_address),

@@ -1,15 +1,45 @@
 //! What the rest of the process holds of the cluster.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use bytes::Bytes;
+use membership::Refusal;
+use ownership::{ComponentId, Key};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::{ClusterState, Subscription};
+use super::ClusterState;
+use super::question::{KeyHistory, KeyQuestion, Placed, Question};
+use super::subscription::{PIECES_IN_FLIGHT, Snapshot, Subscription};
+
+/// The cluster's task has ended: the process is about to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the node has left its cluster and is about to stop")]
+pub struct Closed;
 
 /// A handle on the cluster. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    state: watch::Receiver<Arc<ClusterState>>,
+    pub(super) questions: mpsc::Sender<Question>,
+    pub(super) wake: Arc<Notify>,
+    pub(super) state: watch::Receiver<Arc<ClusterState>>,
+    pub(super) listed: Arc<Mutex<Vec<Listed>>>,
+}
+
+/// A component that announces targets, for whoever lists them.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its global id.
+    pub component: ComponentId,
+    /// Whether it shares them with other nodes; else all of them are collected here.
+    pub clustered: bool,
+    announced: watch::Receiver<Snapshot>,
+}
+
+impl Listed {
+    /// What it announced last.
+    pub fn announced(&self) -> Snapshot {
+        Arc::clone(&self.announced.borrow())
+    }
 }
 
 impl Handle {
@@ -19,8 +49,115 @@ impl Handle {
     }
 
     /// Lets a component take part in the sharing of targets. A second subscription of one
-    /// component takes the place of the first.
-    pub async fn subscribe(&self, _component: impl Into<Arc<str>>) -> Subscription {
-        Subscription::local()
+    /// component takes the place of the first. When the cluster has stopped, the subscription's
+    /// deltas have ended.
+    pub async fn subscribe(&self, component: &str) -> Subscription {
+        let (announce, announced) = watch::channel(Snapshot::from([]));
+        let (pieces, deltas) = mpsc::channel(PIECES_IN_FLIGHT);
+        let component = ComponentId::from(component);
+        self.list(&component, true, announced.clone());
+        let question = Question::Subscribe { component, announced, deltas: pieces };
+        // When nobody takes the question, the senders in it are dropped and the deltas end.
+        let _ = self.questions.send(question).await;
+        Subscription::clustered(announce, deltas, Arc::clone(&self.wake))
     }
+
+    /// A subscription that owns everything it announces, and is listed with the others.
+    pub fn subscribe_local(&self, component: &str) -> Subscription {
+        let subscription = Subscription::local();
+        self.list(&ComponentId::from(component), false, subscription.announced());
+        subscription
+    }
+
+    fn list(&self, component: &ComponentId, clustered: bool, announced: watch::Receiver<Snapshot>) {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.retain(|other| other.component != *component && is_live(other));
+        listed.push(Listed { component: component.clone(), clustered, announced });
+        listed.sort_by(|a, b| a.component.cmp(&b.component));
+    }
+
+    /// The components that announce targets on this node, by id.
+    pub fn listed(&self) -> Vec<Listed> {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.retain(is_live);
+        listed.clone()
+    }
+
+    /// Says that the configuration runs: the node takes part as soon as it has joined.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn participate(&self) -> Result<(), Closed> {
+        self.questions.send(Question::Participate).await.map_err(|_| Closed)
+    }
+
+    /// Announces that this node will be gone soon; it owns nothing from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn leave(&self) -> Result<(), Closed> {
+        self.questions.send(Question::Leave).await.map_err(|_| Closed)
+    }
+
+    /// Leaves for good; returns when the news is spread, within about 200 ms.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped already.
+    pub async fn depart(&self) -> Result<(), Closed> {
+        self.ask(|done| Question::Depart { done }).await
+    }
+
+    /// Answers the state sync of another node.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped, or refuses the question.
+    pub async fn sync(&self, body: Bytes) -> Result<Result<Bytes, Refusal>, Closed> {
+        self.ask(|answer| Question::Sync { body, answer }).await
+    }
+
+    /// The keys of a component that this node collects, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn running(&self, component: &str) -> Result<Vec<Key>, Closed> {
+        let component = component.to_owned();
+        self.ask(|answer| Question::Running { component, answer }).await
+    }
+
+    /// Where keys belong, in the order of `keys`.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn place(&self, keys: Vec<Key>) -> Result<Vec<Placed>, Closed> {
+        self.ask(|answer| Question::Place { keys, answer }).await
+    }
+
+    /// Everything there is to say about a key.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn explain(&self, question: KeyQuestion) -> Result<KeyHistory, Closed> {
+        self.ask(|answer| Question::Explain { question, answer }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, Closed> {
+        let (answer, answered) = oneshot::channel();
+        self.questions.send(question(answer)).await.map_err(|_| Closed)?;
+        answered.await.map_err(|_| Closed)
+    }
+}
+
+/// Whether the component still holds its end.
+fn is_live(listed: &Listed) -> bool {
+    listed.announced.has_changed().is_ok()
 }

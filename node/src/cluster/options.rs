@@ -21,6 +21,8 @@ pub struct Options {
     pub max_join_peers: usize,
     /// How long a node with seeds looks for a peer before it is a cluster of its own.
     pub bootstrap_timeout: Duration,
+    /// How to speak TLS to other nodes; plain HTTP when absent.
+    pub tls: Option<client::Tls>,
     /// Only nodes of one name talk to each other.
     pub name: String,
     /// Participants that the cluster must have before it starts targets; 0 for any number.
@@ -40,6 +42,7 @@ impl Default for Options {
             rejoin_interval: Duration::from_secs(60),
             max_join_peers: 5,
             bootstrap_timeout: Duration::from_secs(10),
+            tls: None,
             name: String::new(),
             wait_for_size: 0,
             wait_timeout: Duration::ZERO,

@@ -106,16 +106,13 @@ impl<E> Exporter<E> {
 
 /// Where a component says how it is.
 #[derive(Debug, Clone)]
-pub struct HealthReport {
-    health: watch::Sender<Health>,
-    changed: Arc<Notify>,
-}
+pub struct HealthReport(watch::Sender<Health>);
 
 impl HealthReport {
     /// A report, and where it is read.
-    pub(crate) fn new(changed: Arc<Notify>) -> (Self, watch::Receiver<Health>) {
-        let (health, reports) = watch::channel(Health::healthy("started component"));
-        (Self { health, changed }, reports)
+    pub(crate) fn new() -> (Self, watch::Receiver<Health>) {
+        let (report, reports) = watch::channel(Health::healthy("started component"));
+        (Self(report), reports)
     }
 
     /// It works.
@@ -129,15 +126,12 @@ impl HealthReport {
     }
 
     fn set(&self, health: Health) {
-        let changed = self.health.send_if_modified(|current| {
+        self.0.send_if_modified(|current| {
             let differs = (current.state, &current.message) != (health.state, &health.message);
             if differs {
                 *current = health;
             }
             differs
         });
-        if changed {
-            self.changed.notify_one();
-        }
     }
 }

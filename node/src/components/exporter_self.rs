@@ -11,13 +11,13 @@ use crate::server::components::ComponentRequest;
 use crate::telemetry::Registry;
 
 /// A running `prometheus.exporter.self`.
-pub(super) struct ExporterSelf {
+pub struct ExporterSelf {
     telemetry: Registry,
 }
 
 /// What `prometheus.exporter.self` gives.
 #[derive(Debug, Exports)]
-pub(super) struct Output {
+pub struct Output {
     /// This process, as the one target.
     targets: Targets,
 }

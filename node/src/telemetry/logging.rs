@@ -8,7 +8,8 @@ use serde::Deserialize;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 use tracing_subscriber::{Layer, Registry, reload};
@@ -84,10 +85,18 @@ where
     let format = Arc::new(AtomicU8::new(0));
     let (filter, level) = reload::Layer::new(LevelFilter::INFO);
     let lines = Lines { format: Arc::clone(&format), out };
-    let subscriber = Registry::default().with(filter).with(lines);
+    let subscriber = Registry::default().with(filter).with(filter_fn(concerns_us)).with(lines);
     let control = Control { level, format };
     control.apply(logging);
     (subscriber, control)
+}
+
+/// What libraries say below `info` is about themselves, and there is a lot of it.
+fn concerns_us(metadata: &Metadata<'_>) -> bool {
+    const OURS: [&str; 8] =
+        ["node", "membership", "ownership", "client", "discovery", "metrics", "delivery", "logs"];
+    let origin = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() <= tracing::Level::INFO || OURS.contains(&origin)
 }
 
 /// Has this process log to standard error from now on. A second call changes nothing but what its

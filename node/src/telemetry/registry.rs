@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::histogram::Snapshot;
 
+mod read;
 #[cfg(test)]
 mod tests;
 
@@ -200,6 +201,14 @@ impl Exposition {
         });
         debug_assert_eq!(family.kind, kind, "{name} is registered with two types");
         family
+    }
+
+    /// The samples of a counter or gauge, with all their labels, for those in this process who
+    /// want to show a figure that somebody publishes anyway.
+    pub fn samples(&self, name: &str) -> Vec<(Vec<(String, String)>, f64)> {
+        let family = self.families.get(name).filter(|family| family.kind != Kind::Histogram);
+        let lines = family.map(|family| family.samples.lines()).into_iter().flatten();
+        lines.filter_map(|line| read::sample(line.strip_prefix(name)?)).collect()
     }
 
     /// The page in Prometheus' text format 0.0.4.

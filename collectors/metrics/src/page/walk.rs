@@ -296,8 +296,7 @@ impl<'k> Walk<'k> {
                 true
             }
         };
-        let first = taken && rebuild.is_first(&self.batch.arena[start..]);
-        let taken = first || (taken && explicit);
+        let taken = taken && rebuild.is_first(&self.batch.arena[start..], explicit);
         if !taken {
             self.batch.arena.truncate(start);
         } else if matches!(found, Found::New) {
@@ -309,8 +308,7 @@ impl<'k> Walk<'k> {
         }
         if explicit {
             flags |= Entry::EXPLICIT;
-            // Of several samples of a series, one stands for it.
-            if !self.options.track_timestamps || !first {
+            if !self.options.track_timestamps {
                 flags |= Entry::UNTRACKED;
             }
         }

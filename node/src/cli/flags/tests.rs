@@ -93,7 +93,7 @@ fn all_refusals_come_at_once() {
     let error = parse(&[
         "config.alloy",
         "--config.format=prometheus",
-        "--cluster.enable-tls",
+        "--cluster.tls-ca-path=ca.pem",
         &format!("--cluster.node-name={}", "x".repeat(64)),
     ])
     .expect_err("three things are wrong");
@@ -112,4 +112,26 @@ fn listen_addresses_are_read_as_go_reads_them() {
         assert_eq!(listen_address(text), Ok(address.parse().expect("an address")), "{text}");
     }
     assert!(listen_address("127.0.0.1:99999").is_err());
+}
+
+#[test]
+fn tls_to_other_nodes_is_asked_for_as_a_whole() {
+    let options = parse(&[
+        "config.alloy",
+        "--cluster.enable-tls",
+        "--cluster.tls-ca-path=ca.pem",
+        "--cluster.tls-cert-path=cert.pem",
+        "--cluster.tls-key-path=key.pem",
+        "--cluster.tls-server-name=shoal",
+    ])
+    .expect("it is right");
+    let tls = options.cluster.tls.expect("it was asked for");
+    assert_eq!(tls.ca, Some(client::Source::File("ca.pem".into())));
+    assert_eq!(tls.server_name.as_deref(), Some("shoal"));
+    for wrong in [
+        ["config.alloy", "--cluster.tls-server-name=shoal"],
+        ["config.alloy", "--cluster.tls-cert-path=cert.pem"],
+    ] {
+        parse(&wrong).expect_err("half of it does nothing");
+    }
 }

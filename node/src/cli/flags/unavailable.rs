@@ -69,16 +69,11 @@ unavailable! {
         discover_peers = "cluster.discover-peers", "":
             "Shoal has no cloud providers; name the peers in --cluster.join-addresses, \
              which also takes DNS names";
-        tls_ca = "cluster.tls-ca-path", "": "the peer API does not speak TLS yet";
-        tls_cert = "cluster.tls-cert-path", "": "the peer API does not speak TLS yet";
-        tls_key = "cluster.tls-key-path", "": "the peer API does not speak TLS yet";
-        tls_name = "cluster.tls-server-name", "": "the peer API does not speak TLS yet";
         windows_priority = "windows.priority", "normal": "Shoal does not run on Windows";
     }
     booleans {
         bypass = "config.bypass-conversion-errors", false:
             "it belongs to converters of other formats, which Shoal does not have";
-        cluster_tls = "cluster.enable-tls", false: "the peer API does not speak TLS yet";
         reporting = "disable-reporting", true: "Shoal never reports its use to anybody";
         no_bundle = "server.http.disable-support-bundle", true: "Shoal has no support bundle";
         graphql = "server.http.enable-graphql", false: "Shoal has no GraphQL";

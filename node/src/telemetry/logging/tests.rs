@@ -61,6 +61,15 @@ fn the_level_can_be_changed_while_running() {
 }
 
 #[test]
+fn libraries_are_not_heard_below_info() {
+    let written = lines(Logging { level: Level::Debug, ..Logging::default() }, |_| {
+        tracing::debug!(target: "hyper_util::client", "chatter");
+        tracing::info!(target: "hyper_util::client", "news");
+    });
+    assert_eq!(written, ["level=info msg=news"]);
+}
+
+#[test]
 fn an_error_is_written_with_its_causes() {
     #[derive(Debug, thiserror::Error)]
     #[error("cannot open the queue")]

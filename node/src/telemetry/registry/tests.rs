@@ -87,3 +87,20 @@ fn a_collector_may_drop_another_while_the_page_is_written() {
     assert!(registry.text().contains("\nb 1\n"));
     assert!(!registry.text().contains("\nb 1\n"));
 }
+
+#[test]
+fn samples_are_read_back_as_they_were_written() {
+    let registry = Registry::default();
+    let _r = registry.register(&[("component_id", "a")], |page| {
+        page.gauge("pending", "", &[("url", "http://x/?a=\"b\\c\n,}")], 2.5);
+        page.gauge("pending", "", &[], f64::INFINITY);
+        page.gauge("pending_more", "", &[], 7.0);
+    });
+    let id = ("component_id".to_owned(), "a".to_owned());
+    let url = ("url".to_owned(), "http://x/?a=\"b\\c\n,}".to_owned());
+    assert_eq!(
+        registry.exposition().samples("pending"),
+        [(vec![id.clone(), url], 2.5), (vec![id], f64::INFINITY)]
+    );
+    assert_eq!(registry.exposition().samples("absent"), []);
+}

@@ -1,0 +1,282 @@
+//! `shoal run`: the process around everything.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use client::MemoryDialer;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::life::{Life, Signal};
+use super::{Options, host};
+use crate::cluster::{self, Node, PeerAccess};
+use crate::components::{Registry as Kinds, Services};
+use crate::graph::{Controller, Graph, Settings};
+use crate::server::config::HttpConfig;
+use crate::server::{self, Context, Phase, Serve};
+use crate::telemetry::{self, Logging, Registry, logging};
+
+mod measure;
+
+/// How long the farewell to the cluster may take; it takes about 200 ms.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What stopping may take beyond what components may: the server's connections, the farewell.
+const STOP_MARGIN: Duration = Duration::from_secs(15);
+
+/// Runs a node until it is told to stop.
+pub(super) fn run(options: Options) -> ExitCode {
+    let control = logging::install(Logging::default());
+    // A second provider in the process would make every use of TLS ambiguous; there is only ours.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(problem) => {
+            error!(error = %problem, "cannot start");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(live(options, control));
+    // Whatever still runs was told to stop and had its time.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            // Diagnostics have several lines, with carets under what is wrong.
+            super::console::complain(&format!("{problem:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// From the first socket to the last farewell.
+async fn live(options: Options, control: logging::Control) -> anyhow::Result<()> {
+    let mut life = Life::begin(options.exit_on_stdin_eof)?;
+    let mut process = match life.unless_ended(Process::start(&options)).await {
+        Some(started) => started?,
+        None => return Ok(()),
+    };
+    process.follow_logging(control);
+    loop {
+        tokio::select! {
+            signal = life.next() => match signal {
+                Signal::Reload => process.reload(),
+                Signal::Stop => break,
+            },
+            Some(ended) = process.tasks.join_next() => {
+                if let Err(problem) = ended {
+                    error!(error = %problem, "a part of the process broke; stopping");
+                    break;
+                }
+            }
+        }
+    }
+    let deadline = options.component_shutdown_deadline + STOP_MARGIN;
+    tokio::select! {
+        () = process.stop(deadline) => info!("stopped"),
+        _ = life.next_stop() => anyhow::bail!("stopped at once, as asked twice"),
+    }
+    Ok(())
+}
+
+/// A running node.
+struct Process {
+    cluster: cluster::Started,
+    graph: Graph,
+    phase: watch::Sender<Phase>,
+    tasks: JoinSet<()>,
+    /// Cancelled for components to stop.
+    components: CancellationToken,
+    /// Cancelled for the server to stop, and everything that is left.
+    rest: CancellationToken,
+    stopped: watch::Receiver<bool>,
+    _measures: Vec<telemetry::Registration>,
+}
+
+impl Process {
+    async fn start(options: &Options) -> anyhow::Result<Self> {
+        use anyhow::Context as _;
+
+        let path = &options.storage_path;
+        std::fs::create_dir_all(path)
+            .with_context(|| format!("cannot create --storage.path {}", path.display()))?;
+        let registry = Registry::default();
+        let mut measures = vec![telemetry::process::register(&registry)];
+        let node = Node::bind(options.cluster.clone(), options.listen_address, path).await?;
+        let (http, http_now) = watch::channel(Arc::new(HttpConfig::default()));
+        let access = || PeerAccess::new(options.cluster.tls.clone(), http_now.clone());
+        let peers = access().context("--cluster.tls-*")?;
+        let (cluster, listener) = node.start(access().context("--cluster.tls-*")?, &registry)?;
+
+        let (memory, from_memory) = MemoryDialer::bind(&options.memory_address);
+        let loaded = Graph::load(settings(options, &cluster.handle, &registry, memory)).await;
+        let (graph, controller) = match loaded {
+            Ok(loaded) => loaded,
+            Err(problem) => {
+                farewell(&cluster.handle).await;
+                return Err(problem.into());
+            }
+        };
+        measures.push(measure::register(&registry, &graph, &options.cluster.name));
+        let (phase, phase_now) = watch::channel(Phase::Running);
+        let context = Context::new(
+            cluster.handle.clone(),
+            peers,
+            registry,
+            options.ui_path_prefix.clone(),
+            options.enable_pprof,
+            phase_now,
+        );
+        context.set_graph(Arc::new(graph.clone()));
+        let address = listener.local_addr().context("the listener has no address")?;
+        let (stopped_here, stopped) = watch::channel(false);
+        let mut process = Self {
+            cluster,
+            graph,
+            phase,
+            tasks: JoinSet::new(),
+            components: CancellationToken::new(),
+            rest: CancellationToken::new(),
+            stopped,
+            _measures: measures,
+        };
+        process.follow_http(http, options.cluster.enabled, options.cluster.tls.is_some());
+        let context = Arc::new(context);
+        process.serve(Serve { listener, memory: from_memory, context, http: http_now });
+        process.run_graph(controller, stopped_here);
+        process.cluster.handle.participate().await?;
+        info!(%address, version = telemetry::process::VERSION, "listening");
+        Ok(process)
+    }
+
+    fn serve(&mut self, serve: Serve) {
+        let cancel = self.rest.clone();
+        self.tasks.spawn(async move {
+            if let Err(problem) = server::serve(serve, cancel).await {
+                error!(error = %problem, "cannot serve HTTP");
+            }
+        });
+    }
+
+    fn run_graph(&mut self, controller: Controller, stopped: watch::Sender<bool>) {
+        let cancel = self.components.clone();
+        self.tasks.spawn(async move {
+            controller.run(cancel).await;
+            stopped.send_replace(true);
+        });
+    }
+
+    /// Keeps the server's settings those of the configuration.
+    fn follow_http(
+        &mut self,
+        here: watch::Sender<Arc<HttpConfig>>,
+        clustered: bool,
+        peers_speak_tls: bool,
+    ) {
+        let mut there = server::components::Components::http(&self.graph);
+        let now = move |config: &Arc<HttpConfig>| {
+            if clustered && config.tls.is_some() != peers_speak_tls {
+                error!(
+                    http_tls = config.tls.is_some(),
+                    cluster_enable_tls = peers_speak_tls,
+                    "nodes cannot reach each other: the http block's tls and \
+                     --cluster.enable-tls must be both there or both absent"
+                );
+            }
+            here.send_replace(Arc::clone(config));
+        };
+        now(&there.borrow_and_update());
+        let cancel = self.rest.clone();
+        self.tasks.spawn(async move {
+            let follow = async {
+                while there.changed().await.is_ok() {
+                    now(&there.borrow_and_update());
+                }
+            };
+            // The receiver of the server must not see its sender go before the end.
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = follow => cancel.cancelled().await,
+            }
+        });
+    }
+
+    fn follow_logging(&mut self, control: logging::Control) {
+        let mut logging = self.graph.logging();
+        control.apply(*logging.borrow_and_update());
+        let cancel = self.rest.clone();
+        self.tasks.spawn(async move {
+            let follow = async {
+                while logging.changed().await.is_ok() {
+                    control.apply(*logging.borrow_and_update());
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = follow => cancel.cancelled().await,
+            }
+        });
+    }
+
+    fn reload(&mut self) {
+        let graph = self.graph.clone();
+        self.tasks.spawn(async move {
+            match graph.reload().await {
+                Ok(()) => info!("config reloaded"),
+                Err(problem) => error!(error = %problem, "failed to reload config"),
+            }
+        });
+    }
+
+    /// Drains: leaves the cluster, so that others take over; stops components, which deliver what
+    /// they have; says farewell; stops the server last, so that it can be watched.
+    async fn stop(mut self, deadline: Duration) {
+        info!("shutting down");
+        self.phase.send_replace(Phase::Draining);
+        let drain = async {
+            // The cluster can be gone only if it broke, which was logged.
+            let _ = self.cluster.handle.leave().await;
+            self.components.cancel();
+            let _ = self.stopped.wait_for(|stopped| *stopped).await;
+            farewell(&self.cluster.handle).await;
+            self.rest.cancel();
+            while self.tasks.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(deadline, drain).await.is_err() {
+            warn!(?deadline, "did not stop in time; what was not delivered stays on disk");
+        }
+    }
+}
+
+fn settings(
+    options: &Options,
+    cluster: &cluster::Handle,
+    registry: &Registry,
+    memory: MemoryDialer,
+) -> Settings {
+    Settings {
+        config: options.config.clone(),
+        stability: options.stability.into(),
+        host: host::host(),
+        registry: Kinds::shoal(),
+        services: Services {
+            cluster: Some(cluster.clone()),
+            telemetry: registry.clone(),
+            storage_path: options.storage_path.clone(),
+            memory: Some(memory),
+            hostname: host::host().hostname,
+            shutdown_deadline: options.component_shutdown_deadline,
+        },
+    }
+}
+
+async fn farewell(cluster: &cluster::Handle) {
+    match tokio::time::timeout(FAREWELL, cluster.depart()).await {
+        // Closed: it is gone already.
+        Ok(Ok(()) | Err(cluster::Closed)) => {}
+        Err(_) => warn!("the farewell to the cluster took too long"),
+    }
+}

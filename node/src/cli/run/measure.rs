@@ -1,0 +1,45 @@
+//! Alloy's metrics about the configuration and its components.
+
+use std::time::UNIX_EPOCH;
+
+use crate::graph::{Graph, HealthState};
+use crate::server::components::{Components as _, HealthState as Shown};
+use crate::telemetry::{Registration, Registry};
+
+/// Puts them on the page.
+pub(super) fn register(registry: &Registry, graph: &Graph, cluster_name: &str) -> Registration {
+    let (graph, cluster_name) = (graph.clone(), cluster_name.to_owned());
+    registry.register(&[], move |page| {
+        let load = graph.load_status();
+        let help = "Whether the last load of the configuration succeeded.";
+        let ok = f64::from(load.successful);
+        page.gauge("alloy_config_last_load_successful", help, &[], ok);
+        let at = load.last_success.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let at = at.unwrap_or_default().as_secs_f64();
+        let help = "When a configuration was last loaded with success, in Unix seconds.";
+        page.gauge("alloy_config_last_load_success_timestamp_seconds", help, &[], at);
+        let help = "Loads of the configuration that failed.";
+        page.counter("alloy_config_load_failures_total", help, &[], load.failures as f64);
+        let hash = format!("{:016x}", load.hash);
+        // The label is Alloy's; any hash will do to see that two nodes differ.
+        let labels = [("sha256", hash.as_str()), ("cluster_name", cluster_name.as_str())];
+        let help = "The hash of the running configuration; always 1.";
+        page.gauge("alloy_config_hash", help, &labels, 1.0);
+        let components = graph.list();
+        for state in HealthState::ALL {
+            let in_state = components.iter().filter(|c| shown(state) == c.health.state).count();
+            let help = "Components by how they fare.";
+            let name = "alloy_component_controller_running_components";
+            page.gauge(name, help, &[("health_type", state.as_str())], in_state as f64);
+        }
+    })
+}
+
+fn shown(state: HealthState) -> Shown {
+    match state {
+        HealthState::Healthy => Shown::Healthy,
+        HealthState::Unknown => Shown::Unknown,
+        HealthState::Unhealthy => Shown::Unhealthy,
+        HealthState::Exited => Shown::Exited,
+    }
+}

@@ -1,0 +1,155 @@
+//! `shoal status`: what a running node says of itself.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+use client::{Client, Config, Credentials, Secret, Source};
+
+use super::console;
+use crate::server::Status;
+
+/// How long the node may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest answer, in bytes.
+const MAX_ANSWER: usize = 16 << 20;
+
+/// Whom to ask.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Where the node listens: HOST:PORT, or a URL.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:12345")]
+    address: String,
+
+    /// Print the answer as JSON.
+    #[arg(long)]
+    json: bool,
+
+    /// The user name that the node asks for; the password is read from SHOAL_PASSWORD.
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+}
+
+impl Arguments {
+    pub(super) fn run(&self) -> ExitCode {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let answer = runtime
+            .map_err(|error| error.to_string())
+            .and_then(|runtime| runtime.block_on(self.ask()));
+        let printed = answer.and_then(|body| {
+            if self.json {
+                return String::from_utf8(body).map_err(|error| error.to_string());
+            }
+            let status = serde_json::from_slice::<Status>(&body);
+            status.map(|status| print(&status)).map_err(|error| error.to_string())
+        });
+        match printed {
+            Ok(text) => console::print(&text),
+            Err(problem) => console::fail(&format!("no status from {}: {problem}", self.address)),
+        }
+    }
+
+    async fn ask(&self) -> Result<Vec<u8>, String> {
+        let credentials = self.username.as_ref().map(|username| Credentials::Basic {
+            username: username.clone(),
+            password: std::env::var("SHOAL_PASSWORD")
+                .ok()
+                .map(|password| Source::Inline(Secret::new(password))),
+        });
+        let client = Client::new(&Config { credentials, ..Config::default() })
+            .map_err(|error| error.to_string())?;
+        let base = match self.address.contains("://") {
+            true => self.address.trim_end_matches('/').to_owned(),
+            false => format!("http://{}", self.address),
+        };
+        let request = http::Request::get(format!("{base}/api/v1/status"))
+            .body(Bytes::new())
+            .map_err(|error| error.to_string())?;
+        let exchange = async {
+            let mut response = client.send(request).await.map_err(|error| error.to_string())?;
+            if response.status() != http::StatusCode::OK {
+                return Err(format!("it answered {}", response.status()));
+            }
+            let mut body = Vec::new();
+            let read = response.read_body(MAX_ANSWER, &mut body).await;
+            read.map_err(|error| error.to_string())?;
+            Ok(body)
+        };
+        let answer = tokio::time::timeout(TIMEOUT, exchange).await;
+        answer.unwrap_or_else(|_| Err(format!("no answer in {TIMEOUT:?}")))
+    }
+}
+
+/// The status as a text for people.
+pub(super) fn print(status: &Status) -> String {
+    let mut out = String::new();
+    let ready =
+        if status.ready { "ready".to_owned() } else { format!("not ready: {}", status.unready) };
+    // Writing to a string cannot fail, here and below.
+    let _ = writeln!(out, "{}  {}  {ready}", status.name, status.state);
+    let _ = writeln!(
+        out,
+        "shoal {}, up {}, at {}",
+        status.version,
+        span(status.uptime_seconds),
+        status.address
+    );
+    if status.cluster.enabled {
+        cluster(&mut out, status);
+    }
+    let _ = writeln!(out, "\ncomponents");
+    for component in &status.components {
+        let health = format!("{:?}", component.health.state).to_lowercase();
+        let targets = component
+            .targets
+            .map(|targets| format!("  {} of {} targets here", targets.local, targets.known));
+        let _ = writeln!(out, "  {:9}  {}{}", health, component.id, targets.unwrap_or_default());
+        if health == "unhealthy" {
+            let _ = writeln!(out, "             {}", component.health.message);
+        }
+    }
+    if !status.queues.is_empty() {
+        let _ = writeln!(out, "\nqueues");
+    }
+    for queue in &status.queues {
+        let _ = writeln!(
+            out,
+            "  {} to {}: {} samples wait, the oldest for {:.1} s",
+            queue.component, queue.destination, queue.samples, queue.age_seconds
+        );
+    }
+    out
+}
+
+fn cluster(out: &mut String, status: &Status) {
+    let cluster = &status.cluster;
+    let name = if cluster.name.is_empty() { "(no name)" } else { &cluster.name };
+    let _ = writeln!(out, "\ncluster {name}, view {}", cluster.digest);
+    if cluster.minimum_size > 1 {
+        let ready = if cluster.ready { "reached" } else { "not reached: nothing new is started" };
+        let _ = writeln!(out, "  minimum size {}: {ready}", cluster.minimum_size);
+    }
+    let width = cluster.peers.iter().map(|peer| peer.name.chars().count()).max().unwrap_or(0);
+    for peer in &cluster.peers {
+        let suspected = if peer.suspected { "  suspected" } else { "" };
+        let _ = writeln!(
+            out,
+            "  {:width$}  {:11}  {}  {} targets{suspected}",
+            peer.name, peer.state, peer.address, peer.targets
+        );
+    }
+}
+
+/// A time span in its two largest units.
+fn span(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, minutes) => format!("{minutes}m{}s", seconds % 60),
+        (0, hours, minutes) => format!("{hours}h{minutes}m"),
+        (days, hours, _) => format!("{days}d{hours}h"),
+    }
+}

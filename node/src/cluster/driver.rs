@@ -1,0 +1,353 @@
+//! The event loop: sockets, timers and questions into the core, and out of it what it wants done.
+//!
+//! One task does it all, on a thread of its own, so that no amount of other work makes the node
+//! late. When it was late all the same, it reads what arrived meanwhile before it lets a timer
+//! conclude that nothing did.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use membership::SyncFailure;
+use tokio::net::UdpSocket;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use super::exchange::{PeerAccess, PeerError};
+use super::generation::Generation;
+use super::measure::Measures;
+use super::question::Question;
+use super::seeds::{self, Dns, Resolved};
+use super::state::{self, ClusterState, ComponentShare};
+use super::subscribers::Subscribers;
+use super::subscription::{Delta, Reason};
+use super::{SYNC_PATH, log};
+use crate::core::{Core, Output, StopReason};
+
+mod answer;
+
+/// Datagrams that are read before timers and questions have their turn.
+const DATAGRAMS_PER_TURN: usize = 256;
+
+/// Questions that are answered before the socket has its turn.
+const QUESTIONS_PER_TURN: usize = 64;
+
+/// How long a state sync may take in all.
+const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long seeds may take to resolve. Name servers that are down make a resolver wait for long;
+/// the next attempt comes sooner than that.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// How often shares are counted at most: it costs a look at every key.
+const SHARES_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Everything the loop holds.
+pub(super) struct Driver {
+    pub(super) core: Core,
+    /// None when clustering is disabled.
+    pub(super) socket: Option<UdpSocket>,
+    pub(super) questions: mpsc::Receiver<Question>,
+    pub(super) wake: Arc<Notify>,
+    pub(super) subscribers: Subscribers,
+    pub(super) published: watch::Sender<Arc<ClusterState>>,
+    pub(super) measures: Arc<Measures>,
+    pub(super) seeds: Seeds,
+    pub(super) peers: Arc<PeerAccess>,
+    pub(super) generation: Generation,
+    pub(super) cluster_name: String,
+    pub(super) started: Instant,
+    /// Syncs and resolutions under way; each is bounded in time, and the core bounds their number.
+    pub(super) errands: JoinSet<Errand>,
+    pub(super) shares: Shares,
+    /// Whoever waits for the farewell.
+    pub(super) departing: Vec<oneshot::Sender<()>>,
+    /// Whether the farewell is said.
+    pub(super) departed: bool,
+}
+
+/// Where to look for other nodes.
+pub(super) struct Seeds {
+    pub(super) names: Vec<String>,
+    pub(super) default_port: u16,
+    pub(super) dns: Arc<dyn Dns>,
+}
+
+/// What comes back from the world.
+pub(super) enum Errand {
+    Synced { to: SocketAddr, result: Result<Vec<u8>, PeerError> },
+    Resolved(Resolved),
+}
+
+/// Counts that are allowed to lag behind.
+pub(super) struct Shares {
+    pub(super) counted: BTreeMap<String, ComponentShare>,
+    pub(super) at: Option<Instant>,
+    pub(super) stale: bool,
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        Self { counted: BTreeMap::new(), at: None, stale: true }
+    }
+}
+
+impl Shares {
+    /// When they are to be counted again.
+    fn due(&self) -> Option<Instant> {
+        self.stale.then(|| self.at.map_or_else(Instant::now, |at| at + SHARES_INTERVAL))
+    }
+}
+
+impl Driver {
+    /// Runs until the farewell is said, or until nobody holds a handle any more.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.turn();
+            if self.departed {
+                break;
+            }
+            let due = self.core.poll_timeout().into_iter().chain(self.shares.due()).min();
+            tokio::select! {
+                () = readable(self.socket.as_ref()) => {}
+                () = sleep_until(due) => {}
+                () = self.wake.notified() => {}
+                Some(errand) = self.errands.join_next() => self.finish(errand),
+                question = self.questions.recv() => match question {
+                    Some(question) => self.answer(question),
+                    None => break,
+                },
+            }
+        }
+        self.publish();
+        self.departing.drain(..).for_each(|done| {
+            // Who asked may have given up waiting.
+            let _ = done.send(());
+        });
+    }
+
+    /// Handles what there is, without waiting.
+    fn turn(&mut self) {
+        self.receive();
+        let now = Instant::now();
+        if let Some(due) = self.core.poll_timeout()
+            && due <= now
+        {
+            self.measures.late(now - due);
+            self.core.handle_timeout(now);
+        }
+        for _ in 0..QUESTIONS_PER_TURN {
+            match self.questions.try_recv() {
+                Ok(question) => self.answer(question),
+                Err(_) => break,
+            }
+        }
+        self.hear_components();
+        self.act();
+        self.subscribers.flush();
+        self.measures.backlog(self.subscribers.backlog());
+        if let Some(swim) = self.core.swim() {
+            self.measures.swim(swim);
+        }
+        if self.shares.due().is_some_and(|due| due <= Instant::now()) {
+            self.count_shares();
+        }
+    }
+
+    /// Reads datagrams until there is none, or others want their turn.
+    fn receive(&mut self) {
+        // One byte more than is allowed, so that what is too long is seen to be.
+        let mut buffer = [0; membership::DATAGRAM_MAX + 1];
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some(socket) = &self.socket else { return };
+            let (length, from) = match socket.try_recv_from(&mut buffer) {
+                Ok(received) => received,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    self.measures.receive_failed();
+                    debug!(%error, "cannot receive a datagram");
+                    return;
+                }
+            };
+            self.measures.received(length);
+            if let Err(refusal) = self.core.handle_datagram(&buffer[..length], Instant::now()) {
+                debug!(%from, reason = %refusal, "dropped a datagram");
+            }
+            // Outputs are drained before the next input.
+            self.act();
+        }
+    }
+
+    /// Hands what components announce to the core.
+    fn hear_components(&mut self) {
+        for news in self.subscribers.news() {
+            self.core.set_keys(&news.component, news.keys, Instant::now());
+            self.shares.stale = true;
+            self.act();
+        }
+    }
+
+    /// Does what the core wants done.
+    fn act(&mut self) {
+        let mut publish = false;
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Transmit { to, datagram } => self.transmit(to, &datagram),
+                Output::Sync { to, body } => self.sync(to, body),
+                Output::Resolve => self.resolve(),
+                Output::Event(event) => {
+                    log::event(&event);
+                    self.measures.event(&event);
+                    if let membership::Event::Me { to, .. } = &event
+                        && let Err(error) = self.generation.raise(to.generation)
+                    {
+                        warn!(
+                            error = &error as &dyn std::error::Error,
+                            "cannot keep the generation"
+                        );
+                    }
+                    publish = true;
+                }
+                Output::View | Output::Gate { .. } => {
+                    self.shares.stale = true;
+                    publish = true;
+                }
+                Output::Start { component, key } => {
+                    self.measures.started();
+                    self.shares.stale = true;
+                    self.subscribers.tell(&component, Delta::Start { key, seal: None });
+                }
+                Output::Stop { component, key, reason } => {
+                    self.shares.stale = true;
+                    let reason = match reason {
+                        StopReason::Moved { to } => Reason::Moved { to: to.as_str().into() },
+                        // Its series may go on: whoever comes next writes staleness, if anybody.
+                        StopReason::Unowned => Reason::Moved { to: "".into() },
+                        StopReason::Gone => Reason::Gone,
+                    };
+                    self.measures.stopped(&reason);
+                    self.subscribers.tell(&component, Delta::Stop { key, reason, seal: None });
+                }
+                Output::Departed => self.departed = true,
+            }
+        }
+        if publish {
+            self.publish();
+        }
+    }
+
+    fn transmit(&self, to: SocketAddr, datagram: &[u8]) {
+        let Some(socket) = &self.socket else { return };
+        match socket.try_send_to(datagram, to) {
+            Ok(length) => self.measures.sent(length),
+            Err(error) => {
+                self.measures.send_failed();
+                debug!(%to, %error, "cannot send a datagram");
+            }
+        }
+    }
+
+    fn sync(&mut self, to: SocketAddr, body: Bytes) {
+        let peers = Arc::clone(&self.peers);
+        self.errands.spawn(async move {
+            let limit = membership::SYNC_MAX;
+            let result = peers.post(to, SYNC_PATH, body, limit, SYNC_TIMEOUT).await;
+            Errand::Synced { to, result }
+        });
+    }
+
+    fn resolve(&mut self) {
+        let Seeds { names, default_port, dns } = &self.seeds;
+        let (names, port, dns) = (names.clone(), *default_port, Arc::clone(dns));
+        self.errands.spawn(async move {
+            let resolution = seeds::resolve(&names, port, dns.as_ref());
+            let resolved = tokio::time::timeout(RESOLVE_TIMEOUT, resolution).await;
+            Errand::Resolved(resolved.unwrap_or_else(|_| Resolved {
+                failures: vec![format!("no answer in {RESOLVE_TIMEOUT:?}")],
+                ..Resolved::default()
+            }))
+        });
+    }
+
+    fn finish(&mut self, errand: Result<Errand, tokio::task::JoinError>) {
+        let now = Instant::now();
+        match errand {
+            Ok(Errand::Synced { to, result: Ok(body) }) => {
+                if let Err(refusal) = self.core.handle_sync_reply(to, &body, now) {
+                    warn!(peer = %to, reason = %refusal, "the answer to a state sync was refused");
+                }
+            }
+            Ok(Errand::Synced { to, result: Err(error) }) => {
+                debug!(peer = %to, %error, "state sync failed");
+                let failure = match error {
+                    PeerError::Unreachable(reason) => SyncFailure::Unreachable(reason),
+                    PeerError::Refused(reason) => {
+                        warn!(peer = %to, %reason, "a peer refused the state sync");
+                        SyncFailure::Refused(reason)
+                    }
+                };
+                self.core.handle_sync_failure(to, failure, now);
+            }
+            Ok(Errand::Resolved(resolved)) => self.resolved(&resolved, now),
+            Err(error) => warn!(%error, "an errand of the cluster failed"),
+        }
+        self.act();
+        // What came of asking a seed is part of the state, and no output says that it changed.
+        self.publish();
+    }
+
+    fn resolved(&mut self, resolved: &Resolved, now: Instant) {
+        for name in &resolved.unknown {
+            debug!(seed = %name, "failed to resolve provided join address: it does not exist");
+        }
+        debug!(addresses = ?resolved.addresses, "discovered peers");
+        if !resolved.addresses.is_empty() || resolved.failures.is_empty() {
+            self.core.handle_seeds(&resolved.addresses, now);
+            self.act();
+        }
+        if !resolved.failures.is_empty() {
+            let error = resolved.failures.join("; ");
+            warn!(%error, "failed to resolve provided join address");
+            self.core.handle_seeds_failure(error, now);
+        }
+    }
+
+    fn count_shares(&mut self) {
+        self.shares.counted = state::shares(&self.core);
+        self.shares.at = Some(Instant::now());
+        self.shares.stale = false;
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        let shares = self.shares.counted.clone();
+        let state = state::of(&mut self.core, &self.cluster_name, shares, self.started);
+        self.published.send_if_modified(|published| {
+            let differs = **published != state;
+            if differs {
+                *published = Arc::new(state);
+            }
+            differs
+        });
+    }
+}
+
+async fn readable(socket: Option<&UdpSocket>) {
+    match socket {
+        // An error shows when the socket is read.
+        Some(socket) => {
+            let _ = socket.readable().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

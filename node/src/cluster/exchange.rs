@@ -1,0 +1,134 @@
+//! Requests to the peer API of other nodes.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use client::{Client, Credentials, Secret, Source};
+use http::{Request, StatusCode};
+use tokio::sync::watch;
+
+use crate::server::config::HttpConfig;
+
+/// The longest excerpt of an error's body that is shown, in bytes.
+const EXCERPT: usize = 200;
+
+/// A way to the peer API: TLS as the command line says, and the password that the configuration
+/// asks of everybody, since all nodes run the same configuration.
+///
+/// Each runtime has its own: connections are served by the runtime that made them.
+#[derive(Debug)]
+pub struct PeerAccess {
+    tls: Option<client::Tls>,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    http: watch::Receiver<Arc<HttpConfig>>,
+    client: Client,
+}
+
+/// Why a peer gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// Nobody is there: refused, reset, timed out.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// Somebody is there, but would not talk: TLS, a password, an error status.
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
+impl PeerAccess {
+    /// A way with these TLS settings, plain without. The password follows `http`.
+    ///
+    /// # Errors
+    ///
+    /// When the TLS settings cannot be used.
+    pub fn new(
+        tls: Option<client::Tls>,
+        http: watch::Receiver<Arc<HttpConfig>>,
+    ) -> Result<Self, client::ConfigError> {
+        let client = Client::new(&config(tls.as_ref(), &http.borrow()))?;
+        Ok(Self { tls, current: Mutex::new(Current { http, client }) })
+    }
+
+    /// Sends `body` and returns the answer's, which has at most `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer within `timeout`, or another status than 200.
+    pub async fn post(
+        &self,
+        to: SocketAddr,
+        path_and_query: &str,
+        body: Bytes,
+        limit: usize,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, PeerError> {
+        let client = self.client().map_err(|error| PeerError::Refused(error.to_string()))?;
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let request = Request::post(format!("{scheme}://{to}{path_and_query}"))
+            .header(http::header::CONTENT_TYPE, "application/octet-stream")
+            .body(body)
+            .map_err(|error| PeerError::Refused(error.to_string()))?;
+        let exchange = exchange(&client, request, limit);
+        tokio::time::timeout(timeout, exchange)
+            .await
+            .unwrap_or_else(|_| Err(PeerError::Unreachable(format!("no answer in {timeout:?}"))))
+    }
+
+    /// The client, renewed when the password has changed.
+    fn client(&self) -> Result<Client, client::ConfigError> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.http.has_changed().unwrap_or(false) {
+            let config = config(self.tls.as_ref(), &current.http.borrow_and_update());
+            current.client = Client::new(&config)?;
+        }
+        Ok(current.client.clone())
+    }
+}
+
+async fn exchange(
+    client: &Client,
+    request: Request<Bytes>,
+    limit: usize,
+) -> Result<Vec<u8>, PeerError> {
+    let mut response = client.send(request).await.map_err(classify)?;
+    if response.status() != StatusCode::OK {
+        let status = response.status();
+        return Err(PeerError::Refused(format!("{status}: {}", response.excerpt(EXCERPT).await)));
+    }
+    let mut body = Vec::new();
+    response.read_body(limit, &mut body).await.map_err(classify)?;
+    Ok(body)
+}
+
+/// A connection that fails below TLS says that nobody is there; everything else that somebody is.
+fn classify(error: client::Error) -> PeerError {
+    match error {
+        client::Error::Connect { reason, .. } if reason.contains("certificate") => {
+            PeerError::Refused(reason)
+        }
+        client::Error::Connect { .. } | client::Error::Exchange { .. } | client::Error::Body(_) => {
+            PeerError::Unreachable(error.to_string())
+        }
+        error => PeerError::Refused(error.to_string()),
+    }
+}
+
+fn config(tls: Option<&client::Tls>, http: &HttpConfig) -> client::Config {
+    let credentials = http.auth.as_ref().map(|auth| Credentials::Basic {
+        username: auth.username.clone(),
+        password: Some(Source::Inline(Secret::new(auth.password.clone()))),
+    });
+    client::Config {
+        credentials,
+        tls: tls.cloned().unwrap_or_default(),
+        follow_redirects: false,
+        enable_http2: false,
+        ..client::Config::default()
+    }
+}

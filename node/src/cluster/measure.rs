@@ -1,0 +1,220 @@
+//! What the cluster says about itself: Alloy's names where they mean the same, Shoal's own else.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use membership::{Counters, Event, Refusal, State, Swim};
+use tokio::sync::watch;
+
+use super::ClusterState;
+use super::subscription::Reason;
+use crate::telemetry::{Exposition, Registration, Registry};
+
+/// Figures that the event loop keeps.
+#[derive(Debug, Default)]
+pub(super) struct Measures {
+    received: Traffic,
+    sent: Traffic,
+    starts: AtomicU64,
+    stops_moved: AtomicU64,
+    stops_gone: AtomicU64,
+    backlog: AtomicUsize,
+    /// The longest that a timer was late since the last exposition, in microseconds.
+    late: AtomicU64,
+    joins: AtomicU64,
+    leaves: AtomicU64,
+    updates: AtomicU64,
+    conflicts: AtomicU64,
+    swim: Mutex<Counters>,
+    updates_waiting: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Traffic {
+    packets: AtomicU64,
+    bytes: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Traffic {
+    fn add(&self, bytes: usize) {
+        add(&self.packets, 1);
+        add(&self.bytes, bytes as u64);
+    }
+}
+
+fn add(counter: &AtomicU64, number: u64) {
+    counter.fetch_add(number, Ordering::Relaxed);
+}
+
+fn get(counter: &AtomicU64) -> f64 {
+    counter.load(Ordering::Relaxed) as f64
+}
+
+impl Measures {
+    pub(super) fn received(&self, bytes: usize) {
+        self.received.add(bytes);
+    }
+
+    pub(super) fn receive_failed(&self) {
+        add(&self.received.failed, 1);
+    }
+
+    pub(super) fn sent(&self, bytes: usize) {
+        self.sent.add(bytes);
+    }
+
+    pub(super) fn send_failed(&self) {
+        add(&self.sent.failed, 1);
+    }
+
+    pub(super) fn started(&self) {
+        add(&self.starts, 1);
+    }
+
+    pub(super) fn stopped(&self, reason: &Reason) {
+        match reason {
+            Reason::Moved { .. } => add(&self.stops_moved, 1),
+            Reason::Gone => add(&self.stops_gone, 1),
+        }
+    }
+
+    pub(super) fn late(&self, by: Duration) {
+        let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        self.late.fetch_max(micros, Ordering::Relaxed);
+    }
+
+    pub(super) fn backlog(&self, deltas: usize) {
+        self.backlog.store(deltas, Ordering::Relaxed);
+    }
+
+    pub(super) fn event(&self, event: &Event) {
+        match event {
+            Event::Up(_) => add(&self.joins, 1),
+            Event::Down { .. } => add(&self.leaves, 1),
+            Event::Changed { .. } => add(&self.updates, 1),
+            Event::NameClash { .. } => add(&self.conflicts, 1),
+            Event::Me { .. } | Event::Joined { .. } | Event::Formed | Event::Isolated => {}
+        }
+    }
+
+    pub(super) fn swim(&self, swim: &Swim) {
+        *self.swim.lock().unwrap_or_else(PoisonError::into_inner) = swim.counters().clone();
+        self.updates_waiting.store(swim.backlog(), Ordering::Relaxed);
+    }
+
+    /// Puts the figures on the page for as long as the registration lives.
+    pub(super) fn register(
+        self: &Arc<Self>,
+        registry: &Registry,
+        state: watch::Receiver<Arc<ClusterState>>,
+    ) -> Registration {
+        let measures = Arc::clone(self);
+        registry.register(&[], move |page| {
+            let state = Arc::clone(&state.borrow());
+            measures.moves(page);
+            cluster(page, &state);
+            if state.enabled {
+                measures.gossip(page, &state.cluster_name);
+            }
+        })
+    }
+
+    fn moves(&self, page: &mut Exposition) {
+        let help = "Targets that this node started to collect.";
+        page.counter("shoal_targets_started_total", help, &[], get(&self.starts));
+        let name = "shoal_targets_stopped_total";
+        let help = "Targets that this node stopped to collect, by reason.";
+        page.counter(name, help, &[("reason", "moved")], get(&self.stops_moved));
+        page.counter(name, help, &[("reason", "gone")], get(&self.stops_gone));
+        let backlog = self.backlog.load(Ordering::Relaxed) as f64;
+        let help = "Starts and stops that wait for a component to take them.";
+        page.gauge("shoal_cluster_deltas_waiting", help, &[], backlog);
+    }
+
+    fn gossip(&self, page: &mut Exposition, cluster_name: &str) {
+        let counters = self.swim.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (direction, traffic) in [("rx", &self.received), ("tx", &self.sent)] {
+            let name = |rest: &str| format!("cluster_transport_{direction}_{rest}_total");
+            page.counter(&name("packets"), "Datagrams of gossip.", &[], get(&traffic.packets));
+            page.counter(&name("bytes"), "Bytes of gossip.", &[], get(&traffic.bytes));
+            let help = "Datagrams that the system would not take or give.";
+            page.counter(&name("packets_failed"), help, &[], get(&traffic.failed));
+        }
+        let name = "cluster_node_gossip_received_events_total";
+        for (event, count) in [
+            ("node_join", &self.joins),
+            ("node_leave", &self.leaves),
+            ("node_update", &self.updates),
+            ("node_conflict", &self.conflicts),
+        ] {
+            let labels = [("cluster_name", cluster_name), ("event", event)];
+            page.counter(name, "What was heard of peers.", &labels, get(count));
+        }
+        let name = "shoal_cluster_refused_total";
+        let help = "Datagrams and state syncs that were not acted upon, by reason.";
+        for (reason, count) in Refusal::NAMES.iter().zip(counters.refused) {
+            page.counter(name, help, &[("reason", reason)], count as f64);
+        }
+        for (name, help, count) in [
+            ("probes_failed", "Probes that nobody answered.", counters.probes_failed),
+            ("rejoins", "Times this node was taken for dead and came back.", counters.rejoins),
+            ("syncs", "State syncs that this node began.", counters.syncs),
+            ("syncs_failed", "State syncs that got no answer.", counters.syncs_failed),
+            ("syncs_answered", "State syncs that this node answered.", counters.syncs_answered),
+        ] {
+            page.counter(&format!("shoal_cluster_{name}_total"), help, &[], count as f64);
+        }
+        let waiting = self.updates_waiting.load(Ordering::Relaxed) as f64;
+        let help = "Updates about peers that wait to be passed on.";
+        page.gauge("shoal_cluster_updates_waiting", help, &[], waiting);
+        let late = self.late.swap(0, Ordering::Relaxed) as f64 / 1e6;
+        let help = "The longest that the event loop was late since the last scrape, in seconds.";
+        page.gauge("shoal_cluster_loop_lag_seconds", help, &[], late);
+    }
+}
+
+/// Alloy's names for the state of the cluster. Its `cluster_node_info` lacks the cluster's name,
+/// which keeps two of its alerts from ever matching.
+fn cluster(page: &mut Exposition, state: &ClusterState) {
+    if !state.enabled {
+        return;
+    }
+    let name = ("cluster_name", state.cluster_name.as_str());
+    let me = state.me().map_or("", |me| alloys(me.state));
+    let help = "The state of this node; always 1.";
+    page.gauge("cluster_node_info", help, &[name, ("state", me)], 1.0);
+    for own in [State::Joining, State::Participant, State::Leaving] {
+        let count = state.count(own.as_str()) as f64;
+        let labels = [name, ("state", alloys(own.as_str()))];
+        page.gauge("cluster_node_peers", "Live peers, this node included.", &labels, count);
+    }
+    let alive = state.peers.len() as f64;
+    let help = "Live peers, this node included, whatever their state.";
+    page.gauge("cluster_node_gossip_alive_peers", help, &[name], alive);
+    let suspected = state.peers.iter().filter(|peer| peer.suspected).count() as f64;
+    page.gauge("shoal_cluster_suspected_peers", "Peers taken for dead soon.", &[name], suspected);
+    let help = "The least number of nodes before targets are started.";
+    page.gauge("cluster_minimum_size", help, &[name], state.minimum_size as f64);
+    let help = "Whether targets are started.";
+    page.gauge("cluster_ready_for_traffic", help, &[name], f64::from(state.ready));
+    let help = "Whether another live node has this node's name.";
+    page.gauge("shoal_cluster_name_clash", help, &[name], f64::from(state.name_clash.is_some()));
+    for (component, share) in &state.components {
+        let labels = [("component_id", component.as_str())];
+        let help = "Targets that a clustered component knows of.";
+        page.gauge("shoal_cluster_targets", help, &labels, share.announced as f64);
+        let help = "Targets of a clustered component that this node collects.";
+        page.gauge("shoal_cluster_targets_local", help, &labels, share.local as f64);
+    }
+}
+
+/// Alloy's word for a state: dashboards ask for it.
+pub(crate) fn alloys(state: &str) -> &str {
+    match state {
+        "joining" => "viewer",
+        "leaving" => "terminating",
+        state => state,
+    }
+}

@@ -1,0 +1,219 @@
+//! Starting a node's part in its cluster.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use membership::{Name, NameError, Peer, State};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha12Rng;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::driver::{Driver, Seeds, Shares};
+use super::measure::Measures;
+use super::subscribers::Subscribers;
+use super::{ClusterState, Handle, Options, PeerAccess, advertise, generation, seeds, socket};
+use crate::core::{self, Core, GateConfig};
+use crate::telemetry::{Registration, Registry};
+
+/// Questions that may wait for the event loop; whoever asks one more waits.
+const QUESTIONS: usize = 256;
+
+/// Why a node cannot take part.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, or not of this host.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The name of this node cannot be used.
+    #[error("the node's name {name:?} cannot be used, give another with --cluster.node-name")]
+    Name {
+        /// Where it came from does not matter: it is what others would see.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: NameError,
+    },
+    /// There is no address under which others could reach this node.
+    #[error(transparent)]
+    Advertise(#[from] advertise::Error),
+    /// The generation cannot be kept.
+    #[error(transparent)]
+    Generation(#[from] generation::Error),
+    /// The system gives no thread or no timer.
+    #[error("cannot start the cluster's event loop")]
+    Runtime(#[source] io::Error),
+}
+
+/// A node's sockets, bound but not served yet.
+#[derive(Debug)]
+pub struct Node {
+    options: Options,
+    me: Peer,
+    generation: generation::Generation,
+    listener: TcpListener,
+    socket: Option<std::net::UdpSocket>,
+    port: u16,
+}
+
+/// A node that takes part.
+#[derive(Debug)]
+pub struct Started {
+    /// What the rest of the process holds of the cluster.
+    pub handle: Handle,
+    thread: JoinHandle<()>,
+    _measures: Registration,
+}
+
+impl Started {
+    /// Waits for the event loop to end, which it does after [`Handle::depart`]. Blocks.
+    pub fn join(self) {
+        drop(self.handle);
+        // A panic in there was reported where it happened.
+        let _ = self.thread.join();
+    }
+}
+
+impl Node {
+    /// Binds the listen address, and finds out who this node is: its name, the address to
+    /// advertise, and a generation above all it had before.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub async fn bind(
+        options: Options,
+        listen: SocketAddr,
+        storage_path: &Path,
+    ) -> Result<Self, StartError> {
+        let name = name(&options)?;
+        let (listener, socket) = socket::bind(listen, options.enabled)
+            .map_err(|source| StartError::Listen { address: listen, source })?;
+        let local = listener
+            .local_addr()
+            .map_err(|source| StartError::Listen { address: listen, source })?;
+        let address = match &options.advertise_address {
+            _ if !options.enabled => local,
+            Some(text) => advertise::parse(text, local.port()).await?,
+            None => {
+                let candidates = advertise::candidates()?;
+                advertise::choose(local, &options.advertise_interfaces, &candidates)?
+            }
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let generation =
+            generation::Generation::next(&storage_path.join("cluster"), now.as_secs())?;
+        let me = Peer { name, address, generation: generation.current(), state: State::Joining };
+        Ok(Self { options, me, generation, listener, socket, port: local.port() })
+    }
+
+    /// Who this node is.
+    pub fn me(&self) -> &Peer {
+        &self.me
+    }
+
+    /// Starts the event loop on a thread of its own. Returns the listener for HTTP, which serves
+    /// the peer API among the rest: until it is served, others cannot join through this node.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread or no timer.
+    pub fn start(
+        self,
+        peers: PeerAccess,
+        registry: &Registry,
+    ) -> Result<(Started, TcpListener), StartError> {
+        let (questions, asked) = mpsc::channel(QUESTIONS);
+        let wake = Arc::new(Notify::new());
+        let (published, state) = watch::channel(Arc::new(ClusterState::default()));
+        let measures = Arc::new(Measures::default());
+        let registration = measures.register(registry, state.clone());
+        let handle = Handle {
+            questions,
+            wake: Arc::clone(&wake),
+            state,
+            listed: Arc::new(Mutex::new(Vec::new())),
+        };
+        let now = Instant::now();
+        let config = core::Config {
+            membership: self.options.enabled.then(|| self.options.membership()),
+            gate: GateConfig {
+                wait_for_size: if self.options.enabled { self.options.wait_for_size } else { 0 },
+                wait_timeout: self.options.wait_timeout,
+            },
+        };
+        let core = Core::new(self.me, config, ChaCha12Rng::from_rng(&mut rand::rng()), now);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(StartError::Runtime)?;
+        let socket = {
+            let _inside = runtime.enter();
+            self.socket.map(tokio::net::UdpSocket::from_std).transpose()
+        };
+        let driver = Driver {
+            core,
+            socket: socket.map_err(StartError::Runtime)?,
+            questions: asked,
+            wake,
+            subscribers: Subscribers::default(),
+            published,
+            measures,
+            seeds: Seeds {
+                names: self.options.join_addresses,
+                default_port: self.port,
+                dns: Arc::new(seeds::System::default()),
+            },
+            peers: Arc::new(peers),
+            generation: self.generation,
+            cluster_name: self.options.name,
+            started: now,
+            errands: JoinSet::new(),
+            shares: Shares::default(),
+            departing: Vec::new(),
+            departed: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name("cluster".to_owned())
+            .spawn(move || runtime.block_on(driver.run()))
+            .map_err(StartError::Runtime)?;
+        Ok((Started { handle, thread, _measures: registration }, self.listener))
+    }
+}
+
+impl Options {
+    fn membership(&self) -> membership::Config {
+        membership::Config {
+            cluster: self.name.clone(),
+            seeded: !self.join_addresses.is_empty(),
+            rejoin_interval: self.rejoin_interval,
+            max_join_peers: self.max_join_peers,
+            bootstrap_timeout: self.bootstrap_timeout,
+            ..membership::Config::default()
+        }
+    }
+}
+
+/// The name that was given, else the host's. A node on its own needs none that others could use.
+fn name(options: &Options) -> Result<Name, StartError> {
+    let text = match &options.node_name {
+        Some(name) => name.clone(),
+        None => gethostname::gethostname().to_string_lossy().into_owned(),
+    };
+    match Name::new(&text) {
+        Ok(name) => Ok(name),
+        Err(_) if !options.enabled => Ok(Name::new("node").expect("four letters are a name")),
+        Err(source) => Err(StartError::Name { name: text, source }),
+    }
+}

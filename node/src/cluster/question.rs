@@ -1,0 +1,90 @@
+//! What the rest of the process may ask of the cluster's task.
+
+use bytes::Bytes;
+use membership::Refusal;
+use ownership::{ComponentId, Key};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::subscription::{Delta, Snapshot};
+
+/// An order or a question. Answers come over a `oneshot`; the task never waits for anybody.
+#[derive(Debug)]
+pub(super) enum Question {
+    /// A component wants to share its targets.
+    Subscribe {
+        component: ComponentId,
+        announced: watch::Receiver<Snapshot>,
+        deltas: mpsc::Sender<Vec<Delta>>,
+    },
+    /// Another node compares its state with ours.
+    Sync { body: Bytes, answer: oneshot::Sender<Result<Bytes, Refusal>> },
+    /// The configuration runs.
+    Participate,
+    /// This node will be gone soon, and owns nothing any more.
+    Leave,
+    /// This node goes; answered when the farewell is said.
+    Depart { done: oneshot::Sender<()> },
+    /// Which keys of a component are collected here.
+    Running { component: String, answer: oneshot::Sender<Vec<Key>> },
+    /// Where keys belong.
+    Place { keys: Vec<Key>, answer: oneshot::Sender<Vec<Placed>> },
+    /// Everything there is to say about one key.
+    Explain { question: KeyQuestion, answer: oneshot::Sender<KeyHistory> },
+}
+
+/// Owner and deputy of a key; empty while there are too few participants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// Who collects it.
+    pub owner: String,
+    /// Who would, were the owner gone.
+    pub deputy: String,
+}
+
+/// A key of a component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyQuestion {
+    /// The component's global id.
+    pub component: String,
+    /// The key.
+    pub key: Key,
+}
+
+/// What the cluster knows of a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyHistory {
+    /// All participants in the order of their rank for the key: owner, deputy, and so on.
+    pub ranking: Vec<String>,
+    /// Whether this node collects it.
+    pub running: bool,
+    /// How it changed hands, oldest first, as far as this node remembers.
+    pub moves: Vec<Moved>,
+    /// What this node did about it, oldest first, as far as it remembers.
+    pub records: Vec<Recorded>,
+}
+
+/// A key changed hands.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Moved {
+    /// When this node found out, in milliseconds since the Unix epoch.
+    pub at: i64,
+    /// The owner before; empty when there was none.
+    pub from: String,
+    /// The owner after; empty when there is none.
+    pub to: String,
+    /// Why: `join`, `leave`, `crash`, `withdrawal`, `targets`, `size`.
+    pub cause: String,
+}
+
+/// This node started or stopped to collect a key.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Recorded {
+    /// When, in milliseconds since the Unix epoch.
+    pub at: i64,
+    /// `start` or `stop`.
+    pub action: String,
+    /// Who collects it now, when it moved.
+    pub to: String,
+    /// Why.
+    pub cause: String,
+}

@@ -1,0 +1,142 @@
+//! Who subscribed, what each announced, and what each is still to be told. Neither asks for the
+//! time nor waits.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ownership::{ComponentId, Key};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
+
+use super::subscription::{DELTAS_PER_PIECE, Delta, Snapshot};
+
+#[cfg(test)]
+mod tests;
+
+/// The subscriptions of this node's components.
+#[derive(Default)]
+pub(super) struct Subscribers {
+    by_component: BTreeMap<ComponentId, Subscriber>,
+}
+
+struct Subscriber {
+    announced: watch::Receiver<Snapshot>,
+    deltas: mpsc::Sender<Vec<Delta>>,
+    pending: Pending,
+}
+
+/// What a component is still to be told, in order, at most one delta for each key.
+#[derive(Default)]
+struct Pending {
+    /// Keys in the order of their first pending delta. A key whose delta was cancelled since is
+    /// skipped.
+    order: VecDeque<Key>,
+    deltas: BTreeMap<Key, Delta>,
+}
+
+/// What a component announces now.
+#[derive(Debug, PartialEq)]
+pub(super) struct News {
+    /// Whose news it is.
+    pub(super) component: ComponentId,
+    /// All its targets; none when it has ended.
+    pub(super) keys: Vec<Key>,
+}
+
+impl Subscribers {
+    /// Adds a subscription, of which nothing was started yet. One that the component had before is
+    /// no longer served: it learns no more than that its deltas have ended.
+    pub(super) fn add(
+        &mut self,
+        component: ComponentId,
+        announced: watch::Receiver<Snapshot>,
+        deltas: mpsc::Sender<Vec<Delta>>,
+    ) {
+        let subscriber = Subscriber { announced, deltas, pending: Pending::default() };
+        self.by_component.insert(component, subscriber);
+    }
+
+    /// Whose announcements have changed since the last call, and who is gone.
+    pub(super) fn news(&mut self) -> Vec<News> {
+        let mut news = Vec::new();
+        self.by_component.retain(|component, subscriber| {
+            let component = component.clone();
+            if subscriber.deltas.is_closed() {
+                news.push(News { component, keys: Vec::new() });
+                return false;
+            }
+            // An error says that the subscription was dropped, which was looked at above or will
+            // be at the next wake-up.
+            if subscriber.announced.has_changed().unwrap_or(false) {
+                let targets = subscriber.announced.borrow_and_update();
+                let keys = targets.iter().map(|target| target.key).collect();
+                news.push(News { component, keys });
+            }
+            true
+        });
+        news
+    }
+
+    /// Has a component told of a change.
+    pub(super) fn tell(&mut self, component: &ComponentId, delta: Delta) {
+        if let Some(subscriber) = self.by_component.get_mut(component) {
+            subscriber.pending.put(delta);
+        }
+    }
+
+    /// Hands over what there is room for. What stays waits for the receiver, which wakes the
+    /// cluster whenever it has taken a piece.
+    pub(super) fn flush(&mut self) {
+        for subscriber in self.by_component.values_mut() {
+            while !subscriber.pending.is_empty() {
+                match subscriber.deltas.try_reserve() {
+                    Ok(room) => room.send(subscriber.pending.take_piece()),
+                    // Full: later. Closed: `news` will see it.
+                    Err(TrySendError::Full(()) | TrySendError::Closed(())) => break,
+                }
+            }
+        }
+    }
+
+    /// The deltas that wait for room.
+    pub(super) fn backlog(&self) -> usize {
+        self.by_component.values().map(|subscriber| subscriber.pending.deltas.len()).sum()
+    }
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.deltas.is_empty()
+    }
+
+    /// Adds a delta. It takes the place of one about the same key, or they cancel out: what was
+    /// never started needs no stop, and what was never stopped no start. Where a seal is wanted or
+    /// brought, both must be heard, and the later one stands for both.
+    fn put(&mut self, delta: Delta) {
+        let key = delta.key();
+        match (self.deltas.remove(&key), delta) {
+            (Some(Delta::Start { .. }), Delta::Stop { .. }) => {}
+            (Some(Delta::Stop { seal: None, .. }), Delta::Start { seal: None, .. }) => {}
+            (Some(_), delta) => {
+                self.deltas.insert(key, delta);
+            }
+            (None, delta) => {
+                self.deltas.insert(key, delta);
+                self.order.push_back(key);
+            }
+        }
+        // Cancelled keys leave their place in the order behind; do not let them pile up.
+        if self.order.len() > 2 * self.deltas.len() + DELTAS_PER_PIECE {
+            self.order.retain(|key| self.deltas.contains_key(key));
+        }
+    }
+
+    fn take_piece(&mut self) -> Vec<Delta> {
+        let mut piece = Vec::with_capacity(self.deltas.len().min(DELTAS_PER_PIECE));
+        while piece.len() < DELTAS_PER_PIECE
+            && let Some(key) = self.order.pop_front()
+        {
+            piece.extend(self.deltas.remove(&key));
+        }
+        piece
+    }
+}

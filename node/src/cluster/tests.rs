@@ -1,0 +1,248 @@
+//! Nodes in one process, over real sockets on loopback.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::server::config::HttpConfig;
+use crate::telemetry::Registry;
+
+/// Far beyond what any step takes, so that a loaded machine fails no test.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct TestNode {
+    started: Started,
+    address: SocketAddr,
+    registry: Registry,
+    _server: JoinSet<()>,
+    _storage: tempfile::TempDir,
+    _http: watch::Sender<Arc<HttpConfig>>,
+}
+
+fn options(name: &str, join: &[SocketAddr]) -> Options {
+    Options {
+        enabled: true,
+        node_name: Some(name.to_owned()),
+        join_addresses: join.iter().map(ToString::to_string).collect(),
+        name: "tests".to_owned(),
+        bootstrap_timeout: Duration::from_secs(60),
+        ..Options::default()
+    }
+}
+
+async fn start(options: Options) -> TestNode {
+    let storage = tempfile::tempdir().expect("a directory");
+    let listen = "127.0.0.1:0".parse().expect("an address");
+    let node = Node::bind(options, listen, storage.path()).await.expect("loopback can be bound");
+    let address = node.me().address;
+    let (http, config) = watch::channel(Arc::new(HttpConfig::default()));
+    let peers = PeerAccess::new(None, config).expect("plain HTTP");
+    let registry = Registry::default();
+    let (started, listener) = node.start(peers, &registry).expect("a thread");
+    let listener = TcpListener::from_std(listener).expect("inside a runtime");
+    let mut server = JoinSet::new();
+    server.spawn(serve(listener, started.handle.clone()));
+    started.handle.participate().await.expect("it runs");
+    TestNode { started, address, registry, _server: server, _storage: storage, _http: http }
+}
+
+/// The peer API and nothing else.
+async fn serve(listener: TcpListener, handle: Handle) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let handle = handle.clone();
+        connections.spawn(async move {
+            let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                let handle = handle.clone();
+                async move {
+                    assert_eq!(request.uri().path(), SYNC_PATH);
+                    let body = request.into_body().collect().await?.to_bytes();
+                    let answer = match handle.sync(body).await {
+                        Ok(Ok(answer)) => http::Response::new(Full::new(answer)),
+                        Ok(Err(refusal)) => refused(refusal.to_string()),
+                        Err(closed) => refused(closed.to_string()),
+                    };
+                    Ok::<_, hyper::Error>(answer)
+                }
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service);
+            // A peer that goes away mid-request is part of the tests.
+            let _ = connection.await;
+        });
+    }
+}
+
+fn refused(text: String) -> http::Response<Full<Bytes>> {
+    let mut response = http::Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = http::StatusCode::FORBIDDEN;
+    response
+}
+
+impl TestNode {
+    /// Waits until the node sees the cluster so.
+    async fn until(&self, what: &str, so: impl Fn(&ClusterState) -> bool) -> Arc<ClusterState> {
+        let mut state = self.started.handle.state();
+        let waited = tokio::time::timeout(PATIENCE, state.wait_for(|state| so(state))).await;
+        let seen = self.started.handle.state().borrow().clone();
+        let state = waited.unwrap_or_else(|_| panic!("{what}: never; last seen {seen:#?}"));
+        Arc::clone(&state.expect("the loop runs"))
+    }
+
+    async fn until_participants(&self, names: &[&str]) {
+        self.until(&format!("{names:?} take part"), |state| {
+            let participants = state.peers.iter().filter(|peer| peer.state == "participant");
+            participants.map(|peer| peer.name.as_str()).eq(names.iter().copied())
+        })
+        .await;
+    }
+}
+
+fn targets(count: u64) -> Snapshot {
+    (0..count).map(|n| Announced::new(Key::of("c", [n.to_le_bytes()]), format!("t{n}"))).collect()
+}
+
+/// Applies deltas until `count` targets run.
+async fn runs(subscription: &mut Subscription, running: &mut Vec<Key>, count: usize) {
+    while running.len() != count {
+        let next = tokio::time::timeout(PATIENCE, subscription.next()).await;
+        match next.expect("a change in time").expect("the cluster runs") {
+            Delta::Start { key, .. } => running.push(key),
+            Delta::Stop { key, .. } => running.retain(|other| *other != key),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_on_its_own_owns_everything_and_goes_at_once() {
+    let node = start(Options { enabled: false, ..options("a", &[]) }).await;
+    node.until_participants(&["a"]).await;
+    let handle = node.started.handle.clone();
+    let mut subscription = handle.subscribe("c").await;
+    subscription.announce(targets(100));
+    runs(&mut subscription, &mut Vec::new(), 100).await;
+    assert_eq!(handle.running("c").await.expect("it runs").len(), 100);
+    handle.depart().await.expect("it runs");
+    assert!(subscription.next().await.is_none());
+    assert_eq!(handle.running("c").await, Err(Closed));
+    node.started.join();
+}
+
+#[tokio::test]
+async fn two_nodes_share_targets_and_a_leaver_hands_its_own_over() {
+    let a = start(options("a", &[])).await;
+    a.until_participants(&["a"]).await;
+    let mut of_a = a.started.handle.subscribe("c").await;
+    let mut at_a = Vec::new();
+    of_a.announce(targets(200));
+    runs(&mut of_a, &mut at_a, 200).await;
+
+    let b = start(options("b", &[a.address])).await;
+    let mut of_b = b.started.handle.subscribe("c").await;
+    of_b.announce(targets(200));
+    a.until_participants(&["a", "b"]).await;
+    b.until_participants(&["a", "b"]).await;
+    let state = a.until("shares are counted", |s| s.peers.iter().all(|p| p.targets > 0)).await;
+    let share = |name: &str| state.components["c"].owners[name];
+    assert_eq!(share("a") + share("b"), 200);
+    let mut at_b = Vec::new();
+    runs(&mut of_a, &mut at_a, share("a")).await;
+    runs(&mut of_b, &mut at_b, share("b")).await;
+    assert!(at_a.iter().all(|key| !at_b.contains(key)));
+
+    let placed = a.started.handle.place(vec![at_b[0]]).await.expect("it runs");
+    assert_eq!((placed[0].owner.as_str(), placed[0].deputy.as_str()), ("b", "a"));
+
+    b.started.handle.leave().await.expect("it runs");
+    runs(&mut of_a, &mut at_a, 200).await;
+    b.started.handle.depart().await.expect("it runs");
+    a.until("b is gone", |state| state.peers.len() == 1).await;
+    let question = KeyQuestion { component: "c".to_owned(), key: at_b[0] };
+    let history = a.started.handle.explain(question).await.expect("it runs");
+    assert_eq!(history.ranking, ["a"]);
+    let moves: Vec<_> = history.moves.iter().map(|m| (m.from.as_str(), m.to.as_str())).collect();
+    assert!(moves.ends_with(&[("a", "b"), ("b", "a")]), "{moves:?}");
+    assert!(history.running && history.records.last().is_some_and(|r| r.action == "start"));
+}
+
+#[tokio::test]
+async fn nodes_of_other_clusters_are_strangers() {
+    let a = start(options("a", &[])).await;
+    let other = Options { name: "other".to_owned(), ..options("b", &[a.address]) };
+    let b = start(other).await;
+    let state = b
+        .until("the seed refuses", |state| {
+            state.seeds.iter().any(|seed| seed.result.starts_with("refused: "))
+        })
+        .await;
+    assert!(state.seeds[0].result.contains("cluster"), "{:?}", state.seeds);
+    assert!(!state.joined);
+    let page = a.registry.text();
+    let refused = "shoal_cluster_refused_total{reason=\"cluster\"} ";
+    let count = page.lines().find_map(|line| line.strip_prefix(refused)).expect("it is there");
+    assert_ne!(count, "0");
+}
+
+#[tokio::test]
+async fn the_page_has_the_names_that_dashboards_ask_for() {
+    let a = start(options("a", &[])).await;
+    let b = start(options("b", &[a.address])).await;
+    a.until_participants(&["a", "b"]).await;
+    b.until_participants(&["a", "b"]).await;
+    let page = a.registry.text();
+    for line in [
+        "cluster_node_info{cluster_name=\"tests\",state=\"participant\"} 1",
+        "cluster_node_peers{cluster_name=\"tests\",state=\"participant\"} 2",
+        "cluster_node_peers{cluster_name=\"tests\",state=\"viewer\"} 0",
+        "cluster_node_gossip_alive_peers{cluster_name=\"tests\"} 2",
+        "cluster_minimum_size{cluster_name=\"tests\"} 0",
+        "cluster_ready_for_traffic{cluster_name=\"tests\"} 1",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn below_the_minimum_size_nothing_is_started() {
+    let a = start(Options { wait_for_size: 2, ..options("a", &[]) }).await;
+    a.until_participants(&["a"]).await;
+    let mut of_a = a.started.handle.subscribe("c").await;
+    of_a.announce(targets(10));
+    let state = a.until("targets are known", |s| s.components.contains_key("c")).await;
+    assert!(!state.ready);
+    assert_eq!(state.components["c"].local, 0);
+    let b = start(Options { wait_for_size: 2, ..options("b", &[a.address]) }).await;
+    let state =
+        a.until("two are enough", |state| state.ready && state.count("participant") == 2).await;
+    assert_eq!(state.minimum_size, 2);
+    let mut at_a = Vec::new();
+    let placed = a.started.handle.place(targets(10).iter().map(|t| t.key).collect()).await;
+    let own = placed.expect("it runs").iter().filter(|placed| placed.owner == "a").count();
+    runs(&mut of_a, &mut at_a, own).await;
+    drop(b);
+}
+
+#[tokio::test]
+async fn a_component_that_ends_gives_up_its_targets() {
+    let a = start(options("a", &[])).await;
+    let handle = &a.started.handle;
+    let subscription = handle.subscribe("c").await;
+    subscription.announce(targets(10));
+    let _local = handle.subscribe_local("d");
+    a.until("targets run", |s| s.components.get("c").is_some_and(|c| c.local == 10)).await;
+    let listed: Vec<_> =
+        handle.listed().iter().map(|l| (l.component.to_string(), l.clustered)).collect();
+    assert_eq!(listed, [("c".to_owned(), true), ("d".to_owned(), false)]);
+    drop(subscription);
+    a.until("targets are gone", |state| state.components.is_empty()).await;
+    assert_eq!(handle.listed().len(), 1);
+}

@@ -1,5 +1,0 @@
-//! Kinds run by the graph.
-
-mod arguments;
-mod documents;
-mod world;

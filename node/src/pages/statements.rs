@@ -1,0 +1,124 @@
+//! Alloyjson back into what people read: the configuration language.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+/// Elements of one list that are shown; a list of ten thousand targets is for the API.
+const MOST_ELEMENTS: usize = 50;
+
+/// Targets that one page shows.
+const MOST_TARGETS: usize = 500;
+
+/// A scraped target in a component's debug info.
+pub(super) struct TargetLine {
+    pub(super) url: String,
+    pub(super) labels: String,
+    pub(super) health: String,
+    pub(super) last_error: String,
+    pub(super) last_scrape: String,
+    pub(super) duration: String,
+}
+
+/// A body of statements as text.
+pub(super) fn render(body: &Value) -> String {
+    let mut text = String::new();
+    statements(&mut text, body, 0, |_| true);
+    text
+}
+
+/// The same without the `target` blocks, which have a table of their own.
+pub(super) fn blocks(body: &Value) -> String {
+    let mut text = String::new();
+    statements(&mut text, body, 0, |statement| statement["name"] != "target");
+    text
+}
+
+/// The `target` blocks, as many as a page shows, and how many were left out.
+pub(super) fn targets(body: &Value) -> (Vec<TargetLine>, usize) {
+    let blocks: Vec<&Value> = body
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|statement| statement["name"] == "target" && statement["type"] == "block")
+        .collect();
+    let lines = blocks.iter().take(MOST_TARGETS).map(|block| target(&block["body"])).collect();
+    (lines, blocks.len().saturating_sub(MOST_TARGETS))
+}
+
+fn target(body: &Value) -> TargetLine {
+    let field = |name: &str| {
+        let found = body.as_array().into_iter().flatten().find(|s| s["name"] == name);
+        found.map_or_else(String::new, |statement| {
+            let value = &statement["value"];
+            match value["value"].as_str() {
+                Some(text) => text.to_owned(),
+                None => expression(value, 0),
+            }
+        })
+    };
+    TargetLine {
+        url: field("url"),
+        labels: field("labels"),
+        health: field("health"),
+        last_error: field("last_error"),
+        last_scrape: field("last_scrape"),
+        duration: field("last_scrape_duration"),
+    }
+}
+
+fn statements(text: &mut String, body: &Value, depth: usize, wanted: impl Fn(&Value) -> bool) {
+    let indent = "  ".repeat(depth);
+    for statement in body.as_array().into_iter().flatten().filter(|s| wanted(s)) {
+        let name = statement["name"].as_str().unwrap_or_default();
+        if statement["type"] == "block" {
+            let label = match statement["label"].as_str() {
+                Some(label) if !label.is_empty() => format!(" \"{label}\""),
+                _ => String::new(),
+            };
+            let _ = writeln!(text, "{indent}{name}{label} {{");
+            statements(text, &statement["body"], depth + 1, |_| true);
+            let _ = writeln!(text, "{indent}}}");
+        } else {
+            let _ = writeln!(text, "{indent}{name} = {}", expression(&statement["value"], depth));
+        }
+    }
+}
+
+fn expression(value: &Value, depth: usize) -> String {
+    let inner = &value["value"];
+    match value["type"].as_str().unwrap_or_default() {
+        "string" => format!("{:?}", inner.as_str().unwrap_or_default()),
+        "array" => elements(inner, depth, ["[", "]"], |element| expression(element, depth + 1)),
+        "object" => elements(inner, depth, ["{", "}"], |field| {
+            let key = field["key"].as_str().unwrap_or_default();
+            format!("{key} = {}", expression(&field["value"], depth + 1))
+        }),
+        "null" => "null".to_owned(),
+        _ => match inner {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        },
+    }
+}
+
+fn elements(
+    list: &Value,
+    depth: usize,
+    [open, close]: [&str; 2],
+    element: impl Fn(&Value) -> String,
+) -> String {
+    let Some(list) = list.as_array().filter(|list| !list.is_empty()) else {
+        return format!("{open}{close}");
+    };
+    let indent = "  ".repeat(depth + 1);
+    let mut text = format!("{open}\n");
+    for item in list.iter().take(MOST_ELEMENTS) {
+        let _ = writeln!(text, "{indent}{},", element(item));
+    }
+    if list.len() > MOST_ELEMENTS {
+        let _ = writeln!(text, "{indent}// and {} more", list.len() - MOST_ELEMENTS);
+    }
+    let _ = write!(text, "{}{close}", "  ".repeat(depth));
+    text
+}

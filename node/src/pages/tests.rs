@@ -1,0 +1,153 @@
+use serde_json::json;
+
+use super::*;
+use crate::server::components::Health;
+
+fn frame() -> Frame {
+    Frame {
+        prefix: "/shoal/".to_owned(),
+        node: "node-0".to_owned(),
+        cluster: "sea".to_owned(),
+        state: "participant".to_owned(),
+        version: "1.2.3",
+        warning: String::new(),
+    }
+}
+
+fn a_component(local_id: &str, reads: &[&str], feeds: &[&str]) -> Component {
+    let (name, label) = local_id.rsplit_once('.').expect("ids have a label here");
+    let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+    Component {
+        name: name.to_owned(),
+        r#type: "block".to_owned(),
+        local_id: local_id.to_owned(),
+        module_id: String::new(),
+        label: label.to_owned(),
+        references_to: owned(reads),
+        referenced_by: Vec::new(),
+        data_flow_edges_to: owned(feeds),
+        health: Health {
+            state: HealthState::Healthy,
+            message: "started <component>".to_owned(),
+            updated_time: "2026-01-02T03:04:05Z".to_owned(),
+        },
+        original: String::new(),
+        arguments: json!([]),
+        exports: json!([]),
+        debug_info: json!([]),
+        created_module_ids: Vec::new(),
+        live_debugging_enabled: false,
+    }
+}
+
+fn pipeline() -> Vec<Component> {
+    vec![
+        a_component("prometheus.remote_write.w", &[], &[]),
+        a_component(
+            "prometheus.scrape.s",
+            &["discovery.file.d", "prometheus.remote_write.w"],
+            &["prometheus.remote_write.w"],
+        ),
+        a_component("discovery.file.d", &[], &[]),
+    ]
+}
+
+#[test]
+fn the_graph_is_drawn_along_the_flow_of_data() {
+    let components = pipeline();
+    let diagram = Diagram::of(&components).expect("three components fit a picture");
+    let x = |id: &str| diagram.boxes.iter().find(|b| b.id == id).expect("it is drawn").x;
+    assert!(x("discovery.file.d") < x("prometheus.scrape.s"));
+    assert!(x("prometheus.scrape.s") < x("prometheus.remote_write.w"));
+    assert_eq!(diagram.edges.iter().filter(|edge| edge.samples).count(), 1);
+    assert_eq!(diagram.edges.len(), 2);
+}
+
+#[test]
+fn a_cycle_does_not_hang_the_drawing() {
+    let components = vec![a_component("a.x", &["b.x"], &[]), a_component("b.x", &["a.x"], &[])];
+    assert!(Diagram::of(&components).is_some());
+}
+
+#[test]
+fn the_overview_links_every_component_below_the_prefix_and_escapes_what_it_says() {
+    let page = overview(&frame(), &[], &pipeline()).expect("the page renders");
+    assert!(page.contains(r#"href="/shoal/component/prometheus.scrape.s""#));
+    assert!(page.contains("/shoal/assets/shoal.css"));
+    assert!(!page.contains("<component>"), "a message must not become markup");
+}
+
+#[test]
+fn arguments_read_like_the_configuration() {
+    let arguments = json!([
+        {"name": "job_name", "type": "attr", "value": {"type": "string", "value": "a\"b"}},
+        {"name": "targets", "type": "attr", "value": {"type": "array", "value": [
+            {"type": "object", "value": [{"key": "__address__", "value": {"type": "string", "value": "h:1"}}]},
+        ]}},
+        {"name": "clustering", "type": "block", "body": [
+            {"name": "enabled", "type": "attr", "value": {"type": "bool", "value": true}},
+        ]},
+    ]);
+    let expected = "job_name = \"a\\\"b\"\ntargets = [\n  {\n    __address__ = \"h:1\",\n  },\n]\nclustering {\n  enabled = true\n}\n";
+    assert_eq!(render(&arguments), expected);
+}
+
+#[test]
+fn targets_of_a_scrape_get_a_table_of_their_own() {
+    let mut component = a_component("prometheus.scrape.s", &[], &[]);
+    component.debug_info = json!([
+        {"name": "target", "type": "block", "body": [
+            {"name": "url", "type": "attr", "value": {"type": "string", "value": "http://h:1/metrics"}},
+            {"name": "health", "type": "attr", "value": {"type": "string", "value": "down"}},
+            {"name": "last_error", "type": "attr", "value": {"type": "string", "value": "refused"}},
+        ]},
+        {"name": "owned", "type": "attr", "value": {"type": "number", "value": 1}},
+    ]);
+    let page = super::component(&frame(), &component).expect("the page renders");
+    assert!(page.contains("http://h:1/metrics") && page.contains("refused"));
+    assert!(page.contains("owned = 1"));
+}
+
+#[test]
+fn the_cluster_page_shows_what_each_peer_collects() {
+    use crate::cluster::PeerStatus;
+    let peer = |name: &str, targets| PeerStatus {
+        name: name.to_owned(),
+        address: "127.0.0.1:1".parse().expect("an address"),
+        state: "participant",
+        generation: 1,
+        is_self: name == "node-0",
+        suspected: false,
+        since: 0,
+        targets,
+    };
+    let cluster = ClusterState {
+        enabled: true,
+        ready: true,
+        peers: vec![peer("node-0", 3), peer("node-1", 1)],
+        ..ClusterState::default()
+    };
+    let page = clustering(&frame(), &cluster, 5_000).expect("the page renders");
+    assert!(page.contains("node-1 collects 1 targets"));
+    assert!(page.contains("25.0 %"));
+}
+
+#[test]
+fn a_search_says_which_peers_did_not_answer() {
+    let search = TargetSearch {
+        query: "x\"><script>".to_owned(),
+        missing: vec!["node-2 (timed out)".to_owned()],
+        ..TargetSearch::default()
+    };
+    let page = targets(&frame(), &search).expect("the page renders");
+    assert!(page.contains("No answer from node-2 (timed out)"));
+    assert!(!page.contains("<script>"), "a query must not become markup");
+}
+
+#[test]
+fn numbers_and_times_read_well() {
+    assert_eq!(count(1_234_567), "1\u{202F}234\u{202F}567");
+    assert_eq!(age(3_725_000), "1 h 2 min");
+    assert_eq!(moment(0, 5), "never");
+    assert_eq!(duration(0.0123), "12.3 ms");
+}

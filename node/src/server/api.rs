@@ -1,0 +1,8 @@
+//! What programs ask: Alloy's JSON under `/api/v0`, Shoal's own under `/api/v1`.
+
+pub(super) mod component;
+pub(super) mod explain;
+pub(super) mod search;
+pub(super) mod status;
+pub(super) mod targets;
+pub(super) mod web;

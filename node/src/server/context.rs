@@ -1,0 +1,111 @@
+//! What answers to requests are made of.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Instant, SystemTime};
+
+use tokio::sync::watch;
+
+use super::components::Components;
+use super::measure::Measures;
+use crate::cluster::{Handle, PeerAccess};
+use crate::telemetry::{Registration, Registry};
+
+/// How far the process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// The configuration is being loaded.
+    Starting,
+    /// The configuration runs.
+    Running,
+    /// The process is about to stop: it finishes what it has and takes nothing new.
+    Draining,
+}
+
+/// Everything a request may need. Shared by all connections.
+pub struct Context {
+    /// The cluster as this node sees it.
+    pub cluster: Handle,
+    /// The way to other nodes.
+    pub peers: PeerAccess,
+    /// What `/metrics` shows.
+    pub registry: Registry,
+    /// The prefix of pages and of `/api/v0/web`; begins and ends with a slash.
+    pub prefix: String,
+    /// Whether `/debug/pprof` answers.
+    pub enable_pprof: bool,
+    /// How far the process is.
+    pub phase: watch::Receiver<Phase>,
+    pub(super) started: Instant,
+    pub(super) started_at: SystemTime,
+    pub(super) measures: Arc<Measures>,
+    graph: OnceLock<Arc<dyn Components>>,
+    _registration: Registration,
+}
+
+impl Context {
+    /// A context without a graph: until there is one, the node is not ready.
+    pub fn new(
+        cluster: Handle,
+        peers: PeerAccess,
+        registry: Registry,
+        prefix: String,
+        enable_pprof: bool,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
+        let measures = Arc::new(Measures::default());
+        let registration = measures.register(&registry);
+        Self {
+            cluster,
+            peers,
+            registry,
+            prefix,
+            enable_pprof,
+            phase,
+            started: Instant::now(),
+            started_at: SystemTime::now(),
+            measures,
+            graph: OnceLock::new(),
+            _registration: registration,
+        }
+    }
+
+    /// Takes the graph once it is loaded. A second one changes nothing: there is one a process.
+    pub fn set_graph(&self, graph: Arc<dyn Components>) {
+        let _ = self.graph.set(graph);
+    }
+
+    /// The graph, once it is loaded.
+    pub(super) fn graph(&self) -> Option<&Arc<dyn Components>> {
+        self.graph.get().filter(|graph| graph.is_loaded())
+    }
+
+    /// Why the node is not ready; nothing when it is.
+    pub(super) fn unready(&self) -> Option<String> {
+        let state = self.cluster.state();
+        let state = state.borrow();
+        if *self.phase.borrow() == Phase::Draining {
+            return Some("it is shutting down".to_owned());
+        }
+        if let Some(other) = &state.name_clash {
+            let mine = state.me().map(|me| me.address.to_string()).unwrap_or_default();
+            return Some(format!(
+                "another live node has the name of this one ({mine}): {other}; give one of them \
+                 another --cluster.node-name"
+            ));
+        }
+        if self.graph().is_none() {
+            return Some("its configuration is not loaded yet".to_owned());
+        }
+        if !state.is_participant() {
+            let error = state.seeds_error.as_deref().map(|error| format!(" ({error})"));
+            return Some(format!("it has not joined its cluster yet{}", error.unwrap_or_default()));
+        }
+        None
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,240 @@
+//! Connections: accepted, secured, served, ended.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info};
+
+use super::config::HttpConfig;
+use super::context::Context;
+use super::router;
+use super::tls::Material;
+
+/// Connections at one time. A guess, far above what scrapes, browsers and peers make of it, and
+/// far below the descriptors a process has.
+const MAX_CONNECTIONS: usize = 2048;
+
+/// How long a client may take for the head of a request, and for TLS before it.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most that is buffered of a request's head, in bytes.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Requests at one time on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 100;
+
+/// How often certificate files are looked at.
+const TLS_REREAD: Duration = Duration::from_secs(10);
+
+/// How long connections may finish what they are at when the server stops.
+const FINISH: Duration = Duration::from_secs(5);
+
+/// How long to wait after an error of accept, which is mostly a lack of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is served.
+pub struct Serve {
+    /// Where connections arrive.
+    pub listener: std::net::TcpListener,
+    /// Where connections from within this process arrive.
+    pub memory: mpsc::Receiver<DuplexStream>,
+    /// What answers are made of.
+    pub context: Arc<Context>,
+    /// TLS and passwords, now and later.
+    pub http: watch::Receiver<Arc<HttpConfig>>,
+}
+
+/// How connections are secured now.
+#[derive(Clone)]
+enum Security {
+    Plain,
+    Tls(TlsAcceptor),
+    /// The configuration asks for TLS and it cannot be had: nobody is served in the clear instead.
+    Broken,
+}
+
+/// Serves until `cancel`, then lets connections finish what they are at for a while.
+///
+/// # Errors
+///
+/// When the listener cannot be used at all.
+pub async fn serve(serve: Serve, cancel: CancellationToken) -> std::io::Result<()> {
+    let Serve { listener, mut memory, context, http } = serve;
+    let listener = TcpListener::from_std(listener)?;
+    let config = Arc::clone(&http.borrow());
+    let (secured, security) = watch::channel(secure(&config).await.1);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep_secure(http.clone(), secured, cancel.clone()));
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connection = Connection { context, http, cancel: cancel.clone() };
+    loop {
+        // With no room left, connections wait in the system's backlog.
+        let permit = tokio::select! {
+            () = cancel.cancelled() => break,
+            permit = Arc::clone(&room).acquire_owned() => permit.map_err(std::io::Error::other)?,
+        };
+        tokio::select! {
+            () = cancel.cancelled() => break,
+            Some(stream) = memory.recv() => {
+                let connection = connection.clone();
+                tasks.spawn(async move {
+                    connection.serve(stream, None).await;
+                    drop(permit);
+                });
+            }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, from)) => {
+                    let (connection, security) = (connection.clone(), security.borrow().clone());
+                    tasks.spawn(async move {
+                        connection.accept(stream, from, security).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    debug!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = tasks.join_next() => {}
+        }
+    }
+    drop(listener);
+    let finish = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(FINISH, finish).await.is_err() {
+        debug!("connections did not end in time");
+    }
+    Ok(())
+}
+
+/// Follows the configuration and the files it names.
+async fn keep_secure(
+    mut http: watch::Receiver<Arc<HttpConfig>>,
+    secured: watch::Sender<Security>,
+    cancel: CancellationToken,
+) {
+    let mut config = Arc::clone(&http.borrow_and_update());
+    let mut material = None;
+    let mut look = tokio::time::interval(TLS_REREAD);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let changed = tokio::select! {
+            () = cancel.cancelled() => return,
+            changed = http.changed() => match changed {
+                Ok(()) => true,
+                // The graph is gone; what it said last stays.
+                Err(_) => {
+                    cancel.cancelled().await;
+                    return;
+                }
+            },
+            _ = look.tick(), if config.tls.is_some() => false,
+        };
+        if changed {
+            config = Arc::clone(&http.borrow_and_update());
+        }
+        let (now, security) = secure(&config).await;
+        if changed || (now.is_some() && now != material) {
+            match &security {
+                // What served until now serves better than nothing, as long as it was asked for.
+                Security::Broken if !changed => continue,
+                Security::Tls(_) if material.is_some() => info!("TLS certificates were read again"),
+                _ => {}
+            }
+            material = now;
+            secured.send_replace(security);
+        }
+    }
+}
+
+async fn secure(config: &HttpConfig) -> (Option<Material>, Security) {
+    let Some(tls) = config.tls.clone() else { return (None, Security::Plain) };
+    let made = tokio::task::spawn_blocking(move || {
+        let material = Material::read(&tls)?;
+        let acceptor = material.acceptor(&tls)?;
+        Ok::<_, super::tls::Error>((material, acceptor))
+    });
+    match made.await {
+        Ok(Ok((material, acceptor))) => (Some(material), Security::Tls(acceptor)),
+        Ok(Err(problem)) => {
+            error!(error = &problem as &dyn std::error::Error, "cannot serve TLS");
+            (None, Security::Broken)
+        }
+        Err(problem) => {
+            error!(error = %problem, "cannot serve TLS");
+            (None, Security::Broken)
+        }
+    }
+}
+
+/// What every connection is given.
+#[derive(Clone)]
+struct Connection {
+    context: Arc<Context>,
+    http: watch::Receiver<Arc<HttpConfig>>,
+    cancel: CancellationToken,
+}
+
+impl Connection {
+    async fn accept(self, stream: TcpStream, from: SocketAddr, security: Security) {
+        // Answers are written at once, so waiting for more would only delay them.
+        let _ = stream.set_nodelay(true);
+        match security {
+            Security::Plain => self.serve(stream, Some(from)).await,
+            Security::Tls(acceptor) => {
+                match tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => self.serve(stream, Some(from)).await,
+                    Ok(Err(error)) => {
+                        self.context.measures.refused();
+                        debug!(%from, %error, "no TLS with a client");
+                    }
+                    Err(_) => self.context.measures.refused(),
+                }
+            }
+            Security::Broken => self.context.measures.refused(),
+        }
+    }
+
+    /// Serves one connection to its end. Those from within the process need no password.
+    async fn serve<S>(self, stream: S, from: Option<SocketAddr>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let _connected = self.context.measures.connected();
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(MAX_HEAD);
+        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS);
+        let (context, http) = (self.context, self.http);
+        let service = hyper::service::service_fn(move |request| {
+            let (context, http) = (Arc::clone(&context), Arc::clone(&http.borrow()));
+            async move {
+                let auth = http.auth.as_ref().filter(|_| from.is_some());
+                Ok::<_, std::convert::Infallible>(router::answer(context, auth, request).await)
+            }
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.cancel.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            debug!(?from, %error, "a connection broke");
+        }
+    }
+}

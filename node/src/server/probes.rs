@@ -1,0 +1,68 @@
+//! What orchestrators and scrapers ask.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, HeaderMap};
+use http::{Method, StatusCode};
+
+use super::components::HealthState;
+use super::context::Context;
+use super::reply::{self, Reply};
+use super::router::Asked;
+
+/// Whether this node does its work: the configuration runs and the cluster is joined.
+pub(super) fn ready(context: &Context) -> Reply {
+    match context.unready() {
+        None => reply::text(StatusCode::OK, "Shoal is ready."),
+        Some(why) => {
+            reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("Shoal is not ready: {why}."))
+        }
+    }
+}
+
+/// Whether every component of the root module is healthy. Not for liveness probes: a restart
+/// makes none of them healthier.
+pub(super) fn healthy(context: &Context) -> Reply {
+    let components = context.graph().map(|graph| graph.list()).unwrap_or_default();
+    let unhealthy: Vec<String> = components
+        .iter()
+        .filter(|component| component.module_id.is_empty())
+        .filter(|component| {
+            matches!(component.health.state, HealthState::Unhealthy | HealthState::Exited)
+        })
+        .map(|component| component.local_id.clone())
+        .collect();
+    if unhealthy.is_empty() {
+        reply::text(StatusCode::OK, "All Shoal components are healthy.")
+    } else {
+        let text = format!("unhealthy components: {}", unhealthy.join(", "));
+        reply::text(StatusCode::INTERNAL_SERVER_ERROR, text)
+    }
+}
+
+/// Reads the configuration again.
+pub(super) async fn reload(context: &Arc<Context>, asked: &Asked) -> Reply {
+    if !matches!(asked.method, Method::GET | Method::POST) {
+        return reply::method_not_allowed("GET, POST");
+    }
+    let Some(graph) = context.graph() else {
+        return reply::text(StatusCode::SERVICE_UNAVAILABLE, "no configuration is loaded yet");
+    };
+    match graph.reload().await {
+        Ok(()) => reply::text(StatusCode::OK, "config reloaded"),
+        Err(problems) => reply::text(StatusCode::BAD_REQUEST, problems),
+    }
+}
+
+/// What this process says about itself.
+pub(super) fn metrics(context: &Context, headers: &HeaderMap) -> Reply {
+    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (content_type, page) = if accepts.contains("application/openmetrics-text") {
+        let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        (content_type, context.registry.open_metrics())
+    } else {
+        ("text/plain; version=0.0.4; charset=utf-8", context.registry.text())
+    };
+    reply::with(StatusCode::OK, content_type, Bytes::from(page))
+}
