@@ -109,7 +109,7 @@ impl Current {
     /// The document, byte for byte.
     pub(crate) async fn document(&self) -> Result<Arc<[u8]>, FileError> {
         match self {
-            Self::Inline(secret) => Ok(secret.expose().as_bytes().into()),
+            Self::Inline(secret) => Ok(secret.bytes()),
             Self::File(file) => file.content().await,
         }
     }

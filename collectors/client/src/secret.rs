@@ -24,6 +24,11 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// The value as bytes, without copying it.
+    pub(crate) fn bytes(&self) -> Arc<[u8]> {
+        Arc::clone(&self.0).into()
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -3,19 +3,21 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::client::WantsClientCert;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use tracing::warn;
 
 use crate::config::{Tls, TlsVersion};
 use crate::error::{ConfigError, Error, chain};
 use crate::reread::Current;
 
+mod insecure;
 #[cfg(test)]
 mod tests;
+
+use insecure::AnyCertificate;
 
 /// Makes the TLS configuration that the next connection uses.
 #[derive(Debug)]
@@ -101,7 +103,7 @@ impl TlsSource {
         let read = |source: &Option<Source>| -> Result<Option<Document>, ConfigError> {
             Ok(match source {
                 None => None,
-                Some(Source::Inline(document)) => Some(document.expose().as_bytes().into()),
+                Some(Source::Inline(document)) => Some(document.bytes()),
                 Some(Source::File(path)) => {
                     let content =
                         std::fs::read(path).map_err(|error| FileError::new(path, &error))?;
@@ -285,43 +287,4 @@ async fn system_authorities() -> Result<Arc<RootCertStore>, Error> {
         )));
     }
     Ok(Arc::clone(SYSTEM.get_or_init(|| Arc::new(roots))))
-}
-
-/// Takes any certificate, but still wants the server to hold its key.
-#[derive(Debug)]
-struct AnyCertificate(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, signature, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
 }
