@@ -17,6 +17,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -39,6 +40,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Connections accepted so far.
     connections: Arc<AtomicUsize>,
+    cut: Arc<Notify>,
     _tasks: JoinSet<()>,
 }
 
@@ -63,7 +65,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&connections);
+        let cut = Arc::new(Notify::new());
+        let (count, cutting) = (Arc::clone(&connections), Arc::clone(&cut));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut served = JoinSet::new();
@@ -71,20 +74,26 @@ impl Server {
                 let (stream, _) = listener.accept().await.unwrap();
                 count.fetch_add(1, Ordering::SeqCst);
                 let handler = Arc::clone(&handler);
-                let tls = tls.clone();
+                let (tls, cutting) = (tls.clone(), Arc::clone(&cutting));
                 served.spawn(async move {
-                    match tls {
-                        None => serve(stream, handler).await,
-                        Some(tls) => {
-                            if let Ok(stream) = tls.accept(stream).await {
-                                serve(stream, handler).await;
+                    let serving = async {
+                        match tls {
+                            None => serve(stream, handler).await,
+                            Some(tls) => {
+                                if let Ok(stream) = tls.accept(stream).await {
+                                    serve(stream, handler).await;
+                                }
                             }
                         }
+                    };
+                    tokio::select! {
+                        () = serving => {}
+                        () = cutting.notified() => {}
                     }
                 });
             }
         });
-        Self { address, connections, _tasks: tasks }
+        Self { address, connections, cut, _tasks: tasks }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -93,6 +102,11 @@ impl Server {
 
     pub(crate) fn https(&self, path: &str) -> String {
         format!("https://{}{path}", self.address)
+    }
+
+    /// Ends every connection as it is, without a word.
+    pub(crate) fn cut_connections(&self) {
+        self.cut.notify_waiters();
     }
 
     pub(crate) fn connections(&self) -> usize {

@@ -42,6 +42,10 @@ pub struct Status {
     pub health: Health,
     /// When the source answered last.
     pub refreshed: Option<SystemTime>,
+    /// Refreshes so far that worked.
+    pub refreshes: u64,
+    /// Refreshes so far that failed, at least in part.
+    pub failures: u64,
 }
 
 /// Whether a source works.
@@ -87,14 +91,18 @@ impl<T: Clone + PartialEq> Publisher<T> {
 
     /// The refresh worked.
     pub(crate) fn healthy(&self) {
-        let refreshed = Some(SystemTime::now());
-        self.status.send_replace(Status { health: Health::Healthy, refreshed });
+        self.status.send_modify(|status| {
+            status.health = Health::Healthy;
+            status.refreshed = Some(SystemTime::now());
+            status.refreshes += 1;
+        });
     }
 
     /// The refresh failed; `in_part` when some of it worked.
     pub(crate) fn unhealthy(&self, reason: String, in_part: bool) {
         self.status.send_modify(|status| {
             status.health = Health::Unhealthy(reason);
+            status.failures += 1;
             if in_part {
                 status.refreshed = Some(SystemTime::now());
             }

@@ -7,7 +7,7 @@ mod tests;
 
 /// Buffers that wait for their next body. About as many as there are bodies being read at once
 /// on a machine that keeps up.
-const MAX_WAITING: usize = 32;
+const MAX_WAITING: usize = 8;
 /// Bytes of a buffer that is worth keeping; the few larger pages pay for their memory each time.
 const MAX_KEPT: usize = 2 << 20;
 

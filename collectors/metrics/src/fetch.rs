@@ -8,6 +8,9 @@ use bytes::Bytes;
 use http::Request;
 use tokio::time::Instant;
 
+#[cfg(test)]
+mod tests;
+
 /// Fetches pages. The process hands in its HTTP client, tests hand in pages.
 pub trait Fetch: fmt::Debug + Send + Sync {
     /// Sends the request and appends the uncompressed body to `body`.

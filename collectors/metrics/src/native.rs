@@ -25,7 +25,7 @@ impl Limits {
         let max_schema = if min_factor <= 1.0 {
             MAX_SCHEMA
         } else {
-            // The coarsest schema whose growth 2^(2^-schema) reaches the factor.
+            // The finest schema of the coarser ones: its growth 2^(2^-schema) is at most the factor.
             let floor = min_factor.log2().log2().floor();
             (-(floor.clamp(-8.0, 4.0) as i32)).clamp(MIN_SCHEMA, MAX_SCHEMA)
         };

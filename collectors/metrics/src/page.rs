@@ -23,8 +23,9 @@ pub(crate) use labels::Shape;
 pub(crate) use walk::{Options, Walk, push_stale};
 
 /// Samples of a batch. Large enough to make the cost of a batch small, small enough to make a
-/// bounded channel of batches a bound on memory.
-pub(crate) const BATCH_SAMPLES: usize = 2000;
+/// bounded channel of batches a bound on memory. Tests have pages of a few lines, and want the ends
+/// of batches in them.
+pub(crate) const BATCH_SAMPLES: usize = if cfg!(test) { 4 } else { 2000 };
 /// Bytes of labels after which a batch ends early.
 const BATCH_BYTES: usize = 1 << 20;
 

@@ -24,10 +24,18 @@ pub(crate) struct Shared {
     pub(crate) families: Families,
     pub(crate) buffers: Buffers,
     /// Bounds the scrapes under way.
-    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) slots: Semaphore,
+    /// Bounds the memory of the scrapes under way, in KiB: that of the bodies and of the batches
+    /// that they become.
+    pub(crate) room: Semaphore,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) clock: Clock,
 }
+
+/// Memory of all scrapes under way, in KiB. Above that they wait for each other.
+pub(crate) const ROOM: u32 = 256 << 10;
+/// Memory of a scrape beside that for its page, in KiB.
+const ROOM_AT_LEAST: u32 = 16;
 
 /// One scrape to be done.
 #[derive(Debug)]
@@ -37,6 +45,7 @@ pub(crate) struct Scrape {
     pub(crate) target: Arc<ScrapeTarget>,
     pub(crate) config: Arc<ScrapeConfig>,
     pub(crate) fetch: Arc<dyn Fetch>,
+    pub(crate) accept: HeaderValue,
     pub(crate) known: Known,
     /// The timestamp of the scrape before; 0 when there was none.
     pub(crate) before: i64,
@@ -77,7 +86,9 @@ impl Scrape {
     /// Does it. The batches are in the sink when this returns; dropping the future before loses
     /// the scrape.
     pub(crate) async fn run(mut self, shared: &Shared) -> Outcome {
-        let slot = shared.slots.acquire().await;
+        // Neither is ever closed, so there is nothing to learn from an error.
+        let _slot = shared.slots.acquire().await;
+        let _room = shared.room.acquire_many(self.room()).await;
         let start = Instant::now();
         let began = shared.clock.now();
         let mut body = shared.buffers.take(self.body);
@@ -95,7 +106,6 @@ impl Scrape {
         let mut batches = self.take(result, &mut report, timestamp, shared);
         self.write_report(&mut batches, Some(&report), timestamp);
         send(batches, shared).await;
-        drop(slot);
         Outcome {
             key: self.key,
             tick: self.tick,
@@ -107,6 +117,12 @@ impl Scrape {
             body: bytes,
             error,
         }
+    }
+
+    /// KiB that the page will probably need: itself, and its samples with all their labels.
+    fn room(&self) -> u32 {
+        let page = u32::try_from(self.body / 1024).unwrap_or(ROOM);
+        page.saturating_mul(4).saturating_add(ROOM_AT_LEAST).min(ROOM)
     }
 
     async fn fetch(&self, body: &mut Vec<u8>) -> Result<Fetched, Failure> {
@@ -124,8 +140,7 @@ impl Scrape {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = self.target.url.clone();
         let headers = request.headers_mut();
-        let accept = HeaderValue::try_from(self.config.accept_header());
-        headers.insert(ACCEPT, accept.expect("media types are ASCII"));
+        headers.insert(ACCEPT, self.accept.clone());
         let encoding = if self.config.enable_compression { "gzip" } else { "identity" };
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
         headers.insert(

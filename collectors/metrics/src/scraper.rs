@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use model::{Batch, Seal, tick};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -14,7 +15,7 @@ use crate::buffers::Buffers;
 use crate::clock::Clock;
 use crate::failure_log::FailureLog;
 use crate::page::{Families, Known};
-use crate::scrape::{Outcome, Scrape, Shared, known_of};
+use crate::scrape::{Outcome, ROOM, Scrape, Shared, known_of};
 use crate::{
     Command, Fetch, Health, ScrapeConfig, ScrapeTarget, StopReason, TargetStatus, Telemetry,
 };
@@ -43,6 +44,7 @@ pub struct Scraper {
     commands: mpsc::Receiver<Command>,
     config: Arc<ScrapeConfig>,
     fetch: Arc<dyn Fetch>,
+    accept: HeaderValue,
     shared: Arc<Shared>,
     failures: FailureLog,
     targets: BTreeMap<u64, Target>,
@@ -104,13 +106,15 @@ impl Scraper {
             sink,
             families: Families::default(),
             buffers: Buffers::default(),
-            slots: Arc::new(Semaphore::new(SLOTS)),
+            slots: Semaphore::new(SLOTS),
+            room: Semaphore::new(ROOM as usize),
             telemetry,
             clock,
         });
         let failures = FailureLog::new(config.scrape_failure_log_file.clone());
         let scraper = Self {
             commands,
+            accept: accept(&config),
             config,
             fetch,
             shared,
@@ -159,6 +163,7 @@ impl Scraper {
             Command::Stop { key, reason, seal } => self.stop(key, reason, seal),
             Command::Reconfigure { config, fetch } => {
                 self.failures = FailureLog::new(config.scrape_failure_log_file.clone());
+                self.accept = accept(&config);
                 self.config = config;
                 self.fetch = fetch;
             }
@@ -276,6 +281,7 @@ impl Scraper {
             target: target.target.clone(),
             config: self.config.clone(),
             fetch: self.fetch.clone(),
+            accept: self.accept.clone(),
             known,
             before: target.last_timestamp,
             body: target.body,
@@ -383,6 +389,10 @@ impl Target {
             samples: self.samples,
         }
     }
+}
+
+fn accept(config: &ScrapeConfig) -> HeaderValue {
+    HeaderValue::try_from(config.accept_header()).expect("media types are ASCII")
 }
 
 fn millis(interval: Duration) -> u64 {

@@ -106,13 +106,16 @@ impl<E> Exporter<E> {
 
 /// Where a component says how it is.
 #[derive(Debug, Clone)]
-pub struct HealthReport(watch::Sender<Health>);
+pub struct HealthReport {
+    health: watch::Sender<Health>,
+    changed: Arc<Notify>,
+}
 
 impl HealthReport {
     /// A report, and where it is read.
-    pub(crate) fn new() -> (Self, watch::Receiver<Health>) {
-        let (report, reports) = watch::channel(Health::healthy("started component"));
-        (Self(report), reports)
+    pub(crate) fn new(changed: Arc<Notify>) -> (Self, watch::Receiver<Health>) {
+        let (health, reports) = watch::channel(Health::healthy("started component"));
+        (Self { health, changed }, reports)
     }
 
     /// It works.
@@ -126,12 +129,15 @@ impl HealthReport {
     }
 
     fn set(&self, health: Health) {
-        self.0.send_if_modified(|current| {
+        let changed = self.health.send_if_modified(|current| {
             let differs = (current.state, &current.message) != (health.state, &health.message);
             if differs {
                 *current = health;
             }
             differs
         });
+        if changed {
+            self.changed.notify_one();
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::Labels;
 use model::relabel::{Rules, Scratch};
+use model::{Labels, LabelsRef};
 use syntax::{Arguments, Exports};
 
 use super::rule::{self, ExportedRules, Rule};
@@ -11,7 +11,7 @@ use super::targets::{Memo, Targets};
 use super::{Context, Exporter, Kind, Refusal, Started, Updated};
 
 /// A running `discovery.relabel`: everything happens when it is given new targets or rules.
-pub struct DiscoveryRelabel {
+pub(super) struct DiscoveryRelabel {
     state: Mutex<State>,
     exports: Exporter<Output>,
 }
@@ -23,7 +23,7 @@ struct State {
 
 /// What `discovery.relabel` takes.
 #[derive(Debug, Arguments)]
-pub struct Input {
+pub(super) struct Input {
     /// The targets to rewrite.
     targets: Targets,
     /// The rules, which are applied in their order.
@@ -33,7 +33,7 @@ pub struct Input {
 
 /// What `discovery.relabel` gives.
 #[derive(Debug, Exports)]
-pub struct Output {
+pub(super) struct Output {
     /// The targets that are left, rewritten.
     output: Targets,
     /// The rules, for other components.
@@ -75,7 +75,7 @@ impl DiscoveryRelabel {
         let relabelled = memo.map(&arguments.targets.0, |target| {
             match rules.apply(target.borrowed(), &mut scratch) {
                 model::relabel::Outcome::Unchanged => Some(target.clone()),
-                outcome => outcome.or_unchanged(target.borrowed()).map(|labels| labels.to_labels()),
+                outcome => outcome.or_unchanged(target.borrowed()).map(LabelsRef::to_labels),
             }
         });
         let output = Targets(relabelled.iter().flatten().cloned().collect());

@@ -11,13 +11,13 @@ use crate::server::components::ComponentRequest;
 use crate::telemetry::Registry;
 
 /// A running `prometheus.exporter.self`.
-pub struct ExporterSelf {
+pub(super) struct ExporterSelf {
     telemetry: Registry,
 }
 
 /// What `prometheus.exporter.self` gives.
 #[derive(Debug, Exports)]
-pub struct Output {
+pub(super) struct Output {
     /// This process, as the one target.
     targets: Targets,
 }

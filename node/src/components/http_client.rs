@@ -12,7 +12,7 @@ mod tests;
 /// How requests prove who sends them, whom they trust and which way they go.
 #[derive(Debug, Clone, PartialEq, Arguments)]
 #[arguments(validate = Self::validate)]
-pub struct HttpClient {
+pub(super) struct HttpClient {
     /// A bearer token to authenticate with.
     bearer_token: Option<Secret>,
     /// A file with a bearer token; read again when it changes.
@@ -179,7 +179,7 @@ impl HttpClient {
     }
 
     /// The settings of the client. `http2` is what holds where nothing is said.
-    pub fn config(&self, http2: bool) -> Config {
+    pub(super) fn config(&self, http2: bool) -> Config {
         Config {
             credentials: self.credentials(),
             tls: tls(self.tls_config.as_ref()),
@@ -228,7 +228,10 @@ impl HttpClient {
 /// # Errors
 ///
 /// When the settings contradict each other, or a file that they name cannot be read.
-pub fn client(config: &Config, memory: Option<&MemoryDialer>) -> Result<Client, super::Refusal> {
+pub(super) fn client(
+    config: &Config,
+    memory: Option<&MemoryDialer>,
+) -> Result<Client, super::Refusal> {
     let client = match memory {
         Some(memory) => Client::with_memory(config, memory.clone()),
         None => Client::new(config),

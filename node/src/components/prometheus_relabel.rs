@@ -24,7 +24,7 @@ use cache::Bounds;
 use rewrite::{Rewriter, Telemetry};
 
 /// A running `prometheus.relabel`.
-pub struct PrometheusRelabel {
+pub(super) struct PrometheusRelabel {
     settings: watch::Sender<Settings>,
     fanout: Arc<Fanout>,
     receiver: Arc<MetricsReceiver>,
@@ -35,7 +35,7 @@ pub struct PrometheusRelabel {
 /// What `prometheus.relabel` takes.
 #[derive(Debug, Arguments)]
 #[arguments(validate = Self::validate)]
-pub struct Input {
+pub(super) struct Input {
     /// Where the series go that are left.
     forward_to: Vec<Arc<MetricsReceiver>>,
     /// The rules, which are applied in their order.
@@ -51,7 +51,7 @@ pub struct Input {
 
 /// What `prometheus.relabel` gives.
 #[derive(Debug, Exports)]
-pub struct Output {
+pub(super) struct Output {
     /// Takes the series to rewrite.
     receiver: Arc<MetricsReceiver>,
     /// The rules, for other components.

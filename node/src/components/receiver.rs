@@ -15,7 +15,7 @@ mod tests;
 
 /// Batches that wait at a receiver; whoever sends then waits too. Batches hold up to a few
 /// thousand samples, so this bounds a queue to some ten thousand samples.
-pub const BATCHES_IN_FLIGHT: usize = 16;
+pub(super) const BATCHES_IN_FLIGHT: usize = 16;
 
 /// Something that takes samples, exported by a component.
 #[derive(Debug)]

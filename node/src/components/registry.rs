@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::discovery_dns::DiscoveryDns;
+use super::discovery_file::DiscoveryFile;
+use super::discovery_http::DiscoveryHttp;
 use super::discovery_relabel::DiscoveryRelabel;
 use super::erased::{Descriptor, Erased};
 use super::exporter_self::ExporterSelf;
 use super::kind::Kind;
+use super::local_file::LocalFile;
 use super::prometheus_relabel::PrometheusRelabel;
+use super::remote_http::RemoteHttp;
 
 /// A set of kinds by name.
 #[derive(Debug, Clone, Default)]
@@ -17,9 +22,14 @@ impl Registry {
     /// Every kind of Shoal.
     pub fn shoal() -> Self {
         Self::default()
+            .with::<DiscoveryDns>()
+            .with::<DiscoveryFile>()
+            .with::<DiscoveryHttp>()
             .with::<DiscoveryRelabel>()
             .with::<ExporterSelf>()
+            .with::<LocalFile>()
             .with::<PrometheusRelabel>()
+            .with::<RemoteHttp>()
     }
 
     /// The same and one more.

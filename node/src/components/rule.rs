@@ -9,7 +9,7 @@ mod tests;
 /// One relabelling rule, as it is written.
 #[derive(Debug, Clone, PartialEq, Arguments)]
 #[arguments(validate = Self::validate)]
-pub struct Rule {
+pub(super) struct Rule {
     /// The labels whose values, joined by `separator`, are what the rule looks at.
     #[arg(default = Vec::new())]
     source_labels: Vec<String>,
@@ -68,7 +68,7 @@ impl Rule {
     }
 
     /// The rule as the relabeller takes it.
-    pub fn config(&self) -> RuleConfig {
+    pub(super) fn config(&self) -> RuleConfig {
         RuleConfig {
             source_labels: self.source_labels.clone(),
             separator: self.separator.clone(),
@@ -98,14 +98,14 @@ impl Rule {
 /// # Errors
 ///
 /// When they are wrong all the same, which would be a gap in their validation.
-pub fn compile(rules: &[Rule]) -> Result<Rules, super::Refusal> {
+pub(super) fn compile(rules: &[Rule]) -> Result<Rules, super::Refusal> {
     Rules::compile(rules.iter().map(Rule::config).collect()).map_err(super::Refusal::new)
 }
 
 /// Rules as a value of the language: what `rules` of `discovery.relabel` and `prometheus.relabel`
 /// export.
 #[derive(Debug)]
-pub struct ExportedRules(pub Rules);
+pub(super) struct ExportedRules(pub Rules);
 
 impl syntax::Capsule for ExportedRules {
     fn type_name() -> &'static str {

@@ -82,7 +82,7 @@ impl IntoValue for Targets {
 /// What a function made of each target of a list, kept for the next list: discovery sends whole
 /// lists in which little has changed.
 #[derive(Debug)]
-pub struct Memo<T> {
+pub(super) struct Memo<T> {
     inputs: Arc<[Labels]>,
     outputs: Vec<T>,
 }
@@ -96,7 +96,11 @@ impl<T> Default for Memo<T> {
 impl<T: Clone> Memo<T> {
     /// The outputs for a list, in its order. Only targets that the last list did not have are
     /// computed.
-    pub fn map(&mut self, inputs: &Arc<[Labels]>, mut compute: impl FnMut(&Labels) -> T) -> &[T] {
+    pub(super) fn map(
+        &mut self,
+        inputs: &Arc<[Labels]>,
+        mut compute: impl FnMut(&Labels) -> T,
+    ) -> &[T] {
         if Arc::ptr_eq(&self.inputs, inputs) {
             return &self.outputs;
         }
@@ -122,7 +126,7 @@ impl<T: Clone> Memo<T> {
     }
 
     /// Forgets everything: the function has changed.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 }

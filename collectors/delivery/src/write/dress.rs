@@ -7,7 +7,7 @@ use model::relabel::{Outcome, Rules, Scratch};
 use model::{Labels, LabelsRef};
 use xxhash_rust::xxh3::{Xxh3DefaultBuilder, xxh3_128};
 
-use super::fields::{has_internal, merge, without_internal};
+use super::fields::{Additions, has_internal, without_internal};
 
 /// Verdicts remembered in each of two generations. A guess: 130,000 series with rules on one node
 /// are many, and a verdict that changes nothing costs 40 bytes.
@@ -15,7 +15,7 @@ const GENERATION: usize = 1 << 16;
 
 #[derive(Debug)]
 pub(super) struct Dresser {
-    external: Labels,
+    external: Additions,
     rules: Rules,
     scratch: Scratch,
     /// The labels of the last series, where they are not those of the batch.
@@ -39,9 +39,9 @@ impl Dresser {
         let external = if rules.is_empty() {
             let mut clean = Vec::new();
             without_internal(external.borrowed().as_encoded(), &mut clean);
-            Labels::from_encoded(&clean)
+            Additions::new(&clean)
         } else {
-            external.clone()
+            Additions::new(external.borrowed().as_encoded())
         };
         Self {
             external,
@@ -59,38 +59,36 @@ impl Dresser {
         if !self.rules.is_empty() {
             return self.dress_by_rules(labels);
         }
-        let external = self.external.borrowed().as_encoded();
         if has_internal(labels) {
             self.merged.clear();
             without_internal(labels, &mut self.merged);
             self.dressed.clear();
-            merge(&self.merged, external, &mut self.dressed);
+            self.external.merge(&self.merged, &mut self.dressed);
             return Some(&self.dressed).filter(|l| !l.is_empty()).map(Vec::as_slice);
         }
-        if external.is_empty() {
+        if self.external.is_empty() {
             return Some(labels).filter(|labels| !labels.is_empty());
         }
         self.dressed.clear();
-        merge(labels, external, &mut self.dressed);
+        self.external.merge(labels, &mut self.dressed);
         Some(&self.dressed)
     }
 
     fn dress_by_rules<'a>(&'a mut self, labels: &'a [u8]) -> Option<&'a [u8]> {
         let key = xxh3_128(labels);
-        let external = self.external.borrowed().as_encoded();
         if self.verdicts.find(key).is_none() {
             self.merged.clear();
-            merge(labels, external, &mut self.merged);
+            self.external.merge(labels, &mut self.merged);
             let verdict = judge(&self.rules, &self.merged, &mut self.scratch);
             self.verdicts.remember(key, verdict);
         }
         match self.verdicts.find(key).expect("the verdict has just been remembered") {
             Verdict::Dropped => None,
             Verdict::Changed(labels) => Some(labels),
-            Verdict::Unchanged if external.is_empty() => Some(labels),
+            Verdict::Unchanged if self.external.is_empty() => Some(labels),
             Verdict::Unchanged => {
                 self.dressed.clear();
-                merge(labels, external, &mut self.dressed);
+                self.external.merge(labels, &mut self.dressed);
                 Some(&self.dressed)
             }
         }

@@ -1,5 +1,7 @@
 //! Walking an encoded label block without looking at its text.
 
+use std::cmp::Ordering;
+
 /// A label of a block: its whole encoding, and the two strings in it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field<'a> {
@@ -54,17 +56,43 @@ fn length(bytes: &[u8], mut at: usize) -> (usize, usize) {
     }
 }
 
+/// The first eight bytes of a name as a number that sorts as the name does; shorter names are
+/// padded with zeros, which no name has. Comparing it settles almost every comparison of names.
+#[inline]
+fn prefix(bytes: &[u8], start: usize, len: usize) -> u64 {
+    let whole = match bytes.get(start..start + 8) {
+        Some(eight) => u64::from_be_bytes(eight.try_into().expect("there are eight")),
+        None => {
+            let mut padded = [0; 8];
+            let rest = &bytes[start..];
+            padded[..rest.len()].copy_from_slice(rest);
+            u64::from_be_bytes(padded)
+        }
+    };
+    match len {
+        0 => 0,
+        1..8 => whole & (u64::MAX << (64 - 8 * len)),
+        _ => whole,
+    }
+}
+
 /// Whether a block has labels for rules alone. Names are sorted, so it takes one look behind the
 /// name of the metric.
 #[inline]
 pub(super) fn has_internal(block: &[u8]) -> bool {
-    for field in Fields(block) {
-        if field.is_internal() {
-            return true;
-        }
-        if field.name > b"__\xFF".as_slice() {
+    const UNDERSCORES: u64 = 0x5F5F;
+    let mut at = 0;
+    while at < block.len() {
+        let (inner, len) = length(block, at + 1);
+        let (name, name_len) = length(block, inner + 1);
+        let first_two = prefix(block, name, name_len) >> 48;
+        if first_two > UNDERSCORES {
             return false;
         }
+        if first_two == UNDERSCORES && &block[name..name + name_len] != b"__name__" {
+            return true;
+        }
+        at = inner + len;
     }
     false
 }
@@ -76,25 +104,62 @@ pub(super) fn without_internal(block: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the union of two blocks, in order of the names; where both have a label, `block` wins.
-pub(super) fn merge(block: &[u8], others: &[u8], out: &mut Vec<u8>) {
-    let mut rest = block;
-    let mut fields = Fields(block);
-    let mut next = fields.next();
-    for other in Fields(others) {
-        // Labels of the block up to here are copied as one run.
-        while let Some(field) = next
-            && field.name < other.name
+/// Labels to be added to every series, taken apart once.
+#[derive(Debug, Default)]
+pub(super) struct Additions(Vec<Addition>);
+
+#[derive(Debug)]
+struct Addition {
+    prefix: u64,
+    name: Box<[u8]>,
+    whole: Box<[u8]>,
+}
+
+impl Additions {
+    pub(super) fn new(block: &[u8]) -> Self {
+        let addition = |field: Field<'_>| Addition {
+            prefix: prefix(field.name, 0, field.name.len()),
+            name: field.name.into(),
+            whole: field.whole.into(),
+        };
+        Self(Fields(block).map(addition).collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Appends the block with the additions, in order of the names; where both have a label, the
+    /// block's own wins. What lies between two additions is copied as one run.
+    pub(super) fn merge(&self, block: &[u8], out: &mut Vec<u8>) {
+        let mut additions = self.0.iter();
+        let mut addition = additions.next();
+        let (mut copied, mut at) = (0, 0);
+        while let Some(next) = addition
+            && at < block.len()
         {
-            next = fields.next();
+            let (inner, len) = length(block, at + 1);
+            let (name, name_len) = length(block, inner + 1);
+            let order = prefix(block, name, name_len)
+                .cmp(&next.prefix)
+                .then_with(|| block[name..name + name_len].cmp(&next.name));
+            match order {
+                Ordering::Less => at = inner + len,
+                Ordering::Equal => {
+                    at = inner + len;
+                    addition = additions.next();
+                }
+                Ordering::Greater => {
+                    out.extend_from_slice(&block[copied..at]);
+                    out.extend_from_slice(&next.whole);
+                    copied = at;
+                    addition = additions.next();
+                }
+            }
         }
-        let ahead = next.map_or(0, |field| field.whole.len()) + fields.0.len();
-        let (run, behind) = rest.split_at(rest.len() - ahead);
-        out.extend_from_slice(run);
-        rest = behind;
-        if next.is_none_or(|field| field.name != other.name) {
-            out.extend_from_slice(other.whole);
+        out.extend_from_slice(&block[copied..]);
+        for rest in addition.into_iter().chain(additions) {
+            out.extend_from_slice(&rest.whole);
         }
     }
-    out.extend_from_slice(rest);
 }

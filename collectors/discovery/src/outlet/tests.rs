@@ -38,11 +38,12 @@ async fn what_changes_back_within_the_interval_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_failure_keeps_the_time_of_the_last_answer() {
+async fn a_failure_is_counted_and_keeps_the_time_of_the_last_answer() {
     let (publisher, subscription) = channel::<u8>(INTERVAL);
     publisher.healthy();
     let refreshed = subscription.status.borrow().refreshed;
     publisher.unhealthy("away".to_owned(), false);
     let status = subscription.status.borrow().clone();
-    assert_eq!(status, Status { health: Health::Unhealthy("away".to_owned()), refreshed });
+    let health = Health::Unhealthy("away".to_owned());
+    assert_eq!(status, Status { health, refreshed, refreshes: 1, failures: 1 });
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use model::names::{Scheme, is_label_name, is_metric_name};
 use model::{Labels, LabelsRef, MetricKind, encode_label};
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::known::Entry;
 use crate::ScrapeConfig;
 use crate::parse::{Label, parse_series, unescape};
@@ -22,6 +24,8 @@ pub(crate) struct Shape<'t> {
     name_limit: usize,
     value_limit: usize,
     target: Vec<(&'t str, &'t str)>,
+    /// The labels of the target in the encoding of label sets.
+    encoded: &'t [u8],
 }
 
 /// A page whose labels cannot be taken.
@@ -69,13 +73,23 @@ impl<'t> Shape<'t> {
             name_limit: config.label_name_length_limit,
             value_limit: config.label_value_length_limit,
             target: target.iter().collect(),
+            encoded: target.borrowed().as_encoded(),
         }
     }
 
     /// A hash of all of it; the same in every process of one version.
     pub(super) fn hash64(&self) -> u64 {
-        let text = format!("{self:?}");
-        xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+        let utf8 = self.scheme == Scheme::Utf8;
+        let switches = [self.honor_labels, self.type_and_unit, utf8];
+        let limits = [self.label_limit, self.name_limit, self.value_limit];
+        let mut seed = 0;
+        for switch in switches {
+            seed = seed << 1 | u64::from(switch);
+        }
+        for limit in limits {
+            seed = (seed ^ limit as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+        xxh3_64_with_seed(self.encoded, seed)
     }
 
     /// Appends the labels of a series to the arena. On an error the arena may hold a part.

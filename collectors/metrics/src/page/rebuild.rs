@@ -70,6 +70,10 @@ impl Rebuild {
             encoder: Box::new(snap::raw::Encoder::new()),
         };
         let (before, after) = known.chunks.split_at(chunk);
+        rebuild.texts.reserve(known.len());
+        rebuild.sets.reserve(known.len());
+        rebuild.old.reserve(after.iter().map(|chunk| chunk.entries.len()).sum());
+        rebuild.arena.reserve(after.iter().map(|chunk| chunk.length).sum());
         rebuild.texts.extend(before.iter().flat_map(|c| &c.entries).map(|e| (e.hash, ())));
         for batch in matched {
             for labels in batch.samples.iter().map(|sample| sample.labels) {
@@ -93,6 +97,7 @@ impl Rebuild {
                 at += entry.labels();
             }
         }
+        rebuild.by_hash.reserve(rebuild.old.len());
         for (index, old) in rebuild.old.iter().enumerate() {
             if !old.entry.is(Entry::SILENT) {
                 let index = u32::try_from(index).expect("a page has fewer than 2^32 lines");
@@ -131,10 +136,9 @@ impl Rebuild {
         Found::Known
     }
 
-    /// Whether no line before had these labels, or may have had.
-    pub(super) fn is_first(&mut self, labels: &[u8], explicit: bool) -> bool {
-        let hash = LabelsRef::from_encoded(labels).hash64();
-        self.sets.insert(hash, ()).is_none() || explicit
+    /// Whether no line before had these labels.
+    pub(super) fn is_first(&mut self, labels: &[u8]) -> bool {
+        self.sets.insert(LabelsRef::from_encoded(labels).hash64(), ()).is_none()
     }
 
     /// A line of this page is done.

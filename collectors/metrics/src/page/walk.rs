@@ -296,7 +296,8 @@ impl<'k> Walk<'k> {
                 true
             }
         };
-        let taken = taken && rebuild.is_first(&self.batch.arena[start..], explicit);
+        let first = taken && rebuild.is_first(&self.batch.arena[start..]);
+        let taken = first || (taken && explicit);
         if !taken {
             self.batch.arena.truncate(start);
         } else if matches!(found, Found::New) {
@@ -308,7 +309,8 @@ impl<'k> Walk<'k> {
         }
         if explicit {
             flags |= Entry::EXPLICIT;
-            if !self.options.track_timestamps {
+            // Of several samples of a series, one stands for it.
+            if !self.options.track_timestamps || !first {
                 flags |= Entry::UNTRACKED;
             }
         }

@@ -148,7 +148,8 @@ impl Controller {
     pub(super) fn pick_up(&mut self, index: usize) -> bool {
         let live = &mut self.live[index];
         let Some(component) = &mut live.component else { return false };
-        if !component.exported.has_changed().unwrap_or(false) {
+        // A component that exports once and never again has dropped its end.
+        if !component.exported.has_changed().unwrap_or(true) {
             return false;
         }
         let value = component.exported.borrow_and_update().clone();

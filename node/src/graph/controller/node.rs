@@ -135,7 +135,7 @@ impl Controller {
         let services = self.settings.services.clone();
         let cancel = CancellationToken::new();
         let (exports, exported) = Exporter::new(Arc::clone(&self.changed));
-        let (health, reported) = HealthReport::new();
+        let (health, reported) = HealthReport::new(Arc::clone(&self.changed));
         let directory = services.storage_path.join(id.to_string());
         let context = Context { id, directory, cancel: cancel.clone(), exports, health, services };
         match kind.start(context, &evaluated).await {

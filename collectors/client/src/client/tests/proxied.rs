@@ -1,6 +1,6 @@
 //! Through an HTTP proxy.
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -97,4 +97,62 @@ async fn an_excepted_host_is_reached_directly() {
     let mut config = through("http://127.0.0.1:1".to_owned());
     config.proxy.no_proxy = "127.0.0.0/8".to_owned();
     assert_eq!(text(&client(config), get(&server.url("/"))).await, "direct");
+}
+
+#[tokio::test]
+async fn a_proxy_that_speaks_tls_is_asked_over_tls() {
+    let proxy = Server::start_tls(server_tls(SERVER, true, false), |request| {
+        answer(format!("{:?} {}", request.version(), request.uri()))
+    })
+    .await;
+    let client = client(through(format!("https://localhost:{}", proxy.address.port())));
+    let seen = text(&client, get("http://target.example/x")).await;
+    assert_eq!(seen, "HTTP/1.1 http://target.example/x");
+}
+
+/// A SOCKS 5 proxy for one connection, whose task ends with the user and the host that it was
+/// told.
+async fn socks_proxy(target: std::net::SocketAddr) -> (String, JoinSet<(String, String)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // RFC 1928: version and methods; RFC 1929: user and password.
+        assert_eq!(stream.read_u8().await.unwrap(), 5);
+        let methods = prefixed(&mut stream).await;
+        assert!(methods.contains('\u{2}'));
+        stream.write_all(&[5, 2]).await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), 1);
+        let user = format!("{}:{}", prefixed(&mut stream).await, prefixed(&mut stream).await);
+        stream.write_all(&[1, 0]).await.unwrap();
+        // Connect, to a name.
+        let mut head = [0; 4];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(head, [5, 1, 0, 3]);
+        let host = format!("{}:{}", prefixed(&mut stream).await, stream.read_u16().await.unwrap());
+        stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+        let mut target = TcpStream::connect(target).await.unwrap();
+        drop(copy_bidirectional(&mut stream, &mut target).await);
+        (user, host)
+    });
+    (address, tasks)
+}
+
+/// A text with its length in a byte before it.
+async fn prefixed(stream: &mut TcpStream) -> String {
+    let mut text = vec![0; usize::from(stream.read_u8().await.unwrap())];
+    stream.read_exact(&mut text).await.unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_socks_proxy_resolves_the_name_and_sees_nothing_else() {
+    let server = Server::start(|request| answer(header(&request, "host").to_owned())).await;
+    let (proxy, mut tasks) = socks_proxy(server.address).await;
+    let client = client(through(format!("socks5://u:p@{proxy}")));
+    assert_eq!(text(&client, get("http://target.example/")).await, "target.example");
+    drop(client);
+    let told = tasks.join_next().await.unwrap().unwrap();
+    assert_eq!(told, ("u:p".to_owned(), "target.example:80".to_owned()));
 }

@@ -53,6 +53,40 @@ async fn many_requests_at_once_share_one_http2_connection() {
 }
 
 #[tokio::test]
+async fn an_http2_connection_that_breaks_is_replaced() {
+    let server = Server::start_tls(server_tls(SERVER, true, false), |r| version(&r)).await;
+    let client = client(with_tls(trusting()));
+    for connections in 1..4 {
+        assert_eq!(text(&client, get(&server.https("/x"))).await, "HTTP/2.0 /x");
+        assert_eq!(server.connections(), connections);
+        server.cut_connections();
+    }
+}
+
+#[tokio::test]
+async fn an_http2_connection_that_leaves_a_caller_waiting_is_not_used_again() {
+    let config = server_tls(SERVER, true, false);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let client = client(with_tls(trusting()));
+    // The server takes connections and says nothing above TLS.
+    let tls = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let accept = async || tls.accept(listener.accept().await.unwrap().0).await.unwrap();
+    for _ in 0..2 {
+        // A connection each time: the one of the caller who gave up is not offered again.
+        let _silent = tokio::select! {
+            _ = client.send(get(&url)) => panic!("nobody answers"),
+            stream = async {
+                let mut stream = accept().await;
+                let mut preface = [0; 24];
+                tokio::io::AsyncReadExt::read_exact(&mut stream, &mut preface).await.unwrap();
+                stream
+            } => stream,
+        };
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_refused() {
     let server = Server::start_tls(server_tls(SERVER, false, false), |r| version(&r)).await;
     let other_ca = Tls { ca: inline(ALICE.0), ..Tls::default() };

@@ -1,0 +1,96 @@
+//! `discovery.dns`: targets from DNS records.
+
+use std::time::Duration;
+
+use discovery::dns::{Config, DnsDiscovery, Record};
+use syntax::{Arguments, Choice, Problems};
+
+use super::latest::Latest;
+use super::source::{self, Outlet, Output, Source};
+use super::{Context, Kind, Refusal, Started, Updated};
+
+/// A running `discovery.dns`.
+pub(super) struct DiscoveryDns(Latest<Source<discovery::Targets>>);
+
+/// What `discovery.dns` takes.
+#[derive(Debug, Arguments)]
+#[arguments(validate = Self::validate)]
+pub(super) struct Input {
+    /// The names to look up.
+    names: Vec<String>,
+    /// The records to look for.
+    #[arg(rename = "type", default = RecordName::Srv)]
+    record: RecordName,
+    /// The targets' port; needed for every type but `SRV`, whose records have their own.
+    #[arg(default = 0)]
+    port: u16,
+    /// How often the names are looked up.
+    #[arg(default = Duration::from_secs(30))]
+    refresh_interval: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Choice)]
+enum RecordName {
+    #[choice("SRV")]
+    Srv,
+    #[choice("A")]
+    A,
+    #[choice("AAAA")]
+    Aaaa,
+    #[choice("MX")]
+    Mx,
+    #[choice("NS")]
+    Ns,
+}
+
+impl Input {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        if self.names.is_empty() {
+            problems.field("names", "names must not be empty");
+        }
+        if self.refresh_interval.is_zero() {
+            problems.field("refresh_interval", "refresh_interval must be greater than 0");
+        }
+        if self.port == 0 && self.record != RecordName::Srv {
+            let text = format!("records of type {} need port to be set", self.record.as_str());
+            problems.field("type", text);
+        }
+    }
+
+    fn source(&self) -> Result<Source<discovery::Targets>, Refusal> {
+        let config = Config {
+            names: self.names.clone(),
+            record: match self.record {
+                RecordName::Srv => Record::Srv,
+                RecordName::A => Record::A,
+                RecordName::Aaaa => Record::Aaaa,
+                RecordName::Mx => Record::Mx,
+                RecordName::Ns => Record::Ns,
+            },
+            port: (self.port != 0).then_some(self.port),
+            refresh_interval: self.refresh_interval,
+            name_server: None,
+        };
+        let source = DnsDiscovery::new(&config).map_err(Refusal::new)?;
+        Ok(Box::new(|publisher, stop| Box::pin(source.run(publisher, stop))))
+    }
+}
+
+impl Kind for DiscoveryDns {
+    const NAME: &'static str = "discovery.dns";
+    const SUMMARY: &'static str = "Finds targets by looking names up.";
+    type Arguments = Input;
+    type Exports = Output;
+
+    async fn start(context: Context<Output>, arguments: Input) -> Result<Started<Self>, Refusal> {
+        let sources = Latest::new(arguments.source()?);
+        let outlet = Outlet::of_targets(context.exports, context.health);
+        let work = source::run(sources.clone(), outlet, context.cancel);
+        Ok(Started::new(Self(sources), work))
+    }
+
+    async fn update(&self, arguments: Input) -> Result<Updated, Refusal> {
+        self.0.put(arguments.source()?);
+        Ok(Updated::InPlace)
+    }
+}

@@ -1,0 +1,60 @@
+//! `discovery.file`: targets from files.
+
+use std::time::Duration;
+
+use discovery::file::{Config, FileDiscovery};
+use syntax::{Arguments, Problems};
+
+use super::latest::Latest;
+use super::source::{self, Outlet, Output, Source};
+use super::{Context, Kind, Refusal, Started, Updated};
+
+/// A running `discovery.file`.
+pub(super) struct DiscoveryFile(Latest<Source<discovery::Targets>>);
+
+/// What `discovery.file` takes.
+#[derive(Debug, Arguments)]
+#[arguments(validate = Self::validate)]
+pub(super) struct Input {
+    /// Files of target groups in JSON or YAML; the last part of a path may contain one `*`.
+    files: Vec<String>,
+    /// How often the files are read even if nobody says that they changed.
+    #[arg(default = Duration::from_secs(300))]
+    refresh_interval: Duration,
+}
+
+impl Input {
+    fn config(&self) -> Config {
+        Config { files: self.files.clone(), refresh_interval: self.refresh_interval }
+    }
+
+    fn validate(&self, problems: &mut Problems<'_>) {
+        if let Err(error) = FileDiscovery::new(&self.config()) {
+            source::problem(problems, "files", &error);
+        }
+    }
+
+    fn source(&self) -> Result<Source<discovery::Targets>, Refusal> {
+        let source = FileDiscovery::new(&self.config()).map_err(Refusal::new)?;
+        Ok(Box::new(|publisher, stop| Box::pin(source.run(publisher, stop))))
+    }
+}
+
+impl Kind for DiscoveryFile {
+    const NAME: &'static str = "discovery.file";
+    const SUMMARY: &'static str = "Finds targets in files.";
+    type Arguments = Input;
+    type Exports = Output;
+
+    async fn start(context: Context<Output>, arguments: Input) -> Result<Started<Self>, Refusal> {
+        let sources = Latest::new(arguments.source()?);
+        let outlet = Outlet::of_targets(context.exports, context.health);
+        let work = source::run(sources.clone(), outlet, context.cancel);
+        Ok(Started::new(Self(sources), work))
+    }
+
+    async fn update(&self, arguments: Input) -> Result<Updated, Refusal> {
+        self.0.put(arguments.source()?);
+        Ok(Updated::InPlace)
+    }
+}

@@ -1,0 +1,110 @@
+//! `remote.http`: what a URL answers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use client::{MemoryDialer, Secret};
+use discovery::document::{HttpConfig, HttpDocument};
+use syntax::{Arguments, Problems};
+
+use super::document::{Document, Output};
+use super::http_client::{self, HttpClient};
+use super::source::{self, Source};
+use super::{Context, Kind, Refusal, Started, Updated};
+
+/// A running `remote.http`.
+pub(super) struct RemoteHttp {
+    document: Document,
+    memory: Option<MemoryDialer>,
+}
+
+/// What `remote.http` takes.
+#[derive(Debug, Arguments)]
+#[arguments(validate = Self::validate)]
+pub(super) struct Input {
+    /// The URL.
+    url: String,
+    /// How often it is asked.
+    #[arg(default = Duration::from_secs(60))]
+    poll_frequency: Duration,
+    /// How long an answer may take; less than `poll_frequency`.
+    #[arg(default = Duration::from_secs(10))]
+    poll_timeout: Duration,
+    /// Whether the content is a secret.
+    #[arg(default = false)]
+    is_secret: bool,
+    /// The method of the request.
+    #[arg(default = "GET".to_owned())]
+    method: String,
+    /// Headers of the request.
+    #[arg(default = BTreeMap::new())]
+    headers: BTreeMap<String, String>,
+    /// The body of the request.
+    #[arg(default = String::new())]
+    body: String,
+    /// The client that asks.
+    #[arg(block)]
+    client: Option<HttpClient>,
+}
+
+impl Input {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        source::check_url(problems, "url", &self.url);
+        if self.poll_frequency.is_zero() {
+            problems.field("poll_frequency", "poll_frequency must be greater than 0");
+        }
+        if self.poll_timeout.is_zero() {
+            problems.field("poll_timeout", "poll_timeout must be greater than 0");
+        }
+        if self.poll_timeout >= self.poll_frequency {
+            problems.field("poll_timeout", "poll_timeout must be less than poll_frequency");
+        }
+        if http::Method::from_bytes(self.method.as_bytes()).is_err() {
+            problems.field("method", format!("{:?} is not a method of HTTP", self.method));
+        }
+        for (name, value) in &self.headers {
+            let usable = http::HeaderName::from_bytes(name.as_bytes()).is_ok()
+                && http::HeaderValue::from_str(value).is_ok();
+            if !usable {
+                let at = [syntax::Step::Key(name.clone())];
+                let text = format!("the header {name:?} or its value cannot be sent");
+                problems.part("headers", &at, text);
+            }
+        }
+    }
+
+    fn source(&self, memory: Option<&MemoryDialer>) -> Result<Source<Secret>, Refusal> {
+        let settings = self.client.as_ref().map(|client| client.config(true)).unwrap_or_default();
+        let client = http_client::client(&settings, memory)?;
+        let value = |value: &String| vec![Secret::new(value.as_str())];
+        let config = HttpConfig {
+            url: self.url.clone(),
+            method: self.method.clone(),
+            headers: self.headers.iter().map(|(name, v)| (name.clone(), value(v))).collect(),
+            body: self.body.clone(),
+            poll_frequency: self.poll_frequency,
+            poll_timeout: self.poll_timeout,
+        };
+        let source = HttpDocument::new(&config, client).map_err(Refusal::new)?;
+        Ok(Box::new(|publisher, stop| Box::pin(source.run(publisher, stop))))
+    }
+}
+
+impl Kind for RemoteHttp {
+    const NAME: &'static str = "remote.http";
+    const SUMMARY: &'static str = "Exports what a URL answers.";
+    type Arguments = Input;
+    type Exports = Output;
+
+    async fn start(context: Context<Output>, arguments: Input) -> Result<Started<Self>, Refusal> {
+        let memory = context.services.memory.clone();
+        let source = arguments.source(memory.as_ref())?;
+        let (document, work) = Document::start(&context, source, arguments.is_secret).await?;
+        Ok(Started::new(Self { document, memory }, work))
+    }
+
+    async fn update(&self, arguments: Input) -> Result<Updated, Refusal> {
+        self.document.update(arguments.source(self.memory.as_ref())?, arguments.is_secret);
+        Ok(Updated::InPlace)
+    }
+}

@@ -1,0 +1,5 @@
+//! Kinds run by the graph.
+
+mod arguments;
+mod documents;
+mod world;
