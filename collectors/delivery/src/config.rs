@@ -181,6 +181,16 @@ pub struct ConfigError {
 }
 
 impl EndpointConfig {
+    /// A name for the directory of the endpoint's log: the same for as long as name and URL are, so
+    /// that a changed configuration finds the queue of the one before. Query and password of the
+    /// URL take part in the hash alone.
+    pub fn directory_name(&self) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+        let name: String = self.name.chars().take(40).map(plain).collect();
+        let identity = [self.name.as_bytes(), &[0], self.url.as_str().as_bytes()].concat();
+        format!("{name}-{:016x}", xxhash_rust::xxh3::xxh3_64(&identity))
+    }
+
     /// Finds the first field that cannot be honoured.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let queue = &self.queue;

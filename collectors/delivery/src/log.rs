@@ -101,6 +101,7 @@ pub struct Log {
     unsynced: Vec<Arc<File>>,
     directory_unsynced: bool,
     complaint: Throttle,
+    dropping: Throttle,
 }
 
 impl Log {
@@ -304,7 +305,7 @@ impl Log {
         self.queued.remove(lost);
         self.handed = self.handed.max(segment.last + 1);
         self.remove_file(segment.first, now_ms);
-        if let Some(kept_back) = self.complaint.allows(now_ms) {
+        if let Some(kept_back) = self.dropping.allows(now_ms) {
             let Totals { frames, bytes, samples, .. } = lost;
             let reason = reason.as_str();
             warn!(reason, frames, bytes, samples, kept_back, "dropped the oldest of the log");

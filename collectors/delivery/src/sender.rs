@@ -40,7 +40,9 @@ pub(crate) struct Sender {
     only_v1: AtomicBool,
     /// When the endpoint wants to be asked again.
     hold: Hold,
-    complaint: Throttle,
+    /// For failures that may pass, and for losses: one must not hide the other.
+    retries: Throttle,
+    losses: Throttle,
 }
 
 /// A body on its way, and what is in it.
@@ -76,8 +78,16 @@ impl Sender {
     ) -> Self {
         let template = Template::new(&config);
         let only_v1 = AtomicBool::new(false);
-        let (hold, complaint) = (Hold::default(), Throttle::default());
-        Self { config, client, template, telemetry, only_v1, hold, complaint }
+        Self {
+            config,
+            client,
+            template,
+            telemetry,
+            only_v1,
+            hold: Hold::default(),
+            retries: Throttle::default(),
+            losses: Throttle::default(),
+        }
     }
 
     /// Whether the endpoint was found not to speak 2.0.
@@ -141,7 +151,11 @@ impl Sender {
             End::Written(written) => {
                 let counts = written.of(parcel.counts);
                 telemetry.sent.add(counts);
-                telemetry.failed.add(parcel.counts.minus(counts));
+                let missing = parcel.counts.minus(counts);
+                match written.names_doubles() {
+                    true => telemetry.dropped(DropReason::Double).add(missing),
+                    false => telemetry.failed.add(missing),
+                }
                 let bytes = parcel.body.len() as u64;
                 if parcel.counts.metadata > 0 {
                     telemetry.sent_metadata_bytes.add(bytes);
@@ -181,12 +195,17 @@ impl Sender {
                     return End::Doubles;
                 }
                 Answer::Refused(reason) => {
-                    self.complain("dropped a request that was refused", &reason, parcel);
+                    self.complain(
+                        &self.losses,
+                        "dropped a request that was refused",
+                        &reason,
+                        parcel,
+                    );
                     return End::Refused;
                 }
                 Answer::Again { reason, after } => {
                     self.telemetry.retried.add(parcel.counts);
-                    self.complain("will send a request again", &reason, parcel);
+                    self.complain(&self.retries, "will send a request again", &reason, parcel);
                     if let Some(after) = after {
                         self.hold.for_at_least(after);
                     }
@@ -198,9 +217,9 @@ impl Sender {
 
     fn check_written(&self, parcel: &Parcel, written: Written) {
         let missing = parcel.counts.minus(written.of(parcel.counts)).total();
-        if missing > 0 {
+        if missing > 0 && !written.names_doubles() {
             let reason = format!("the endpoint says that it has not written {missing} of them");
-            self.complain("a request was written in part", &reason, parcel);
+            self.complain(&self.losses, "a request was written in part", &reason, parcel);
         }
     }
 
@@ -242,8 +261,8 @@ impl Sender {
         }
     }
 
-    fn complain(&self, what: &'static str, reason: &str, parcel: &Parcel) {
-        if let Some(kept_back) = self.complaint.allows(now_ms()) {
+    fn complain(&self, throttle: &Throttle, what: &'static str, reason: &str, parcel: &Parcel) {
+        if let Some(kept_back) = throttle.allows(now_ms()) {
             let endpoint = &self.config.name;
             let samples = parcel.counts.weight();
             warn!(endpoint, reason, samples, kept_back, "{what}");

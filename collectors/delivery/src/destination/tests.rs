@@ -211,3 +211,15 @@ fn a_setting_that_cannot_be_honoured_is_named() {
         assert_eq!(open(change), message);
     }
 }
+
+#[test]
+fn the_directory_of_a_log_hangs_on_name_and_url_alone() {
+    let of = |name: &str, url: &str| EndpointConfig::new(name, url.parse().unwrap());
+    let mut one = of("mimir/eu", "http://host/push?tenant=a");
+    let name = one.directory_name();
+    assert_eq!(name, "mimir_eu-94ff9ae232a47509");
+    one.queue.max_shards = 3;
+    assert_eq!(one.directory_name(), name);
+    assert_ne!(of("mimir/eu", "http://host/push?tenant=b").directory_name(), name);
+    assert_ne!(of("mimir_eu", "http://host/push?tenant=a").directory_name(), name);
+}

@@ -95,6 +95,7 @@ impl Log {
             unsynced: Vec::new(),
             directory_unsynced: true,
             complaint: Throttle::default(),
+            dropping: Throttle::default(),
         };
         log.handed = log.handed.min(log.next);
         log.publish();

@@ -36,20 +36,28 @@ pub(super) enum Written {
     /// It does not say, so everything.
     Everything,
     /// By the headers of 2.0.
-    Counted(Counts),
+    Counted {
+        counts: Counts,
+        /// Whether it says that the rest are doubles.
+        doubles: bool,
+    },
 }
 
 impl Written {
     pub(super) fn of(self, sent: Counts) -> Counts {
         match self {
             Self::Everything => sent,
-            Self::Counted(counts) => Counts {
+            Self::Counted { counts, .. } => Counts {
                 samples: counts.samples.min(sent.samples),
                 histograms: counts.histograms.min(sent.histograms),
                 exemplars: counts.exemplars.min(sent.exemplars),
                 metadata: sent.metadata,
             },
         }
+    }
+
+    pub(super) fn names_doubles(self) -> bool {
+        matches!(self, Self::Counted { doubles: true, .. })
     }
 }
 
@@ -67,7 +75,7 @@ impl Answer {
             // The connection can be used again once its body has been read.
             response.excerpt(EXCERPT).await;
             return match written {
-                Some(counts) if v2 => Self::Written(Written::Counted(counts)),
+                Some(counts) if v2 => Self::Written(Written::Counted { counts, doubles: false }),
                 // Who does not count what it wrote has not understood 2.0: to a receiver of 1.0 the
                 // request looks like an empty one.
                 None if v2 && parcel.counts.weight() > 0 => Self::NotUnderstood,
@@ -86,10 +94,15 @@ impl Answer {
                 Self::Doubles(reason)
             }
             // 2.0 writes what it can and says how much that was.
-            _ => match written {
-                Some(counts) if v2 && counts.total() > 0 => Self::Written(Written::Counted(counts)),
-                _ => Self::Refused(reason),
-            },
+            _ => {
+                let doubles = names_double(&message);
+                match written {
+                    Some(counts) if v2 && (doubles || counts.total() > 0) => {
+                        Self::Written(Written::Counted { counts, doubles })
+                    }
+                    _ => Self::Refused(reason),
+                }
+            }
         }
     }
 }

@@ -17,7 +17,8 @@ impl Sender {
             Ok(request) => request,
             Err(error) => {
                 let reason = error.to_string();
-                self.complain("dropped a frame that cannot be halved", &reason, refused);
+                let what = "dropped a frame that cannot be halved";
+                self.complain(&self.losses, what, &reason, refused);
                 self.telemetry.dropped(DropReason::Corrupt).add(refused.counts);
                 return;
             }

@@ -43,17 +43,20 @@ impl Telemetry {
     }
 
     fn read_counters(&self, list: &mut List) {
-        list.per_kind(
-            &self.received,
-            [
-                ("prometheus_remote_storage_samples_in_total", "Samples in to remote storage."),
-                (
-                    "prometheus_remote_storage_histograms_in_total",
-                    "Histograms in to remote storage.",
-                ),
-                ("prometheus_remote_storage_exemplars_in_total", "Exemplars in to remote storage."),
-                ("prometheus_remote_storage_metadata_in_total", "Metadata in to remote storage."),
-            ],
+        list.counter(
+            "prometheus_remote_storage_samples_in_total",
+            "Samples in to remote storage.",
+            &self.received.samples,
+        );
+        list.counter(
+            "prometheus_remote_storage_histograms_in_total",
+            "Histograms in to remote storage.",
+            &self.received.histograms,
+        );
+        list.counter(
+            "prometheus_remote_storage_exemplars_in_total",
+            "Exemplars in to remote storage.",
+            &self.received.exemplars,
         );
         list.per_kind(
             &self.sent,

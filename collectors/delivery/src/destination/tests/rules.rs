@@ -277,3 +277,16 @@ async fn what_grows_too_old_while_it_waits_is_dropped() {
     assert_eq!(telemetry.dropped(DropReason::TooOld).samples.get(), 1);
     assert_eq!(telemetry.sent.samples.get(), 1);
 }
+
+#[tokio::test]
+async fn doubles_that_2_0_left_out_are_counted_as_such() {
+    let script = |_, _: &Received| {
+        let header = ("X-Prometheus-Remote-Write-Samples-Written", "0".to_owned());
+        Reply::Status(400, vec![header], "out of order sample".to_owned())
+    };
+    let v2 = |config: &mut EndpointConfig| config.protocol = Protocol::V2;
+    let (backend, telemetry) = deliver(v2, vec![batch(0..5, 1.0)], script).await;
+    assert_eq!(backend.received().len(), 1);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 5);
+    assert_eq!(telemetry.failed.samples.get(), 0);
+}
