@@ -152,7 +152,7 @@ impl Scrape {
     }
 
     /// The tick; or, where the response (or the failed attempt) began later than a tenth of the
-    /// interval after it, the truth, as far as it leaves the next tick its place.
+    /// interval after it, the truth. The next tick is chosen after that.
     fn timestamp(&self, fetched: &Result<Fetched, Failure>, started: i64, shared: &Shared) -> i64 {
         let began = match fetched {
             Ok(fetched) => {
@@ -166,7 +166,7 @@ impl Scrape {
             return self.tick;
         }
         shared.telemetry.ticks_late.increment();
-        began.min(self.tick.saturating_add(interval - 1))
+        began
     }
 
     async fn read(

@@ -34,6 +34,8 @@ const MAX_SLEEP: Duration = Duration::from_secs(1);
 /// A clock that was set back by more intervals than this is believed at once; ticks that were
 /// collected already are not collected again otherwise.
 const MAX_BACKWARDS: i64 = 2;
+/// A clock that goes back by more milliseconds than this was set; less is a correction.
+const SET_BACK: i64 = 1000;
 
 /// Scrapes the targets of one component, on this node.
 ///
@@ -51,6 +53,8 @@ pub struct Scraper {
     due: BinaryHeap<Reverse<Due>>,
     running: JoinSet<Outcome>,
     generation: u64,
+    /// The clock when it was last looked at.
+    seen: i64,
     series: usize,
     series_bytes: usize,
 }
@@ -69,7 +73,7 @@ struct Target {
     /// `None` while a scrape is under way, which has it.
     known: Option<Known>,
     generation: u64,
-    last_tick: i64,
+    /// The last tick, or the later timestamp that its samples got; 0 before the first.
     last_timestamp: i64,
     body: usize,
     /// What counts into the gauges for this target.
@@ -88,6 +92,8 @@ struct Target {
 #[derive(Debug)]
 struct Stop {
     reason: StopReason,
+    /// The staleness markers are on their way.
+    ending: bool,
     seals: Vec<oneshot::Sender<Seal>>,
 }
 
@@ -123,6 +129,7 @@ impl Scraper {
             due: BinaryHeap::new(),
             running: JoinSet::new(),
             generation: 0,
+            seen: clock.now(),
             series: 0,
             series_bytes: 0,
         };
@@ -185,7 +192,8 @@ impl Scraper {
                 let paced = known.target.interval == target.interval;
                 known.target = target;
                 if !paced && known.known.is_some() {
-                    let tick = tick::next(key, interval, after(now, known.last_tick, interval));
+                    let tick =
+                        tick::next(key, interval, after(now, known.last_timestamp, interval));
                     self.schedule(key, tick);
                 }
             }
@@ -205,12 +213,15 @@ impl Scraper {
         match &mut target.stop {
             Some(stop) => {
                 // The last word counts, except that the end of the series cannot be taken back.
-                if stop.reason != StopReason::Gone {
+                if stop.reason != StopReason::Gone && !stop.ending {
                     stop.reason = reason;
                 }
                 stop.seals.extend(seal);
             }
-            None => target.stop = Some(Stop { reason, seals: seal.into_iter().collect() }),
+            None => {
+                let seals = seal.into_iter().collect();
+                target.stop = Some(Stop { reason, ending: false, seals });
+            }
         }
         if target.known.is_some() {
             self.finish_stop(key);
@@ -222,7 +233,7 @@ impl Scraper {
         let Some(target) = self.targets.get_mut(&key) else { return };
         let (Some(stop), Some(known)) = (target.stop.take(), target.known.take()) else { return };
         if !stop.seals.is_empty() {
-            let (seal, complete) = crate::seal::seal(target.last_tick, &known);
+            let (seal, complete) = crate::seal::seal(target.last_timestamp, &known);
             if !complete {
                 self.shared.telemetry.seals_without_series.increment();
             }
@@ -233,7 +244,8 @@ impl Scraper {
         }
         if stop.reason == StopReason::Gone {
             // The markers are a kind of scrape: the target is under way until they are written.
-            target.stop = Some(Stop { reason: StopReason::Shutdown, seals: Vec::new() });
+            target.stop =
+                Some(Stop { reason: StopReason::Shutdown, ending: true, seals: Vec::new() });
             let scrape = self.scrape(key, 0, known);
             let shared = self.shared.clone();
             self.running.spawn(async move { scrape.end(&shared).await });
@@ -254,6 +266,10 @@ impl Scraper {
 
     fn start_due(&mut self) {
         let now = self.shared.clock.now();
+        if now < self.seen.saturating_sub(SET_BACK) {
+            self.follow_clock_back(now);
+        }
+        self.seen = now;
         while let Some(Reverse(due)) = self.due.peek().copied()
             && due.tick <= now
         {
@@ -262,10 +278,29 @@ impl Scraper {
             if target.generation != due.generation {
                 continue;
             }
+            let interval = millis(target.target.interval);
+            if now - due.tick > signed(interval) {
+                // The clock was set ahead, or the machine slept: what passed is missed.
+                let (tick, missed) = next_tick(due.key, interval, due.tick - 1, now);
+                self.shared.telemetry.ticks_missed.add(missed);
+                self.schedule(due.key, tick);
+                continue;
+            }
             let Some(known) = target.known.take() else { continue };
             let scrape = self.scrape(due.key, due.tick, known);
             let shared = self.shared.clone();
             self.running.spawn(async move { scrape.run(&shared).await });
+        }
+    }
+
+    /// The ticks that were waited for lie too far ahead now.
+    fn follow_clock_back(&mut self, now: i64) {
+        let keys: Vec<u64> = self.targets.keys().copied().collect();
+        for key in keys {
+            let target = &self.targets[&key];
+            let interval = millis(target.target.interval);
+            let last = after(now, target.last_timestamp, interval);
+            self.schedule(key, tick::next(key, interval, last));
         }
     }
 
@@ -303,7 +338,7 @@ impl Scraper {
         self.weigh(&mut target);
         self.publish();
         let interval = millis(target.target.interval);
-        let last = target.last_tick;
+        let last = target.last_timestamp;
         let stopping = target.stop.is_some();
         self.targets.insert(key, target);
         if stopping {
@@ -345,7 +380,6 @@ impl Target {
             target,
             known: Some(known),
             generation: 0,
-            last_tick,
             last_timestamp: last_tick,
             body: 0,
             series: 0,
@@ -366,7 +400,6 @@ impl Target {
             // The end of the target, not a scrape of it.
             return;
         }
-        self.last_tick = outcome.tick;
         self.last_timestamp = outcome.timestamp;
         self.body = outcome.body;
         self.health = if outcome.error.is_none() { Health::Up } else { Health::Down };

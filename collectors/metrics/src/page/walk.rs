@@ -278,7 +278,11 @@ impl<'k> Walk<'k> {
         let rebuild = self.rebuild.as_mut().expect("called during a rebuild");
         if rebuild.lines() >= BATCH_SAMPLES || self.batch.arena.len() >= BATCH_BYTES {
             rebuild.end_chunk(&self.batch.arena);
+            let bytes = self.batch.arena.len();
             Self::flush_into(&mut self.page, &mut self.batch, &mut self.extra);
+            // The next chunk is probably as large as this one.
+            self.batch.arena.reserve(bytes + bytes / 8);
+            self.batch.samples.reserve(BATCH_SAMPLES);
         }
         let start = self.batch.arena.len();
         let found = rebuild.find(hash, explicit, &mut self.batch.arena);

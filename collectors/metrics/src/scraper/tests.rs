@@ -365,6 +365,47 @@ async fn a_request_says_what_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_scrape_that_took_longer_than_the_interval_is_followed_by_the_tick_after_it() {
+    let mut target = (*target("i")).clone();
+    target.timeout = Duration::from_secs(5);
+    let slow = Answer::After(Duration::from_millis(1030), "a 1\n");
+    let mut world = World::new(Script::new([slow, Answer::Page("a 2\n")]));
+    let start = Command::Start { key: KEY, target: Arc::new(target), seal: None };
+    world.commands.send(start).await.unwrap();
+    assert_eq!(world.next().await, ["a 1 @2030", "up 1 @2030"]);
+    assert_eq!(world.next().await, ["a 2 @3000", "up 1 @3000"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_goes_on_with_the_present() {
+    let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
+    world.start(None).await;
+    assert_eq!(world.next().await, ["a 1 @1000", "up 1 @1000"]);
+    // The next batch is waited for, so the timer sees the whole hour at once.
+    tokio::time::advance(Duration::from_secs(3600) + Duration::from_millis(500)).await;
+    assert_eq!(world.next().await, ["a 1 @3602000", "up 1 @3602000"]);
+    assert_eq!(world.telemetry.ticks_missed.value(), 3600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_an_hour_is_followed_at_once() {
+    let (sink, _batches) = mpsc::channel(1);
+    let clock = Clock::Runtime { origin: ORIGIN + 1, since: Instant::now() };
+    let script = Script::new([Answer::Page("")]);
+    let (mut scraper, _commands) =
+        Scraper::new(Arc::new(config()), script, sink, Arc::default(), clock);
+    scraper.start(KEY, target("i"), None);
+    let hour = 3_600_000;
+    scraper.seen += hour;
+    scraper.targets.get_mut(&KEY).unwrap().last_timestamp = ORIGIN + hour;
+    scraper.due.clear();
+    scraper.schedule(KEY, ORIGIN + hour + SECOND);
+    scraper.start_due();
+    assert_eq!(scraper.due.peek().unwrap().0.tick, ORIGIN + SECOND);
+    assert!(scraper.running.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn thousands_of_targets_share_one_timer() {
     let mut world = World::with(Script::new([Answer::Page("a 1\n")]), config(), 16);
     for key in 0..2000 {
