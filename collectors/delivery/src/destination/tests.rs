@@ -7,6 +7,7 @@ use super::*;
 use crate::telemetry::DropReason;
 
 mod backend;
+mod crash;
 mod outage;
 mod rules;
 
