@@ -7,6 +7,7 @@ use model::{Batch, Family};
 use crate::parse::{Event, ParseError, Place, ProtoParser, TextParser};
 
 mod beginning;
+mod emit;
 mod exemplar;
 mod family;
 mod known;
@@ -17,10 +18,11 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use emit::push_stale;
 pub(crate) use family::Families;
 pub(crate) use known::Known;
 pub(crate) use labels::Shape;
-pub(crate) use walk::{Options, Walk, push_stale};
+pub(crate) use walk::{Options, Walk};
 
 /// Samples of a batch. Large enough to make the cost of a batch small, small enough to make a
 /// bounded channel of batches a bound on memory. Tests have pages of a few lines, and want the ends

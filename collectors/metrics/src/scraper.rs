@@ -16,12 +16,15 @@ use crate::clock::Clock;
 use crate::failure_log::FailureLog;
 use crate::page::{Families, Known};
 use crate::scrape::{Outcome, ROOM, Scrape, Shared, known_of};
-use crate::{
-    Command, Fetch, Health, ScrapeConfig, ScrapeTarget, StopReason, TargetStatus, Telemetry,
-};
+use crate::{Command, Fetch, ScrapeConfig, ScrapeTarget, StopReason, Telemetry};
 
+mod target;
 #[cfg(test)]
 mod tests;
+mod ticks;
+
+use target::{Stop, Target};
+use ticks::{after, first_tick, millis, next_tick, signed};
 
 /// Commands that wait to be carried out. More make the sender wait.
 const COMMANDS: usize = 1024;
@@ -31,9 +34,6 @@ const SLOTS: usize = 8192;
 /// The longest sleep of the timer. The wall clock may be set meanwhile, and a tick is a matter of
 /// the wall clock.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
-/// A clock that was set back by more intervals than this is believed at once; ticks that were
-/// collected already are not collected again otherwise.
-const MAX_BACKWARDS: i64 = 2;
 /// A clock that goes back by more milliseconds than this was set; less is a correction.
 const SET_BACK: i64 = 1000;
 
@@ -65,36 +65,6 @@ struct Due {
     tick: i64,
     key: u64,
     generation: u64,
-}
-
-#[derive(Debug)]
-struct Target {
-    target: Arc<ScrapeTarget>,
-    /// `None` while a scrape is under way, which has it.
-    known: Option<Known>,
-    generation: u64,
-    /// The last tick, or the later timestamp that its samples got; 0 before the first.
-    last_timestamp: i64,
-    body: usize,
-    /// What counts into the gauges for this target.
-    series: usize,
-    series_bytes: usize,
-    stop: Option<Stop>,
-    /// What to do when the stop is done.
-    restart: Option<(Arc<ScrapeTarget>, Option<Seal>)>,
-    health: Health,
-    last_error: Option<String>,
-    last_scrape: Option<i64>,
-    last_duration: Duration,
-    samples: usize,
-}
-
-#[derive(Debug)]
-struct Stop {
-    reason: StopReason,
-    /// The staleness markers are on their way.
-    ending: bool,
-    seals: Vec<oneshot::Sender<Seal>>,
 }
 
 impl Scraper {
@@ -374,100 +344,6 @@ impl Scraper {
     }
 }
 
-impl Target {
-    fn new(target: Arc<ScrapeTarget>, last_tick: i64, known: Known) -> Self {
-        Self {
-            target,
-            known: Some(known),
-            generation: 0,
-            last_timestamp: last_tick,
-            body: 0,
-            series: 0,
-            series_bytes: 0,
-            stop: None,
-            restart: None,
-            health: Health::Unknown,
-            last_error: None,
-            last_scrape: None,
-            last_duration: Duration::ZERO,
-            samples: 0,
-        }
-    }
-
-    fn take(&mut self, outcome: Outcome) {
-        self.known = Some(outcome.known);
-        if outcome.tick == 0 {
-            // The end of the target, not a scrape of it.
-            return;
-        }
-        self.last_timestamp = outcome.timestamp;
-        self.body = outcome.body;
-        self.health = if outcome.error.is_none() { Health::Up } else { Health::Down };
-        self.last_error = outcome.error;
-        self.last_scrape = Some(outcome.began);
-        self.last_duration = outcome.duration;
-        self.samples = outcome.samples;
-    }
-
-    fn status(&self, key: u64) -> TargetStatus {
-        TargetStatus {
-            key,
-            job: self.target.job().to_owned(),
-            url: self.target.url.to_string(),
-            health: self.health,
-            labels: self.target.labels.clone(),
-            last_error: self.last_error.clone(),
-            last_scrape: self.last_scrape,
-            last_duration: self.last_duration,
-            samples: self.samples,
-        }
-    }
-}
-
 fn accept(config: &ScrapeConfig) -> HeaderValue {
     HeaderValue::try_from(config.accept_header()).expect("media types are ASCII")
-}
-
-fn millis(interval: Duration) -> u64 {
-    u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1)
-}
-
-fn signed(interval: u64) -> i64 {
-    i64::try_from(interval).unwrap_or(i64::MAX)
-}
-
-/// The instant after which the next tick may be: the clock, or the last tick if the clock is a
-/// little behind it.
-fn after(now: i64, last_tick: i64, interval: u64) -> i64 {
-    let behind = last_tick.saturating_sub(now);
-    if behind > signed(interval).saturating_mul(MAX_BACKWARDS) { now } else { now.max(last_tick) }
-}
-
-/// The tick that a new owner begins with. If the last owner left a tick out and it is less than a
-/// tenth of the interval ago, it is made up for.
-fn first_tick(key: u64, interval: u64, now: i64, last_tick: i64) -> i64 {
-    let passed = tick::last(key, interval, now);
-    let left_out = last_tick > 0 && last_tick < passed;
-    if left_out && now - passed <= signed(interval) / 10 {
-        return passed;
-    }
-    tick::next(key, interval, after(now, last_tick, interval))
-}
-
-/// The tick after a scrape, and how many were missed on the way. One that is less than a tenth of
-/// the interval ago is not missed yet.
-fn next_tick(key: u64, interval: u64, last: i64, now: i64) -> (i64, usize) {
-    let next = tick::next(key, interval, after(last.min(now), last, interval));
-    let late = now.saturating_sub(next);
-    if late <= signed(interval) / 10 {
-        return (next, 0);
-    }
-    let passed = tick::last(key, interval, now);
-    let mut missed = (passed - next) / signed(interval) + 1;
-    let mut tick = tick::next(key, interval, now);
-    if now - passed <= signed(interval) / 10 {
-        tick = passed;
-        missed -= 1;
-    }
-    (tick, usize::try_from(missed).unwrap_or_default())
 }

@@ -3,15 +3,14 @@
 use model::{Batch, HistogramSample, Sample as BatchSample, Span};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::beginning;
-use super::exemplar;
+use super::emit::push_stale;
 use super::family::{Families, FamilyReader};
 use super::known::{Entry, Known};
 use super::labels::{FamilyContext, Shape};
 use super::rebuild::{Found, Rebuild};
 use super::{BATCH_BYTES, BATCH_SAMPLES, Escapes, Page, PageError, Source, Update};
 use crate::native;
-use crate::parse::{Event, Exemplar, NativeSample, Sample};
+use crate::parse::{Event, NativeSample, Sample};
 
 /// What a walk has to know beside the page.
 #[derive(Debug, Clone)]
@@ -37,22 +36,22 @@ pub(crate) struct Options {
 /// number; labels are unpacked a chunk at a time into the batch. At the first difference the walk
 /// becomes a [`Rebuild`].
 pub(crate) struct Walk<'k> {
-    shape: &'k Shape<'k>,
-    known: &'k Known,
-    families: &'k Families,
-    options: Options,
+    pub(super) shape: &'k Shape<'k>,
+    pub(super) known: &'k Known,
+    pub(super) families: &'k Families,
+    pub(super) options: Options,
     shape_hash: u64,
-    family: FamilyReader,
+    pub(super) family: FamilyReader,
     salt: u64,
     /// The next line of the page before: chunk, entry in it, byte of its labels.
     chunk: usize,
     entry: usize,
     offset: usize,
     rebuild: Option<Rebuild>,
-    batch: Batch,
+    pub(super) batch: Batch,
     /// Labels of exemplars, which go behind the labels of the series.
-    extra: Vec<u8>,
-    page: Page,
+    pub(super) extra: Vec<u8>,
+    pub(super) page: Page,
 }
 
 /// A number or a histogram, as far as they are alike.
@@ -336,86 +335,6 @@ impl<'k> Walk<'k> {
         (kind, family.cloned())
     }
 
-    /// The place of a series' family in the batch.
-    #[inline]
-    fn family_index(&mut self, series: &str) -> u32 {
-        let Some(family) =
-            self.family.of(series, &self.known.families, self.families, self.options.escapes)
-        else {
-            return BatchSample::NO_FAMILY;
-        };
-        let families = &mut self.batch.families;
-        if families.last().is_none_or(|last| !std::sync::Arc::ptr_eq(last, family)) {
-            families.push(family.clone());
-        }
-        u32::try_from(families.len() - 1).expect("a batch has a few thousand samples")
-    }
-
-    fn exemplar(&mut self, series: Span, exemplar: &Exemplar<'_>, timestamp: i64) {
-        let start = self.extra.len();
-        if !exemplar::write_labels(exemplar.labels, &mut self.extra) {
-            return;
-        }
-        self.page.exemplars += 1;
-        self.batch.exemplars.push(model::Exemplar {
-            series,
-            // Moved behind the labels of the series when the batch is finished.
-            labels: Span::new(start, self.extra.len()),
-            timestamp: exemplar.timestamp.unwrap_or(timestamp),
-            value: exemplar.value,
-        });
-    }
-
-    /// A counter that began since the last scrape was zero then.
-    #[inline]
-    fn push_zero(&mut self, labels: Span, family: u32, began: i64, timestamp: i64) {
-        let Some(after) = self.options.zeros_after else { return };
-        if began > after && began < timestamp {
-            self.batch.samples.push(BatchSample {
-                labels,
-                family,
-                timestamp: began,
-                start_timestamp: began,
-                value: 0.0,
-            });
-        }
-    }
-
-    /// Whether a line only says when the series of its family began.
-    fn is_beginning(&self, series: &str) -> bool {
-        self.options.escapes == Escapes::OpenMetrics
-            && beginning::is_beginning(series, self.family.name(), self.family.kind())
-    }
-
-    /// Gives the samples of a metric the instant at which they began, which stands behind them.
-    fn beginning(&mut self, sample: &Sample<'_>) -> Result<(), Refusal> {
-        let began = (sample.value * 1000.0).round();
-        if began.is_finite() {
-            let batches = [self.page.batches.last_mut(), Some(&mut self.batch)];
-            let zeros_after = self.options.zeros_after.unwrap_or(i64::MAX);
-            beginning::set(batches, sample.series, self.family.name(), began as i64, zeros_after)
-                .map_err(Refusal::Labels)?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) {
-        Self::flush_into(&mut self.page, &mut self.batch, &mut self.extra);
-    }
-
-    fn flush_into(page: &mut Page, batch: &mut Batch, extra: &mut Vec<u8>) {
-        let base = batch.arena.len();
-        batch.arena.append(extra);
-        for exemplar in &mut batch.exemplars {
-            let Span { start, end } = exemplar.labels;
-            exemplar.labels = Span::new(base + start as usize, base + end as usize);
-        }
-        let batch = std::mem::take(batch);
-        if !batch.is_empty() {
-            page.batches.push(batch);
-        }
-    }
-
     /// Samples so far.
     pub(crate) fn samples(&self) -> usize {
         self.page.samples
@@ -455,22 +374,8 @@ impl<'k> Walk<'k> {
     }
 }
 
-/// Appends the `count`th staleness marker; markers have batches of their own.
-pub(crate) fn push_stale(
-    batches: &mut Vec<Batch>,
-    count: usize,
-    labels: model::LabelsRef<'_>,
-    timestamp: i64,
-) {
-    if count % BATCH_SAMPLES == 1 {
-        batches.push(Batch::default());
-    }
-    let batch = batches.last_mut().expect("the first marker makes a batch");
-    batch.push(labels, timestamp, model::STALE_NAN);
-}
-
 /// Why a sample refuses its page.
-enum Refusal {
+pub(super) enum Refusal {
     Labels(super::labels::LabelError),
     BucketLimit(usize),
 }

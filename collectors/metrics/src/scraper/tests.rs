@@ -9,7 +9,7 @@ use model::Labels;
 use tokio::time::Instant;
 
 use super::*;
-use crate::{FetchError, Fetched};
+use crate::{FetchError, Fetched, Health, TargetStatus};
 
 const ORIGIN: i64 = 1_700_000_000_000;
 /// The interval of the targets, in milliseconds.

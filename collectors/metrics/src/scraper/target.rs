@@ -1,0 +1,91 @@
+//! One target of a scraper.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::Seal;
+use tokio::sync::oneshot;
+
+use crate::page::Known;
+use crate::scrape::Outcome;
+use crate::{Health, ScrapeTarget, StopReason, TargetStatus};
+
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) target: Arc<ScrapeTarget>,
+    /// `None` while a scrape is under way, which has it.
+    pub(super) known: Option<Known>,
+    pub(super) generation: u64,
+    /// The last tick, or the later timestamp that its samples got; 0 before the first.
+    pub(super) last_timestamp: i64,
+    pub(super) body: usize,
+    /// What counts into the gauges for this target.
+    pub(super) series: usize,
+    pub(super) series_bytes: usize,
+    pub(super) stop: Option<Stop>,
+    /// What to do when the stop is done.
+    pub(super) restart: Option<(Arc<ScrapeTarget>, Option<Seal>)>,
+    pub(super) health: Health,
+    pub(super) last_error: Option<String>,
+    pub(super) last_scrape: Option<i64>,
+    pub(super) last_duration: Duration,
+    pub(super) samples: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Stop {
+    pub(super) reason: StopReason,
+    /// The staleness markers are on their way.
+    pub(super) ending: bool,
+    pub(super) seals: Vec<oneshot::Sender<Seal>>,
+}
+
+impl Target {
+    pub(super) fn new(target: Arc<ScrapeTarget>, last_tick: i64, known: Known) -> Self {
+        Self {
+            target,
+            known: Some(known),
+            generation: 0,
+            last_timestamp: last_tick,
+            body: 0,
+            series: 0,
+            series_bytes: 0,
+            stop: None,
+            restart: None,
+            health: Health::Unknown,
+            last_error: None,
+            last_scrape: None,
+            last_duration: Duration::ZERO,
+            samples: 0,
+        }
+    }
+
+    pub(super) fn take(&mut self, outcome: Outcome) {
+        self.known = Some(outcome.known);
+        if outcome.tick == 0 {
+            // The end of the target, not a scrape of it.
+            return;
+        }
+        self.last_timestamp = outcome.timestamp;
+        self.body = outcome.body;
+        self.health = if outcome.error.is_none() { Health::Up } else { Health::Down };
+        self.last_error = outcome.error;
+        self.last_scrape = Some(outcome.began);
+        self.last_duration = outcome.duration;
+        self.samples = outcome.samples;
+    }
+
+    pub(super) fn status(&self, key: u64) -> TargetStatus {
+        TargetStatus {
+            key,
+            job: self.target.job().to_owned(),
+            url: self.target.url.to_string(),
+            health: self.health,
+            labels: self.target.labels.clone(),
+            last_error: self.last_error.clone(),
+            last_scrape: self.last_scrape,
+            last_duration: self.last_duration,
+            samples: self.samples,
+        }
+    }
+}
