@@ -14,6 +14,7 @@ mod kind;
 mod latest;
 mod local_file;
 mod prometheus_relabel;
+mod prometheus_scrape;
 mod receiver;
 mod registry;
 mod remote_http;

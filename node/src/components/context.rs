@@ -40,6 +40,9 @@ pub struct Context<E> {
     pub directory: PathBuf,
     /// Cancelled when the component is to stop.
     pub cancel: CancellationToken,
+    /// Cancelled before that if it stops because the configuration has it no more, rather than
+    /// because the process ends or it is made anew.
+    pub removed: CancellationToken,
     /// Where its exports go.
     pub exports: Exporter<E>,
     /// Where it says how it is.

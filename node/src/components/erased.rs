@@ -121,6 +121,7 @@ impl<K: Kind> Descriptor for Erased<K> {
             id: context.id,
             directory: context.directory,
             cancel: context.cancel,
+            removed: context.removed,
             exports: context.exports.typed(),
             health: context.health,
             services: context.services,

@@ -12,6 +12,7 @@ use super::exporter_self::ExporterSelf;
 use super::kind::Kind;
 use super::local_file::LocalFile;
 use super::prometheus_relabel::PrometheusRelabel;
+use super::prometheus_scrape::PrometheusScrape;
 use super::remote_http::RemoteHttp;
 
 /// A set of kinds by name.
@@ -29,6 +30,7 @@ impl Registry {
             .with::<ExporterSelf>()
             .with::<LocalFile>()
             .with::<PrometheusRelabel>()
+            .with::<PrometheusScrape>()
             .with::<RemoteHttp>()
     }
 

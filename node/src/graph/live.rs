@@ -83,6 +83,8 @@ pub(super) struct Component {
     pub handle: Arc<dyn Running>,
     /// Stops it.
     pub cancel: CancellationToken,
+    /// Says that it stops because the configuration has it no more.
+    pub removed: CancellationToken,
     /// Cancelled once its work has ended.
     pub done: CancellationToken,
     /// Its work, until it is run.
@@ -101,6 +103,7 @@ impl Component {
     pub(super) fn stopping(&self) -> Stopping {
         Stopping {
             cancel: self.cancel.clone(),
+            removed: self.removed.clone(),
             done: self.done.clone(),
             abort: self.abort.clone(),
             // What was never run has nothing to end.
@@ -113,9 +116,17 @@ impl Component {
 #[derive(Debug, Clone)]
 pub(super) struct Stopping {
     cancel: CancellationToken,
+    removed: CancellationToken,
     done: CancellationToken,
     abort: Option<AbortHandle>,
     running: bool,
+}
+
+impl Stopping {
+    /// It stops because the configuration has it no more.
+    pub(super) fn removed(&self) {
+        self.removed.cancel();
+    }
 }
 
 /// Stops components, level by level: nobody is stopped while something still sends to it. What is

@@ -37,6 +37,7 @@ impl Controller {
             self.plan.nodes.iter().map(|node| by_id.remove(&node.id).unwrap_or_default()).collect();
         self.texts = texts;
         self.contents = contents;
+        levels.iter().flatten().for_each(Stopping::removed);
         self.removed.extend(levels);
         self.retire(by_id);
     }

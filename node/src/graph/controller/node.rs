@@ -133,11 +133,19 @@ impl Controller {
             done.cancelled().await;
         }
         let services = self.settings.services.clone();
-        let cancel = CancellationToken::new();
+        let (cancel, removed) = (CancellationToken::new(), CancellationToken::new());
         let (exports, exported) = Exporter::new(Arc::clone(&self.changed));
         let (health, reported) = HealthReport::new(Arc::clone(&self.changed));
         let directory = services.storage_path.join(id.to_string());
-        let context = Context { id, directory, cancel: cancel.clone(), exports, health, services };
+        let context = Context {
+            id,
+            directory,
+            cancel: cancel.clone(),
+            removed: removed.clone(),
+            exports,
+            health,
+            services,
+        };
         match kind.start(context, &evaluated).await {
             Ok((handle, work)) => {
                 let (exit, exited) = watch::channel(None);
@@ -146,6 +154,7 @@ impl Controller {
                 live.component = Some(Component {
                     handle,
                     cancel,
+                    removed,
                     done: CancellationToken::new(),
                     work: Some(work),
                     abort: None,

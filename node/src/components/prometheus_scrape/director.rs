@@ -1,0 +1,232 @@
+//! Which targets the scraper scrapes: what discovery finds goes to the cluster, what the cluster
+//! says goes to the scraper.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Command, Fetch, ScrapeConfig, ScrapeTarget, Scraper, StopReason};
+use model::{Batch, Labels, Seal};
+use ownership::Key;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::inventory::{Inventory, Refused};
+use super::measure::Counts;
+use crate::cluster::{Delta, Reason, Subscription};
+use crate::components::{Fanout, Refusal};
+
+/// How often a scraper that is to end is asked whether it has.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What the arguments say, made ready.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub targets: Arc<[Labels]>,
+    pub config: Arc<ScrapeConfig>,
+    pub client: client::Config,
+    pub fetch: Arc<dyn Fetch>,
+    pub clustered: bool,
+}
+
+/// How a component is told to end.
+pub(super) struct Ends {
+    /// It is to end.
+    pub cancel: CancellationToken,
+    /// It ends because the configuration has it no more: its series have ended.
+    pub removed: CancellationToken,
+}
+
+/// The one that knows which targets are whose.
+pub(super) struct Director {
+    id: String,
+    told: watch::Receiver<Arc<Told>>,
+    config: Arc<ScrapeConfig>,
+    fetch: Arc<dyn Fetch>,
+    subscription: Subscription,
+    commands: mpsc::Sender<Command>,
+    counts: Arc<Counts>,
+    refused: watch::Sender<Arc<Refused>>,
+    inventory: Inventory,
+    owned: BTreeMap<Key, Owned>,
+}
+
+/// A target that this node collects.
+struct Owned {
+    /// What discovery said of it.
+    labels: Labels,
+    /// What the scraper was given.
+    target: Arc<ScrapeTarget>,
+}
+
+/// Scrapes until told to end; what was scraped by then has gone to the receivers.
+pub(super) async fn run(
+    mut director: Director,
+    scraper: Scraper,
+    batches: mpsc::Receiver<Arc<Batch>>,
+    fanout: Arc<Fanout>,
+    ends: Ends,
+) -> Result<(), Refusal> {
+    let mut tasks = JoinSet::new();
+    let stop = CancellationToken::new();
+    tasks.spawn(scraper.run(stop.clone()));
+    tasks.spawn(forward(batches, fanout));
+    let directed = tokio::select! {
+        () = ends.cancel.cancelled() => Ok(()),
+        () = director.direct() => Ok(()),
+        Some(ended) = tasks.join_next() => Err(ended.err()),
+    };
+    if let Err(error) = directed {
+        let why = error.map_or_else(|| "it has ended".to_owned(), |error| error.to_string());
+        return Err(Refusal::new(format!("the scraper failed: {why}")));
+    }
+    let gone = ends.removed.is_cancelled();
+    director.end(if gone { StopReason::Gone } else { StopReason::Shutdown }).await;
+    stop.cancel();
+    // The scraper has ended, so the batches will.
+    while tasks.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn forward(mut batches: mpsc::Receiver<Arc<Batch>>, fanout: Arc<Fanout>) {
+    while let Some(batch) = batches.recv().await {
+        fanout.send(&batch).await;
+    }
+}
+
+impl Director {
+    pub(super) fn new(
+        id: String,
+        mut told: watch::Receiver<Arc<Told>>,
+        subscription: Subscription,
+        commands: mpsc::Sender<Command>,
+        counts: Arc<Counts>,
+        refused: watch::Sender<Arc<Refused>>,
+    ) -> Self {
+        told.mark_changed();
+        let (config, fetch) = {
+            let told = told.borrow();
+            (Arc::clone(&told.config), Arc::clone(&told.fetch))
+        };
+        Self {
+            id,
+            told,
+            config,
+            fetch,
+            subscription,
+            commands,
+            counts,
+            refused,
+            inventory: Inventory::default(),
+            owned: BTreeMap::new(),
+        }
+    }
+
+    /// Directs for as long as there is somebody to listen to. Returns only when there is not.
+    async fn direct(&mut self) {
+        let mut shared = true;
+        loop {
+            tokio::select! {
+                told = self.told.changed() => match told {
+                    Ok(()) => self.listen().await,
+                    Err(_) => return,
+                },
+                delta = self.subscription.next(), if shared => match delta {
+                    Some(Delta::Start { key, seal }) => self.start(key, seal).await,
+                    Some(Delta::Stop { key, reason, seal }) => self.stop(key, reason, seal).await,
+                    // Nothing will change any more: what is ours stays ours.
+                    None => shared = false,
+                },
+            }
+            self.counts.owned.set(self.owned.len());
+        }
+    }
+
+    /// Takes new arguments over.
+    async fn listen(&mut self) {
+        let told = Arc::clone(&self.told.borrow_and_update());
+        let reconfigured = *told.config != *self.config || !Arc::ptr_eq(&told.fetch, &self.fetch);
+        if reconfigured {
+            self.config = Arc::clone(&told.config);
+            self.fetch = Arc::clone(&told.fetch);
+            self.inventory.forget();
+            let (config, fetch) = (Arc::clone(&told.config), Arc::clone(&told.fetch));
+            self.tell(Command::Reconfigure { config, fetch }).await;
+        }
+        let (snapshot, refused) = self.inventory.take(&self.id, &told.targets, &self.config);
+        let (broken, doubles) = refused.counts();
+        self.counts.broken.set(broken);
+        self.counts.doubles.set(doubles);
+        self.refused.send_replace(Arc::new(refused));
+        self.subscription.announce(snapshot);
+        self.refresh(reconfigured).await;
+    }
+
+    /// Hands targets again to the scraper whose key is the same but whose pace is not.
+    async fn refresh(&mut self, all: bool) {
+        let mut changed = Vec::new();
+        for (key, owned) in &mut self.owned {
+            let Some(labels) = self.inventory.labels(*key) else { continue };
+            if !all && *labels == owned.labels {
+                continue;
+            }
+            owned.labels = labels.clone();
+            let Some(target) = self.inventory.target(*key, &self.config) else { continue };
+            if *target != *owned.target {
+                owned.target = Arc::clone(&target);
+                changed.push((*key, target));
+            }
+        }
+        for (key, target) in changed {
+            self.tell(Command::Start { key: key.as_u64(), target, seal: None }).await;
+        }
+    }
+
+    async fn start(&mut self, key: Key, seal: Option<Seal>) {
+        // What is not known any more is not announced any more either: its stop is on the way.
+        let Some(labels) = self.inventory.labels(key).cloned() else { return };
+        let Some(target) = self.inventory.target(key, &self.config) else { return };
+        self.owned.insert(key, Owned { labels, target: Arc::clone(&target) });
+        self.tell(Command::Start { key: key.as_u64(), target, seal }).await;
+    }
+
+    async fn stop(&mut self, key: Key, reason: Reason, seal: Option<oneshot::Sender<Seal>>) {
+        if self.owned.remove(&key).is_none() {
+            return;
+        }
+        let reason = match reason {
+            Reason::Moved { .. } => {
+                self.counts.moved.increment();
+                StopReason::Moved
+            }
+            Reason::Gone => StopReason::Gone,
+        };
+        self.tell(Command::Stop { key: key.as_u64(), reason, seal }).await;
+    }
+
+    /// Stops every target, and waits until the last sample is with the one who forwards it.
+    async fn end(mut self, reason: StopReason) {
+        let longest = self.owned.values().map(|owned| owned.target.timeout).max();
+        let deadline = Instant::now() + longest.unwrap_or_default() + Duration::from_secs(1);
+        for key in std::mem::take(&mut self.owned).into_keys() {
+            self.tell(Command::Stop { key: key.as_u64(), reason, seal: None }).await;
+        }
+        self.counts.owned.set(0);
+        while self.is_scraping().await && Instant::now() < deadline {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn is_scraping(&self) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.tell(Command::Targets(answer)).await;
+        answered.await.is_ok_and(|targets| !targets.is_empty())
+    }
+
+    async fn tell(&self, command: Command) {
+        // A scraper that has ended ends its component, which is noticed elsewhere.
+        let _ = self.commands.send(command).await;
+    }
+}
