@@ -14,6 +14,7 @@ mod kind;
 mod latest;
 mod local_file;
 mod prometheus_relabel;
+mod prometheus_remote_write;
 mod prometheus_scrape;
 mod receiver;
 mod registry;

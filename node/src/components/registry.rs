@@ -12,6 +12,7 @@ use super::exporter_self::ExporterSelf;
 use super::kind::Kind;
 use super::local_file::LocalFile;
 use super::prometheus_relabel::PrometheusRelabel;
+use super::prometheus_remote_write::PrometheusRemoteWrite;
 use super::prometheus_scrape::PrometheusScrape;
 use super::remote_http::RemoteHttp;
 
@@ -30,6 +31,7 @@ impl Registry {
             .with::<ExporterSelf>()
             .with::<LocalFile>()
             .with::<PrometheusRelabel>()
+            .with::<PrometheusRemoteWrite>()
             .with::<PrometheusScrape>()
             .with::<RemoteHttp>()
     }

@@ -2,4 +2,6 @@
 
 mod arguments;
 mod documents;
+mod pipeline;
+mod servers;
 mod world;

@@ -53,6 +53,21 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// What somebody else has counted: how many were at most each bound, and how many there were.
+    pub fn from_cumulative(
+        bounds: &'static [f64],
+        cumulative: impl IntoIterator<Item = u64>,
+        sum: f64,
+    ) -> Self {
+        let mut seen = 0;
+        let counts = cumulative.into_iter().map(|total| {
+            let count = total.saturating_sub(seen);
+            seen = total;
+            count
+        });
+        Self { bounds, counts: counts.collect(), sum }
+    }
+
     /// How many observations there were.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()

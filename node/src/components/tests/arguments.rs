@@ -37,6 +37,45 @@ const CLIENT: &str = r#"
     http_headers         = { "X-C" = ["d"] }
 "#;
 
+const SCRAPE: &str = r#"
+    targets                            = [{ __address__ = "a" }]
+    forward_to                         = []
+    job_name                           = "b"
+    honor_labels                       = true
+    honor_timestamps                   = false
+    track_timestamps_staleness         = true
+    params                             = { module = ["a", "b"] }
+    scrape_interval                    = "30s"
+    scrape_timeout                     = "5s"
+    scrape_protocols                   = ["PrometheusText0.0.4", "OpenMetricsText1.0.0"]
+    scrape_fallback_protocol           = "OpenMetricsText0.0.1"
+    metrics_path                       = "/m"
+    scheme                             = "https"
+    body_size_limit                    = "10MiB"
+    sample_limit                       = 1
+    target_limit                       = 2
+    label_limit                        = 3
+    label_name_length_limit            = 4
+    label_value_length_limit           = 5
+    extra_metrics                      = true
+    enable_protobuf_negotiation        = true
+    enable_compression                 = false
+    metric_name_validation_scheme      = "utf8"
+    metric_name_escaping_scheme        = "allow-utf-8"
+    scrape_native_histograms           = true
+    scrape_classic_histograms          = true
+    convert_classic_histograms_to_nhcb = true
+    native_histogram_bucket_limit      = 100
+    native_histogram_min_bucket_factor = 1.1
+    scrape_failure_log_file            = "/log"
+    honor_metadata                     = false
+    enable_type_and_unit_labels        = false
+    start_timestamp_zero_ingestion     = false
+    clustering {
+        enabled = true
+    }
+"#;
+
 /// Everything that is generally available, by kind.
 fn everything() -> Vec<(&'static str, String)> {
     vec![
@@ -102,6 +141,51 @@ fn everything() -> Vec<(&'static str, String)> {
             .to_owned(),
         ),
         ("prometheus.exporter.self", String::new()),
+        ("prometheus.scrape", SCRAPE.to_owned() + CLIENT),
+        (
+            "prometheus.remote_write",
+            format!(
+                r#"
+                external_labels = {{ cluster = "a" }}
+                endpoint {{
+                    url                    = "http://there/write"
+                    name                   = "there"
+                    remote_timeout         = "30s"
+                    headers                = {{ "X-A" = "b" }}
+                    send_exemplars         = true
+                    send_native_histograms = true
+                    protobuf_message       = "io.prometheus.write.v2.Request"
+                    round_robin_dns        = false
+                    queue_config {{
+                        capacity             = 10000
+                        min_shards           = 1
+                        max_shards           = 50
+                        max_samples_per_send = 2000
+                        batch_send_deadline  = "5s"
+                        min_backoff          = "30ms"
+                        max_backoff          = "5s"
+                        retry_on_http_429    = true
+                        sample_age_limit     = "1h"
+                    }}
+                    metadata_config {{
+                        send                 = true
+                        send_interval        = "1m"
+                        max_samples_per_send = 2000
+                    }}
+                    write_relabel_config {{
+                        regex  = "a"
+                        action = "labeldrop"
+                    }}
+                    {CLIENT}
+                }}
+                wal {{
+                    truncate_frequency = "2h"
+                    min_keepalive_time = "5m"
+                    max_keepalive_time = "1h"
+                }}
+                "#
+            ),
+        ),
     ]
 }
 
@@ -128,9 +212,19 @@ fn an_unknown_argument_or_block_of_any_kind_is_refused() {
     }
 }
 
+/// A scrape with something more in its third line.
+fn scrape(more: &str) -> String {
+    format!("prometheus.scrape \"a\" {{\ntargets = []\n{more}\nforward_to = []\n}}")
+}
+
+/// An endpoint whose arguments begin in the third line.
+fn write(endpoint: &str) -> String {
+    format!("prometheus.remote_write \"a\" {{\nendpoint {{\n{endpoint}\n}}\n}}")
+}
+
 #[test]
 fn what_cannot_be_honoured_is_refused_at_its_place() {
-    for (config, expected) in [
+    for (config, expected) in &[
         ("local.file \"a\" { filename = \"\" }", "filename must not be empty"),
         ("local.file \"a\" {\nfilename = \"b\"\npoll_frequency = \"0s\"\n}", ":3:18: error"),
         ("remote.http \"a\" { url = \"nonsense\" }", ":1:25: error: url is not an absolute"),
@@ -154,6 +248,34 @@ fn what_cannot_be_honoured_is_refused_at_its_place() {
             "expected MetricsReceiver, got string",
         ),
         ("discovery.relabel \"a\" { targets = [{ a = [] }] }", ":1:42: error"),
+        (&scrape("scrape_interval = \"1s\""), "scrape_timeout (10s) must not be longer"),
+        (&scrape("scheme = \"gopher\""), ":3:10: error"),
+        (&scrape("metric_name_escaping_scheme = \"allow-utf-8\""), "needs metric_name_valid"),
+        (&scrape("scrape_protocols = [\"Carrier\"]"), ":3:21: error"),
+        (&scrape("honor_metadata = true"), "--stability.level=experimental"),
+        (&scrape("enable_type_and_unit_labels = true"), "--stability.level=experimental"),
+        (&scrape("start_timestamp_zero_ingestion = true"), "--stability.level=experimental"),
+        (&scrape("clustering { }"), "missing required attribute \"enabled\""),
+        (&write("url = \"nonsense\""), ":3:7: error: url is not"),
+        (&write("url = \"http://a\"\nround_robin_dns = true"), ":4:19: error"),
+        (&write("url = \"http://a\"\nsigv4 { }"), "sigv4 is not available"),
+        (&write("url = \"http://a\"\nazuread { }"), "azuread is not available"),
+        (&write("url = \"http://a\"\ngoogle_iam { }"), "google_iam is not available"),
+        (&write("url = \"http://a\"\nqueue_config { max_shards = 0 }"), ":4:1: error: `max_sh"),
+        (&write("url = \"http://a\"\nheaders = { \"a b\" = \"c\" }"), "cannot be sent"),
+        (&write("url = \"http://a\"\nwrite_relabel_config { regex = \"(\" }"), ":4:32: error"),
+        (
+            "prometheus.remote_write \"a\" {\nwal { truncate_frequency = \"1m\" }\n}",
+            "gives back what was delivered",
+        ),
+        (
+            "prometheus.remote_write \"a\" {\nendpoint { url = \"http://a\" }\nendpoint { url = \"http://a\" }\n}",
+            "two endpoints have the same url",
+        ),
+        (
+            "prometheus.remote_write \"a\" { external_labels = { \"a-b\" = \"c\" } }",
+            "no label name",
+        ),
     ] {
         let problems = problems(Stability::GenerallyAvailable, config);
         assert!(problems.contains(expected), "{config}\n{problems}");

@@ -1,11 +1,9 @@
 //! A configuration with the real kinds, run by the graph.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use client::MemoryDialer;
-use model::Batch;
 use syntax::{Host, Stability};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +47,7 @@ impl World {
                 storage_path: self.path("data"),
                 memory: self.memory.clone(),
                 hostname: "here".to_owned(),
-                shutdown_deadline: Duration::from_secs(20),
+                shutdown_deadline: Duration::from_secs(4),
             },
         })
         .await
@@ -105,15 +103,4 @@ impl Running {
             ended.expect("the controller does not panic");
         }
     }
-}
-
-/// The series of a batch with their values, sorted.
-pub(super) fn series(batch: &Arc<Batch>) -> Vec<String> {
-    let mut series: Vec<String> = batch
-        .samples
-        .iter()
-        .map(|sample| format!("{} {}", batch.labels(sample.labels), sample.value))
-        .collect();
-    series.sort();
-    series
 }

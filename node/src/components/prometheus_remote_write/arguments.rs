@@ -1,0 +1,328 @@
+//! What `prometheus.remote_write` takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use client::{Client, MemoryDialer};
+use delivery::{ConfigError, EndpointConfig, LogConfig, MetadataConfig, Protocol, QueueConfig};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use model::Labels;
+use syntax::{Arguments, Choice, Problems, Step};
+use url::Url;
+use xxhash_rust::xxh64::xxh64;
+
+use super::unavailable::{AzureAd, GoogleIam, SigV4};
+use crate::components::http_client::{self, HttpClient};
+use crate::components::rule::{self, Rule};
+use crate::components::{Refusal, source};
+
+/// Everything that can be written.
+#[derive(Debug, Arguments)]
+#[arguments(validate = Self::validate)]
+pub(crate) struct Input {
+    /// Labels that every series gets which does not have them itself.
+    #[arg(default = BTreeMap::new())]
+    external_labels: BTreeMap<String, String>,
+    /// Where to deliver; each is independent of the others.
+    #[arg(rename = "endpoint", block)]
+    endpoints: Vec<Endpoint>,
+    /// The log on disk.
+    #[arg(block, default)]
+    wal: Wal,
+}
+
+/// `endpoint`
+#[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
+pub(super) struct Endpoint {
+    /// Where requests are posted.
+    url: String,
+    /// What metrics and logs call it. Renaming it begins a new log.
+    #[arg(default = String::new())]
+    name: String,
+    /// How long one request may take.
+    #[arg(default = Duration::from_secs(30))]
+    remote_timeout: Duration,
+    /// Headers of every request.
+    #[arg(default = BTreeMap::new())]
+    headers: BTreeMap<String, String>,
+    /// Whether exemplars are sent.
+    #[arg(default = true)]
+    send_exemplars: bool,
+    /// Whether native histograms are sent.
+    #[arg(default = false)]
+    send_native_histograms: bool,
+    /// The version of the protocol. 2.0 falls back to 1.0 where the backend does not know it.
+    #[arg(default = Message::V1)]
+    protobuf_message: Message,
+    /// Whether requests go to all addresses of the host in turn; only `false` can be honoured.
+    #[arg(default = false)]
+    round_robin_dns: bool,
+    /// The client that sends. HTTP/2 is not offered unless `enable_http2` says so.
+    #[arg(squash)]
+    client: HttpClient,
+    /// The queue.
+    #[arg(block, default)]
+    queue_config: Queue,
+    /// What is told of metric families.
+    #[arg(block, default)]
+    metadata_config: Metadata,
+    /// Rules that are applied to every series before it is sent.
+    #[arg(rename = "write_relabel_config", block)]
+    rules: Vec<Rule>,
+    /// Signing for AWS; not available.
+    #[arg(block)]
+    sigv4: Option<SigV4>,
+    /// Signing in to Azure; not available.
+    #[arg(block)]
+    azuread: Option<AzureAd>,
+    /// Signing in to Google; not available.
+    #[arg(block)]
+    google_iam: Option<GoogleIam>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Choice)]
+enum Message {
+    #[choice("prometheus.WriteRequest")]
+    V1,
+    #[choice("io.prometheus.write.v2.Request")]
+    V2,
+}
+
+/// `queue_config`
+#[derive(Debug, Clone, PartialEq, Arguments)]
+struct Queue {
+    /// Samples per shard that are kept in memory, ready to send.
+    #[arg(default = 10_000)]
+    capacity: usize,
+    /// Fewest requests in flight when there is something to send.
+    #[arg(default = 1)]
+    min_shards: usize,
+    /// Most requests in flight.
+    #[arg(default = 50)]
+    max_shards: usize,
+    /// Samples in a request at most.
+    #[arg(default = 2_000)]
+    max_samples_per_send: usize,
+    /// How long a sample waits for others to fill its request.
+    #[arg(default = Duration::from_secs(5))]
+    batch_send_deadline: Duration,
+    /// The pause after the first failure of a request.
+    #[arg(default = Duration::from_millis(30))]
+    min_backoff: Duration,
+    /// The longest pause between two attempts.
+    #[arg(default = Duration::from_secs(5))]
+    max_backoff: Duration,
+    /// Whether a request that the backend answers with 429 is sent again.
+    #[arg(default = true)]
+    retry_on_http_429: bool,
+    /// Samples older than this are not sent; 0 sends everything.
+    #[arg(default = Duration::ZERO)]
+    sample_age_limit: Duration,
+}
+
+/// `metadata_config`
+#[derive(Debug, Clone, PartialEq, Arguments)]
+struct Metadata {
+    /// Whether anything is told.
+    #[arg(default = true)]
+    send: bool,
+    /// How often everything known is told.
+    #[arg(default = Duration::from_secs(60))]
+    send_interval: Duration,
+    /// Families in a request at most.
+    #[arg(default = 2_000)]
+    max_samples_per_send: usize,
+}
+
+/// How long Alloy keeps data at most that could not be delivered.
+const KEEP: Duration = Duration::from_secs(8 * 3600);
+/// How often Alloy cuts its log; Shoal gives back what was delivered at once.
+const TRUNCATE: Duration = Duration::from_secs(2 * 3600);
+/// How long Alloy keeps data at least.
+const KEEP_AT_LEAST: Duration = Duration::from_secs(5 * 60);
+
+/// `wal`
+#[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
+struct Wal {
+    /// Only the default can be honoured: what was delivered is given back at once.
+    #[arg(default = TRUNCATE)]
+    truncate_frequency: Duration,
+    /// Only the default can be honoured: what was delivered is given back at once.
+    #[arg(default = KEEP_AT_LEAST)]
+    min_keepalive_time: Duration,
+    /// What could not be delivered for so long is dropped.
+    #[arg(default = KEEP)]
+    max_keepalive_time: Duration,
+}
+
+impl Wal {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        let why = "the log gives back what was delivered at once; remove this argument";
+        if self.truncate_frequency != TRUNCATE {
+            problems.field("truncate_frequency", why);
+        }
+        if self.min_keepalive_time != KEEP_AT_LEAST {
+            problems.field("min_keepalive_time", why);
+        }
+        if self.max_keepalive_time.is_zero() {
+            problems.field("max_keepalive_time", "max_keepalive_time must be greater than 0");
+        }
+    }
+}
+
+/// An endpoint as it is wanted, comparable with what runs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Wanted {
+    endpoint: Endpoint,
+    external_labels: BTreeMap<String, String>,
+    max_age: Duration,
+}
+
+impl Input {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        for name in self.external_labels.keys() {
+            if !model::names::is_label_name(name, model::names::Scheme::Legacy) {
+                let at = [Step::Key(name.clone())];
+                problems.part("external_labels", &at, format!("{name:?} is no label name"));
+            }
+        }
+        let mut keys = BTreeSet::new();
+        for endpoint in &self.endpoints {
+            if !keys.insert(endpoint.key()) {
+                let text = if endpoint.name.is_empty() {
+                    "two endpoints have the same url; give each a name".to_owned()
+                } else {
+                    format!("two endpoints have the name {:?}", endpoint.name)
+                };
+                problems.field("endpoint", text);
+            }
+        }
+    }
+
+    /// The endpoints, in their order.
+    pub(super) fn endpoints(self) -> Result<Vec<Wanted>, Refusal> {
+        let wanted: Vec<Wanted> = self
+            .endpoints
+            .into_iter()
+            .map(|endpoint| Wanted {
+                endpoint,
+                external_labels: self.external_labels.clone(),
+                max_age: self.wal.max_keepalive_time,
+            })
+            .collect();
+        for wanted in &wanted {
+            wanted.config()?;
+        }
+        Ok(wanted)
+    }
+}
+
+impl Endpoint {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        source::check_url(problems, "url", &self.url);
+        if self.round_robin_dns {
+            let text = "requests cannot be spread over the addresses of a host";
+            problems.field("round_robin_dns", text);
+        }
+        for (name, value) in &self.headers {
+            if header(name, value).is_none() {
+                let at = [Step::Key(name.clone())];
+                let text = format!("the header {name:?} or its value cannot be sent");
+                problems.part("headers", &at, text);
+            }
+        }
+        let Ok(url) = Url::parse(&self.url) else { return };
+        if let Err(error) = self.config(url).validate() {
+            problems.field(field_of(&error), error.to_string());
+        }
+    }
+
+    /// What tells endpoints apart: the name, else the URL.
+    fn key(&self) -> String {
+        let what = if self.name.is_empty() { &self.url } else { &self.name };
+        let word = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let readable: String = self.name.chars().map(word).take(32).collect();
+        let begin = if readable.is_empty() { "url".to_owned() } else { readable };
+        format!("{begin}-{:016x}", xxh64(what.as_bytes(), 0))
+    }
+
+    fn config(&self, url: Url) -> EndpointConfig {
+        let (queue, metadata) = (&self.queue_config, &self.metadata_config);
+        EndpointConfig {
+            remote_timeout: self.remote_timeout,
+            headers: self.headers.iter().filter_map(|(n, v)| header(n, v)).collect::<HeaderMap>(),
+            protocol: match self.protobuf_message {
+                Message::V1 => Protocol::V1,
+                Message::V2 => Protocol::V2,
+            },
+            send_exemplars: self.send_exemplars,
+            send_native_histograms: self.send_native_histograms,
+            queue: QueueConfig {
+                capacity: queue.capacity,
+                min_shards: queue.min_shards,
+                max_shards: queue.max_shards,
+                max_samples_per_send: queue.max_samples_per_send,
+                batch_send_deadline: queue.batch_send_deadline,
+                min_backoff: queue.min_backoff,
+                max_backoff: queue.max_backoff,
+                retry_on_http_429: queue.retry_on_http_429,
+                sample_age_limit: queue.sample_age_limit,
+            },
+            metadata: MetadataConfig {
+                send: metadata.send,
+                send_interval: metadata.send_interval,
+                max_samples_per_send: metadata.max_samples_per_send,
+            },
+            ..EndpointConfig::new(self.shown_name(), url)
+        }
+    }
+
+    /// The value of the label `remote_name`.
+    fn shown_name(&self) -> String {
+        if self.name.is_empty() {
+            format!("{:06x}", xxh64(self.url.as_bytes(), 0) & 0xFF_FFFF)
+        } else {
+            self.name.clone()
+        }
+    }
+}
+
+fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    Some((name.parse().ok()?, value.parse().ok()?))
+}
+
+/// The argument or block that a mistake is best reported at.
+fn field_of(error: &ConfigError) -> &'static str {
+    match error.field {
+        field @ ("url" | "remote_timeout") => field,
+        "send_interval" | "metadata_config.max_samples_per_send" => "metadata_config",
+        _ => "queue_config",
+    }
+}
+
+impl Wanted {
+    /// What tells endpoints apart, fit for the name of a directory.
+    pub(super) fn key(&self) -> String {
+        self.endpoint.key()
+    }
+
+    /// The configuration of its delivery.
+    pub(super) fn config(&self) -> Result<EndpointConfig, Refusal> {
+        let url = Url::parse(&self.endpoint.url).map_err(Refusal::new)?;
+        let config = EndpointConfig {
+            external_labels: Labels::from_pairs(&self.external_labels),
+            write_relabel: rule::compile(&self.endpoint.rules)?,
+            log: LogConfig { max_age: self.max_age, ..LogConfig::default() },
+            ..self.endpoint.config(url)
+        };
+        config.validate().map_err(Refusal::new)?;
+        Ok(config)
+    }
+
+    /// The client that sends.
+    pub(super) fn client(&self, memory: Option<&MemoryDialer>) -> Result<Client, Refusal> {
+        http_client::client(&self.endpoint.client.config(false), memory)
+    }
+}

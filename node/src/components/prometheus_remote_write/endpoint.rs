@@ -1,0 +1,242 @@
+//! The endpoints of a component and their logs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use client::MemoryDialer;
+use delivery::{Destination, Left};
+use model::Batch;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::arguments::Wanted;
+use super::measure;
+use crate::components::{Context, Refusal};
+use crate::graph::ComponentId;
+use crate::telemetry::{Registration, Registry};
+
+/// How long an endpoint that ends goes on sending, at most, and never more than a quarter of what
+/// components have to stop in. The rest stays in its log and is sent after the next start, so this
+/// buys little and must not hold up a restart.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What endpoints need of the component they belong to.
+pub(super) struct Surroundings {
+    id: ComponentId,
+    directory: PathBuf,
+    memory: Option<MemoryDialer>,
+    telemetry: Registry,
+    drain: Duration,
+}
+
+impl Surroundings {
+    pub(super) fn of<E>(context: &Context<E>) -> Self {
+        Self {
+            id: context.id.clone(),
+            directory: context.directory.clone(),
+            memory: context.services.memory.clone(),
+            telemetry: context.services.telemetry.clone(),
+            drain: DRAIN.min(context.services.shutdown_deadline / 4),
+        }
+    }
+}
+
+/// All endpoints of a component.
+pub(super) struct Endpoints {
+    surroundings: Surroundings,
+    list: Vec<Endpoint>,
+    /// Those that run, and those that were removed and still do.
+    tasks: JoinSet<()>,
+}
+
+struct Endpoint {
+    wanted: Wanted,
+    state: State,
+}
+
+enum State {
+    /// Opened, and not run yet.
+    Ready(Box<Destination>, Registration),
+    /// It takes batches.
+    Running(Handle),
+    /// Its log cannot be opened.
+    Closed(String),
+}
+
+struct Handle {
+    input: mpsc::Sender<Arc<Batch>>,
+    stop: CancellationToken,
+    /// Cancelled when its log is closed.
+    ended: CancellationToken,
+    _registration: Registration,
+}
+
+impl Endpoints {
+    pub(super) fn new(surroundings: Surroundings) -> Self {
+        Self { surroundings, list: Vec::new(), tasks: JoinSet::new() }
+    }
+
+    /// Opens every log; fails if one cannot be opened.
+    pub(super) async fn open_all(&mut self, wanted: Vec<Wanted>) -> Result<(), Refusal> {
+        for wanted in wanted {
+            let state = self.open(&wanted).await?;
+            self.list.push(Endpoint { wanted, state });
+        }
+        Ok(())
+    }
+
+    async fn open(&self, wanted: &Wanted) -> Result<State, Refusal> {
+        let Surroundings { id, directory, memory, telemetry, .. } = &self.surroundings;
+        let directory = directory.join(wanted.key());
+        let (config, client) = (wanted.config()?, wanted.client(memory.as_ref())?);
+        let (name, mut url) = (config.name.clone(), config.url.clone());
+        let shown = directory.display().to_string();
+        let opening = tokio::task::spawn_blocking(move || {
+            std::fs::create_dir_all(&directory).map_err(Refusal::new)?;
+            Destination::open(&directory, config, client).map_err(Refusal::new)
+        });
+        let opened = opening.await.map_err(Refusal::new)?;
+        let destination = opened
+            .map_err(|error| Refusal::new(format!("cannot open the log {shown}: {error}")))?;
+        // A metric is no place for a password; a URL that has none does not mind.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let path = id.path();
+        let labels = [
+            ("component_id", id.local.as_str()),
+            ("component_path", path.as_str()),
+            ("remote_name", name.as_str()),
+            ("url", url.as_str()),
+        ];
+        let registration = measure::register(telemetry, &labels, destination.telemetry());
+        Ok(State::Ready(Box::new(destination), registration))
+    }
+
+    /// Runs what was opened.
+    pub(super) fn run(&mut self) {
+        let drain = self.surroundings.drain;
+        for endpoint in &mut self.list {
+            let closed = State::Closed(String::new());
+            endpoint.state = match std::mem::replace(&mut endpoint.state, closed) {
+                State::Ready(destination, registration) => {
+                    State::Running(Handle::run(*destination, registration, drain, &mut self.tasks))
+                }
+                other => other,
+            };
+        }
+    }
+
+    /// Makes the endpoints those that are wanted. What did not change is left alone; what changed
+    /// goes on with its log.
+    pub(super) async fn change(&mut self, wanted: Vec<Wanted>) {
+        let mut old = std::mem::take(&mut self.list);
+        for wanted in wanted {
+            let known = old.iter().position(|endpoint| endpoint.wanted.key() == wanted.key());
+            match known.map(|known| old.swap_remove(known)) {
+                Some(endpoint) if endpoint.wanted == wanted => self.list.push(endpoint),
+                known => {
+                    if let Some(State::Running(handle)) = known.map(|known| known.state) {
+                        handle.end().await;
+                    }
+                    let state =
+                        self.open(&wanted).await.unwrap_or_else(|error| closed(&wanted, &error));
+                    self.list.push(Endpoint { wanted, state });
+                }
+            }
+        }
+        for Endpoint { state, .. } in old {
+            if let State::Running(handle) = state {
+                self.tasks.spawn(handle.end());
+            }
+        }
+        self.run();
+    }
+
+    /// Whether some log could not be opened.
+    pub(super) fn some_are_closed(&self) -> bool {
+        self.complaint().is_some()
+    }
+
+    /// Why some log could not be opened.
+    pub(super) fn complaint(&self) -> Option<String> {
+        self.list.iter().find_map(|endpoint| match &endpoint.state {
+            State::Closed(why) => Some(why.clone()),
+            _ => None,
+        })
+    }
+
+    /// Tries again what could not be opened.
+    pub(super) async fn reopen(&mut self) {
+        for index in 0..self.list.len() {
+            let endpoint = &self.list[index];
+            if matches!(endpoint.state, State::Closed(_)) {
+                let wanted = endpoint.wanted.clone();
+                let opened = self.open(&wanted).await;
+                self.list[index].state = opened.unwrap_or_else(|error| closed(&wanted, &error));
+            }
+        }
+        self.run();
+    }
+
+    /// Hands a batch to every endpoint. Each takes it as fast as its disk does, whatever its
+    /// backend does.
+    pub(super) async fn send(&mut self, batch: &Arc<Batch>) {
+        for endpoint in &mut self.list {
+            let State::Running(handle) = &endpoint.state else { continue };
+            if handle.input.send(Arc::clone(batch)).await.is_err() {
+                let why = "the delivery has ended unexpectedly";
+                endpoint.state = closed(&endpoint.wanted, &Refusal::new(why));
+            }
+        }
+    }
+
+    /// Ends every endpoint.
+    pub(super) async fn end(mut self) {
+        for endpoint in self.list.drain(..) {
+            if let State::Running(handle) = endpoint.state {
+                self.tasks.spawn(handle.end());
+            }
+        }
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+fn closed(wanted: &Wanted, error: &Refusal) -> State {
+    warn!(endpoint = wanted.key(), %error, "an endpoint takes nothing");
+    State::Closed(error.to_string())
+}
+
+impl Handle {
+    fn run(
+        destination: Destination,
+        registration: Registration,
+        drain: Duration,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
+        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        let handle = Self {
+            input: destination.input(),
+            stop: stop.clone(),
+            ended: ended.clone(),
+            _registration: registration,
+        };
+        tasks.spawn(async move {
+            let _ended = ended.drop_guard();
+            let left = destination.run(stop, drain).await;
+            if left != Left::default() {
+                let Left { frames, samples, bytes } = left;
+                info!(frames, samples, bytes, "left in the log for the next start");
+            }
+        });
+        handle
+    }
+
+    /// Has it end, and waits until its log is closed.
+    async fn end(self) {
+        self.stop.cancel();
+        self.ended.cancelled().await;
+    }
+}

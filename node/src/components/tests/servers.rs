@@ -1,0 +1,127 @@
+//! Servers that answer within a test: pages of metrics, and a backend that takes samples.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use delivery::wire;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// A server; it ends with this.
+pub(super) struct Server {
+    pub address: SocketAddr,
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// Serves what `answer` says to each request.
+    async fn start<F>(answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static) -> Self
+    where
+        F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind a port");
+        let address = listener.local_addr().expect("it has an address");
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let answer = answer.clone();
+                let service = hyper::service::service_fn(move |request| {
+                    let answered = answer(request);
+                    async move { Ok::<_, Infallible>(answered.await) }
+                });
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
+                connections.spawn(async move { drop(connection.await) });
+            }
+        });
+        Self { address, _tasks: tasks }
+    }
+
+    /// Serves a page of metrics.
+    pub(super) async fn page(page: &'static str) -> Self {
+        Self::start(move |_| async move {
+            let mut response = Response::new(Full::new(Bytes::from_static(page.as_bytes())));
+            let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
+            response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+            response
+        })
+        .await
+    }
+}
+
+/// What a backend has received: the values of each series, in the order they came.
+pub(super) type Received = BTreeMap<String, Vec<f64>>;
+
+/// A backend that speaks remote write 1.0.
+pub(super) struct Backend {
+    pub server: Server,
+    received: watch::Receiver<Received>,
+    status: watch::Sender<StatusCode>,
+}
+
+impl Backend {
+    pub(super) async fn start() -> Self {
+        let (note, received) = watch::channel(Received::new());
+        let (status, answers) = watch::channel(StatusCode::NO_CONTENT);
+        let note = Arc::new(note);
+        let server = Server::start(move |request| {
+            let (note, answer) = (Arc::clone(&note), *answers.borrow());
+            async move {
+                let body = request.into_body().collect().await.expect("the body arrives");
+                if answer.is_success() {
+                    let write = wire::decode_v1(&body.to_bytes()).expect("it is remote write");
+                    note.send_modify(|received| take(received, &write));
+                }
+                let mut response = Response::new(Full::default());
+                *response.status_mut() = answer;
+                response
+            }
+        })
+        .await;
+        Self { server, received, status }
+    }
+
+    /// Answers with this status from now on; only a success takes what was sent.
+    pub(super) fn answer(&self, status: StatusCode) {
+        self.status.send_replace(status);
+    }
+
+    /// Where to write to.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/write", self.server.address)
+    }
+
+    /// Waits until what was received is what is wanted.
+    pub(super) async fn until(&self, wanted: impl Fn(&Received) -> bool) -> Received {
+        let mut received = self.received.clone();
+        let waiting = received.wait_for(|received| wanted(received));
+        match tokio::time::timeout(Duration::from_secs(30), waiting).await {
+            Ok(received) => received.expect("the backend runs").clone(),
+            Err(_) => panic!("it never came: {:#?}", self.received.borrow()),
+        }
+    }
+
+    /// Waits for a series.
+    pub(super) async fn until_series(&self, series: &str) -> Received {
+        self.until(|received| received.contains_key(series)).await
+    }
+}
+
+fn take(received: &mut Received, write: &wire::v1::WriteRequest) {
+    for series in &write.timeseries {
+        let labels = series.labels.iter();
+        let labels: Vec<String> = labels.map(|l| format!("{}={:?}", l.name, l.value)).collect();
+        let values = received.entry(labels.join(",")).or_default();
+        values.extend(series.samples.iter().map(|sample| sample.value));
+    }
+}
