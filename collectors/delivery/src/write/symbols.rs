@@ -60,6 +60,12 @@ impl Symbols {
         })
     }
 
+    /// The reference of a string that is probably the one of `guess`.
+    #[inline]
+    pub(super) fn string_or(&mut self, guess: u32, string: &[u8]) -> u32 {
+        if self.get(guess) == string { guess } else { self.string(string) }
+    }
+
     /// The references of a label's name and value.
     #[inline]
     pub(super) fn label(&mut self, field: Field<'_>) -> (u32, u32) {

@@ -442,6 +442,40 @@ proptest! {
     }
 
     #[test]
+    fn both_protocols_send_the_same_labels(sets in prop::collection::vec(label_sets(), 1..20)) {
+        let mut batch = batch_of(&sets.into_iter().map(Labels::from_pairs).collect::<Vec<_>>());
+        for (index, sample) in batch.samples.iter_mut().enumerate() {
+            sample.family = (index % 3) as u32;
+        }
+        for help in ["one", "two"] {
+            batch.families.push(Arc::new(Family {
+                name: "x".into(),
+                kind: MetricKind::Gauge,
+                help: help.into(),
+                unit: "".into(),
+            }));
+        }
+        let old: Vec<_> = write(&mut writer_of(&config(Protocol::V1), vec![]), &batch)
+            .iter()
+            .flat_map(|frame| decoded_v1(frame).timeseries)
+            .collect();
+        let frames = write(&mut writer_of(&config(Protocol::V2), vec![]), &batch);
+        let new: Vec<_> =
+            frames.iter().flat_map(|frame| decoded_v2(frame).to_v1().unwrap().timeseries).collect();
+        prop_assert_eq!(old, new);
+        for request in frames.iter().map(decoded_v2) {
+            for series in &request.timeseries {
+                let help = series.metadata.map(|m| request.symbols[m.help_ref as usize].as_str());
+                let expected = match series.samples[0].value as usize % 3 {
+                    2 => None,
+                    index => Some(["one", "two"][index]),
+                };
+                prop_assert_eq!(help, expected);
+            }
+        }
+    }
+
+    #[test]
     fn symbols_are_found_again(strings in prop::collection::vec("[ab]{0,9}", 0..700)) {
         let mut batch = Batch::default();
         for string in &strings {

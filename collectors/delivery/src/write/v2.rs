@@ -15,6 +15,26 @@ pub(super) struct Request {
     /// The series being written.
     message: Vec<u8>,
     references: Vec<u8>,
+    previous: Previous,
+}
+
+/// The series before, whose labels the next one mostly shares, each in the same place.
+#[derive(Debug, Default)]
+struct Previous {
+    block: Vec<u8>,
+    labels: Vec<Label>,
+    /// The labels of the series under way, until it becomes the previous one.
+    under_way: Vec<Label>,
+    /// Help and unit of the last family.
+    family: (u32, u32),
+}
+
+/// Where a label ends in its block, and its references.
+#[derive(Debug, Clone, Copy)]
+struct Label {
+    end: usize,
+    name: u32,
+    value: u32,
 }
 
 impl Request {
@@ -60,9 +80,40 @@ impl Request {
 
     #[inline]
     fn begin(&mut self, labels: &[u8]) {
-        self.refer(labels);
+        self.refer_as_before(labels);
         self.message.clear();
         push_message(&mut self.message, 1, &self.references);
+    }
+
+    /// Refers to the labels of a series; a label that the series before had in the same place is
+    /// compared and not looked up.
+    #[inline]
+    fn refer_as_before(&mut self, labels: &[u8]) {
+        let Previous { block, labels: known, under_way } = &mut self.previous;
+        self.references.clear();
+        under_way.clear();
+        let (mut rest, mut start) = (labels, 0);
+        let mut known_labels = known.iter();
+        while !rest.is_empty() {
+            let before = known_labels.next();
+            let bytes = before.map_or(&[][..], |label| &block[start..label.end]);
+            let (name, value, len) = match before {
+                Some(label) if rest.starts_with(bytes) => (label.name, label.value, bytes.len()),
+                _ => {
+                    let field = Fields(rest).next().expect("the block has not ended");
+                    let (name, value) = self.symbols.label(field);
+                    (name, value, field.whole.len())
+                }
+            };
+            start += bytes.len();
+            rest = &rest[len..];
+            under_way.push(Label { end: labels.len() - rest.len(), name, value });
+            push_varint(&mut self.references, name.into());
+            push_varint(&mut self.references, value.into());
+        }
+        block.clear();
+        block.extend_from_slice(labels);
+        std::mem::swap(known, under_way);
     }
 
     #[inline]
@@ -78,8 +129,10 @@ impl Request {
     #[inline]
     fn end(&mut self, family: Option<&Family>) {
         if let Some(family) = family {
-            let help = self.symbols.string(family.help.as_bytes());
-            let unit = self.symbols.string(family.unit.as_bytes());
+            let (help, unit) = self.previous.family;
+            let help = self.symbols.string_or(help, family.help.as_bytes());
+            let unit = self.symbols.string_or(unit, family.unit.as_bytes());
+            self.previous.family = (help, unit);
             self.references.clear();
             push_number(&mut self.references, 1, family.kind as u64);
             push_number(&mut self.references, 3, help.into());
@@ -95,5 +148,7 @@ impl Request {
     pub(super) fn clear(&mut self) {
         self.symbols.clear();
         self.series.clear();
+        self.previous.labels.clear();
+        self.previous.family = (0, 0);
     }
 }
