@@ -6,6 +6,7 @@
 
 mod api;
 mod auth;
+mod browse;
 pub mod components;
 pub mod config;
 mod context;
@@ -17,6 +18,9 @@ mod profile;
 mod reply;
 mod router;
 mod tls;
+
+#[cfg(test)]
+mod tests;
 
 pub use api::status::Status;
 pub use context::{Context, Phase};

@@ -23,14 +23,14 @@ pub(super) struct TargetLine {
 /// A body of statements as text.
 pub(super) fn render(body: &Value) -> String {
     let mut text = String::new();
-    statements(&mut text, body, 0, |_| true);
+    statements(&mut text, body, 0, &|_| true);
     text
 }
 
 /// The same without the `target` blocks, which have a table of their own.
 pub(super) fn blocks(body: &Value) -> String {
     let mut text = String::new();
-    statements(&mut text, body, 0, |statement| statement["name"] != "target");
+    statements(&mut text, body, 0, &|statement| statement["name"] != "target");
     text
 }
 
@@ -67,7 +67,7 @@ fn target(body: &Value) -> TargetLine {
     }
 }
 
-fn statements(text: &mut String, body: &Value, depth: usize, wanted: impl Fn(&Value) -> bool) {
+fn statements(text: &mut String, body: &Value, depth: usize, wanted: &dyn Fn(&Value) -> bool) {
     let indent = "  ".repeat(depth);
     for statement in body.as_array().into_iter().flatten().filter(|s| wanted(s)) {
         let name = statement["name"].as_str().unwrap_or_default();
@@ -77,7 +77,7 @@ fn statements(text: &mut String, body: &Value, depth: usize, wanted: impl Fn(&Va
                 _ => String::new(),
             };
             let _ = writeln!(text, "{indent}{name}{label} {{");
-            statements(text, &statement["body"], depth + 1, |_| true);
+            statements(text, &statement["body"], depth + 1, &|_| true);
             let _ = writeln!(text, "{indent}}}");
         } else {
             let _ = writeln!(text, "{indent}{name} = {}", expression(&statement["value"], depth));

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use super::config::AuthConfig;
 use super::context::Context;
 use super::reply::{self, Reply};
-use super::{api, auth, peer, probes, profile};
+use super::{api, auth, browse, peer, probes, profile};
 
 mod query;
 
@@ -117,7 +117,7 @@ async fn dispatch(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply)
     match within.or(bare) {
         Some(rest) => match rest.strip_prefix("api/v0/web/") {
             Some(rest) => ("web", api::web::answer(context, rest, &asked).await),
-            None if asked.reads() => ("page", reply::not_found()),
+            None if asked.reads() => ("page", browse::answer(context, rest, &asked).await),
             None => ("page", reply::method_not_allowed("GET, HEAD")),
         },
         None => ("unknown", reply::not_found()),

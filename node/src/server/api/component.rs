@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Request, StatusCode};
 
-use super::super::components::ComponentRequest;
+use super::super::components::{Component, ComponentRequest};
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
 use super::super::router::Asked;
@@ -15,7 +15,7 @@ pub(in crate::server) async fn answer(context: &Arc<Context>, path: &str, asked:
     let Some(graph) = context.graph() else {
         return reply::text(StatusCode::SERVICE_UNAVAILABLE, "no configuration is loaded yet");
     };
-    let ids: Vec<String> = graph.list().iter().map(|component| component.id()).collect();
+    let ids: Vec<String> = graph.list().iter().map(Component::id).collect();
     let rest_of = |id: &String| {
         let rest = path.strip_prefix(id.as_str())?;
         let whole = rest.is_empty() || rest.starts_with('/');

@@ -157,6 +157,9 @@ pub(in crate::server) struct Target {
     pub(in crate::server) last_error: String,
     pub(in crate::server) last_scrape: String,
     pub(in crate::server) last_scrape_duration_seconds: f64,
+    /// The same as `last_scrape`, in milliseconds since the Unix epoch; 0 when there was none.
+    #[serde(skip)]
+    pub(in crate::server) scraped_at: i64,
 }
 
 /// What somebody wants to see of the cluster's targets.
@@ -241,6 +244,7 @@ pub(in crate::server) async fn list(context: &Arc<Context>, ask: Ask) -> Result<
             url: row.url,
             labels: row.labels.into_iter().collect(),
             last_error: health.as_ref().map(|h| h.last_error.clone()).unwrap_or_default(),
+            scraped_at: health.as_ref().map_or(0, |h| h.last_scrape),
             last_scrape: health.as_ref().map(|h| instant(h.last_scrape)).unwrap_or_default(),
             last_scrape_duration_seconds: health.as_ref().map_or(0.0, |h| h.last_scrape_duration),
             health: health.map_or_else(|| "unknown".to_owned(), |h| h.health),
