@@ -89,7 +89,7 @@ impl Request {
     /// compared and not looked up.
     #[inline]
     fn refer_as_before(&mut self, labels: &[u8]) {
-        let Previous { block, labels: known, under_way } = &mut self.previous;
+        let Previous { block, labels: known, under_way, .. } = &mut self.previous;
         self.references.clear();
         under_way.clear();
         let (mut rest, mut start) = (labels, 0);
