@@ -70,7 +70,7 @@ async fn orphaned(stdin: &mut Option<watch::Receiver<bool>>) {
         *stdin = None;
         return;
     }
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }
 
 /// Reads standard input on a thread, which nothing can interrupt and nobody waits for.
