@@ -23,6 +23,7 @@ use crate::cluster::{self, Announced, Node, PeerAccess, Started, Subscription};
 use crate::telemetry::Registry;
 
 mod targets;
+mod tls;
 
 /// Far beyond what any step takes, so that a loaded machine fails no test.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,178 @@
+//! The program itself: how it starts, listens to signals, and ends.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+
+/// A running `shoal`; it ends with the test, whatever comes of it.
+struct Shoal {
+    child: Child,
+    log: BufReader<ChildStderr>,
+}
+
+impl Drop for Shoal {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shoal"));
+    command.args(arguments);
+    command
+}
+
+fn file(directory: &Path, text: &str) -> PathBuf {
+    let path = directory.join("config.alloy");
+    std::fs::write(&path, text).expect("a file");
+    path
+}
+
+/// Starts a node on ports of its own, with a standard input that stays open.
+fn run(directory: &Path, more: &[&str]) -> Shoal {
+    let config = directory.join("config.alloy");
+    let storage = format!("--storage.path={}", directory.join("data").display());
+    let mut child = command(&["run", &config.display().to_string(), &storage])
+        .args(["--server.http.listen-addr=127.0.0.1:0", "--exit-on-stdin-eof"])
+        .args(more)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it can be started");
+    let log = BufReader::new(child.stderr.take().expect("it was piped"));
+    Shoal { child, log }
+}
+
+impl Shoal {
+    /// Reads log lines up to one that contains `text`.
+    fn until(&mut self, text: &str) -> String {
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            let length = self.log.read_line(&mut line).expect("UTF-8");
+            assert!(length > 0, "it ended before it said {text:?}:\n{seen}");
+            if line.contains(text) {
+                return line;
+            }
+            seen.push_str(&line);
+        }
+    }
+
+    /// The address it listens on.
+    fn address(&mut self) -> String {
+        let line = self.until("msg=listening");
+        let address = line.split_whitespace().find_map(|field| field.strip_prefix("address="));
+        address.expect("it says where").to_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([format!("-{name}"), pid]).status();
+        assert!(status.expect("kill can be run").success());
+    }
+
+    /// Waits for the end, reading what is said until then.
+    fn end(&mut self) -> (ExitStatus, String) {
+        let mut rest = String::new();
+        self.log.read_to_string(&mut rest).expect("UTF-8");
+        (self.child.wait().expect("it was started"), rest)
+    }
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: shoal\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
+#[test]
+fn a_node_runs_until_it_is_told_to_stop() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "logging { level = \"info\" }\n");
+    for (signal, clustered) in [("TERM", true), ("INT", false)] {
+        let flag = format!("--cluster.enabled={clustered}");
+        let mut shoal = run(directory.path(), &[&flag, "--cluster.node-name=a"]);
+        let address = shoal.address();
+        // It takes part as soon as it listens, but that is not yet said when the line is written.
+        shoal.until("to=participant");
+        assert!(get(&address, "/-/healthy").starts_with("HTTP/1.1 200"));
+        shoal.signal(signal);
+        let (status, log) = shoal.end();
+        assert!(status.success(), "{signal}: {status}\n{log}");
+        assert!(log.contains("msg=stopped"), "{log}");
+        TcpStream::connect(address).expect_err("nobody listens any more");
+    }
+}
+
+#[test]
+fn a_node_ends_with_whoever_started_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "");
+    let mut shoal = run(directory.path(), &[]);
+    shoal.address();
+    drop(shoal.child.stdin.take());
+    assert!(shoal.end().0.success());
+}
+
+#[test]
+fn a_hangup_reads_the_configuration_again_all_or_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "");
+    let mut shoal = run(directory.path(), &[]);
+    let address = shoal.address();
+    file(directory.path(), "prometheus.exporter.self \"me\" { }\n");
+    shoal.signal("HUP");
+    shoal.until("config reloaded");
+    assert!(get(&address, "/api/v0/web/components").contains("prometheus.exporter.self.me"));
+    file(directory.path(), "no.such \"component\" { }\n");
+    shoal.signal("HUP");
+    let line = shoal.until("failed to reload config");
+    assert!(line.contains("config.alloy:1:1"), "{line}");
+    assert!(get(&address, "/api/v0/web/components").contains("prometheus.exporter.self.me"));
+    shoal.signal("TERM");
+    assert!(shoal.end().0.success());
+}
+
+#[test]
+fn a_wrong_configuration_ends_the_start_with_its_diagnostics() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "no.such \"component\" { }\nlogging { level = \"loud\" }\n");
+    let (status, log) = run(directory.path(), &[]).end();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("config.alloy:1:1") && log.contains("config.alloy:2:"), "{log}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "");
+    let mut first = run(directory.path(), &[]);
+    let address = first.address();
+    let taken = format!("--server.http.listen-addr={address}");
+    let config = directory.path().join("config.alloy");
+    let storage = format!("--storage.path={}", directory.path().join("other").display());
+    let second = command(&["run", &config.display().to_string(), &storage, &taken]).output();
+    let second = second.expect("it can be started");
+    assert_eq!(second.status.code(), Some(1));
+    let text = String::from_utf8(second.stderr).expect("UTF-8");
+    assert!(text.contains(&format!("cannot listen on {address}")), "{text}");
+}
+
+#[test]
+fn status_prints_what_a_running_node_says() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "prometheus.exporter.self \"me\" { }\n");
+    let mut shoal = run(directory.path(), &["--cluster.node-name=node-17"]);
+    let address = shoal.address();
+    let status = command(&["status", "--address", &address]).output().expect("it can be started");
+    let text = String::from_utf8(status.stdout).expect("UTF-8");
+    assert!(status.status.success(), "{text}");
+    assert!(text.contains("node-17") && text.contains("prometheus.exporter.self.me"), "{text}");
+}
