@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, up};
+use crate::{bench, sim, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "testnet", about = "The world around Shoal")]
@@ -19,6 +19,8 @@ struct Arguments {
 enum Command {
     /// Start a cluster on loopback with synthetic targets and a ledger, and watch it.
     Up(up::Arguments),
+    /// Simulate a cluster with faults, in virtual time.
+    Sim(sim::Arguments),
     /// Measure Shoal beside Prometheus' agent and vmagent on the same pages.
     Bench(bench::Arguments),
     /// The node itself, so that this one program is all that is needed.
@@ -43,6 +45,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return node::cli::main_from(std::iter::once("shoal".into()).chain(arguments));
         }
         Command::Up(arguments) => in_runtime(up::run(arguments)),
+        Command::Sim(arguments) => sim::run(arguments),
         Command::Bench(arguments) => in_runtime(bench::run(arguments)),
     };
     match done {

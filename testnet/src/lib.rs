@@ -4,6 +4,7 @@
 //! * [`exporter`]: thousands of targets on one listener, far cheaper than what they measure;
 //! * [`ledger`]: a remote-write receiver that remembers who stored which tick of which series;
 //! * [`process`]: node processes and real programs that never outlive who started them;
+//! * [`sim`]: many nodes in virtual time, over a simulated network with faults;
 //! * [`up`]: the README's first command, a whole cluster on loopback;
 //! * [`bench`]: Shoal beside Prometheus' agent and vmagent on the same pages.
 
@@ -12,4 +13,5 @@ pub mod cli;
 pub mod exporter;
 pub mod ledger;
 pub mod process;
+pub mod sim;
 pub mod up;

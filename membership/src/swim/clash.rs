@@ -83,11 +83,12 @@ impl Swim {
         }
     }
 
-    /// A namesake lives, and has less of a right to the name: this node contradicts it.
-    pub(super) fn outlast(&mut self, namesake: &Peer) {
+    /// A namesake lives, and has less of a right to the name: this node contradicts it, if others
+    /// have heard of it.
+    pub(super) fn outlast(&mut self, namesake: &Peer, heard_of: bool) {
         self.check = None;
         self.highest = self.highest.max(namesake.generation);
-        if self.joined.is_some() && namesake.outranks(&self.me) {
+        if heard_of && self.joined.is_some() && namesake.outranks(&self.me) {
             self.raise_generation();
         }
     }
@@ -106,8 +107,8 @@ impl Swim {
         if self.me.state != State::Joining {
             self.become_peer(Peer { state: State::Joining, ..self.me.clone() });
         }
-        if self.clash.as_ref() != Some(namesake) {
-            self.clash = Some(namesake.clone());
+        let before = self.clash.replace(namesake.clone());
+        if before.is_none_or(|before| before.address != namesake.address) {
             self.emit(Event::NameClash { mine: self.me.clone(), theirs: namesake.clone() });
         }
     }

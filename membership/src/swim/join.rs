@@ -132,7 +132,7 @@ impl Swim {
         let theirs = (request.joined_for, std::cmp::Reverse(request.from.address));
         let you_stay_out = mine > theirs;
         if you_stay_out {
-            self.outlast(&request.from);
+            self.outlast(&request.from, request.joined_for > 0);
         } else {
             self.stand_down(&request.from);
         }
@@ -140,7 +140,7 @@ impl Swim {
     }
 
     /// Everybody this node knows of, itself included, the living first.
-    fn members(&self) -> Vec<Member<Peer>> {
+    pub(super) fn members(&self) -> Vec<Member<Peer>> {
         let known = || self.foca.iter_membership_state();
         let me = Member::new(self.me.clone(), self.outbox.incarnation, Liveness::Alive);
         let living = known().filter(|member| member.state() != Liveness::Down);
@@ -173,16 +173,17 @@ impl Swim {
         let reply: Reply =
             codec::parse_body(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
         let checked = self.checks(to);
-        if reply.instance == self.instance {
+        let namesake = reply.from.name == self.me.name;
+        if namesake && reply.instance == self.instance {
             self.seeds.answered(to, SeedResult::Itself, now);
             self.form_if_alone(now);
-        } else if reply.from.name == self.me.name {
+        } else if namesake {
             self.seeds.answered(to, SeedResult::Joined, now);
             if let Answer::Clash { you_stay_out } = reply.answer {
                 if you_stay_out {
                     self.stand_down(&reply.from);
                 } else {
-                    self.outlast(&reply.from);
+                    self.outlast(&reply.from, true);
                 }
             }
         } else {

@@ -1,1 +1,5 @@
-
+mod clashes;
+mod forming;
+mod hostile;
+mod living;
+mod net;

@@ -34,13 +34,21 @@ impl Core {
 
     /// Acts on what membership found out.
     pub(super) fn move_keys(&mut self, now: Instant) {
-        if self.gate.update(self.present, now) {
+        let turned = self.gate.update(self.present, now);
+        if turned {
             self.outputs.push_back(Output::Gate { open: self.gate.is_open() });
-            self.resume_or_hold(now);
         }
-        if self.joined.is_empty() && self.left.is_empty() {
-            return;
+        if !self.joined.is_empty() || !self.left.is_empty() {
+            self.move_participants(!turned, now);
         }
+        if turned && self.gate.is_open() {
+            self.resume(now);
+        }
+    }
+
+    /// Takes over who joined and left. A gate that has just opened makes up for all keys afterwards,
+    /// so that none is started only to be stopped.
+    fn move_participants(&mut self, act: bool, now: Instant) {
         let before: BTreeSet<&Name> = self.assignment.participants().collect();
         let change = Change {
             at: now,
@@ -55,12 +63,12 @@ impl Core {
         self.joined.clear();
         self.left.clear();
         if !change.joined.is_empty() || !change.left.is_empty() {
-            self.apply(&change, now);
+            self.apply(&change, act, now);
             self.history.push_change(change);
         }
     }
 
-    fn apply(&mut self, change: &Change, now: Instant) {
+    fn apply(&mut self, change: &Change, act: bool, now: Instant) {
         let me = self.me().name.clone();
         let left: Vec<Name> = change.left.iter().map(|(name, _)| name.clone()).collect();
         let mut steps = Vec::new();
@@ -73,7 +81,7 @@ impl Core {
             steps.push((moved.component.clone(), moved.key, step));
         });
         let withdrawn = change.left.contains(&(me, ChangeCause::Withdrawn));
-        if self.gate.is_open() || withdrawn {
+        if act && self.gate.is_open() {
             for (component, key, step) in steps {
                 self.take(&component, key, step, change.cause(), now);
             }
@@ -83,11 +91,8 @@ impl Core {
         }
     }
 
-    /// The gate has opened or closed: when open, what this node runs becomes what it owns.
-    fn resume_or_hold(&mut self, now: Instant) {
-        if !self.gate.is_open() {
-            return;
-        }
+    /// The gate has opened: what this node runs becomes what it owns.
+    fn resume(&mut self, now: Instant) {
         let me = self.me().name.clone();
         let mut steps = Vec::new();
         for (component, _) in self.assignment.components() {

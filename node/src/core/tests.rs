@@ -1,1 +1,206 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
 
+use rand_chacha::rand_core::SeedableRng;
+
+use super::*;
+
+fn component() -> ComponentId {
+    ComponentId::from("prometheus.scrape.default")
+}
+
+fn keys(count: u64) -> Vec<Key> {
+    (0..count).map(|number| Key::of(&component(), [number.to_le_bytes()])).collect()
+}
+
+fn peer(name: &str, port: u16) -> Peer {
+    Peer {
+        name: Name::new(name).expect("a valid name"),
+        address: SocketAddr::from(([10, 0, 0, 1], port)),
+        generation: 7,
+        state: State::Joining,
+    }
+}
+
+fn core(config: Config, now: Instant) -> Core {
+    Core::new(peer("a", 1), config, ChaCha12Rng::seed_from_u64(1), now)
+}
+
+/// What a core started and stopped since it was last asked.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Moves {
+    started: BTreeSet<Key>,
+    stopped: BTreeMap<Key, StopReason>,
+}
+
+fn moves(core: &mut Core) -> Moves {
+    let mut moves = Moves::default();
+    while let Some(output) = core.poll_output() {
+        match output {
+            Output::Start { key, .. } => assert!(moves.started.insert(key)),
+            Output::Stop { key, reason, .. } => {
+                assert_eq!(moves.stopped.insert(key, reason), None);
+            }
+            _ => {}
+        }
+    }
+    moves
+}
+
+/// Tells `core`, which is clustered, that `others` have become participants.
+fn others(core: &mut Core, others: &[&str], now: Instant) {
+    for other in others {
+        core.hear(Event::Up(Peer { state: State::Participant, ..peer(other, 9) }));
+    }
+    core.settle(now);
+}
+
+#[test]
+fn a_node_without_clustering_owns_everything_once_it_takes_part() {
+    let now = Instant::now();
+    let mut core = core(Config::default(), now);
+    core.set_keys(&component(), keys(10), now);
+    assert_eq!(moves(&mut core), Moves::default());
+    core.participate(now);
+    assert_eq!(moves(&mut core).started, keys(10).into_iter().collect());
+    assert_eq!(core.running(&component()).count(), 10);
+    assert_eq!(core.poll_timeout(), None);
+    assert_eq!(core.handle_datagram(b"x", now), Err(Refusal::Out));
+    assert_eq!(core.view().participants().count(), 1);
+}
+
+#[test]
+fn targets_that_come_and_go_start_and_stop() {
+    let now = Instant::now();
+    let mut core = core(Config::default(), now);
+    core.participate(now);
+    core.set_keys(&component(), keys(10), now);
+    moves(&mut core);
+    let later = keys(15)[5..].to_vec();
+    core.set_keys(&component(), later, now);
+    let found = moves(&mut core);
+    assert_eq!(found.started, keys(15)[10..].iter().copied().collect());
+    let gone = keys(5).into_iter().map(|key| (key, StopReason::Gone)).collect();
+    assert_eq!(found.stopped, gone);
+    core.set_keys(&component(), vec![], now);
+    assert_eq!(moves(&mut core).stopped.len(), 10);
+    assert_eq!(core.running(&component()).count(), 0);
+}
+
+#[test]
+fn a_join_and_a_crash_move_keys_to_and_fro() {
+    let now = Instant::now();
+    let clustered = Config { membership: Some(membership::Config::default()), ..Config::default() };
+    let mut core = core(clustered, now);
+    moves(&mut core);
+    core.participate(now);
+    core.set_keys(&component(), keys(1000), now);
+    assert_eq!(moves(&mut core).started.len(), 1000);
+
+    others(&mut core, &["b"], now);
+    let joined = moves(&mut core);
+    let b = peer("b", 9).name;
+    assert!(joined.started.is_empty());
+    assert!((400..600).contains(&joined.stopped.len()), "{}", joined.stopped.len());
+    for (key, reason) in &joined.stopped {
+        assert_eq!(*reason, StopReason::Moved { to: b.clone() });
+        assert_eq!(core.placement(*key).owner, Some(b.clone()));
+        assert_eq!(core.ranking(*key)[0], b);
+    }
+
+    core.hear(Event::Down {
+        peer: Peer { state: State::Participant, ..peer("b", 9) },
+        cause: Cause::Failed,
+    });
+    core.settle(now);
+    let back = moves(&mut core);
+    assert_eq!(back.started, joined.stopped.keys().copied().collect());
+    let key = *back.started.first().expect("some came back");
+    let causes: Vec<ChangeCause> = core
+        .history()
+        .moves(key, core.assignment().participants())
+        .iter()
+        .map(|m| m.cause)
+        .collect();
+    assert_eq!(causes, [ChangeCause::Joined, ChangeCause::Joined, ChangeCause::Failed]);
+    let last = core.history().records().next_back().expect("it is recorded");
+    assert_eq!((last.cause, &last.stopped), (ChangeCause::Failed, &None));
+}
+
+#[test]
+fn many_changes_at_once_move_each_key_at_most_once() {
+    let now = Instant::now();
+    let clustered = Config { membership: Some(membership::Config::default()), ..Config::default() };
+    let mut core = core(clustered, now);
+    moves(&mut core);
+    core.set_keys(&component(), keys(1000), now);
+    // This node and nineteen others become participants in one step: `moves` asserts the rest.
+    let names: Vec<String> = (0..19).map(|n| format!("n{n}")).collect();
+    core.hear(Event::Me {
+        from: peer("a", 1),
+        to: Peer { state: State::Participant, ..peer("a", 1) },
+    });
+    others(&mut core, &names.iter().map(String::as_str).collect::<Vec<_>>(), now);
+    let found = moves(&mut core);
+    assert!(found.stopped.is_empty());
+    assert!((20..90).contains(&found.started.len()), "{}", found.started.len());
+}
+
+#[test]
+fn below_the_least_size_nothing_new_starts_and_what_runs_keeps_running() {
+    let now = Instant::now();
+    let config = Config {
+        membership: Some(membership::Config::default()),
+        gate: GateConfig { wait_for_size: 3, wait_timeout: Duration::from_secs(30) },
+    };
+    let mut core = core(config, now);
+    moves(&mut core);
+    core.participate(now);
+    core.set_keys(&component(), keys(900), now);
+    others(&mut core, &["b"], now);
+    assert_eq!(moves(&mut core), Moves::default());
+
+    core.hear(Event::Up(Peer { state: State::Participant, ..peer("c", 8) }));
+    core.settle(now);
+    let share = moves(&mut core).started;
+    assert!((200..400).contains(&share.len()), "{}", share.len());
+
+    // Two of three are gone: their keys are this node's, but it starts none of them.
+    for name in ["b", "c"] {
+        let gone = Peer { state: State::Participant, ..peer(name, 9) };
+        core.hear(Event::Down { peer: gone, cause: Cause::Failed });
+    }
+    core.settle(now);
+    assert_eq!(moves(&mut core), Moves::default());
+    assert!(!core.gate().is_open());
+    // A target that vanishes is stopped all the same, a new one waits.
+    let mut fewer = keys(901);
+    fewer.retain(|key| *key != *share.first().expect("it has a share"));
+    core.set_keys(&component(), fewer, now);
+    assert_eq!(moves(&mut core).stopped.len(), 1);
+
+    // Waiting ends.
+    let later = now + Duration::from_secs(30);
+    assert!(core.poll_timeout().is_some_and(|at| at <= later));
+    core.handle_timeout(later);
+    assert!(core.gate().is_open());
+    assert_eq!(moves(&mut core).started.len(), 900 - (share.len() - 1));
+    assert_eq!(core.running(&component()).count(), 900);
+}
+
+#[test]
+fn a_leaving_node_gives_everything_away_but_stays() {
+    let now = Instant::now();
+    let clustered = Config { membership: Some(membership::Config::default()), ..Config::default() };
+    let mut core = core(clustered, now);
+    moves(&mut core);
+    core.participate(now);
+    core.set_keys(&component(), keys(100), now);
+    others(&mut core, &["b"], now);
+    moves(&mut core);
+    core.leave(now);
+    let stopped = moves(&mut core).stopped;
+    assert!(stopped.values().all(|reason| matches!(reason, StopReason::Moved { .. })));
+    assert_eq!(core.running(&component()).count(), 0);
+    assert_eq!(core.me().state, State::Leaving);
+}

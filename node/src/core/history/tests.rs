@@ -1,1 +1,63 @@
+use std::time::Duration;
 
+use super::*;
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a valid name")
+}
+
+#[test]
+fn the_moves_of_a_key_follow_from_the_changes() {
+    let begin = Instant::now();
+    let (a, b, c) = (name("a"), name("b"), name("c"));
+    let mut history = History::default();
+    let at = |second| begin + Duration::from_secs(second);
+    let joined =
+        |second, who: &Name| Change { at: at(second), joined: vec![who.clone()], left: vec![] };
+    history.push_change(joined(1, &a));
+    history.push_change(joined(2, &b));
+    history.push_change(joined(3, &c));
+    history.push_change(Change {
+        at: at(4),
+        joined: vec![],
+        left: vec![(a.clone(), ChangeCause::Failed)],
+    });
+    for key in (0..100u64).map(|number| Key::of("c", [number.to_le_bytes()])) {
+        let owner = |names: &[&Name]| {
+            let ranking: Ranking = names.iter().copied().collect();
+            ranking.of(key).next().cloned()
+        };
+        let steps = [
+            (0, None),
+            (1, owner(&[&a])),
+            (2, owner(&[&a, &b])),
+            (3, owner(&[&a, &b, &c])),
+            (4, owner(&[&b, &c])),
+        ];
+        let expected: Vec<KeyMove> = steps
+            .windows(2)
+            .filter(|pair| pair[0].1 != pair[1].1)
+            .map(|pair| KeyMove {
+                at: at(pair[1].0),
+                from: pair[0].1.clone(),
+                to: pair[1].1.clone(),
+                cause: if pair[1].0 == 4 { ChangeCause::Failed } else { ChangeCause::Joined },
+            })
+            .collect();
+        assert_eq!(history.moves(key, [&b, &c]), expected);
+    }
+}
+
+#[test]
+fn history_is_bounded() {
+    let mut history = History::default();
+    for _ in 0..10_000 {
+        let at = Instant::now();
+        history.push_change(Change { at, joined: vec![], left: vec![] });
+        let component = ComponentId::from("c");
+        let (key, cause) = (Key::from(1), ChangeCause::Targets);
+        history.push_record(Record { at, component, key, stopped: None, cause });
+    }
+    assert_eq!(history.changes().count(), CHANGES);
+    assert_eq!(history.records().count(), RECORDS);
+}

@@ -1,0 +1,172 @@
+//! How nodes become a cluster, and how they do not.
+
+use std::time::Duration;
+
+use super::net::{Net, at, peer, seeded};
+use crate::{Config, Event, SeedResult, State};
+
+#[test]
+fn a_node_without_seeds_is_a_cluster_at_once() {
+    let mut net = Net::new(&[]);
+    net.boot(peer("a", 1, 7), Config::default());
+    assert!(net.events(1).any(|event| *event == Event::Formed));
+    assert_eq!(net.node(1).view().participants().count(), 1);
+    assert_eq!(net.resolutions, 0);
+}
+
+#[test]
+fn a_node_whose_only_seed_is_itself_is_a_cluster_at_once() {
+    let mut net = Net::new(&[1]);
+    net.boot(peer("a", 1, 7), seeded());
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
+#[test]
+fn a_node_that_its_seed_leads_back_to_itself_is_a_cluster_of_its_own() {
+    let mut net = Net::new(&[2]);
+    net.boot(peer("a", 1, 7), seeded());
+    // The address of a service that forwards to the only node there is.
+    let mut question = None;
+    net.act(at(1), |swim, now| {
+        swim.handle_sync_failure(at(2), crate::SyncFailure::Unreachable("refused".into()), now);
+        swim.handle_seeds(&[at(2)], now);
+        while let Some(output) = swim.poll_output() {
+            if let crate::Output::Sync { to, body } = output {
+                question = Some((to, body));
+            }
+        }
+        let (to, body) = question.take().expect("the seed is asked again");
+        let answer = swim.handle_sync(&body, now).expect("a node answers itself");
+        swim.handle_sync_reply(to, &answer, now).expect("and understands the answer");
+    });
+    assert_eq!(net.node(1).seeds()[0].result, SeedResult::Itself);
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
+#[test]
+fn a_node_whose_seeds_are_silent_waits_before_it_is_a_cluster() {
+    let mut net = Net::new(&[2, 3]);
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_millis(9_900));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.run_for(Duration::from_millis(200));
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
+#[test]
+fn a_node_whose_names_do_not_exist_yet_waits_before_it_is_a_cluster() {
+    let mut net = Net::new(&[]);
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(9));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.run_for(Duration::from_secs(2));
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
+#[test]
+fn a_failing_name_server_never_makes_a_cluster() {
+    let mut net = Net::new(&[]);
+    net.seeds = Err("server failure".to_owned());
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(600));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    assert_eq!(net.node(1).resolution_error(), Some("server failure"));
+    assert!(net.resolutions > 100, "it goes on trying: {}", net.resolutions);
+    net.seeds = Ok(vec![at(1)]);
+    net.run_for(Duration::from_secs(6));
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
+#[test]
+fn another_cluster_s_refusal_never_makes_a_cluster() {
+    let mut net = Net::new(&[1]);
+    net.boot(peer("a", 1, 7), Config { cluster: "theirs".into(), ..seeded() });
+    net.boot(peer("b", 2, 7), Config { cluster: "ours".into(), ..seeded() });
+    net.run_for(Duration::from_secs(60));
+    assert_eq!(net.node(2).me().state, State::Joining);
+    let SeedResult::Refused(why) = &net.node(2).seeds()[0].result else {
+        panic!("the seed refused");
+    };
+    assert!(why.contains("\"ours\""), "it names the cluster it is not of: {why}");
+    assert_eq!(net.node(1).size(), 1);
+}
+
+#[test]
+fn nodes_in_any_order_become_one_cluster() {
+    for order in [[1, 2, 3], [3, 2, 1], [2, 3, 1]] {
+        let mut net = Net::new(&[1, 2]);
+        for port in order {
+            net.boot(peer(&format!("n{port}"), port, 7), seeded());
+            net.run_for(Duration::from_millis(300));
+        }
+        net.run_until("they are one", |net| net.agree(3));
+    }
+}
+
+#[test]
+fn a_joining_node_is_a_participant_everywhere_within_a_second() {
+    let mut net = Net::cluster(9, &[1]);
+    net.boot(peer("z", 20, 7), seeded());
+    let took = net.run_until("all see it", |net| net.agree(10));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(net.events(20).any(|event| matches!(event, Event::Joined { .. })));
+}
+
+#[test]
+fn two_clusters_that_formed_apart_become_one() {
+    let mut net = Net::new(&[1, 2]);
+    net.island = [at(1)].into();
+    net.boot(peer("a", 1, 7), seeded());
+    net.boot(peer("b", 2, 7), seeded());
+    net.run_for(Duration::from_secs(15));
+    assert!(net.events(1).any(|event| *event == Event::Formed));
+    assert!(net.events(2).any(|event| *event == Event::Formed));
+    net.island.clear();
+    let took = net.run_until("they are one", |net| net.agree(2));
+    assert!(took < Duration::from_secs(67), "{took:?}");
+}
+
+#[test]
+fn a_node_without_seeds_is_found_by_one_that_has_it_as_a_seed() {
+    let mut net = Net::new(&[1]);
+    net.boot(peer("a", 1, 7), Config::default());
+    net.boot(peer("b", 2, 7), seeded());
+    net.run_until("they are one", |net| net.agree(2));
+}
+
+#[test]
+fn a_node_that_cannot_resolve_its_seeds_is_joined_by_the_others() {
+    let mut net = Net::new(&[1, 2]);
+    net.boot(peer("a", 1, 7), seeded());
+    net.seeds = Err("server failure".to_owned());
+    net.boot(peer("b", 2, 7), seeded());
+    // Only a knows where b is.
+    net.act(at(1), |swim, now| swim.handle_seeds(&[at(1), at(2)], now));
+    net.run_until("they are one", |net| net.agree(2));
+}
+
+#[test]
+fn a_node_joins_but_does_not_take_part_until_it_is_able_to() {
+    use rand::SeedableRng;
+    let mut net = Net::cluster(2, &[1]);
+    let rng = rand_chacha::ChaCha12Rng::seed_from_u64(3);
+    let swim = crate::Swim::new(peer("c", 3, 7), seeded(), rng, net.now);
+    net.nodes.insert(at(3), swim);
+    net.act(at(3), |_, _| {});
+    net.run_for(Duration::from_secs(5));
+    let view = net.node(1).view();
+    assert_eq!((view.peers.len(), view.participants().count()), (3, 2));
+    net.act(at(3), crate::Swim::participate);
+    let took = net.run_until("it takes part", |net| net.agree(3));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
+fn at_most_as_many_seeds_are_asked_as_was_said() {
+    let mut net = Net::new(&(10..30).collect::<Vec<_>>());
+    net.boot(peer("a", 1, 7), Config { max_join_peers: 4, ..seeded() });
+    assert_eq!(net.node(1).counters().syncs, 4);
+    let mut net = Net::new(&(10..30).collect::<Vec<_>>());
+    net.boot(peer("a", 1, 7), Config { max_join_peers: 0, ..seeded() });
+    assert_eq!(net.node(1).counters().syncs, 20);
+}
