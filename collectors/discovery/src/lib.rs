@@ -38,6 +38,7 @@ use std::time::Duration;
 use model::Labels;
 
 pub use outlet::{EXPORT_INTERVAL, Health, Publisher, Status, Subscription, channel};
+pub use watcher::{Hints, directory_of};
 
 /// What a discovery exports: the labels of each target, `__address__` and `__meta_*` among them.
 pub type Targets = Arc<[Labels]>;

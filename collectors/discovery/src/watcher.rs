@@ -15,7 +15,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 
 /// Watches directories. It is only a hint: whoever uses it looks again now and then anyway, because
 /// network file systems tell nothing and the system's watches are limited.
-pub(crate) struct Hints {
+#[derive(Debug)]
+pub struct Hints {
     changed: Arc<Notify>,
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
@@ -23,12 +24,12 @@ pub(crate) struct Hints {
 
 impl Hints {
     /// No hints: changes are found by looking.
-    pub(crate) fn none() -> Self {
+    pub fn none() -> Self {
         Self { changed: Arc::default(), watcher: None, watched: BTreeSet::new() }
     }
 
     /// The system's hints, as far as it gives any.
-    pub(crate) fn of_the_system() -> Self {
+    pub fn of_the_system() -> Self {
         let mut hints = Self::none();
         let changed = Arc::clone(&hints.changed);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -50,7 +51,7 @@ impl Hints {
     }
 
     /// Watches exactly these directories. One that is missing is tried again with the next call.
-    pub(crate) fn watch(&mut self, directories: BTreeSet<PathBuf>) {
+    pub fn watch(&mut self, directories: BTreeSet<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
         for gone in self.watched.difference(&directories) {
             // It may have vanished, and its watch with it.
@@ -72,14 +73,14 @@ impl Hints {
     }
 
     /// Waits until something may have changed, and has settled.
-    pub(crate) async fn changed(&self) {
+    pub async fn changed(&self) {
         self.changed.notified().await;
         tokio::time::sleep(SETTLE).await;
     }
 }
 
 /// The directory that holds a file.
-pub(crate) fn directory_of(path: &Path) -> PathBuf {
+pub fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
