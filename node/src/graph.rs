@@ -13,6 +13,7 @@ mod health;
 mod id;
 mod imports;
 mod live;
+mod measure;
 mod order;
 mod plan;
 mod prepare;

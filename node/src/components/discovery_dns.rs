@@ -84,7 +84,7 @@ impl Kind for DiscoveryDns {
 
     async fn start(context: Context<Output>, arguments: Input) -> Result<Started<Self>, Refusal> {
         let sources = Latest::new(arguments.source()?);
-        let outlet = Outlet::of_targets(context.exports, context.health);
+        let outlet = Outlet::of(&context);
         let work = source::run(sources.clone(), outlet, context.cancel);
         Ok(Started::new(Self(sources), work))
     }

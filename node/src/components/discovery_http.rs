@@ -54,9 +54,9 @@ impl Kind for DiscoveryHttp {
     type Exports = Output;
 
     async fn start(context: Context<Output>, arguments: Input) -> Result<Started<Self>, Refusal> {
-        let memory = context.services.memory;
+        let memory = context.services.memory.clone();
         let sources = Latest::new(arguments.source(memory.as_ref())?);
-        let outlet = Outlet::of_targets(context.exports, context.health);
+        let outlet = Outlet::of(&context);
         let work = source::run(sources.clone(), outlet, context.cancel);
         Ok(Started::new(Self { sources, memory }, work))
     }

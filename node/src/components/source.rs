@@ -2,13 +2,16 @@
 //! fares is told.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use discovery::{Health, Publisher, Subscription};
+use discovery::{Health, Publisher, Status};
 use syntax::{Exports, Problems};
 use tokio_util::sync::CancellationToken;
 
 use super::latest::Latest;
-use super::{Exporter, HealthReport, Refusal, Targets};
+use super::{Context, Exporter, HealthReport, Refusal, Targets};
+use crate::telemetry::{Exposition, Registration};
 
 /// A source that runs until it is told to stop.
 pub(super) type Source<T> = Box<
@@ -22,32 +25,86 @@ pub(super) struct Output {
     pub(super) targets: Targets,
 }
 
-/// Where the finds of sources go.
-pub(super) struct Outlet<T, E> {
-    /// Makes the two ends of a source.
-    pub channel: fn() -> (Publisher<T>, Subscription<T>),
-    /// Makes exports of a find.
-    pub export: Box<dyn Fn(T) -> E + Send + Sync>,
-    /// Where they go.
-    pub exports: Exporter<E>,
-    /// Where the health goes.
-    pub health: HealthReport,
+/// Where the finds of a discovery go.
+pub(super) struct Outlet {
+    exports: Exporter<Output>,
+    health: HealthReport,
+    counts: Arc<Counts>,
+    _registration: Registration,
 }
 
-impl Outlet<discovery::Targets, Output> {
-    /// The outlet of a discovery. Nothing is known yet, so nothing is exported.
-    pub(super) fn of_targets(exports: Exporter<Output>, health: HealthReport) -> Self {
-        exports.set(&Output { targets: Targets::default() });
-        let export = Box::new(|targets| Output { targets: Targets(targets) });
-        Self { channel: discovery::targets, export, exports, health }
+/// What a source did.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Of the sources before the one that runs.
+    before: (AtomicU64, AtomicU64),
+    refreshes: AtomicU64,
+    failures: AtomicU64,
+    targets: AtomicUsize,
+}
+
+impl Counts {
+    fn note(&self, status: &Status) {
+        let (refreshes, failures) = &self.before;
+        let total = |before: &AtomicU64, now| before.load(Ordering::Relaxed) + now;
+        self.refreshes.store(total(refreshes, status.refreshes), Ordering::Relaxed);
+        self.failures.store(total(failures, status.failures), Ordering::Relaxed);
+    }
+
+    /// Another source takes over.
+    fn next(&self) {
+        let (refreshes, failures) = &self.before;
+        refreshes.store(self.refreshes.load(Ordering::Relaxed), Ordering::Relaxed);
+        failures.store(self.failures.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    fn collect(&self, page: &mut Exposition) {
+        page.gauge(
+            "shoal_discovery_targets",
+            "Targets that were found.",
+            &[],
+            self.targets.load(Ordering::Relaxed) as f64,
+        );
+        page.counter(
+            "shoal_discovery_refreshes_total",
+            "Refreshes that worked.",
+            &[],
+            self.refreshes.load(Ordering::Relaxed) as f64,
+        );
+        page.counter(
+            "prometheus_sd_refresh_failures_total",
+            "Refreshes that failed.",
+            &[],
+            self.failures.load(Ordering::Relaxed) as f64,
+        );
+    }
+}
+
+impl Outlet {
+    /// The outlet of a component. Nothing is known yet, so nothing is exported.
+    pub(super) fn of(context: &Context<Output>) -> Self {
+        context.exports.set(&Output { targets: Targets::default() });
+        let counts = Arc::<Counts>::default();
+        let measured = Arc::clone(&counts);
+        Self {
+            exports: context.exports.clone(),
+            health: context.health.clone(),
+            counts,
+            _registration: context.measure(move |page| measured.collect(page)),
+        }
+    }
+
+    fn export(&self, targets: discovery::Targets) {
+        self.counts.targets.store(targets.len(), Ordering::Relaxed);
+        self.exports.set(&Output { targets: Targets(targets) });
     }
 }
 
 /// Runs the newest source. When one takes the place of another, what that has found stays exported
 /// until the new one has found something.
-pub(super) async fn run<T: Clone, E: Exports>(
-    sources: Latest<Source<T>>,
-    outlet: Outlet<T, E>,
+pub(super) async fn run(
+    sources: Latest<Source<discovery::Targets>>,
+    outlet: Outlet,
     cancel: CancellationToken,
 ) -> Result<(), Refusal> {
     let mut next = tokio::select! {
@@ -55,7 +112,7 @@ pub(super) async fn run<T: Clone, E: Exports>(
         source = sources.take() => source,
     };
     loop {
-        let (publisher, mut found) = (outlet.channel)();
+        let (publisher, mut found) = discovery::targets();
         let stop = cancel.child_token();
         let mut running = next(publisher, stop.clone());
         next = loop {
@@ -64,18 +121,19 @@ pub(super) async fn run<T: Clone, E: Exports>(
                 () = &mut running => return Ok(()),
                 source = sources.take() => break source,
                 Ok(()) = found.exports.changed() => {
-                    let find = found.exports.borrow_and_update().clone();
-                    if let Some(find) = find {
-                        outlet.exports.set(&(outlet.export)(find));
-                    }
+                    let targets = found.exports.borrow_and_update().clone();
+                    targets.into_iter().for_each(|targets| outlet.export(targets));
                 }
                 Ok(()) = found.status.changed() => {
-                    tell(&outlet.health, &found.status.borrow_and_update().health);
+                    let status = found.status.borrow_and_update().clone();
+                    outlet.counts.note(&status);
+                    tell(&outlet.health, &status.health);
                 }
             }
         };
         stop.cancel();
         running.await;
+        outlet.counts.next();
     }
 }
 

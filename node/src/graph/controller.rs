@@ -20,11 +20,13 @@ use super::handle::{COMMANDS_IN_FLIGHT, Command, Graph, LoadError};
 use super::health::Health;
 use super::id::ComponentId;
 use super::live::{self, Live, LoadStatus};
+use super::measure::Measure;
 use super::plan::{Contents, Plan};
 use super::prepare::{self, Prepared};
 use super::publish::Publisher;
 use super::sources::Texts;
 use crate::components::{Registry, Services};
+use crate::telemetry::Registration;
 
 /// What a graph is made of.
 #[derive(Debug, Clone)]
@@ -62,6 +64,8 @@ pub struct Controller {
     /// Whether what is made is also run.
     running: bool,
     load: LoadStatus,
+    measure: Arc<Measure>,
+    _registration: Registration,
     publisher: Publisher,
     commands: mpsc::Receiver<Command>,
 }
@@ -78,6 +82,8 @@ impl Graph {
         let prepared = prepare(&settings, &library, Contents::new()).await?;
         let (commands, received) = mpsc::channel(COMMANDS_IN_FLIGHT);
         let (publisher, graph) = Publisher::new(commands);
+        let measure = Arc::<Measure>::default();
+        let registration = measure.register(&settings.services.telemetry, graph.published.clone());
         let Prepared { plan, texts, contents } = prepared;
         let mut controller = Controller {
             settings,
@@ -93,6 +99,8 @@ impl Graph {
             tasks: JoinSet::new(),
             running: false,
             load: LoadStatus::default(),
+            measure,
+            _registration: registration,
             publisher,
             commands: received,
         };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use syntax::{Arguments, Choice, Diagnostic, Diagnostics, Evaluated, OptionalSecret};
+use syntax::{Arguments, Choice, Diagnostic, Diagnostics, Evaluated, OptionalSecret, Problems};
 
 use super::plan::{Content, ImportKind};
 use super::sources;
@@ -21,15 +21,27 @@ enum Detector {
 
 /// `import.file`
 #[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
 struct File {
     /// The file, or the directory whose `*.alloy` files are read as one.
     filename: String,
-    /// How changes are noticed. Both look at the file every `poll_frequency`.
+    /// How changes are noticed.
     #[arg(default = Detector::Notify)]
     detector: Detector,
-    /// How often the file is looked at.
+    /// How often the file is looked at even if nobody says that it changed.
     #[arg(default = Duration::from_secs(60))]
     poll_frequency: Duration,
+}
+
+impl File {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        if self.filename.is_empty() {
+            problems.field("filename", "filename must not be empty");
+        }
+        if self.poll_frequency.is_zero() {
+            problems.field("poll_frequency", "poll_frequency must be greater than 0");
+        }
+    }
 }
 
 /// `import.string`
@@ -55,6 +67,8 @@ pub(super) struct Watched {
     pub path: PathBuf,
     /// How often it is looked at.
     pub frequency: Duration,
+    /// Whether the system is asked to tell of changes as well.
+    pub hints: bool,
 }
 
 /// What tells one state of a file or directory from another: names, lengths and times.
@@ -96,8 +110,9 @@ pub(super) fn read(
             // Before reading: what changes meanwhile is seen as a change.
             let state = file_state(&path);
             let read = sources::read(&path).map_err(|problems| at(evaluated, problems))?;
+            let hints = file.detector == Detector::Notify;
             let content = Content { files: read.files, module_path: read.directory };
-            Ok((content, Some((Watched { path, frequency: file.poll_frequency }, state))))
+            Ok((content, Some((Watched { path, frequency: file.poll_frequency, hints }, state))))
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::handle::{Command, Graph};
 use super::health::{Health, HealthState};
+use super::id::ComponentId;
 use super::live::{Live, LoadStatus};
 use super::plan::{Node, Plan, Role};
 use crate::components::{Descriptor, Running};
@@ -35,6 +36,18 @@ impl std::fmt::Debug for Published {
 impl Published {
     pub(super) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.entries.iter()
+    }
+
+    /// Every pair of components of which the first reads the second, by their ids.
+    pub(super) fn connections(&self) -> impl Iterator<Item = (String, String)> {
+        self.entries.iter().flat_map(|entry| {
+            let inside = |local: &String| {
+                ComponentId::new(entry.shown.module_id.as_str(), local.as_str()).to_string()
+            };
+            let from = inside(&entry.shown.local_id);
+            let reads = entry.shown.references_to.iter().map(inside);
+            reads.map(|to| (from.clone(), to)).collect::<Vec<_>>()
+        })
     }
 
     pub(super) fn entry(&self, id: &str) -> Option<Arc<Entry>> {

@@ -90,7 +90,7 @@ impl Endpoints {
 
     async fn open(&self, wanted: &Wanted) -> Result<State, Refusal> {
         let Surroundings { id, directory, memory, telemetry, .. } = &self.surroundings;
-        let directory = directory.join(wanted.key());
+        let directory = directory.join(wanted.config()?.directory_name());
         let (config, client) = (wanted.config()?, wanted.client(memory.as_ref())?);
         let (name, mut url) = (config.name.clone(), config.url.clone());
         let shown = directory.display().to_string();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::Controller;
@@ -70,7 +71,7 @@ impl Controller {
 
     /// Takes changes of exports, files and health, and what is due again, to whoever they concern.
     pub(super) async fn settle(&mut self) {
-        let now = tokio::time::Instant::now();
+        let now = Instant::now();
         let mut dirty = vec![false; self.plan.nodes.len()];
         let readers = self.plan.readers();
         for index in 0..self.live.len() {
@@ -97,12 +98,21 @@ impl Controller {
     /// Evaluates nodes in order, and whoever reads what they change.
     async fn evaluate(&mut self, mut dirty: Vec<bool>) {
         let readers = self.plan.readers();
+        let since = Instant::now();
         for at in 0..self.plan.order.len() {
             let index = self.plan.order[at];
-            if std::mem::take(&mut dirty[index]) && self.evaluate_node(index).await {
+            if !std::mem::take(&mut dirty[index]) {
+                continue;
+            }
+            self.measure.queued(dirty.iter().filter(|dirty| **dirty).count());
+            let began = self.measure.begin(since);
+            let changed = self.evaluate_node(index).await;
+            self.measure.end(&self.plan.nodes[index].id, began);
+            if changed {
                 readers[index].iter().for_each(|&reader| dirty[reader] = true);
             }
         }
+        self.measure.queued(0);
     }
 
     /// Plans again with what imports have read. What does not fit leaves everything as it was, and

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use discovery::{Hints, directory_of};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -24,9 +25,14 @@ impl Controller {
             let (stop, changed) = (cancel.clone(), Arc::clone(&self.changed));
             let look = watched.clone();
             self.tasks.spawn(async move {
+                let mut hints = if look.hints { Hints::of_the_system() } else { Hints::none() };
+                // The path itself too, if it is a directory.
+                let directories = [directory_of(&look.path), look.path.clone()];
                 loop {
+                    hints.watch(directories.iter().filter(|path| path.is_dir()).cloned().collect());
                     tokio::select! {
                         () = stop.cancelled() => return,
+                        () = hints.changed() => {}
                         () = tokio::time::sleep(look.frequency) => {}
                     }
                     let now = state(&look.path).await;
