@@ -3,6 +3,9 @@
 mod http;
 mod logging;
 
+#[cfg(test)]
+mod tests;
+
 use syntax::{Arguments, Diagnostics, Evaluated, FieldDoc, Problems};
 
 use crate::graph::ConfigBlock;

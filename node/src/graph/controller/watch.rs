@@ -29,17 +29,18 @@ impl Controller {
                 // The path itself too, if it is a directory.
                 let directories = [directory_of(&look.path), look.path.clone()];
                 loop {
+                    // Before looking: what changes after the look is seen by the watch.
                     hints.watch(directories.iter().filter(|path| path.is_dir()).cloned().collect());
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = hints.changed() => {}
-                        () = tokio::time::sleep(look.frequency) => {}
-                    }
                     let now = state(&look.path).await;
                     if now != seen {
                         seen = now;
                         touch.send_modify(|times| *times += 1);
                         changed.notify_one();
+                    }
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = hints.changed() => {}
+                        () = tokio::time::sleep(look.frequency) => {}
                     }
                 }
             });

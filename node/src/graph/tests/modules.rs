@@ -217,8 +217,7 @@ async fn an_imported_file_that_changes_is_taken_over() {
         "config.alloy",
         &format!(
             "import.file \"lib\" {{
-  filename       = {:?}
-  poll_frequency = \"10ms\"
+  filename = {:?}
 }}
 lib.a \"x\" {{ }}
 test.sink \"out\" {{ value = lib.a.x.v }}",
