@@ -100,7 +100,6 @@ fn a_node_runs_until_it_is_told_to_stop() {
         let flag = format!("--cluster.enabled={clustered}");
         let mut shoal = run(directory.path(), &[&flag, "--cluster.node-name=a"]);
         let address = shoal.address();
-        // It takes part as soon as it listens, but that is not yet said when the line is written.
         shoal.until("to=participant");
         assert!(get(&address, "/-/healthy").starts_with("HTTP/1.1 200"));
         shoal.signal(signal);

@@ -147,8 +147,8 @@ impl Process {
         let context = Arc::new(context);
         process.serve(Serve { listener, memory: from_memory, context, http: http_now });
         process.run_graph(controller, stopped_here);
-        process.cluster.handle.participate().await?;
         info!(%address, version = telemetry::process::VERSION, "listening");
+        process.cluster.handle.participate().await?;
         Ok(process)
     }
 
