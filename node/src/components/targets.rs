@@ -39,10 +39,10 @@ impl Capsule for Targets {
         })))
     }
 
-    fn concat(&self, rest: &[Value]) -> Option<Value> {
-        let mut all = self.0.to_vec();
-        for more in rest {
-            all.extend_from_slice(&Self::from_known(more).ok()?.0);
+    fn concat(&self, parts: &[Value]) -> Option<Value> {
+        let mut all = Vec::with_capacity(self.0.len());
+        for part in parts {
+            all.extend_from_slice(&Self::from_known(part).ok()?.0);
         }
         Some(Self(all.into()).to_value())
     }

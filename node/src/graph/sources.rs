@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use syntax::{Diagnostic, Diagnostics, MAX_SOURCE, Source};
 
+#[cfg(test)]
+mod tests;
+
 /// What `--config` names, read.
 #[derive(Debug, Clone)]
 pub(super) struct Texts {
@@ -29,8 +32,7 @@ impl Texts {
 pub(super) fn read(path: &Path) -> Result<Texts, Diagnostics> {
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if !metadata.is_dir() {
-        let directory = path.parent().unwrap_or(Path::new("")).display().to_string();
-        return Ok(Texts { files: vec![read_file(path)?], directory });
+        return Ok(Texts { files: vec![read_file(path)?], directory: directory_of(path) });
     }
     let mut paths = list(path).map_err(|error| unreadable(path, &error))?;
     paths.sort();
@@ -40,6 +42,12 @@ pub(super) fn read(path: &Path) -> Result<Texts, Diagnostics> {
     }
     let files = paths.iter().map(|path| read_file(path)).collect::<Result<_, _>>()?;
     Ok(Texts { files, directory: path.display().to_string() })
+}
+
+/// The directory of a file, as it was named; `.` for one that was named without.
+fn directory_of(file: &Path) -> String {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    directory.unwrap_or(Path::new(".")).display().to_string()
 }
 
 fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use model::Labels;
 use proptest::prelude::*;
-use syntax::{FromValue, IntoValue, Mismatch, Step, Value};
+use syntax::{
+    FromValue, Host, IntoValue, Mismatch, Scope, Source, Stability, Step, Value, Variables,
+};
 
 use super::{Memo, Targets};
 
@@ -51,16 +53,31 @@ fn secrets_do_not_become_labels() {
 }
 
 #[test]
-fn lists_are_joined_without_becoming_objects() {
-    use syntax::Capsule;
-    let joined = targets(&["a:1"]).concat(&[
-        targets(&["b:2"]).to_value(),
-        Value::array([Value::object([("__address__", Value::string("c:3"))])]),
-    ]);
-    let Some(Value::Capsule(capsule)) = &joined else { panic!("{joined:?}") };
+fn lists_are_joined_in_their_order_without_becoming_objects_or_coming_twice() {
+    let plain = |address| Value::array([Value::object([("__address__", Value::string(address))])]);
+    let parts = [plain("a:1"), targets(&["b:2"]).to_value(), plain("c:3")];
+    let Value::Capsule(capsule) = concat(&parts) else { panic!("it became a list of objects") };
     let list = capsule.downcast::<Targets>().expect("they are targets");
     assert_eq!(*list, targets(&["a:1", "b:2", "c:3"]));
-    assert_eq!(targets(&["a:1"]).concat(&[Value::Bool(true)]), None);
+
+    let twice = [targets(&["a:1"]).to_value(), targets(&["a:1"]).to_value()];
+    assert_eq!(Targets::from_value(&concat(&twice)), Ok(targets(&["a:1", "a:1"])));
+    let mixed = concat(&[targets(&["a:1"]).to_value(), Value::array([Value::Bool(true)])]);
+    assert!(matches!(mixed, Value::Array(list) if list.len() == 2));
+}
+
+/// What the language makes of `array.concat` over these.
+fn concat(parts: &[Value]) -> Value {
+    let mut variables = Variables::new();
+    let names: Vec<String> = (0..parts.len()).map(|at| format!("part{at}")).collect();
+    for (name, part) in names.iter().zip(parts) {
+        variables.set([name.as_str()], part.clone());
+    }
+    let text = format!("array.concat({})", names.join(", "));
+    let source = Source::new("test.alloy", text.as_str());
+    let expression = syntax::parse_expression(&source).expect("it is an expression");
+    let library = Scope::new(&Host::default(), Stability::GenerallyAvailable);
+    syntax::evaluate(&expression, &library.child(variables)).expect("they are lists")
 }
 
 proptest! {

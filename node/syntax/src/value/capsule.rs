@@ -45,8 +45,9 @@ pub trait Capsule: Any + fmt::Debug + Send + Sync {
         self.plain().is_some_and(|plain| plain.is_zero())
     }
 
-    /// One list of all `parts`, of which this is the first capsule, if it can be made without
-    /// looking inside; `array.concat` asks before it builds plain values.
+    /// One list of all `parts`, if it can be made without looking inside; `array.concat` asks
+    /// before it builds plain values. This is one of the parts, the first that is a capsule; what
+    /// stands before it are plain lists.
     fn concat(&self, _parts: &[Value]) -> Option<Value> {
         None
     }
