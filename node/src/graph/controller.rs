@@ -79,7 +79,7 @@ impl Graph {
     /// When anything at all is wrong: the text holds every mistake. Nothing is left behind.
     pub async fn load(settings: Settings) -> Result<(Self, Controller), LoadError> {
         let library = Scope::new(&settings.host, settings.stability);
-        let prepared = prepare(&settings, &library, Contents::new()).await?;
+        let prepared = prepare(&settings, &library, None, Contents::new()).await?;
         let (commands, received) = mpsc::channel(COMMANDS_IN_FLIGHT);
         let (publisher, graph) = Publisher::new(commands);
         let measure = Arc::<Measure>::default();
@@ -115,16 +115,18 @@ impl Graph {
     }
 }
 
-/// Reads and plans without blocking the runtime.
+/// Reads and plans without blocking the runtime; what is in `texts` is not read again.
 async fn prepare(
     settings: &Settings,
     library: &Scope,
+    texts: Option<Texts>,
     previous: Contents,
 ) -> Result<Prepared, LoadError> {
     let (path, registry) = (settings.config.clone(), settings.registry.clone());
     let library = library.clone();
-    let prepared = tokio::task::spawn_blocking(move || {
-        prepare::prepare(&path, &previous, &registry, &library)
+    let prepared = tokio::task::spawn_blocking(move || match texts {
+        Some(texts) => prepare::prepare_texts(texts, &previous, &registry, &library),
+        None => prepare::prepare(&path, &previous, &registry, &library),
     });
     match prepared.await {
         Ok(Ok(prepared)) => {
@@ -186,7 +188,7 @@ impl Controller {
 
     async fn reload(&mut self) -> Result<(), LoadError> {
         let previous = self.contents.clone();
-        let prepared = prepare(&self.settings, &self.library, previous).await?;
+        let prepared = prepare(&self.settings, &self.library, None, previous).await?;
         self.adopt(prepared).await;
         let failures = self.failures();
         if failures.is_empty() { Ok(()) } else { Err(LoadError::Partial(failures.join("\n\n"))) }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
-use model::Labels;
+use model::{Labels, LabelsRef};
 use tokio::time::Instant;
-use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,28 +20,33 @@ pub(super) enum Bounds {
 /// A bound for caches that are bounded by age: some hundred megabytes. A guess.
 const MOST: usize = 1_000_000;
 
-type Map = HashMap<Labels, usize, BuildHasherDefault<FixedHasher>>;
+/// Places by the hash of a label set, which needs no further hashing.
+type Places = HashMap<u64, usize, BuildHasherDefault<AlreadyHashed>>;
 
-/// The hash of label sets within this process. Sets are not chosen by an enemy who could watch it.
 #[derive(Default)]
-pub(super) struct FixedHasher(Xxh3Default);
+pub(super) struct AlreadyHashed(u64);
 
-impl Hasher for FixedHasher {
+impl Hasher for AlreadyHashed {
     fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.0 = xxh3_64_with_seed(bytes, self.0);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 
     fn finish(&self) -> u64 {
-        self.0.digest()
+        self.0
     }
 }
 
 /// A cache with second chances: a hand goes round the entries and takes the first that was not
-/// used since it last came by.
+/// used since it last came by. Two sets with one hash, which is next to never, share a place: the
+/// later one has it.
 #[derive(Debug)]
 pub(super) struct Cache {
     bounds: Bounds,
-    places: Map,
+    places: Places,
     entries: Vec<Entry>,
     hand: usize,
     swept: Option<Instant>,
@@ -55,15 +60,9 @@ struct Entry {
     seen: Instant,
 }
 
-/// How many entries went, and why.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Evicted {
-    pub by_age: usize,
-}
-
 impl Cache {
     pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, places: Map::default(), entries: Vec::new(), hand: 0, swept: None }
+        Self { bounds, places: Places::default(), entries: Vec::new(), hand: 0, swept: None }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -71,8 +70,11 @@ impl Cache {
     }
 
     /// What is remembered of a series: none when nothing is, `Some(None)` when it was dropped.
-    pub(super) fn get(&mut self, input: &[u8], now: Instant) -> Option<Option<&Labels>> {
-        let entry = &mut self.entries[*self.places.get(input)?];
+    pub(super) fn get(&mut self, input: LabelsRef<'_>, now: Instant) -> Option<Option<&Labels>> {
+        let entry = &mut self.entries[*self.places.get(&input.hash64())?];
+        if entry.input.borrowed() != input {
+            return None;
+        }
         entry.used = true;
         entry.seen = now;
         Some(entry.output.as_ref())
@@ -80,20 +82,23 @@ impl Cache {
 
     /// Remembers a series that is not remembered yet.
     pub(super) fn insert(&mut self, input: Labels, output: Option<Labels>, now: Instant) {
+        let hash = input.borrowed().hash64();
+        let entry = Entry { input, output, used: false, seen: now };
         let most = match self.bounds {
             Bounds::Entries(most) => most.max(1),
             Bounds::Age(_) => MOST,
         };
-        let entry = Entry { input: input.clone(), output, used: false, seen: now };
-        if self.entries.len() < most {
-            self.places.insert(input, self.entries.len());
+        if let Some(&place) = self.places.get(&hash) {
+            self.entries[place] = entry;
+        } else if self.entries.len() < most {
+            self.places.insert(hash, self.entries.len());
             self.entries.push(entry);
-            return;
+        } else {
+            let place = self.victim();
+            self.places.remove(&self.entries[place].hash());
+            self.places.insert(hash, place);
+            self.entries[place] = entry;
         }
-        let place = self.victim();
-        self.places.remove(&self.entries[place].input);
-        self.places.insert(input, place);
-        self.entries[place] = entry;
     }
 
     fn victim(&mut self) -> usize {
@@ -107,25 +112,26 @@ impl Cache {
     }
 
     /// Forgets a series that has ended; says whether it was remembered.
-    pub(super) fn remove(&mut self, input: &[u8]) -> bool {
-        let Some(place) = self.places.remove(input) else { return false };
-        self.take_out(place);
+    pub(super) fn remove(&mut self, input: LabelsRef<'_>) -> bool {
+        let hash = input.hash64();
+        let Some(&place) = self.places.get(&hash) else { return false };
+        if self.entries[place].input.borrowed() != input {
+            return false;
+        }
+        self.places.remove(&hash);
+        self.entries.swap_remove(place);
+        // The last one has taken its place.
+        if let Some(moved) = self.entries.get(place) {
+            self.places.insert(moved.hash(), place);
+        }
         true
     }
 
-    /// Takes an entry out that is no longer in the map; the last one takes its place.
-    fn take_out(&mut self, place: usize) {
-        self.entries.swap_remove(place);
-        if let Some(moved) = self.entries.get(place) {
-            self.places.insert(moved.input.clone(), place);
-        }
-    }
-
-    /// Forgets what is too old; looks at most once in a quarter of the age.
-    pub(super) fn sweep(&mut self, now: Instant) -> Evicted {
-        let Bounds::Age(age) = self.bounds else { return Evicted::default() };
+    /// Forgets what is too old, and says how much; looks at most once in a quarter of the age.
+    pub(super) fn sweep(&mut self, now: Instant) -> usize {
+        let Bounds::Age(age) = self.bounds else { return 0 };
         if now.duration_since(*self.swept.get_or_insert(now)) < age / 4 {
-            return Evicted::default();
+            return 0;
         }
         self.swept = Some(now);
         let before = self.entries.len();
@@ -133,8 +139,14 @@ impl Cache {
         if self.entries.len() < before {
             self.places.clear();
             let places = self.entries.iter().enumerate();
-            self.places.extend(places.map(|(place, entry)| (entry.input.clone(), place)));
+            self.places.extend(places.map(|(place, entry)| (entry.hash(), place)));
         }
-        Evicted { by_age: before - self.entries.len() }
+        before - self.entries.len()
+    }
+}
+
+impl Entry {
+    fn hash(&self) -> u64 {
+        self.input.borrowed().hash64()
     }
 }

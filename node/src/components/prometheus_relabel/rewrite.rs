@@ -13,10 +13,18 @@ use crate::telemetry::Exposition;
 /// Applies rules, and remembers what came of it.
 pub(super) struct Rewriter {
     rules: Rules,
-    bounds: Bounds,
     cache: Cache,
     scratch: Scratch,
+    /// What was seen in the batch that is being rewritten.
+    seen: Seen,
     telemetry: Arc<Telemetry>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    hits: usize,
+    misses: usize,
+    deletes: usize,
 }
 
 /// Counts of one component.
@@ -34,26 +42,33 @@ pub(super) struct Telemetry {
 impl Rewriter {
     pub(super) fn new(rules: Rules, bounds: Bounds, telemetry: Arc<Telemetry>) -> Self {
         let cache = Cache::new(bounds);
-        Self { rules, bounds, cache, scratch: Scratch::default(), telemetry }
+        Self { rules, cache, scratch: Scratch::default(), seen: Seen::default(), telemetry }
     }
 
     /// Goes on with other rules; what was remembered is forgotten.
     pub(super) fn change(&mut self, rules: Rules, bounds: Bounds) {
         self.rules = rules;
-        self.bounds = bounds;
         self.cache = Cache::new(bounds);
     }
 
     /// The batch with the labels that the rules make, none when nothing is left of it.
     pub(super) fn rewrite(&mut self, batch: &Arc<Batch>, now: Instant) -> Option<Arc<Batch>> {
-        self.telemetry.processed.fetch_add(batch.sample_count() as u64, Ordering::Relaxed);
-        let evicted = self.cache.sweep(now).by_age as u64;
-        self.telemetry.evictions.fetch_add(evicted, Ordering::Relaxed);
+        let evicted = self.cache.sweep(now);
         let rewritten =
             if self.rules.is_empty() { Arc::clone(batch) } else { self.copy(batch, now).into() };
-        let count = rewritten.sample_count() as u64;
-        self.telemetry.written.fetch_add(count, Ordering::Relaxed);
-        self.telemetry.size.store(self.cache.len() as u64, Ordering::Relaxed);
+        let Seen { hits, misses, deletes } = std::mem::take(&mut self.seen);
+        let telemetry = &self.telemetry;
+        for (counter, count) in [
+            (&telemetry.processed, batch.sample_count()),
+            (&telemetry.written, rewritten.sample_count()),
+            (&telemetry.hits, hits),
+            (&telemetry.misses, misses),
+            (&telemetry.deletes, deletes),
+            (&telemetry.evictions, evicted),
+        ] {
+            counter.fetch_add(count as u64, Ordering::Relaxed);
+        }
+        telemetry.size.store(self.cache.len() as u64, Ordering::Relaxed);
         (!rewritten.is_empty()).then_some(rewritten)
     }
 
@@ -93,13 +108,13 @@ impl Rewriter {
         now: Instant,
         out: &mut Batch,
     ) -> Option<Span> {
-        let span = match self.cache.get(labels.as_encoded(), now) {
+        let span = match self.cache.get(labels, now) {
             Some(known) => {
-                self.telemetry.hits.fetch_add(1, Ordering::Relaxed);
+                self.seen.hits += 1;
                 known.map(|known| out.push_labels(known.borrowed()))
             }
             None => {
-                self.telemetry.misses.fetch_add(1, Ordering::Relaxed);
+                self.seen.misses += 1;
                 let input = labels.to_labels();
                 let output = match self.rules.apply(labels, &mut self.scratch) {
                     // The same bytes, held once.
@@ -113,8 +128,8 @@ impl Rewriter {
                 return span;
             }
         };
-        if ends && self.cache.remove(labels.as_encoded()) {
-            self.telemetry.deletes.fetch_add(1, Ordering::Relaxed);
+        if ends && self.cache.remove(labels) {
+            self.seen.deletes += 1;
         }
         span
     }

@@ -11,7 +11,7 @@ use crate::graph::evaluate;
 use crate::graph::id::ComponentId;
 use crate::graph::live::{self, Live, Stopping};
 use crate::graph::plan::{Plan, Role};
-use crate::graph::prepare::{self, Prepared};
+use crate::graph::prepare::Prepared;
 
 /// How often imports may change each other's texts before the rest waits for the next change.
 const MAX_ROUNDS: usize = 32;
@@ -62,7 +62,7 @@ impl Controller {
             if self.news.is_empty() {
                 break;
             }
-            self.replan();
+            self.replan().await;
             let all = vec![true; self.plan.nodes.len()];
             self.evaluate(all).await;
         }
@@ -89,7 +89,7 @@ impl Controller {
         self.leaving.retain(|_, done| !done.is_cancelled());
         self.evaluate(dirty).await;
         if !self.news.is_empty() {
-            self.replan();
+            self.replan().await;
             self.evaluate_all().await;
         }
         self.publish();
@@ -117,18 +117,18 @@ impl Controller {
 
     /// Plans again with what imports have read. What does not fit leaves everything as it was, and
     /// its import unhealthy.
-    fn replan(&mut self) {
+    async fn replan(&mut self) {
         let news = std::mem::take(&mut self.news);
         let mut contents = self.contents.clone();
         contents.extend(news.iter().map(|(id, content)| (id.clone(), Arc::clone(content))));
-        let (registry, library) = (&self.settings.registry, &self.library);
-        match prepare::prepare_texts(self.texts.clone(), &contents, registry, library) {
+        let texts = self.texts.clone();
+        match super::prepare(&self.settings, &self.library, Some(texts), contents).await {
             Ok(prepared) => self.take_over(prepared),
-            Err(problems) => {
-                warn!(%problems, "could not take over an import");
+            Err(error) => {
+                warn!(%error, "could not take over an import");
                 for (node, live) in self.plan.nodes.iter().zip(&mut self.live) {
                     if news.contains_key(&node.id) {
-                        live.failed(problems.to_string());
+                        live.failed(error.to_string());
                     }
                 }
             }
