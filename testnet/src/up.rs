@@ -132,10 +132,8 @@ async fn show(
         targets_url: fleet.discovery_url(),
         flags: vec!["--cluster.name=testnet".to_owned()],
     };
-    let mut cluster = tokio::select! {
-        cluster = Cluster::start(world, setup, arguments.nodes, &ledger) => cluster?,
-        () = lasts(arguments.duration) => anyhow::bail!("the nodes did not start in time"),
-    };
+    let write_url = |node: &str| ledger.write_url(node);
+    let mut cluster = Cluster::start(world, setup, arguments.nodes, write_url).await?;
     let mut table = table::Table::new(&cluster, &ledger, fleet.len())?;
     let watched = tokio::select! {
         () = stop => Ok(()),
@@ -156,7 +154,7 @@ async fn drain(mut cluster: Cluster) -> anyhow::Result<()> {
     let mut leaving = tokio::task::JoinSet::new();
     for index in 0..cluster.setups().len() {
         if cluster.is_running(index) {
-            leaving.spawn(cluster.take(index).child.terminate(DRAIN));
+            leaving.spawn(cluster.take(index).child.end(DRAIN));
         }
     }
     let mut outcome = Ok(());

@@ -1,6 +1,6 @@
 //! What the ledger says in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -64,6 +64,28 @@ impl TargetReport {
 }
 
 impl Report {
+    /// Who collects each target, told by its newest ticks: as many as `ticks`, none of them before
+    /// `since` (milliseconds since the Unix epoch). Targets are named by their `instance`.
+    ///
+    /// # Errors
+    ///
+    /// When a target has fewer such ticks, or when they were not all stored by one node and once.
+    pub fn owners(&self, ticks: usize, since: i64) -> anyhow::Result<BTreeMap<String, String>> {
+        let owner = |target: &TargetReport| {
+            let name = target.label("instance").unwrap_or_default().to_owned();
+            let recent = target.ticks.iter().rev().take_while(|tick| tick.at >= since).take(ticks);
+            let recent: Vec<&Tick> = recent.filter(|tick| tick.up.is_some()).collect();
+            anyhow::ensure!(recent.len() == ticks, "{name} has {} ticks", recent.len());
+            let by: BTreeSet<&String> = recent.iter().flat_map(|tick| &tick.by).collect();
+            let once = recent.iter().all(|tick| tick.times == 1);
+            match (by.first(), by.len(), once) {
+                (Some(owner), 1, true) => Ok((name, (*owner).clone())),
+                _ => anyhow::bail!("{name} was not stored by one node alone: {recent:?}"),
+            }
+        };
+        self.targets.iter().map(owner).collect()
+    }
+
     /// Reads the book. `until` as [`super::Ledger::report`] has it.
     pub fn of(book: &Book, until: Option<i64>) -> Self {
         let interval = book.interval();

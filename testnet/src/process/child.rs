@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::Command;
+use tokio::process::{ChildStdin, Command};
 
 /// A running program, its output in a file. Killed when dropped.
 #[derive(Debug)]
 pub struct Child {
     name: String,
     child: tokio::process::Child,
+    /// Kept here, because waiting for a child closes the standard input that it keeps itself.
+    stdin: Option<ChildStdin>,
     log: PathBuf,
 }
 
@@ -35,14 +37,15 @@ impl Child {
     /// When the program cannot be started.
     pub fn spawn(name: &str, mut command: Command, log: &Path) -> anyhow::Result<Self> {
         let output = File::options().create(true).append(true).open(log)?;
-        let child = command
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(output.try_clone()?)
             .stderr(output)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{name} does not start"))?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
+        let stdin = child.stdin.take();
+        Ok(Self { name: name.to_owned(), child, stdin, log: log.to_owned() })
     }
 
     /// What it is called in messages.
@@ -90,7 +93,7 @@ impl Child {
     /// # Errors
     ///
     /// When it does not end in time; it is killed then.
-    pub async fn terminate(mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+    pub async fn terminate(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
         self.signal(Signal::TERM)?;
         match tokio::time::timeout(patience, self.child.wait()).await {
             Ok(status) => Ok(status?),
@@ -101,6 +104,18 @@ impl Child {
                 anyhow::bail!("{} did not end within {waited} s\n{tail}", self.name)
             }
         }
+    }
+
+    /// Asks it to end, waits, and expects it to end well.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end in time, or not well: with its last words.
+    pub async fn end(mut self, patience: Duration) -> anyhow::Result<()> {
+        let status = self.terminate(patience).await?;
+        let tail = self.log_tail();
+        anyhow::ensure!(status.success(), "{} ended badly: {status}\n{tail}", self.name);
+        Ok(())
     }
 
     /// Kills it, which it does not notice, and waits.
@@ -118,7 +133,7 @@ impl Child {
     ///
     /// When it does not end in time.
     pub async fn close_stdin(mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
-        drop(self.child.stdin.take());
+        drop(self.stdin.take());
         let ended = tokio::time::timeout(patience, self.child.wait()).await;
         Ok(ended.with_context(|| format!("{} goes on without standard input", self.name))??)
     }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::node::{Node, NodeSetup};
 use super::{World, free_port};
-use crate::ledger::Ledger;
 
 /// The environment variable in which a configuration finds the URL to write to.
 pub const WRITE_URL: &str = "TESTNET_WRITE_URL";
@@ -57,7 +56,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Prepares and starts as many nodes that write into a ledger, and waits until they are ready.
+    /// Prepares and starts as many nodes, and waits until they are ready.
     ///
     /// # Errors
     ///
@@ -66,9 +65,9 @@ impl Cluster {
         world: &World,
         setup: Setup,
         nodes: usize,
-        ledger: &Ledger,
+        write_url: impl Fn(&str) -> String,
     ) -> anyhow::Result<Self> {
-        let mut cluster = Self::prepare(world, setup, nodes, |node| ledger.write_url(node))?;
+        let mut cluster = Self::prepare(world, setup, nodes, write_url)?;
         for index in 0..nodes {
             cluster.spawn(index)?;
         }
@@ -154,6 +153,12 @@ impl Cluster {
     /// The nodes that run.
     pub fn running(&mut self) -> impl Iterator<Item = &mut Node> {
         self.nodes.iter_mut().flatten()
+    }
+
+    /// The last lines of every node that runs, for a message about what went wrong.
+    pub fn log_tails(&self) -> String {
+        let nodes = self.nodes.iter().flatten();
+        nodes.map(|node| format!("-- {}\n{}\n", node.setup.name, node.child.log_tail())).collect()
     }
 
     /// What every node was started with, or will be.

@@ -65,5 +65,6 @@ pub fn metric(page: &str, name: &str) -> f64 {
         }
         rest.rsplit(' ').next()?.parse::<f64>().ok()
     };
-    page.lines().filter_map(value).sum()
+    // The sum of nothing is minus zero, which is no figure to show.
+    page.lines().filter_map(value).fold(0.0, |sum, value| sum + value)
 }

@@ -85,7 +85,7 @@ impl Table {
                 format!("{name:<8} does not answer\n")
             };
         }
-        let owned: f64 = figures.iter().map(|(_, figure)| figure.targets).sum();
+        let owned = figures.iter().fold(0.0, |sum, (_, figure)| sum + figure.targets);
         text += &format!("{:<8} {:>6} {owned:>9} of {}\n", "together", "", self.targets);
         let Totals { samples, series, missing, doubles, late, .. } = &totals;
         text += &format!(

@@ -1,0 +1,170 @@
+//! Targets that are shared among nodes, and what was scraped on its way to the ledger.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use testnet::ledger::{Behaviour, Ledger, Limits};
+use testnet::process::{Cluster, World, eventually, http};
+
+use crate::world::{self, INTERVAL, PATIENCE, addresses, configuration, fleet, setup};
+
+async fn ledger(world: &World) -> anyhow::Result<Ledger> {
+    let interval = i64::try_from(INTERVAL.as_millis())?;
+    let limits = Limits { interval, ..Limits::default() };
+    Ledger::start(limits, &world.tasks, &world.cancel).await
+}
+
+#[tokio::test]
+async fn targets_have_one_owner_through_a_join_a_leave_and_a_kill() -> anyhow::Result<()> {
+    const TARGETS: usize = 60;
+    let world = World::new()?;
+    let ledger = ledger(&world).await?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let config = world::write(&world, &configuration(&addresses(&fleet, TARGETS)))?;
+    let write_url = |node: &str| ledger.write_url(node);
+    let mut cluster = Cluster::start(&world, setup(&config), 3, write_url).await?;
+
+    let three = owners_of(&ledger, &mut cluster, TARGETS, 3).await?;
+
+    let joined = cluster.add(write_url)?;
+    cluster.spawn(joined)?.ready().await?;
+    let four = owners_of(&ledger, &mut cluster, TARGETS, 4).await?;
+    let moved = three.iter().filter(|(target, owner)| four[*target] != **owner);
+    let moved: Vec<_> = moved.map(|(target, _)| four[target].as_str()).collect();
+    assert!(moved.iter().all(|to| *to == "node-4"), "moved elsewhere: {moved:?}");
+    assert_eq!(moved.len(), shares(&four)["node-4"]);
+    assert!(moved.len() < TARGETS / 2, "{} of {TARGETS} moved", moved.len());
+
+    cluster.take(1).child.end(PATIENCE).await?;
+    let left = owners_of(&ledger, &mut cluster, TARGETS, 3).await?;
+    for (target, owner) in four.iter().filter(|(_, owner)| *owner != "node-2") {
+        assert_eq!(left[target], *owner, "{target} moved, though its owner stayed");
+    }
+
+    cluster.take(2).child.kill().await?;
+    let killed = owners_of(&ledger, &mut cluster, TARGETS, 2).await?;
+    for (target, owner) in left.iter().filter(|(_, owner)| *owner != "node-3") {
+        assert_eq!(killed[target], *owner, "{target} moved, though its owner lives");
+    }
+    world.end().await;
+    Ok(())
+}
+
+/// Milliseconds since the Unix epoch.
+fn now() -> anyhow::Result<i64> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    Ok(i64::try_from(since.as_millis())?)
+}
+
+/// Waits until each of so many targets has one owner, told by ticks after this instant, and
+/// returns the owners.
+async fn owners(
+    ledger: &Ledger,
+    cluster: &mut Cluster,
+    targets: usize,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let since = now()?;
+    let settled = eventually("each target to have one owner", PATIENCE, async || {
+        for node in cluster.running() {
+            node.child.check_alive()?;
+        }
+        // Only what is recent counts: a move may have left a tick with two owners behind.
+        let recent = since.max(now()? - 6 * i64::try_from(INTERVAL.as_millis())?);
+        let owners = ledger.report(None).await?.owners(3, recent)?;
+        anyhow::ensure!(owners.len() == targets, "{} of {targets} have", owners.len());
+        Ok(owners)
+    });
+    settled.await.with_context(|| cluster.log_tails())
+}
+
+/// How many targets each node owns.
+fn shares(owners: &BTreeMap<String, String>) -> BTreeMap<&str, usize> {
+    let mut shares = BTreeMap::new();
+    for owner in owners.values() {
+        *shares.entry(owner.as_str()).or_default() += 1;
+    }
+    shares
+}
+
+/// The owners, once as many nodes as expected have a share.
+async fn owners_of(
+    ledger: &Ledger,
+    cluster: &mut Cluster,
+    targets: usize,
+    nodes: usize,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    eventually("every node to have a share", PATIENCE, async || {
+        let owners = owners(ledger, cluster, targets).await?;
+        let found = shares(&owners).len();
+        anyhow::ensure!(found == nodes, "{found} nodes have one");
+        Ok(owners)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_reload_takes_up_new_targets_and_refuses_nonsense() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let ledger = ledger(&world).await?;
+    let fleet = fleet(&world, 10).await?;
+    let config = world::write(&world, &configuration(&addresses(&fleet, 5)))?;
+    let write_url = |node: &str| ledger.write_url(node);
+    let mut cluster = Cluster::start(&world, setup(&config), 1, write_url).await?;
+    owners(&ledger, &mut cluster, 5).await?;
+
+    let reload = cluster.node(0).url("/-/reload");
+    world::write(&world, "prometheus.scrape \"targets\" {")?;
+    let (status, answer) = http::ask(::http::Method::POST, &reload).await?;
+    assert!(status.is_client_error() || status.is_server_error(), "{status} {answer:?}");
+    owners(&ledger, &mut cluster, 5).await?;
+
+    world::write(&world, &configuration(&addresses(&fleet, 10)))?;
+    let (status, answer) = http::ask(::http::Method::POST, &reload).await?;
+    assert!(status.is_success(), "{status} {answer:?}");
+    owners(&ledger, &mut cluster, 10).await?;
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_not_delivered_survives_a_kill_and_arrives_once() -> anyhow::Result<()> {
+    const TARGETS: usize = 5;
+    let world = World::new()?;
+    let ledger = ledger(&world).await?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let config = world::write(&world, &configuration(&addresses(&fleet, TARGETS)))?;
+    let write_url = |node: &str| ledger.write_url(node);
+    ledger.behave(Behaviour::Refuse(503));
+    let mut cluster = Cluster::start(&world, setup(&config), 1, write_url).await?;
+    eventually("a few scrapes", PATIENCE, async || {
+        let scrapes = fleet.scrapes(0);
+        anyhow::ensure!(scrapes >= 6, "{scrapes} so far");
+        Ok(())
+    })
+    .await?;
+    cluster.take(0).child.kill().await?;
+    let killed = now()?;
+    // The last of them may not have been written down yet when the node died.
+    let scraped: Vec<u64> = (0..TARGETS).map(|target| fleet.scrapes(target) - 1).collect();
+    assert_eq!(ledger.totals().borrow().samples, 0);
+
+    ledger.behave(Behaviour::Accept);
+    cluster.spawn(0)?.ready().await?;
+    eventually("what the first life has scraped", PATIENCE, async || {
+        let report = ledger.report(None).await?;
+        for (target, scraped) in scraped.iter().enumerate() {
+            let name = fleet.address(target).to_string();
+            let found = report.targets.iter().find(|t| t.label("instance") == Some(&name));
+            let ticks = found.map_or(&[][..], |found| &found.ticks);
+            let before = ticks.iter().filter(|tick| tick.at < killed).count() as u64;
+            anyhow::ensure!(before >= *scraped, "{before} of {scraped} ticks of {name}");
+        }
+        Ok(())
+    })
+    .await?;
+    let totals = ledger.totals().borrow().clone();
+    assert_eq!(totals.doubles, 0, "{totals:?}");
+    world.end().await;
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Nodes as real processes with the programs that users have: Prometheus, VictoriaMetrics and
+//! node_exporter. `cargo test -p testnet --features real-programs --test real`; a program that is
+//! missing fails the suite with the line that installs it.
+
+use std::net::Ipv4Addr;
+
+use anyhow::Context;
+use serde_json::Value;
+use testnet::exporter::Fleet;
+use testnet::process::{Child, Cluster, World, eventually, free_port, http, real};
+use tokio::process::Command;
+use url::Url;
+
+mod world;
+
+use world::{INTERVAL, PATIENCE, addresses, configuration, fleet, setup};
+
+/// A backend that answers PromQL.
+struct Backend {
+    child: Child,
+    base: String,
+}
+
+impl Backend {
+    async fn start(
+        world: &World,
+        name: &str,
+        ready: &str,
+        command: impl Fn(&std::path::Path, u16) -> anyhow::Result<Command>,
+    ) -> anyhow::Result<Self> {
+        let folder = world.folder(name)?;
+        let port = free_port()?;
+        let command = command(&folder, port)?;
+        let mut child = Child::spawn(name, command, &folder.join("log"))?;
+        let base = format!("http://{}:{port}", Ipv4Addr::LOCALHOST);
+        let url = format!("{base}{ready}");
+        eventually(name, PATIENCE, async || {
+            child.check_alive()?;
+            http::text(&url).await
+        })
+        .await?;
+        Ok(Self { child, base })
+    }
+
+    async fn prometheus(world: &World) -> anyhow::Result<Self> {
+        Self::start(world, "prometheus", "/-/ready", real::prometheus_receiver).await
+    }
+
+    fn write_url(&self) -> String {
+        format!("{}/api/v1/write", self.base)
+    }
+
+    /// The value of a query that gives one sample; nothing is 0.
+    async fn number(&self, query: &str) -> anyhow::Result<f64> {
+        let url =
+            Url::parse_with_params(&format!("{}/api/v1/query", self.base), [("query", query)])?;
+        let answer = http::json(url.as_str()).await?;
+        anyhow::ensure!(answer["status"] == "success", "{query}: {answer}");
+        match &answer["data"]["result"][0]["value"][1] {
+            Value::Null => Ok(0.0),
+            Value::String(number) => Ok(number.parse()?),
+            other => anyhow::bail!("{query}: {other}"),
+        }
+    }
+
+    async fn becomes(&mut self, query: &str, expected: f64) -> anyhow::Result<()> {
+        let what = format!("{query} to be {expected}");
+        eventually(&what, PATIENCE, async || {
+            self.child.check_alive()?;
+            let found = self.number(query).await?;
+            anyhow::ensure!(found == expected, "it is {found}");
+            Ok(())
+        })
+        .await
+        .with_context(|| self.child.log_tail())
+    }
+}
+
+/// Fails when a target is asked more often than its interval says, or not at all.
+async fn nobody_is_scraped_twice(fleet: &Fleet) -> anyhow::Result<()> {
+    const INTERVALS: u32 = 6;
+    eventually("a time in which every target is scraped once an interval", PATIENCE, async || {
+        let before: Vec<u64> = (0..fleet.len()).map(|target| fleet.scrapes(target)).collect();
+        tokio::time::sleep(INTERVAL * INTERVALS).await;
+        for (target, before) in before.iter().enumerate() {
+            let scrapes = fleet.scrapes(target) - before;
+            let once = u64::from(INTERVALS - 1)..=u64::from(INTERVALS + 1);
+            anyhow::ensure!(
+                once.contains(&scrapes),
+                "{target}: {scrapes} in {INTERVALS} intervals"
+            );
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn prometheus_has_every_target_once_through_a_join_a_leave_and_a_kill() -> anyhow::Result<()>
+{
+    const TARGETS: usize = 60;
+    let world = World::new()?;
+    let mut prometheus = Backend::prometheus(&world).await?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let config = world::write(&world, &configuration(&addresses(&fleet, TARGETS)))?;
+    let url = prometheus.write_url();
+    let write_url = |_: &str| url.clone();
+    let mut cluster = Cluster::start(&world, setup(&config), 3, write_url).await?;
+    let all_up = format!("count(last_over_time(up[{}s]) == 1)", 3 * INTERVAL.as_secs());
+
+    prometheus.becomes(&all_up, TARGETS as f64).await?;
+    nobody_is_scraped_twice(&fleet).await?;
+
+    let joined = cluster.add(write_url)?;
+    cluster.spawn(joined)?.ready().await?;
+    nobody_is_scraped_twice(&fleet).await?;
+    prometheus.becomes(&all_up, TARGETS as f64).await?;
+
+    cluster.take(1).child.end(PATIENCE).await?;
+    nobody_is_scraped_twice(&fleet).await?;
+    prometheus.becomes(&all_up, TARGETS as f64).await?;
+
+    cluster.take(2).child.kill().await?;
+    nobody_is_scraped_twice(&fleet).await?;
+    prometheus.becomes(&all_up, TARGETS as f64).await?;
+
+    // In the end every series is there under one name, and its counters went up.
+    prometheus.becomes("count(up)", TARGETS as f64).await?;
+    prometheus.becomes("count(count by (instance) (up)) == count(up)", TARGETS as f64).await?;
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn victoria_metrics_has_every_target() -> anyhow::Result<()> {
+    const TARGETS: usize = 20;
+    let world = World::new()?;
+    let start = Backend::start(&world, "victoria-metrics", "/health", real::victoria_metrics);
+    let mut victoria = start.await?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let config = world::write(&world, &configuration(&addresses(&fleet, TARGETS)))?;
+    let url = victoria.write_url();
+    let cluster = Cluster::start(&world, setup(&config), 3, |_| url.clone()).await?;
+    victoria.becomes("count(up == 1)", TARGETS as f64).await?;
+    victoria.becomes("count(scrape_samples_scraped == 5)", TARGETS as f64).await?;
+    drop(cluster);
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_real_node_exporter_arrives_in_a_real_prometheus() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let mut prometheus = Backend::prometheus(&world).await?;
+    let exporter =
+        Backend::start(&world, "node-exporter", "/metrics", |_, port| real::node_exporter(port));
+    let exporter = exporter.await?;
+    let target = exporter.base.strip_prefix("http://").context("a URL")?.to_owned();
+    let config = world::write(&world, &configuration(std::slice::from_ref(&target)))?;
+    let url = prometheus.write_url();
+    let cluster = Cluster::start(&world, setup(&config), 1, |_| url.clone()).await?;
+
+    prometheus.becomes(&format!("up{{instance=\"{target}\"}}"), 1.0).await?;
+    // What the exporter shows is what arrives, series by series.
+    let page = http::text(&format!("{}/metrics", exporter.base)).await?;
+    let lines = page.lines().filter(|line| line.starts_with("node_cpu_seconds_total{"));
+    let expected = lines.count();
+    assert!(expected > 0, "{page}");
+    prometheus.becomes("count(node_cpu_seconds_total)", expected as f64).await?;
+    prometheus.becomes("count(node_uname_info)", 1.0).await?;
+    drop(cluster);
+    world.end().await;
+    Ok(())
+}
