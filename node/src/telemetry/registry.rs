@@ -107,7 +107,9 @@ pub struct Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        lock(&self.collectors).by_id.remove(&self.id);
+        // Dropped after the lock is free: a collector may own what registered another.
+        let removed = lock(&self.collectors).by_id.remove(&self.id);
+        drop(removed);
     }
 }
 

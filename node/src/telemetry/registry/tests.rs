@@ -89,6 +89,18 @@ fn a_collector_may_drop_another_while_the_page_is_written() {
 }
 
 #[test]
+fn a_collector_may_own_what_registered_another() {
+    let registry = Registry::default();
+    let inner = registry.register(&[], |page| page.gauge("b", "", &[], 1.0));
+    let outer = registry.register(&[], move |page| {
+        let _kept = &inner;
+        page.gauge("a", "", &[], 1.0);
+    });
+    drop(outer);
+    assert_eq!(registry.text(), "");
+}
+
+#[test]
 fn samples_are_read_back_as_they_were_written() {
     let registry = Registry::default();
     let _r = registry.register(&[("component_id", "a")], |page| {
