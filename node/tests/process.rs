@@ -92,10 +92,29 @@ fn get(address: &str, path: &str) -> String {
     answer
 }
 
+/// A configuration with something to stop: scrapes, and a queue that nobody empties.
+const SCRAPES_ITSELF: &str = r#"
+prometheus.exporter.self "me" { }
+prometheus.scrape "self" {
+	targets         = prometheus.exporter.self.me.targets
+	forward_to      = [prometheus.remote_write.nobody.receiver]
+	scrape_interval = "100ms"
+	scrape_timeout  = "50ms"
+	clustering {
+		enabled = true
+	}
+}
+prometheus.remote_write "nobody" {
+	endpoint {
+		url = "http://127.0.0.1:1/"
+	}
+}
+"#;
+
 #[test]
 fn a_node_runs_until_it_is_told_to_stop() {
     let directory = tempfile::tempdir().expect("a directory");
-    file(directory.path(), "logging { level = \"info\" }\n");
+    file(directory.path(), SCRAPES_ITSELF);
     for (signal, clustered) in [("TERM", true), ("INT", false)] {
         let flag = format!("--cluster.enabled={clustered}");
         let mut shoal = run(directory.path(), &[&flag, "--cluster.node-name=a"]);

@@ -58,7 +58,8 @@ impl Kind for PrometheusScrape {
         let told = tell(&arguments, &id, memory.as_ref())?;
         let subscription = match (&context.services.cluster, told.clustered) {
             (Some(cluster), true) => cluster.subscribe(id.as_str()).await,
-            _ => Subscription::local(),
+            (Some(cluster), false) => cluster.subscribe_local(id.as_str()),
+            (None, _) => Subscription::local(),
         };
         let fanout = Fanout::new(arguments.forward_to);
         let counts = Arc::new(Counts::default());
