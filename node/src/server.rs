@@ -22,6 +22,6 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-pub use api::status::Status;
+pub use api::status::{Queue, Status};
 pub use context::{Context, Phase};
 pub use listen::{Serve, serve};

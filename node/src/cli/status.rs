@@ -9,7 +9,7 @@ use clap::Args;
 use client::{Client, Config, Credentials, Secret, Source};
 
 use super::console;
-use crate::server::Status;
+use crate::server::{Queue, Status};
 
 /// How long the node may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -115,11 +115,12 @@ pub(super) fn print(status: &Status) -> String {
         let _ = writeln!(out, "\nqueues");
     }
     for queue in &status.queues {
-        let _ = writeln!(
-            out,
-            "  {} to {}: {} samples wait, the oldest for {:.1} s",
-            queue.component, queue.destination, queue.samples, queue.age_seconds
-        );
+        let Queue { component, url, samples, age_seconds, .. } = queue;
+        let age = match *age_seconds {
+            0.0 => String::new(),
+            age => format!(", the oldest for {age:.1} s"),
+        };
+        let _ = writeln!(out, "  {component} to {url}: {samples} samples wait{age}");
     }
     out
 }

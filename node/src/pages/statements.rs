@@ -51,9 +51,10 @@ fn target(body: &Value) -> TargetLine {
         let found = body.as_array().into_iter().flatten().find(|s| s["name"] == name);
         found.map_or_else(String::new, |statement| {
             let value = &statement["value"];
-            match value["value"].as_str() {
-                Some(text) => text.to_owned(),
-                None => expression(value, 0),
+            match (value["value"].as_str(), value["type"] == "object") {
+                (Some(text), _) => text.to_owned(),
+                (None, true) => pairs(&value["value"]),
+                (None, false) => expression(value, 0),
             }
         })
     };
@@ -65,6 +66,16 @@ fn target(body: &Value) -> TargetLine {
         last_scrape: field("last_scrape"),
         duration: field("last_scrape_duration"),
     }
+}
+
+/// Labels on one line.
+fn pairs(fields: &Value) -> String {
+    let pair = |field: &Value| {
+        let key = field["key"].as_str().unwrap_or_default();
+        format!("{key}={}", expression(&field["value"], 0))
+    };
+    let pairs: Vec<String> = fields.as_array().into_iter().flatten().map(pair).collect();
+    pairs.join(" ")
 }
 
 fn statements(text: &mut String, body: &Value, depth: usize, wanted: &dyn Fn(&Value) -> bool) {

@@ -1,7 +1,6 @@
 //! `GET /api/v1/status`: this node in one look.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -97,11 +96,15 @@ pub struct Targets {
 pub struct Queue {
     /// The component that sends.
     pub component: String,
-    /// Where to: the destination's name or URL.
-    pub destination: String,
-    /// Samples that wait.
+    /// The destination's name.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// Samples that wait, those in memory included.
     pub samples: f64,
-    /// How long the oldest has waited, in seconds.
+    /// Bytes that wait on disk.
+    pub bytes: f64,
+    /// How long the oldest of those has waited, in seconds; 0 when none waits.
     pub age_seconds: f64,
 }
 
@@ -168,28 +171,32 @@ pub(in crate::server) fn of(context: &Context) -> Status {
 
 /// What the senders say of their queues, read off the metrics that they publish anyway.
 fn queues(context: &Context) -> Vec<Queue> {
+    type Sample = (Vec<(String, String)>, f64);
     let page = context.registry.exposition();
-    let sent = page.samples("prometheus_remote_storage_queue_highest_sent_timestamp_seconds");
-    let newest = page.samples("prometheus_remote_storage_highest_timestamp_in_seconds");
-    let label = |labels: &[(String, String)], name: &str| {
-        let found = labels.iter().find(|(found, _)| found == name);
-        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    let bytes = page.samples("shoal_delivery_queue_bytes");
+    let oldest = page.samples("shoal_delivery_queue_oldest_seconds");
+    let beside = |others: &[Sample], labels: &[(String, String)]| {
+        let same = others.iter().find(|(other, _)| other.as_slice() == labels);
+        same.map_or(0.0, |(_, value)| *value)
     };
-    let now = clock::unix_millis(SystemTime::now()) as f64 / 1000.0;
-    let pending = page.samples("prometheus_remote_storage_samples_pending");
-    let queue = |(labels, samples): (Vec<(String, String)>, f64)| {
-        let same = |(other, _): &&(Vec<(String, String)>, f64)| *other == labels;
-        let sent = sent.iter().find(same).map(|(_, at)| *at).unwrap_or_default();
-        let newest = newest.iter().find(same).map_or(now, |(_, at)| *at);
-        let waits = samples > 0.0 && sent > 0.0;
-        let name = label(&labels, "remote_name");
-        let destination = if name.is_empty() { label(&labels, "url") } else { name };
+    let queue = |(labels, samples): Sample| {
+        let label = |name: &str| {
+            let found = labels.iter().find(|(found, _)| found == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let module = label("component_path");
+        let id = label("component_id");
         Queue {
-            component: label(&labels, "component_id"),
-            destination,
+            component: match module.trim_matches('/') {
+                "" => id,
+                module => format!("{module}/{id}"),
+            },
+            name: label("remote_name"),
+            url: label("url"),
             samples,
-            age_seconds: if waits { (newest - sent).max(0.0) } else { 0.0 },
+            bytes: beside(&bytes, &labels),
+            age_seconds: beside(&oldest, &labels),
         }
     };
-    pending.into_iter().map(queue).collect()
+    page.samples("prometheus_remote_storage_samples_pending").into_iter().map(queue).collect()
 }

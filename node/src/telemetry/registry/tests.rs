@@ -116,16 +116,3 @@ fn samples_are_read_back_as_they_were_written() {
     );
     assert_eq!(registry.exposition().samples("absent"), []);
 }
-
-#[test]
-fn a_collector_may_hold_what_holds_another_registration() {
-    let registry = Registry::default();
-    let inner = registry.register(&[], |page| page.gauge("inner", "", &[], 1.0));
-    let outer = registry.register(&[], move |page| {
-        let _held = &inner;
-        page.gauge("outer", "", &[], 1.0);
-    });
-    assert!(registry.text().contains("inner 1"));
-    drop(outer);
-    assert_eq!(registry.text(), "");
-}
