@@ -67,6 +67,8 @@ pub(super) struct Driver {
     pub(super) departing: Vec<oneshot::Sender<()>>,
     /// Whether the farewell is said.
     pub(super) departed: bool,
+    /// Whether the state may differ from what is published.
+    pub(super) unpublished: bool,
 }
 
 /// Where to look for other nodes.
@@ -138,6 +140,7 @@ impl Driver {
         {
             self.measures.late(now - due);
             self.core.handle_timeout(now);
+            self.act();
         }
         for _ in 0..QUESTIONS_PER_TURN {
             match self.questions.try_recv() {
@@ -154,6 +157,10 @@ impl Driver {
         }
         if self.shares.due().is_some_and(|due| due <= Instant::now()) {
             self.count_shares();
+        }
+        // Once for all that happened in this turn: in a burst of joins that is a lot.
+        if self.unpublished {
+            self.publish();
         }
     }
 
@@ -192,7 +199,6 @@ impl Driver {
 
     /// Does what the core wants done.
     fn act(&mut self) {
-        let mut publish = false;
         while let Some(output) = self.core.poll_output() {
             match output {
                 Output::Transmit { to, datagram } => self.transmit(to, &datagram),
@@ -209,11 +215,11 @@ impl Driver {
                             "cannot keep the generation"
                         );
                     }
-                    publish = true;
+                    self.unpublished = true;
                 }
                 Output::View | Output::Gate { .. } => {
                     self.shares.stale = true;
-                    publish = true;
+                    self.unpublished = true;
                 }
                 Output::Start { component, key } => {
                     self.measures.started();
@@ -233,9 +239,6 @@ impl Driver {
                 }
                 Output::Departed => self.departed = true,
             }
-        }
-        if publish {
-            self.publish();
         }
     }
 
@@ -296,7 +299,7 @@ impl Driver {
         }
         self.act();
         // What came of asking a seed is part of the state, and no output says that it changed.
-        self.publish();
+        self.unpublished = true;
     }
 
     fn resolved(&mut self, resolved: &Resolved, now: Instant) {
@@ -319,10 +322,11 @@ impl Driver {
         self.shares.counted = state::shares(&self.core);
         self.shares.at = Some(Instant::now());
         self.shares.stale = false;
-        self.publish();
+        self.unpublished = true;
     }
 
     fn publish(&mut self) {
+        self.unpublished = false;
         let shares = self.shares.counted.clone();
         let state = state::of(&mut self.core, &self.cluster_name, shares, self.started);
         self.published.send_if_modified(|published| {

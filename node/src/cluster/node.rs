@@ -183,6 +183,7 @@ impl Node {
             shares: Shares::default(),
             departing: Vec::new(),
             departed: false,
+            unpublished: true,
         };
         let thread = std::thread::Builder::new()
             .name("cluster".to_owned())

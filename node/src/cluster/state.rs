@@ -136,7 +136,8 @@ pub(super) fn of(
     }
     let known = core.swim().map(membership::Swim::peers).unwrap_or_default();
     let peers = view.peers.iter().map(|peer| {
-        let status = known.iter().find(|status| status.peer.name == peer.name);
+        let at = known.binary_search_by(|status| status.peer.name.cmp(&peer.name));
+        let status = at.ok().map(|at| &known[at]);
         PeerStatus {
             name: peer.name.to_string(),
             address: peer.address,
