@@ -31,6 +31,7 @@ struct Shoal {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a node.
+    #[command(args_override_self = true)]
     Run(Box<flags::Flags>),
     /// Format configuration files.
     Fmt(fmt::Arguments),

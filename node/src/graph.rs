@@ -30,6 +30,7 @@ pub use id::ComponentId;
 pub use live::LoadStatus;
 pub use publish::Published;
 
+pub(crate) use imports::reference as import_reference;
 pub(crate) use plan::ConfigBlock;
 
 use std::path::Path;

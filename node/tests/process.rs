@@ -140,6 +140,25 @@ fn a_node_ends_with_whoever_started_it() {
 }
 
 #[test]
+fn of_a_flag_that_is_given_twice_the_last_counts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "");
+    let mut shoal = run(directory.path(), &["--cluster.node-name=a", "--cluster.node-name=b"]);
+    let address = shoal.address();
+    assert!(get(&address, "/api/v1/status").contains("\"name\":\"b\""));
+}
+
+#[test]
+fn a_component_that_cannot_be_made_is_shown_in_its_line() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "local.file \"a\" {\n  filename = \"/does/not/exist\"\n}\n");
+    let (status, log) = run(directory.path(), &[]).end();
+    assert!(!status.success());
+    assert!(log.contains("config.alloy:1:1: error: local.file.a: "), "{log}");
+    assert!(log.contains("1 | local.file \"a\" {\n  | ^^^^^^^^^^^^^^\n"), "{log}");
+}
+
+#[test]
 fn a_hangup_reads_the_configuration_again_all_or_nothing() {
     let directory = tempfile::tempdir().expect("a directory");
     file(directory.path(), "");

@@ -7,14 +7,25 @@ use clap::Args;
 use syntax::{FieldDoc, FieldKind, Stability, did_you_mean};
 
 use super::console;
-use crate::components::{Descriptor, Registry};
+use crate::components::Registry;
+use crate::{config, graph};
 
 /// What to print.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// One component; a list of all of them when absent.
-    #[arg(value_name = "COMPONENT")]
-    component: Option<String>,
+    /// One component or block; a list of all of them when absent.
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// What there is to say about a component, or about a block that is none.
+struct Entry {
+    name: &'static str,
+    summary: &'static str,
+    stability: Stability,
+    is_component: bool,
+    arguments: Vec<FieldDoc>,
+    exports: Vec<FieldDoc>,
 }
 
 /// Blocks are shown this deep; a block may contain itself.
@@ -22,33 +33,61 @@ const MAX_DEPTH: usize = 8;
 
 impl Arguments {
     pub(super) fn run(&self) -> ExitCode {
-        let registry = Registry::shoal();
-        let Some(name) = &self.component else { return console::print(&list(&registry)) };
-        match registry.kind(name) {
-            Some(kind) => console::print(&reference(kind.as_ref())),
+        let entries = entries();
+        let Some(name) = &self.name else { return console::print(&list(&entries)) };
+        match entries.iter().find(|entry| entry.name == name) {
+            Some(entry) => console::print(&reference(entry)),
             None => {
-                let hint = did_you_mean(name, registry.names());
+                let hint = did_you_mean(name, entries.iter().map(|entry| entry.name));
                 let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-                console::fail(&format!("Shoal has no component {name:?}{hint}"))
+                console::fail(&format!("Shoal has no component or block {name:?}{hint}"))
             }
         }
     }
 }
 
-fn list(registry: &Registry) -> String {
-    let width = registry.names().iter().map(|name| name.len()).max().unwrap_or(0);
+/// Components first, each sort by name.
+fn entries() -> Vec<Entry> {
+    let registry = Registry::shoal();
+    let components = registry.kinds().map(|kind| Entry {
+        name: kind.name(),
+        summary: kind.summary(),
+        stability: kind.stability(),
+        is_component: true,
+        arguments: kind.arguments(),
+        exports: kind.exports(),
+    });
+    let blocks = config::reference().into_iter().chain(graph::import_reference());
+    let blocks = blocks.map(|(name, summary, arguments)| Entry {
+        name,
+        summary,
+        stability: Stability::GenerallyAvailable,
+        is_component: false,
+        arguments,
+        exports: Vec::new(),
+    });
+    let mut entries: Vec<Entry> = components.chain(blocks).collect();
+    entries.sort_by_key(|entry| (!entry.is_component, entry.name));
+    entries
+}
+
+fn list(entries: &[Entry]) -> String {
+    let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     let mut out = String::new();
-    for kind in registry.kinds() {
+    for (title, components) in [("Components", true), ("\nBlocks", false)] {
         // Writing to a string cannot fail, here and below.
-        let _ = writeln!(out, "{:width$}  {}", kind.name(), first_line(kind.summary()));
+        let _ = writeln!(out, "{title}\n");
+        for entry in entries.iter().filter(|entry| entry.is_component == components) {
+            let _ = writeln!(out, "  {:width$}  {}", entry.name, first_line(entry.summary));
+        }
     }
     out
 }
 
-fn reference(kind: &dyn Descriptor) -> String {
-    let mut out = format!("{}{}\n\n{}\n", kind.name(), level(kind.stability()), kind.summary());
-    section(&mut out, "Arguments", &kind.arguments());
-    section(&mut out, "Exports", &kind.exports());
+fn reference(entry: &Entry) -> String {
+    let mut out = format!("{}{}\n\n{}\n", entry.name, level(entry.stability), entry.summary);
+    section(&mut out, "Arguments", &entry.arguments);
+    section(&mut out, "Exports", &entry.exports);
     out
 }
 

@@ -46,9 +46,12 @@ fn validate_passes_what_is_right_and_fails_what_is_wrong() {
 }
 
 #[test]
-fn docs_know_every_component_and_no_other() {
+fn docs_know_every_component_and_block_and_no_other() {
     assert!(shoal(&["docs"]));
     for name in crate::components::Registry::shoal().names() {
+        assert!(shoal(&["docs", name]), "{name}");
+    }
+    for name in ["http", "import.file", "import.string", "livedebugging", "logging"] {
         assert!(shoal(&["docs", name]), "{name}");
     }
     assert!(!shoal(&["docs", "no.such"]));

@@ -9,19 +9,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use syntax::{Host, Scope, Stability};
+use syntax::{Diagnostic, Host, Scope, Stability};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::handle::{COMMANDS_IN_FLIGHT, Command, Graph, LoadError};
 use super::health::Health;
 use super::id::ComponentId;
 use super::live::{self, Live, LoadStatus};
 use super::measure::Measure;
-use super::plan::{Contents, Plan};
+use super::plan::{Content, Contents, Plan};
 use super::prepare::{self, Prepared};
 use super::publish::Publisher;
 use super::sources::Texts;
@@ -58,6 +58,9 @@ pub struct Controller {
     removed: Vec<Vec<live::Stopping>>,
     /// What imports have read since the plan was made.
     news: Contents,
+    /// What imports have read and does not fit the plan: it is not tried again until something
+    /// else is read or planned.
+    refused: BTreeMap<ComponentId, Refused>,
     /// Some component's exports changed, or some file.
     changed: Arc<Notify>,
     tasks: JoinSet<()>,
@@ -68,6 +71,12 @@ pub struct Controller {
     _registration: Registration,
     publisher: Publisher,
     commands: mpsc::Receiver<Command>,
+}
+
+/// A text that an import has read and that does not fit the plan.
+struct Refused {
+    content: Arc<Content>,
+    why: String,
 }
 
 impl Graph {
@@ -95,6 +104,7 @@ impl Graph {
             leaving: BTreeMap::new(),
             removed: Vec::new(),
             news: Contents::new(),
+            refused: BTreeMap::new(),
             changed: Arc::new(Notify::new()),
             tasks: JoinSet::new(),
             running: false,
@@ -179,8 +189,8 @@ impl Controller {
         self.loaded(result.clone());
         self.publish();
         match &result {
-            Ok(()) => info!("loaded the configuration"),
-            Err(error) => warn!(%error, "could not load the configuration"),
+            Ok(()) => info!("config reloaded"),
+            Err(error) => error!(%error, "failed to reload config"),
         }
         // Whoever asked may have gone; the configuration is loaded all the same.
         let _ = answer.send(result);
@@ -215,15 +225,24 @@ impl Controller {
             let failed = live.evaluation.state == super::health::HealthState::Unhealthy;
             failed.then(|| {
                 let Health { message, .. } = &live.evaluation;
-                let place = node.block.header();
-                if message.starts_with(place.source().name()) {
+                if self.is_placed(message) {
                     message.clone()
                 } else {
-                    format!("{place}: error: {}: {message}", node.id)
+                    let text = format!("{}: {message}", node.id);
+                    Diagnostic::error(text, &node.block.header()).to_string()
                 }
             })
         });
         failed.collect()
+    }
+
+    /// Whether a message says where in the configuration it is about.
+    fn is_placed(&self, message: &str) -> bool {
+        let imported = self.contents.values().flat_map(|content| &content.files);
+        let mut files = self.texts.files.iter().chain(imported);
+        files.any(|(name, _)| {
+            message.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(':'))
+        })
     }
 
     fn next_retry(&self) -> Option<Instant> {

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use syntax::{Arguments, Choice, Diagnostic, Diagnostics, Evaluated, OptionalSecret, Problems};
+use syntax::{
+    Arguments, Choice, Diagnostic, Diagnostics, Evaluated, FieldDoc, OptionalSecret, Problems,
+};
 
 use super::plan::{Content, ImportKind};
 use super::sources;
@@ -49,6 +51,14 @@ impl File {
 struct Text {
     /// The text.
     content: OptionalSecret,
+}
+
+/// The imports for the reference: name, what it is for, what it takes.
+pub(crate) fn reference() -> [(&'static str, &'static str, Vec<FieldDoc>); 2] {
+    [
+        ("import.file", "Declarations out of files.", File::reference()),
+        ("import.string", "Declarations out of a text.", Text::reference()),
+    ]
 }
 
 /// All that is wrong with the arguments of an import.

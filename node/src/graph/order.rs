@@ -6,17 +6,31 @@ mod tests;
 /// A cycle: indexes of nodes, each of which depends on the next, and the last on the first.
 pub(super) type Cycle = Vec<usize>;
 
+/// Why there is no order: nodes that read each other in circles.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Knotted {
+    /// One cycle of every knot, so that a user sees all of them at once.
+    pub cycles: Vec<Cycle>,
+    /// Every node once all the same, each after what it reads but for those in a knot: good for
+    /// looking at all of them, not for running.
+    pub order: Vec<usize>,
+}
+
 /// Orders nodes so that each comes after everything it depends on.
 ///
 /// `dependencies[n]` are the nodes that `n` reads. Nodes that are free to come in any order keep
-/// that of their indexes, so one configuration has one order. On failure one cycle of every knot
-/// is reported, so that a user sees all of them at once.
-pub(super) fn evaluation_order(dependencies: &[Vec<usize>]) -> Result<Vec<usize>, Vec<Cycle>> {
+/// that of their indexes, so one configuration has one order.
+///
+/// # Errors
+///
+/// When there are cycles.
+pub(super) fn evaluation_order(dependencies: &[Vec<usize>]) -> Result<Vec<usize>, Knotted> {
     let mut search = Search::new(dependencies);
     for node in 0..dependencies.len() {
         search.visit(node);
     }
-    if search.cycles.is_empty() { Ok(search.order) } else { Err(search.cycles) }
+    let Search { cycles, order, .. } = search;
+    if cycles.is_empty() { Ok(order) } else { Err(Knotted { cycles, order }) }
 }
 
 /// Tarjan's strongly connected components with a stack of its own, since a chain of thousands of

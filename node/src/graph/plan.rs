@@ -29,13 +29,17 @@ pub(super) use wire::MODULE_PATH;
 pub(super) struct Plan {
     /// Every node, in the order of the configuration.
     pub nodes: Vec<Node>,
-    /// Indexes of [`Self::nodes`]: what a node reads comes before it.
+    /// Indexes of [`Self::nodes`]: what a node reads comes before it, unless they read each other
+    /// in a circle, which is among the problems.
     pub order: Vec<usize>,
     /// A hash of the texts, the same on every node that runs the same files.
     pub hash: u64,
     /// All that is wrong with the shape: syntax, unknown and doubled names, references to nothing,
     /// cycles. With an error among them the plan may be checked further, but not run.
     pub problems: Diagnostics,
+    /// Whether it ends where a bound was reached, which is among the problems: to read more imports
+    /// would lead on without an end.
+    pub limited: bool,
 }
 
 /// One thing to evaluate.
@@ -152,13 +156,13 @@ pub(super) fn plan(ingredients: Ingredients<'_>) -> Plan {
     let nodes = wire::wire(expanded.nodes, &expanded.modules, ingredients.library, &mut problems);
     let dependencies: Vec<Vec<usize>> =
         nodes.iter().map(|node| node.dependencies.clone()).collect();
-    let order = evaluation_order(&dependencies).unwrap_or_else(|cycles| {
-        for cycle in cycles {
+    let order = evaluation_order(&dependencies).unwrap_or_else(|knotted| {
+        for cycle in knotted.cycles {
             problems.push(wire::describe_cycle(&nodes, &cycle));
         }
-        Vec::new()
+        knotted.order
     });
-    Plan { nodes, order, hash: hash(ingredients), problems }
+    Plan { nodes, order, hash: hash(ingredients), problems, limited: expanded.limited }
 }
 
 fn hash(ingredients: Ingredients<'_>) -> u64 {

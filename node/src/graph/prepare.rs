@@ -55,7 +55,10 @@ pub(super) fn prepare_texts(
         };
         let mut plan = plan(ingredients);
         let mut problems = std::mem::take(&mut plan.problems);
-        if problems.has_errors() || !read_imports(&plan, library, previous, &mut contents)? {
+        let (unread, found) = read_imports(&plan, library, previous, &mut contents);
+        if plan.limited || !found {
+            // Read or not: what else is wrong is said too.
+            problems.extend(unread);
             contents.retain(|id, _| plan.nodes.iter().any(|node| node.id == *id));
             problems.extend(check::check(&plan, library));
             let problems = evaluate::distinct(problems);
@@ -70,13 +73,14 @@ pub(super) fn prepare_texts(
     Err(Diagnostic::unplaced(text).into())
 }
 
-/// Reads the imports that were not read yet and can be; says whether there were any.
+/// Reads the imports that were not read yet and can be. Gives what is wrong with those that cannot,
+/// and says whether any was read.
 fn read_imports(
     plan: &Plan,
     library: &Scope,
     previous: &Contents,
     contents: &mut Contents,
-) -> Result<bool, Diagnostics> {
+) -> (Diagnostics, bool) {
     let mut values: Vec<Option<Value>> = vec![None; plan.nodes.len()];
     let mut problems = Diagnostics::default();
     let mut found = false;
@@ -101,7 +105,7 @@ fn read_imports(
         }
         values[index] = value.map(|(value, _)| value);
     }
-    if problems.has_errors() { Err(problems) } else { Ok(found) }
+    (problems, found)
 }
 
 /// What a node gives, if that is known without running any component: arguments that are passed

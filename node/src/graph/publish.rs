@@ -105,7 +105,11 @@ impl Entry {
         let Some(live) = &self.live else { return self.evaluation.clone() };
         let exited = live.exited.borrow().clone();
         let own = exited.unwrap_or_else(|| live.reported.borrow().clone());
-        own.worse(self.evaluation.clone())
+        match self.evaluation.state {
+            // That its arguments are fine says less than what the component says of itself.
+            HealthState::Healthy => own,
+            _ => own.worse(self.evaluation.clone()),
+        }
     }
 }
 

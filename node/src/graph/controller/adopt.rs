@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::Controller;
+use super::{Controller, Refused};
 use crate::graph::evaluate;
 use crate::graph::id::ComponentId;
 use crate::graph::live::{self, Live, Stopping};
@@ -38,6 +38,8 @@ impl Controller {
             self.plan.nodes.iter().map(|node| by_id.remove(&node.id).unwrap_or_default()).collect();
         self.texts = texts;
         self.contents = contents;
+        // What did not fit the plan before may fit this one.
+        self.refused.clear();
         levels.iter().flatten().for_each(Stopping::removed);
         self.removed.extend(levels);
         self.retire(by_id);
@@ -127,8 +129,11 @@ impl Controller {
             Err(error) => {
                 warn!(%error, "could not take over an import");
                 for (node, live) in self.plan.nodes.iter().zip(&mut self.live) {
-                    if news.contains_key(&node.id) {
-                        live.failed(error.to_string());
+                    if let Some(content) = news.get(&node.id) {
+                        let why = error.to_string();
+                        live.failed(why.as_str());
+                        let refused = Refused { content: Arc::clone(content), why };
+                        self.refused.insert(node.id.clone(), refused);
                     }
                 }
             }

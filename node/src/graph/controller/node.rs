@@ -205,9 +205,14 @@ impl Controller {
         match read {
             Ok(Ok((content, watched))) => {
                 live.evaluated = Some(Arc::new(evaluated));
-                live.succeeded();
-                if self.contents.get(&id).is_none_or(|known| **known != content) {
-                    self.news.insert(id, content.into());
+                match self.refused.get(&id).filter(|refused| *refused.content == content) {
+                    Some(refused) => live.failed(refused.why.as_str()),
+                    None => {
+                        live.succeeded();
+                        if self.contents.get(&id).is_none_or(|known| **known != content) {
+                            self.news.insert(id, content.into());
+                        }
+                    }
                 }
                 self.watch_file(index, watched);
             }

@@ -1,4 +1,4 @@
-use super::evaluation_order;
+use super::{Knotted, evaluation_order};
 use proptest::prelude::*;
 
 #[test]
@@ -14,21 +14,22 @@ fn independent_nodes_keep_their_order() {
 
 #[test]
 fn a_node_that_reads_itself_is_a_cycle() {
-    assert_eq!(evaluation_order(&[vec![], vec![1]]), Err(vec![vec![1]]));
+    let knotted = evaluation_order(&[vec![], vec![1]]);
+    assert_eq!(knotted, Err(Knotted { cycles: vec![vec![1]], order: vec![0, 1] }));
 }
 
 #[test]
 fn every_knot_is_reported_with_its_cycle() {
-    let cycles = evaluation_order(&[vec![1], vec![0], vec![3], vec![4], vec![2], vec![0, 2]])
+    let knotted = evaluation_order(&[vec![1], vec![0], vec![3], vec![4], vec![2], vec![0, 2]])
         .expect_err("there are two cycles");
-    assert_eq!(cycles, vec![vec![0, 1], vec![2, 3, 4]]);
+    assert_eq!(knotted.cycles, vec![vec![0, 1], vec![2, 3, 4]]);
 }
 
 #[test]
 fn what_leads_into_a_cycle_is_not_part_of_it() {
-    let cycles =
+    let knotted =
         evaluation_order(&[vec![1], vec![2], vec![3], vec![1]]).expect_err("1, 2, 3 is a cycle");
-    assert_eq!(cycles, vec![vec![1, 2, 3]]);
+    assert_eq!(knotted.cycles, vec![vec![1, 2, 3]]);
 }
 
 #[test]
@@ -60,7 +61,9 @@ proptest! {
                     }
                 }
             }
-            Err(cycles) => {
+            Err(Knotted { cycles, mut order }) => {
+                order.sort_unstable();
+                prop_assert_eq!(order, (0..dependencies.len()).collect::<Vec<_>>());
                 prop_assert!(!cycles.is_empty());
                 for cycle in cycles {
                     for (at, node) in cycle.iter().enumerate() {

@@ -21,11 +21,17 @@ pub(super) const MAX_DEPTH: usize = 24;
 /// ask for more than fits in memory.
 const MAX_NODES: usize = 100_000;
 
+/// How many imports a configuration may have, those in what it imports included: each is read, and
+/// two lines can ask for as many as there are nodes. Real configurations have a few dozen.
+const MAX_IMPORTS: usize = 1_000;
+
 /// What expansion leaves to wiring.
 pub(super) struct Expanded {
     pub nodes: Vec<Node>,
     pub modules: Vec<Module>,
     pub problems: Diagnostics,
+    /// A bound was reached and said so.
+    pub limited: bool,
 }
 
 /// One name space: the configuration itself, the inside of an instance, an imported text.
@@ -47,12 +53,13 @@ pub(super) fn expand(ingredients: Ingredients<'_>) -> Expanded {
             nodes: Vec::new(),
             modules: Vec::new(),
             problems: Diagnostics::default(),
+            limited: false,
         },
         serials: 0,
-        full: false,
+        imports: 0,
     };
     let bodies: Vec<Body> =
-        ingredients.sources.iter().filter_map(|source| expander.parse(source)).collect();
+        ingredients.sources.iter().map(|source| expander.parse(source).0).collect();
     let place = Place {
         module: expander.open_module(),
         environment: expander.environments.open(None),
@@ -94,15 +101,16 @@ struct Expander<'a> {
     environments: Environments,
     expanded: Expanded,
     serials: usize,
-    /// [`MAX_NODES`] was reached and said so.
-    full: bool,
+    imports: usize,
 }
 
 impl Expander<'_> {
-    fn parse(&mut self, source: &syntax::Source) -> Option<Body> {
+    /// The body of a text, as far as it could be understood, and whether it is right.
+    fn parse(&mut self, source: &syntax::Source) -> (Body, bool) {
         let (file, problems) = syntax::parse(source);
+        let right = !problems.has_errors();
         self.expanded.problems.extend(problems);
-        Some(file.body)
+        (file.body, right)
     }
 
     fn problem(&mut self, problem: Diagnostic) {
@@ -250,7 +258,7 @@ impl Expander<'_> {
     ) -> Option<usize> {
         let index = self.expanded.nodes.len();
         if index >= MAX_NODES {
-            if !std::mem::replace(&mut self.full, true) {
+            if !std::mem::replace(&mut self.expanded.limited, true) {
                 let text = format!("the configuration has more than {MAX_NODES} components");
                 self.problem(Diagnostic::error(text, &block.header()));
             }
@@ -293,17 +301,28 @@ impl Expander<'_> {
         if !self.has_label(block) || !self.claim(block, &block.id(), place) {
             return;
         }
+        if self.imports == MAX_IMPORTS {
+            if !std::mem::replace(&mut self.expanded.limited, true) {
+                let text = format!("the configuration has more than {MAX_IMPORTS} imports");
+                self.problem(Diagnostic::error(text, &block.header()));
+            }
+            return;
+        }
+        self.imports += 1;
         let id = ComponentId::new(place.id.as_str(), block.id());
         let Some(node) = self.node(id.clone(), Role::Import(kind), block, place) else { return };
         let content = self.ingredients.contents.get(&id).cloned();
         let content = content.and_then(|content| {
             if place.depth >= MAX_DEPTH {
+                self.expanded.limited = true;
                 let text = format!("imports nest deeper than {MAX_DEPTH}");
                 self.problem(Diagnostic::error(text, &block.header()));
                 return None;
             }
-            let bodies: Vec<Body> =
-                content.sources().iter().filter_map(|source| self.parse(source)).collect();
+            let parsed: Vec<(Body, bool)> =
+                content.sources().iter().map(|source| self.parse(source)).collect();
+            let right = parsed.iter().all(|(_, right)| *right);
+            let bodies: Vec<Body> = parsed.into_iter().map(|(body, _)| body).collect();
             let inside = Place {
                 module: self.open_module(),
                 environment: self.environments.open(None),
@@ -314,7 +333,8 @@ impl Expander<'_> {
                 setting: Setting::Import,
             };
             self.bodies(&bodies, &inside);
-            Some(inside.environment)
+            // What a broken text declares is not known, so nothing is unknown that it might.
+            right.then_some(inside.environment)
         });
         let environment = self.environments.at(place.environment);
         environment.imports.insert(label(block), Import { content, node });

@@ -85,7 +85,10 @@ fn unknown(traversal: &Traversal, module: &Module, library: &Scope) -> Diagnosti
         .clone()
         .find_map(|known| did_you_mean(&beginning(known), [known]))
         .or_else(|| did_you_mean(&name, library.names()));
-    let text = format!("there is no component or argument {name:?} here");
+    let text = match parts {
+        1 => format!("nothing is called {name:?} here"),
+        _ => format!("there is no component or argument {name:?} here"),
+    };
     Diagnostic::error(text, &traversal.span()).maybe_hint(hint)
 }
 

@@ -194,6 +194,7 @@ test.source "text" {
 import.string "lib" { content = test.source.text.value }
 lib.a "x" { }
 test.sink "out" { value = lib.a.x.v }
+test.sink "text" { value = test.source.text.value }
 "#,
     );
     let running = world.run().await;
@@ -204,6 +205,8 @@ test.sink "out" { value = lib.a.x.v }
 
     // A text that cannot be used leaves what runs alone.
     world.export("test.source.text", r#"declare "b" { export "v" { value = "three" } }"#);
+    running.until_argument("test.sink.text", "three").await;
+    assert!(!world.journal().iter().any(|event| event.starts_with("stop")));
     world.export("test.source.text", r#"declare "a" { export "v" { value = "four" } }"#);
     running.until_argument("test.sink.out", "four").await;
     running.stop().await;
@@ -228,6 +231,58 @@ test.sink \"out\" {{ value = lib.a.x.v }}",
     world.write("lib.txt", "declare \"a\" { export \"v\" { value = \"two and more\" } }");
     running.until_argument("test.sink.out", "two and more").await;
     running.stop().await;
+}
+
+#[test]
+fn mistakes_inside_and_outside_of_imports_are_reported_at_once() {
+    let world = World::new(
+        r#"
+no.such "component" { }
+import.file "missing" { filename = "/does/not/exist" }
+import.string "broken" { content = "declare \"a\" { export \"v\" { value = 1 }" }
+import.string "lib" { content = "declare \"a\" { argument \"text\" { } }" }
+missing.a "x" { }
+broken.a "x" { }
+lib.a "x" { }
+lib.b "x" { }
+"#,
+    );
+    let problems = world.problems();
+    for mistake in [
+        "2:1: error: unknown component \"no.such\"",
+        "3:1: error: cannot read /does/not/exist",
+        "import.string.broken:1:13: error: the block \"declare\" is never closed",
+        "8:1: error: missing required argument \"text\"",
+        "9:1: error: unknown component \"lib.b\"",
+    ] {
+        assert!(problems.contains(mistake), "{mistake}:\n{problems}");
+    }
+    assert_eq!(problems.matches("error:").count(), 5, "nothing follows from another:\n{problems}");
+}
+
+#[test]
+fn a_text_that_imports_itself_twice_ends() {
+    let world = World::new("");
+    let path = world.path("config.alloy");
+    let import = |name| format!("import.file \"{name}\" {{ filename = {path:?} }}\n");
+    world.write("config.alloy", &(import("one") + &import("two")));
+    assert!(world.problems().contains("more than 1000 imports"), "{}", world.problems());
+}
+
+#[tokio::test]
+async fn the_module_path_of_an_export_is_that_of_its_declaration() {
+    let world = World::new("");
+    std::fs::create_dir(world.path("lib")).expect("a directory");
+    world.write("lib/a.txt", r#"declare "a" { export "v" { value = module_path } }"#);
+    let path = world.path("lib/a.txt");
+    let rest = "lib.a \"x\" { }\ntest.sink \"out\" { value = lib.a.x.v }";
+    world.write(
+        "config.alloy",
+        &format!("import.file \"lib\" {{\n  filename = {path:?}\n}}\n{rest}"),
+    );
+    let (_graph, _controller) = world.load().await.expect("it is right");
+    let started = format!("start test.sink.out with {}", world.path("lib").display());
+    assert!(world.journal().contains(&started));
 }
 
 #[test]

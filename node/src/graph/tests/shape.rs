@@ -111,6 +111,30 @@ test.source "c" { value = test.source.a.value }
 }
 
 #[test]
+fn a_cycle_hides_no_other_mistake() {
+    let world = World::new(
+        r#"
+test.source "a" { value = test.source.b.value }
+test.source "b" {
+  value = test.source.a.value
+  vale  = 1
+}
+test.sink "c" { value = test.source.b.valu }
+test.sink "d" { value = nobody(1) }
+"#,
+    );
+    let problems = world.problems();
+    for mistake in [
+        "2:1: error: components read each other in a circle",
+        "5:3: error: unknown attribute \"vale\"",
+        "7:39: error: test.source.b has no field \"valu\"",
+        "8:25: error: nothing is called \"nobody\" here",
+    ] {
+        assert!(problems.contains(mistake), "{mistake}:\n{problems}");
+    }
+}
+
+#[test]
 fn components_need_labels_and_blocks_of_the_process_take_none() {
     check(
         r#"

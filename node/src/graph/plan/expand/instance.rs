@@ -160,6 +160,7 @@ impl Expander<'_> {
                 }
             }
         }
+        self.expanded.nodes[outputs].module_path = Arc::clone(&inside.path);
         self.expanded.nodes[outputs].role = Role::Outputs { exports, known: true };
         self.expanded.modules[inside.module].members.push(outputs);
     }
