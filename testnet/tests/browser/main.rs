@@ -1,0 +1,82 @@
+//! The pages of a real cluster in a real browser.
+//! `cargo test -p testnet --features real-programs --test browser`
+
+use serde_json::Value;
+use testnet::process::{Cluster, World, eventually, http};
+
+mod chromium;
+#[path = "../world/mod.rs"]
+mod world;
+
+use chromium::{Chromium, Screen};
+use world::{PATIENCE, addresses, configuration, fleet, setup};
+
+const DESK: Screen = Screen { width: 1280, height: 900, dark: false };
+const PHONE: Screen = Screen { width: 390, height: 844, dark: true };
+const TARGETS: usize = 12;
+
+/// The pages, and words that have to be on them.
+const PAGES: &[(&str, &[&str])] = &[
+    ("/", &["Component graph", "prometheus.scrape.targets", "prometheus.remote_write.backend"]),
+    ("/component/prometheus.scrape.targets", &["Arguments", "Targets collected here", "up"]),
+    ("/component/prometheus.remote_write.backend", &["Arguments", "Exports"]),
+    ("/clustering", &["node-1", "node-2", "participant", "Who collects how much"]),
+    ("/targets", &["12 found", "prometheus.scrape.targets"]),
+];
+
+#[tokio::test]
+async fn pages_read_well_on_a_desk_and_on_a_phone_in_the_dark() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let config = world::write(&world, &configuration(&addresses(&fleet, TARGETS)))?;
+    // Nothing listens there: the pages have to show a backend that is away, too.
+    let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
+    let mut cluster = Cluster::start(&world, setup(&config), 2, away).await?;
+    let base = cluster.node(0).url("");
+    let base = base.trim_end_matches('/').to_owned();
+    eventually("every target to have been scraped", PATIENCE, async || {
+        let answer = http::json(&format!("{base}/api/v1/targets")).await?.to_string();
+        anyhow::ensure!(answer.matches(r#""health":"up""#).count() == TARGETS, "{answer}");
+        Ok(())
+    })
+    .await?;
+
+    let mut browser = Chromium::start(&world.folder("chromium")?).await?;
+    for (page, words) in PAGES {
+        for screen in [DESK, PHONE] {
+            browser.open(&format!("{base}{page}"), screen).await?;
+            let text = browser.evaluate("document.body.innerText").await?;
+            let text = text.as_str().unwrap_or_default();
+            for word in *words {
+                assert!(text.contains(word), "{page} does not say {word:?}:\n{text}");
+            }
+            let overflow = "document.scrollingElement.scrollWidth - window.innerWidth";
+            let overflow = browser.evaluate(overflow).await?;
+            assert!(overflow.as_i64() <= Some(0), "{page} on {screen:?}: {overflow} px too wide");
+            let ground = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0]";
+            let ground = browser.evaluate(ground).await?;
+            let ground: u8 = ground.as_str().unwrap_or_default().parse()?;
+            assert_eq!(ground < 128, screen.dark, "{page} on {screen:?} has ground {ground}");
+        }
+        assert_eq!(browser.complaints(), Vec::<String>::new(), "{page}");
+    }
+
+    // As a person would: from the overview to a component, then a search over the cluster.
+    browser.open(&format!("{base}/"), DESK).await?;
+    let first_box = "document.querySelector('svg.graph a').dispatchEvent(\
+         new MouseEvent('click', {bubbles: true, cancelable: true}))";
+    browser.follow(first_box).await?;
+    let path = browser.evaluate("location.pathname").await?;
+    assert!(path.as_str().is_some_and(|path| path.starts_with("/component/")), "{path}");
+    browser.open(&format!("{base}/targets"), DESK).await?;
+    let wanted = fleet.address(3).to_string();
+    let search = format!(
+        "document.querySelector('input[type=search]').value = '{wanted}';\
+         document.querySelector('form button').click()"
+    );
+    browser.follow(&search).await?;
+    let rows = browser.evaluate("document.querySelectorAll('tbody tr').length").await?;
+    assert_eq!(rows, Value::from(1), "one target has the address {wanted}");
+    drop(cluster);
+    Ok(())
+}
