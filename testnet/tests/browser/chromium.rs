@@ -57,10 +57,11 @@ impl Chromium {
             last_id: 0,
             complaints: Vec::new(),
         };
-        let page = browser.call("Target.createTarget", json!({"url": "about:blank"})).await.context(
-            "chromium does not answer; this installs it: \
+        let page =
+            browser.call("Target.createTarget", json!({"url": "about:blank"})).await.context(
+                "chromium does not answer; this installs it: \
                  apt-get install -y --no-install-recommends chromium",
-        )?;
+            )?;
         let attach = json!({"targetId": page["targetId"], "flatten": true});
         let attached = browser.call("Target.attachToTarget", attach).await?;
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
