@@ -107,15 +107,20 @@ async fn exchange(
 }
 
 /// A connection that fails below TLS says that nobody is there; everything else that somebody is.
+/// The difference is one of life and death: a node that reaches nobody may become a cluster of its
+/// own, a node that is refused may not.
 fn classify(error: client::Error) -> PeerError {
+    /// What TLS libraries and HTTP parsers say when there is somebody who speaks otherwise.
+    const SPOKEN: [&str; 6] = ["certificate", "tls", "alert", "corrupt", "handshake", "pars"];
+    let text = error.to_string();
+    let lower = text.to_lowercase();
     match error {
-        client::Error::Connect { reason, .. } if reason.contains("certificate") => {
-            PeerError::Refused(reason)
+        client::Error::Connect { .. } | client::Error::Exchange { .. } | client::Error::Body(_)
+            if !SPOKEN.iter().any(|word| lower.contains(word)) =>
+        {
+            PeerError::Unreachable(text)
         }
-        client::Error::Connect { .. } | client::Error::Exchange { .. } | client::Error::Body(_) => {
-            PeerError::Unreachable(error.to_string())
-        }
-        error => PeerError::Refused(error.to_string()),
+        _ => PeerError::Refused(text),
     }
 }
 

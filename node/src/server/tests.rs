@@ -123,6 +123,7 @@ struct Setup {
     http: HttpConfig,
     healthy: bool,
     prefix: &'static str,
+    peer_tls: Option<client::Tls>,
 }
 
 impl Default for Setup {
@@ -134,11 +135,21 @@ impl Default for Setup {
             http: HttpConfig::default(),
             healthy: true,
             prefix: "/",
+            peer_tls: None,
         }
     }
 }
 
+/// Starts a node and waits until it takes part.
 async fn start(setup: Setup) -> World {
+    let world = begin(setup).await;
+    let mut state = world.cluster.handle.state();
+    let joined = state.wait_for(|state| state.is_participant());
+    tokio::time::timeout(PATIENCE, joined).await.expect("in time").expect("the loop runs");
+    world
+}
+
+async fn begin(setup: Setup) -> World {
     let storage = tempfile::tempdir().expect("a directory");
     let options = cluster::Options {
         enabled: setup.clustered,
@@ -150,7 +161,8 @@ async fn start(setup: Setup) -> World {
     let node = Node::bind(options, listen, storage.path()).await.expect("loopback can be bound");
     let address = node.me().address;
     let (http, now) = watch::channel(Arc::new(setup.http));
-    let access = || PeerAccess::new(None, now.clone()).expect("plain HTTP");
+    let tls = setup.peer_tls;
+    let access = || PeerAccess::new(tls.clone(), now.clone()).expect("settings that fit");
     let registry = Registry::default();
     let (cluster, listener) = node.start(access(), &registry).expect("a thread");
     let (phase, phase_now) = watch::channel(Phase::Running);
@@ -165,9 +177,6 @@ async fn start(setup: Setup) -> World {
     let stop = cancel.clone();
     tasks.spawn(async move { serve(what, stop).await.expect("it can be served") });
     cluster.handle.participate().await.expect("it runs");
-    let mut state = cluster.handle.state();
-    let joined = state.wait_for(|state| state.is_participant());
-    tokio::time::timeout(PATIENCE, joined).await.expect("in time").expect("the loop runs");
     let client = Client::with_memory(&Config::default(), memory.clone()).expect("plain HTTP");
     World { address, cluster, client, http, phase, cancel, tasks, memory, _storage: storage }
 }

@@ -24,15 +24,19 @@ fn serving(tls: TlsConfig) -> HttpConfig {
     HttpConfig { tls: Some(tls), ..HttpConfig::default() }
 }
 
-fn client(identity: Option<(&str, &str)>) -> Client {
+fn trust(identity: Option<(&str, &str)>) -> client::Tls {
     let inline = |text: &str| Source::Inline(Secret::new(text));
-    let tls = client::Tls {
+    client::Tls {
         ca: Some(inline(CA)),
         cert: identity.map(|(cert, _)| inline(cert)),
         key: identity.map(|(_, key)| inline(key)),
         ..client::Tls::default()
-    };
-    Client::new(&Config { tls, ..Config::default() }).expect("certificates that go together")
+    }
+}
+
+fn client(identity: Option<(&str, &str)>) -> Client {
+    let config = Config { tls: trust(identity), ..Config::default() };
+    Client::new(&config).expect("certificates that go together")
 }
 
 /// Whether an answer comes over a connection of its own.
@@ -150,4 +154,64 @@ async fn certificate_files_are_read_again_when_they_change() {
     tokio::time::advance(Duration::from_secs(11)).await;
     tokio::time::resume();
     until_shown(&world, SECOND.0).await;
+}
+
+#[tokio::test]
+async fn nodes_join_and_ask_each_other_over_mutual_tls_with_a_password() {
+    let http = || HttpConfig {
+        auth: Some(AuthConfig {
+            username: "me".to_owned(),
+            password: "secret".to_owned(),
+            paths: Vec::new(),
+            authenticate_matching_paths: true,
+        }),
+        ..serving(config(FIRST, ClientAuth::Required))
+    };
+    let setup = |name, join| Setup {
+        clustered: true,
+        name,
+        join,
+        http: http(),
+        peer_tls: Some(trust(Some(CLIENT))),
+        ..Setup::default()
+    };
+    let a = start(setup("a", Vec::new())).await;
+    let b = start(setup("b", vec![a.address])).await;
+    let mut state = a.cluster.handle.state();
+    let both = state.wait_for(|state| state.count("participant") == 2);
+    tokio::time::timeout(PATIENCE, both).await.expect("in time").expect("the loop runs");
+
+    // Without a socket there is neither TLS nor a password, and peers are asked all the same.
+    let url = format!("http://{}/api/v1/targets", b.memory.address());
+    let (status, body) = exchange(&b.client, Method::GET, &url, "").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(body.contains("\"partial\":false"), "{body}");
+}
+
+#[tokio::test]
+async fn a_node_that_speaks_otherwise_is_refused_and_does_not_take_itself_for_a_cluster() {
+    let encrypted = Setup {
+        clustered: true,
+        http: serving(config(FIRST, ClientAuth::Required)),
+        ..Setup::default()
+    };
+    let encrypted = start(encrypted).await;
+    let plain = start(Setup { clustered: true, ..Setup::default() }).await;
+    for (what, seed, peer_tls) in [
+        ("no certificate", &encrypted, Some(trust(None))),
+        ("no TLS", &encrypted, None),
+        ("TLS where there is none", &plain, Some(trust(None))),
+    ] {
+        let join = vec![seed.address];
+        let stranger = Setup { clustered: true, name: "x", join, peer_tls, ..Setup::default() };
+        let stranger = begin(stranger).await;
+        let mut state = stranger.cluster.handle.state();
+        let refused = |state: &Arc<cluster::ClusterState>| {
+            state.seeds.iter().any(|seed| seed.result.starts_with("refused: "))
+        };
+        let told = tokio::time::timeout(PATIENCE, state.wait_for(refused)).await;
+        let seen = stranger.cluster.handle.state().borrow().clone();
+        told.unwrap_or_else(|_| panic!("{what}: {:?}", seen.seeds)).expect("the loop runs");
+        assert!(!seen.joined, "{what}");
+    }
 }
