@@ -149,6 +149,27 @@ async fn victoria_metrics_has_every_target() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn the_bench_measures_all_three() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let folder = world.folder("bench")?;
+    let file = folder.join("report.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_testnet"));
+    command.args(["bench", "--quick", "--report"]).arg(&file);
+    let mut bench = Child::spawn("bench", command, &folder.join("log"))?;
+    let status = bench.wait(PATIENCE).await?;
+    assert!(status.success(), "{status}\n{}", bench.log_tail());
+    let figures: Vec<Value> = serde_json::from_slice(&std::fs::read(&file)?)?;
+    let programs: Vec<_> = figures.iter().map(|figures| figures["program"].as_str()).collect();
+    assert_eq!(programs, [Some("prometheus"), Some("vmagent"), Some("shoal")]);
+    for figures in figures {
+        assert!(figures["samples"].as_u64() > Some(0), "{figures}");
+        assert!(figures["cpu_seconds"].as_f64() > Some(0.0), "{figures}");
+    }
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_real_node_exporter_arrives_in_a_real_prometheus() -> anyhow::Result<()> {
     let world = World::new()?;
     let mut prometheus = Backend::prometheus(&world).await?;

@@ -95,6 +95,15 @@ impl Child {
     /// When it does not end in time; it is killed then.
     pub async fn terminate(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
         self.signal(Signal::TERM)?;
+        self.wait(patience).await
+    }
+
+    /// Waits for it to end by itself.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end in time; it is killed then.
+    pub async fn wait(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
         match tokio::time::timeout(patience, self.child.wait()).await {
             Ok(status) => Ok(status?),
             Err(_) => {

@@ -2,5 +2,6 @@
 
 mod formation;
 mod sharing;
+mod up;
 #[path = "../world/mod.rs"]
 mod world;

@@ -1,0 +1,98 @@
+//! The README's first command.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use rustix::process::Signal;
+use serde_json::Value;
+use testnet::process::{Child, World, eventually, http};
+use tokio::process::Command;
+
+use crate::world::PATIENCE;
+
+/// Starts a small cluster, and waits until its nodes answer. Returns where they do.
+async fn up(world: &World, arguments: &[&str]) -> anyhow::Result<(Child, Vec<String>)> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_testnet"));
+    command.args(["up", "--nodes=2", "--targets=10", "--series=5", "--interval=1s"]);
+    command.args(arguments);
+    let mut child = Child::spawn("up", command, &world.folder("up")?.join("log"))?;
+    let nodes = eventually("two nodes to answer", PATIENCE, async || {
+        child.check_alive()?;
+        let log = child.log()?;
+        let words = log.split_whitespace().filter(|word| word.starts_with("http://"));
+        let urls = words.filter_map(|url| url.strip_suffix('/'));
+        let ready: Vec<String> = urls.map(|url| format!("{url}/-/ready")).collect();
+        anyhow::ensure!(ready.len() == 2, "{log}");
+        for url in &ready {
+            http::text(url).await?;
+        }
+        Ok(ready)
+    });
+    let nodes = nodes.await?;
+    Ok((child, nodes))
+}
+
+async fn nobody_answers(nodes: &[String]) -> anyhow::Result<()> {
+    eventually("the nodes to be gone", PATIENCE, async || {
+        for url in nodes {
+            anyhow::ensure!(http::text(url).await.is_err(), "{url} still answers");
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn report(file: &Path) -> anyhow::Result<Value> {
+    Ok(serde_json::from_slice(&std::fs::read(file)?)?)
+}
+
+#[tokio::test]
+async fn up_ends_in_time_and_reports_every_tick_of_every_target() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let file = world.folder("up")?.join("report.json");
+    let path = file.to_str().context("a plain path")?;
+    let (mut child, nodes) = up(&world, &["--for=12s", "--report", path]).await?;
+    let status = child.wait(PATIENCE).await?;
+    assert!(status.success(), "{status}\n{}", child.log_tail());
+    nobody_answers(&nodes).await?;
+
+    let report = report(&file)?;
+    let targets = report["targets"].as_array().context("a list of targets")?;
+    assert_eq!(targets.len(), 10);
+    for target in targets {
+        let ticks = target["ticks"].as_array().context("a list of ticks")?;
+        assert!(ticks.len() >= 3, "{target}");
+        for tick in ticks {
+            let by = tick["by"].as_array().context("a list of nodes")?;
+            assert!(!by.is_empty() && tick["times"].as_u64() >= Some(1), "{tick}");
+        }
+    }
+    let by_node = report["totals"]["by_node"].as_object().context("figures of nodes")?;
+    assert_eq!(by_node.keys().collect::<Vec<_>>(), ["node-1", "node-2"]);
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_all_of_it() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let (mut child, nodes) = up(&world, &[]).await?;
+    child.signal(Signal::INT)?;
+    let status = child.wait(PATIENCE).await?;
+    assert!(status.success(), "{status}\n{}", child.log_tail());
+    let answers = tokio::time::timeout(Duration::from_secs(1), nobody_answers(&nodes)).await;
+    answers.context("nodes still run after their parent has ended")??;
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_outlives_what_is_killed() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let (child, nodes) = up(&world, &[]).await?;
+    child.kill().await?;
+    nobody_answers(&nodes).await?;
+    world.end().await;
+    Ok(())
+}
