@@ -306,11 +306,11 @@ impl Scraper {
         }
         target.take(outcome);
         self.weigh(&mut target);
-        self.publish();
         let interval = millis(target.target.interval);
         let last = target.last_timestamp;
         let stopping = target.stop.is_some();
         self.targets.insert(key, target);
+        self.publish();
         if stopping {
             return self.finish_stop(key);
         }

@@ -195,6 +195,7 @@ async fn a_failed_scrape_ends_the_series_once() {
     let error = world.statuses().await.remove(0).last_error;
     assert_eq!(error.as_deref(), Some("the server answered HTTP status 503 Service Unavailable"));
     assert_eq!(world.next().await, ["up 0 @3000"]);
+    assert_eq!(world.telemetry.targets.value(), 1);
     let status = world.statuses().await.remove(0);
     assert_eq!(
         status.last_error.as_deref(),
