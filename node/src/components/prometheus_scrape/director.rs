@@ -51,6 +51,9 @@ pub(super) struct Director {
     refused: watch::Sender<Arc<Refused>>,
     inventory: Inventory,
     owned: BTreeMap<Key, Owned>,
+    /// Keys that are ours, of targets that discovery has taken back. The cluster either says that
+    /// they stop, or never saw them missing: then they are started once they are back.
+    awaited: BTreeMap<Key, Option<Seal>>,
 }
 
 /// A target that this node collects.
@@ -121,6 +124,7 @@ impl Director {
             refused,
             inventory: Inventory::default(),
             owned: BTreeMap::new(),
+            awaited: BTreeMap::new(),
         }
     }
 
@@ -162,6 +166,9 @@ impl Director {
         self.refused.send_replace(Arc::new(refused));
         self.subscription.announce(snapshot);
         self.refresh(reconfigured).await;
+        for (key, seal) in std::mem::take(&mut self.awaited) {
+            self.start(key, seal).await;
+        }
     }
 
     /// Hands targets again to the scraper whose key is the same but whose pace is not.
@@ -185,14 +192,18 @@ impl Director {
     }
 
     async fn start(&mut self, key: Key, seal: Option<Seal>) {
-        // What is not known any more is not announced any more either: its stop is on the way.
-        let Some(labels) = self.inventory.labels(key).cloned() else { return };
-        let Some(target) = self.inventory.target(key, &self.config) else { return };
+        let labels = self.inventory.labels(key).cloned();
+        let (Some(labels), Some(target)) = (labels, self.inventory.target(key, &self.config))
+        else {
+            self.awaited.insert(key, seal);
+            return;
+        };
         self.owned.insert(key, Owned { labels, target: Arc::clone(&target) });
         self.tell(Command::Start { key: key.as_u64(), target, seal }).await;
     }
 
     async fn stop(&mut self, key: Key, reason: Reason, seal: Option<oneshot::Sender<Seal>>) {
+        self.awaited.remove(&key);
         if self.owned.remove(&key).is_none() {
             return;
         }

@@ -203,6 +203,44 @@ async fn a_target_that_is_gone_and_a_component_that_is_removed_end_their_series(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_target_that_comes_back_before_the_cluster_missed_it_is_scraped() {
+    let mut stage = Stage::start(told(&["a:1", "b:2"], SECOND));
+    let old = stage.keys(2).await;
+    stage.told.send_replace(told(&["b:2"], SECOND));
+    let kept = stage.keys(1).await[0];
+    let gone = old.into_iter().find(|key| *key != kept).expect("one is gone");
+    // The cluster looks only now and then: it saw the target before, and will see it after.
+    stage.tell(Delta::Start { key: gone, seal: None }).await;
+    stage.tell(Delta::Start { key: kept, seal: None }).await;
+    assert_eq!(stage.up().await, [("b:2".to_owned(), 1.0)]);
+    stage.told.send_replace(told(&["a:1", "b:2"], SECOND));
+    stage.keys(2).await;
+    while stage.up().await != [("a:1".to_owned(), 1.0)] {}
+    assert_eq!(stage.counts.owned.value(), 2);
+    stage.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_was_stopped_while_it_was_gone_stays_stopped() {
+    let mut stage = Stage::start(told(&["b:2"], SECOND));
+    let kept = stage.keys(1).await[0];
+    stage.told.send_replace(told(&["a:1", "b:2"], SECOND));
+    let gone = stage.keys(2).await.into_iter().find(|key| *key != kept).expect("one is new");
+    stage.told.send_replace(told(&["b:2"], SECOND));
+    stage.keys(1).await;
+    stage.tell(Delta::Start { key: gone, seal: None }).await;
+    stage.tell(Delta::Stop { key: gone, reason: Reason::Gone, seal: None }).await;
+    stage.tell(Delta::Start { key: kept, seal: None }).await;
+    stage.up().await;
+    stage.told.send_replace(told(&["a:1", "b:2"], SECOND));
+    stage.keys(2).await;
+    for _ in 0..3 {
+        assert_eq!(stage.up().await, [("b:2".to_owned(), 1.0)]);
+    }
+    stage.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_changed_pace_reaches_a_target_whose_key_stays() {
     let mut stage = Stage::start(told(&["a:1"], 600 * SECOND));
     let key = stage.keys(1).await[0];
