@@ -140,6 +140,17 @@ fn a_node_ends_with_whoever_started_it() {
 }
 
 #[test]
+fn nodes_of_one_host_tell_of_themselves_under_their_own_names() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), SCRAPES_ITSELF);
+    let flags = ["--cluster.enabled", "--cluster.node-name=one-of-many"];
+    let mut shoal = run(directory.path(), &flags);
+    let address = shoal.address();
+    let exporter = get(&address, "/api/v0/web/components/prometheus.exporter.self.me");
+    assert!(exporter.contains("\"one-of-many\""), "{exporter}");
+}
+
+#[test]
 fn of_a_flag_that_is_given_twice_the_last_counts() {
     let directory = tempfile::tempdir().expect("a directory");
     file(directory.path(), "");
