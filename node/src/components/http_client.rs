@@ -165,7 +165,7 @@ impl HttpClient {
         .collect();
         if let [_, second, ..] = ways[..] {
             let text = format!("at most one of {} can be set", ways.join(", "));
-            problems.field(second, text);
+            problems.presence(second, text);
             return;
         }
         for problem in self.config(true).problems() {
@@ -267,7 +267,7 @@ impl TlsBlock {
 
 fn exclusive(problems: &mut Problems<'_>, one: &str, other: &str) {
     if problems.is_written(one) && problems.is_written(other) {
-        problems.field(other, format!("{one} and {other} exclude each other"));
+        problems.presence(other, format!("{one} and {other} exclude each other"));
     }
 }
 

@@ -39,6 +39,10 @@ impl Capsule for Targets {
         })))
     }
 
+    fn is_zero(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn concat(&self, parts: &[Value]) -> Option<Value> {
         let mut all = Vec::with_capacity(self.0.len());
         for part in parts {
@@ -49,6 +53,10 @@ impl Capsule for Targets {
 }
 
 impl FromValue for Targets {
+    fn stand_in() -> Option<Self> {
+        Some(Self::default())
+    }
+
     fn kind() -> Type {
         Type::targets()
     }

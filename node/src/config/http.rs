@@ -87,7 +87,7 @@ impl Tls {
         ] {
             match (problems.is_written(pem), problems.is_written(file)) {
                 (true, true) => {
-                    problems.field(file, format!("{file} and {pem} exclude each other"));
+                    problems.presence(file, format!("{file} and {pem} exclude each other"));
                 }
                 (false, false) if needed => problems.block(format!("{pem} or {file} is needed")),
                 _ => {}

@@ -40,6 +40,17 @@ pub trait FromValue: Sized {
             known => Self::from_known(known),
         }
     }
+
+    /// What stands in for a value that is known only when running, so that the validation of the
+    /// struct around it can look at everything else; none where a validation might take it for
+    /// something that was written.
+    fn stand_in() -> Option<Self> {
+        None
+    }
+
+    /// Whether no validation looks at values of this type, so that a collection may stand in that
+    /// has none of them.
+    const OPAQUE: bool = false;
 }
 
 /// A Rust type that can be shown as a value: what exports are made of.

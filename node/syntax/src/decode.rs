@@ -110,6 +110,7 @@ fn run<T: Arguments>(evaluated: &Evaluated) -> (Option<T>, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let mut fields = Fields::new(evaluated, None, &mut diagnostics);
     let value = T::from_fields(&mut fields);
+    let value = value.filter(|_| !fields.is_incomplete());
     fields.finish(&T::reference());
     (value, diagnostics)
 }

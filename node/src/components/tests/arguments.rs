@@ -281,3 +281,62 @@ fn what_cannot_be_honoured_is_refused_at_its_place() {
         assert!(problems.contains(expected), "{config}\n{problems}");
     }
 }
+
+/// Components whose targets, receivers and secrets come from other components, as in every real
+/// configuration.
+fn wired(scrape: &str, write: &str) -> String {
+    format!(
+        r#"
+        local.file "token" {{
+            filename  = "/token"
+            is_secret = true
+        }}
+        discovery.file "f" {{ files = ["/t.json"] }}
+        prometheus.scrape "a" {{
+            targets      = discovery.file.f.targets
+            forward_to   = [prometheus.remote_write.b.receiver]
+            bearer_token = local.file.token.content
+            {scrape}
+        }}
+        prometheus.remote_write "b" {{
+            endpoint {{
+                url          = "http://there/"
+                bearer_token = local.file.token.content
+                proxy_url    = local.file.token.content
+                http_headers = {{ "X-Token" = [local.file.token.content] }}
+                {write}
+            }}
+        }}
+        "#
+    )
+}
+
+#[test]
+fn what_others_export_is_no_mistake_before_it_is_known() {
+    assert_eq!(problems(Stability::GenerallyAvailable, &wired("", "")), "");
+}
+
+#[test]
+fn arguments_are_held_against_each_other_although_some_are_known_only_when_running() {
+    let write =
+        "queue_config { max_shards = 0 }\nround_robin_dns = true\nheaders = { \"a b\" = \"\" }";
+    let scrape = "scrape_timeout = \"2m\"\nscheme = \"gopher\"\nno_proxy = \"x\"";
+    let problems = problems(Stability::GenerallyAvailable, &wired(scrape, write));
+    for mistake in [
+        "scrape_timeout (120s) must not be longer",
+        "gopher",
+        "no_proxy needs proxy_url",
+        "`max_shards`",
+        "requests cannot be spread",
+        "cannot be sent",
+    ] {
+        assert!(problems.contains(mistake), "{mistake}\n{problems}");
+    }
+}
+
+#[test]
+fn two_ways_to_authenticate_exclude_each_other_although_one_is_known_only_when_running() {
+    let config = wired("basic_auth { password = local.file.token.content }", "");
+    let problems = problems(Stability::GenerallyAvailable, &config);
+    assert!(problems.contains("at most one of basic_auth, bearer_token can be set"), "{problems}");
+}

@@ -19,7 +19,7 @@ pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
     let decoders = parts.iter().map(|part| &part.decode);
     let docs = parts.iter().map(|part| &part.reference);
     let validated =
-        container.validate.map(|path| quote!(let value = fields.validate(value, #path)?;));
+        container.validate.map(|path| quote!(let value = fields.validate(value, #path);));
     let default = if container.default { Some(default_impl(ident, &names, &parts)?) } else { None };
     Ok(quote! {
         impl ::syntax::Arguments for #ident {
@@ -183,10 +183,11 @@ fn block(field: &Field, arg: &Arg, described: &Described<'_>) -> Pieces {
 fn attribute(field: &Field, arg: &Arg, described: &Described<'_>) -> Pieces {
     let (name, kind) = (described.name, &field.ty);
     let optional = inner(kind, "Option").is_some();
-    let convert = if arg.serde {
-        quote!(::syntax::from_serde::<#kind>)
+    let (convert, stand_in) = if arg.serde {
+        (quote!(::syntax::from_serde::<#kind>), quote!(|| ::std::option::Option::None))
     } else {
-        quote!(<#kind as ::syntax::FromValue>::from_value)
+        let from_value = quote!(<#kind as ::syntax::FromValue>);
+        (quote!(#from_value::from_value), quote!(#from_value::stand_in))
     };
     let default = match &arg.default {
         Some(Default_::OfType) => Some(quote!(<#kind as ::std::default::Default>::default())),
@@ -216,8 +217,8 @@ fn attribute(field: &Field, arg: &Arg, described: &Described<'_>) -> Pieces {
         described.field(&quote!(::syntax::FieldKind::Attribute(#shape)), default.is_none(), &shown);
     let gate = gate(arg, described, &shown);
     let decode = match &default {
-        Some(default) => quote!({ #gate fields.optional(#name, #convert, || #default) }),
-        None => quote!({ #gate fields.required(#name, #convert) }),
+        Some(default) => quote!({ #gate fields.optional(#name, #convert, #stand_in, || #default) }),
+        None => quote!({ #gate fields.required(#name, #convert, #stand_in) }),
     };
     (decode, reference, default)
 }

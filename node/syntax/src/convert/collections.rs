@@ -17,6 +17,10 @@ impl<T: FromValue> FromValue for Option<T> {
             given => T::from_known(given).map(Some),
         }
     }
+
+    fn stand_in() -> Option<Self> {
+        T::stand_in().map(Some)
+    }
 }
 
 impl<T: IntoValue> IntoValue for Option<T> {
@@ -40,6 +44,8 @@ fn all<T, I: Iterator<Item = Result<T, Mismatch>>>(items: I) -> Result<Vec<T>, M
 }
 
 impl<T: FromValue> FromValue for Vec<T> {
+    const OPAQUE: bool = T::OPAQUE;
+
     fn kind() -> Type {
         Type::array(T::kind())
     }
@@ -53,6 +59,10 @@ impl<T: FromValue> FromValue for Vec<T> {
             _ => Err(Mismatch::expected(&Self::kind(), value.kind())),
         }
     }
+
+    fn stand_in() -> Option<Self> {
+        T::OPAQUE.then(Self::new)
+    }
 }
 
 impl<T: IntoValue> IntoValue for Vec<T> {
@@ -62,6 +72,8 @@ impl<T: IntoValue> IntoValue for Vec<T> {
 }
 
 impl<T: FromValue> FromValue for BTreeMap<String, T> {
+    const OPAQUE: bool = T::OPAQUE;
+
     fn kind() -> Type {
         Type::map(T::kind())
     }
@@ -78,6 +90,10 @@ impl<T: FromValue> FromValue for BTreeMap<String, T> {
             Value::Null => Ok(Self::new()),
             _ => Err(Mismatch::expected(&Self::kind(), value.kind())),
         }
+    }
+
+    fn stand_in() -> Option<Self> {
+        T::OPAQUE.then(Self::new)
     }
 }
 

@@ -191,7 +191,13 @@ impl IntoValue for Duration {
     }
 }
 
+/// Stands in for a secret: not empty, and right wherever a secret may stand, be it a password, a
+/// header or a URL.
+const STAND_IN: &str = "http://unknown";
+
 impl FromValue for Secret {
+    const OPAQUE: bool = true;
+
     fn kind() -> Type {
         Type::Secret
     }
@@ -204,6 +210,10 @@ impl FromValue for Secret {
             }
             _ => Err(wrong::<Self>(value)),
         }
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(Self::new(STAND_IN))
     }
 }
 
@@ -226,6 +236,10 @@ impl FromValue for OptionalSecret {
             }
             _ => Err(wrong::<Self>(value)),
         }
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(Self::Secret(Secret::new(STAND_IN)))
     }
 }
 

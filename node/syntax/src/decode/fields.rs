@@ -8,13 +8,14 @@ use crate::reference::{FieldDoc, FieldKind};
 use crate::value::{Stability, Value};
 
 /// A body on its way into a struct: who decodes takes fields by name; what is left in the end
-/// is reported as unknown. Its methods give none when a field is wrong or not known before
-/// running, so that the rest can still be checked.
+/// is reported as unknown. Its methods give none when a field is wrong, or not known before
+/// running and without anything to stand in for it, so that the rest can still be checked.
 pub struct Fields<'a> {
     body: &'a Evaluated,
     label: Option<&'a Label>,
     label_taken: bool,
     taken: Vec<bool>,
+    incomplete: bool,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -25,13 +26,18 @@ impl<'a> Fields<'a> {
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
         let taken = vec![false; body.entries.len()];
-        Self { body, label, label_taken: false, taken, diagnostics }
+        Self { body, label, label_taken: false, taken, incomplete: false, diagnostics }
     }
 
     /// An attribute that must be there.
-    pub fn required<T>(&mut self, name: &str, convert: Convert<T>) -> Option<T> {
+    pub fn required<T>(
+        &mut self,
+        name: &str,
+        convert: Convert<T>,
+        stand_in: StandIn<T>,
+    ) -> Option<T> {
         match self.take_attribute(name) {
-            Some(attribute) => self.convert(attribute, convert),
+            Some(attribute) => self.convert(attribute, convert, stand_in),
             None => {
                 if self.taken_block(name).is_none() {
                     let message = format!("missing required attribute {name:?}");
@@ -47,10 +53,11 @@ impl<'a> Fields<'a> {
         &mut self,
         name: &str,
         convert: Convert<T>,
+        stand_in: StandIn<T>,
         default: impl FnOnce() -> T,
     ) -> Option<T> {
         match self.take_attribute(name) {
-            Some(attribute) => self.convert(attribute, convert),
+            Some(attribute) => self.convert(attribute, convert, stand_in),
             None => Some(default()),
         }
     }
@@ -151,11 +158,16 @@ impl<'a> Fields<'a> {
         self.error(unstable(name, stability, span));
     }
 
-    /// Runs a type's own validation; none when it finds something.
-    pub fn validate<T>(&mut self, value: T, check: fn(&T, &mut Problems<'_>)) -> Option<T> {
-        let mut problems = Problems::new(self.body, self.diagnostics);
-        check(&value, &mut problems);
-        (!problems.found()).then_some(value)
+    /// Runs a type's own validation. What it finds is reported; the value goes on all the same, so
+    /// that the struct around it is validated too.
+    pub fn validate<T>(&mut self, value: T, check: fn(&T, &mut Problems<'_>)) -> T {
+        check(&value, &mut Problems::new(self.body, self.diagnostics));
+        value
+    }
+
+    /// Whether something stands in for a value that is known only when running.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.incomplete
     }
 
     /// Reports everything that was not taken, and what was written twice.
@@ -221,10 +233,18 @@ impl<'a> Fields<'a> {
         Some(first)
     }
 
-    fn convert<T>(&mut self, attribute: &EvaluatedAttribute, convert: Convert<T>) -> Option<T> {
+    fn convert<T>(
+        &mut self,
+        attribute: &EvaluatedAttribute,
+        convert: Convert<T>,
+        stand_in: StandIn<T>,
+    ) -> Option<T> {
         match convert(&attribute.value) {
             Ok(value) => Some(value),
-            Err(Mismatch::Unknown) => None,
+            Err(Mismatch::Unknown) => {
+                self.incomplete = true;
+                stand_in()
+            }
             Err(Mismatch::Wrong { path, message, hint }) => {
                 let message = format!("attribute {:?}: {message}", attribute.name.name);
                 let span = attribute.span_of(&path);
@@ -250,7 +270,9 @@ impl<'a> Fields<'a> {
             let message = format!("block {:?} takes no label", block.name.text);
             fields.error(Diagnostic::error(message, &label.span));
         }
+        let incomplete = fields.incomplete;
         fields.finish(reference);
+        self.incomplete |= incomplete;
         value
     }
 
@@ -267,6 +289,9 @@ impl<'a> Fields<'a> {
 
 /// How a value becomes a field.
 pub(crate) type Convert<T> = fn(&Value) -> Result<T, Mismatch>;
+
+/// What stands in for a field that is known only when running.
+pub(crate) type StandIn<T> = fn() -> Option<T>;
 
 fn nested(field: &FieldDoc) -> Vec<FieldDoc> {
     match field.kind {

@@ -9,17 +9,19 @@ use crate::source::Span;
 pub struct Problems<'a> {
     body: &'a Evaluated,
     diagnostics: &'a mut Diagnostics,
-    found: bool,
 }
 
 impl<'a> Problems<'a> {
     pub(super) fn new(body: &'a Evaluated, diagnostics: &'a mut Diagnostics) -> Self {
-        Self { body, diagnostics, found: false }
+        Self { body, diagnostics }
     }
 
     /// Something is wrong with an attribute or a block; where it is not written, with the block
-    /// that should hold it.
+    /// that should hold it. Of an attribute that is known only when running nothing is said.
     pub fn field(&mut self, name: &str, message: impl Into<String>) {
+        if self.is_unknown(name) {
+            return;
+        }
         let span = self.span(name, &[]);
         self.push(Diagnostic::error(message, &span));
     }
@@ -31,13 +33,25 @@ impl<'a> Problems<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
+        if self.is_unknown(name) {
+            return;
+        }
         let span = self.span(name, &[]);
         self.push(Diagnostic::error(message, &span).hint(hint));
     }
 
     /// Something is wrong with a part of an attribute's value, such as one element of a list.
     pub fn part(&mut self, name: &str, path: &[Step], message: impl Into<String>) {
+        if self.is_unknown(name) {
+            return;
+        }
         let span = self.span(name, path);
+        self.push(Diagnostic::error(message, &span));
+    }
+
+    /// It is wrong that an attribute or a block is written at all, whatever it says.
+    pub fn presence(&mut self, name: &str, message: impl Into<String>) {
+        let span = self.span(name, &[]);
         self.push(Diagnostic::error(message, &span));
     }
 
@@ -52,12 +66,12 @@ impl<'a> Problems<'a> {
         self.body.attribute(name).is_some() || self.body.blocks(name).next().is_some()
     }
 
-    pub(super) fn found(&self) -> bool {
-        self.found
+    /// Whether an attribute is known only when running: then nothing is wrong with it yet.
+    fn is_unknown(&self, name: &str) -> bool {
+        self.body.attribute(name).is_some_and(|attribute| attribute.value.is_unknown())
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {
-        self.found = true;
         self.diagnostics.push(diagnostic);
     }
 
