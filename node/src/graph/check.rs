@@ -30,11 +30,12 @@ impl Check<'_> {
         let known = |index: usize| Some(values[index].clone().unwrap_or(Value::Unknown(Type::Any)));
         let scope = evaluate::scope(self.library, node, known).ok()?;
         if !node.complete {
-            // What is wrong with it has been said; what it would give may still be known.
-            return match &node.role {
-                Role::Component(kind) => Some(kind.unknown_exports()),
-                _ => None,
-            };
+            // What its names do not mean has been said, and so what fails for it; the rest of its
+            // arguments is checked, and what it would give is still known.
+            let Role::Component(kind) = &node.role else { return None };
+            let (evaluated, _) = Evaluated::new(&node.block, &scope);
+            self.problems.extend(kind.check(&evaluated));
+            return Some(kind.unknown_exports());
         }
         match &node.role {
             Role::Component(kind) => {

@@ -135,6 +135,27 @@ test.sink "d" { value = nobody(1) }
 }
 
 #[test]
+fn a_reference_to_nothing_hides_no_other_mistake() {
+    check(
+        r#"
+test.source "a" {
+  value = test.source.nobody.value
+  vale  = 1
+}
+"#,
+        expect![[r#"
+            config.alloy:3:11: error: there is no component or argument "test.source.nobody.value" here
+            3 |   value = test.source.nobody.value
+              |           ^^^^^^^^^^^^^^^^^^^^^^^^
+
+            config.alloy:4:3: error: unknown attribute "vale"
+            4 |   vale  = 1
+              |   ^^^^
+            hint: did you mean "value"?"#]],
+    );
+}
+
+#[test]
 fn components_need_labels_and_blocks_of_the_process_take_none() {
     check(
         r#"
