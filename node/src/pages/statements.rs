@@ -64,7 +64,7 @@ fn target(body: &Value) -> TargetLine {
         health: field("health"),
         last_error: field("last_error"),
         last_scrape: field("last_scrape"),
-        duration: field("last_scrape_duration"),
+        duration: rounded(field("last_scrape_duration")),
     }
 }
 
@@ -76,6 +76,15 @@ fn pairs(fields: &Value) -> String {
     };
     let pairs: Vec<String> = fields.as_array().into_iter().flatten().map(pair).collect();
     pairs.join(" ")
+}
+
+/// A duration as the language writes it, down to the nanosecond, with the digits that people want.
+fn rounded(duration: String) -> String {
+    match syntax::go::duration::parse(&duration) {
+        Ok(parsed) => super::duration(parsed.as_secs_f64()),
+        // A target that was never scraped has none.
+        Err(_) => duration,
+    }
 }
 
 fn statements(text: &mut String, body: &Value, depth: usize, wanted: &dyn Fn(&Value) -> bool) {

@@ -100,11 +100,13 @@ fn targets_of_a_scrape_get_a_table_of_their_own() {
             {"name": "url", "type": "attr", "value": {"type": "string", "value": "http://h:1/metrics"}},
             {"name": "health", "type": "attr", "value": {"type": "string", "value": "down"}},
             {"name": "last_error", "type": "attr", "value": {"type": "string", "value": "refused"}},
+            {"name": "last_scrape_duration", "type": "attr", "value": {"type": "string", "value": "1.357399ms"}},
         ]},
         {"name": "owned", "type": "attr", "value": {"type": "number", "value": 1}},
     ]);
     let page = super::component(&frame(), &component).expect("the page renders");
     assert!(page.contains("http://h:1/metrics") && page.contains("refused"));
+    assert!(page.contains(">1.4 ms<"), "{page}");
     assert!(page.contains("owned = 1"));
 }
 
