@@ -84,6 +84,8 @@ pub struct Swim {
     /// The highest generation heard under this name.
     highest: u64,
     next_sync: Option<Instant>,
+    /// The pause between state syncs while views differ, when it is shorter than configured.
+    sync_eager: Option<Duration>,
     next_reminder: Option<Instant>,
     outputs: VecDeque<Output>,
     counters: Counters,
@@ -125,6 +127,7 @@ impl Swim {
             buried: 0,
             highest: me.generation,
             next_sync: None,
+            sync_eager: None,
             next_reminder: None,
             outputs: VecDeque::new(),
             counters: Counters::default(),

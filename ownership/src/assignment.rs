@@ -242,6 +242,11 @@ impl Assignment {
         ranking.of(key).cloned().collect()
     }
 
+    /// Whether `name` is a participant.
+    pub fn contains(&self, name: &Name) -> bool {
+        self.nodes.place(name).is_some()
+    }
+
     /// The participants, in no particular but a defined order.
     pub fn participants(&self) -> impl Iterator<Item = &Name> {
         self.nodes.iter().map(|(_, node)| node.name())

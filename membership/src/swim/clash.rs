@@ -15,8 +15,9 @@ use super::sync::Ask;
 use super::{Cause, Event, Swim};
 use crate::{Peer, State};
 
-/// How long the namesake has to answer.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// How long the namesake has to answer: one lost handshake packet is sent again after a second.
+/// Should it answer later, it is heard all the same.
+const DEADLINE: Duration = Duration::from_secs(2);
 
 /// A namesake that is being asked whether it lives.
 #[derive(Debug)]

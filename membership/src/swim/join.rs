@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use foca::{Member, State as Liveness};
@@ -19,6 +19,10 @@ use crate::{Name, Peer, State};
 /// How many peers that this node takes for dead, and another takes for alive, are told so after
 /// one comparison. They raise their generation and tell the rest themselves.
 const CONTRADICTIONS: usize = 32;
+
+/// The pause before the next comparison of states after joining, or when the views differed, which
+/// doubles it each time up to the configured interval.
+const SYNC_SOON: Duration = Duration::from_secs(1);
 
 impl Swim {
     pub(super) fn handle_join_due(&mut self, now: Instant) {
@@ -48,9 +52,18 @@ impl Swim {
     }
 
     fn schedule_sync(&mut self, now: Instant) {
-        let after = self.config.sync_after(self.size());
+        let interval = self.config.sync_after(self.size());
+        let after = self.sync_eager.map_or(interval, |pause| pause.min(interval));
         let jitter = 0.8 + 0.4 * self.rng.random::<f64>();
         self.next_sync = Some(now + after.mul_f64(jitter));
+    }
+
+    /// The views differed, or may: compares again soon, and not so soon when they differ again. Who
+    /// joins while others do learns of some of them only in this way.
+    fn sync_soon(&mut self, now: Instant) {
+        let pause = self.sync_eager.map_or(SYNC_SOON, |pause| pause.saturating_mul(2));
+        self.sync_eager = Some(pause);
+        self.schedule_sync(now);
     }
 
     /// Asks the seeds that are not known to be alive.
@@ -114,7 +127,8 @@ impl Swim {
                     self.take_push(request.from, members, now);
                     (self.me.clone(), Answer::Done)
                 }
-                Ask::Who | Ask::State { .. } => (self.me.clone(), Answer::Done),
+                Ask::State { .. } => (self.me.clone(), Answer::Same),
+                Ask::Who => (self.me.clone(), Answer::Done),
             }
         };
         let reply = Reply { from, instance: self.instance, answer };
@@ -204,6 +218,11 @@ impl Swim {
             Answer::Done | Answer::Clash { .. } => {
                 self.seeds.answered(to, SeedResult::Joined, now);
             }
+            Answer::Same => {
+                self.seeds.answered(to, SeedResult::Joined, now);
+                self.sync_eager = None;
+                self.schedule_sync(now);
+            }
             Answer::Out => {
                 let reason = "it takes no part in the cluster".to_owned();
                 self.seeds.answered(to, SeedResult::Unreachable(reason), now);
@@ -216,7 +235,9 @@ impl Swim {
                 let was_joined = self.joined.is_some();
                 let lacking = self.lacking(&members);
                 self.merge(members, was_joined, now);
-                if !was_joined {
+                if was_joined {
+                    self.sync_soon(now);
+                } else {
                     self.join(reply.from, now);
                 }
                 let members = if was_joined { lacking } else { self.myself() };
@@ -334,7 +355,8 @@ impl Swim {
     fn begin_taking_part(&mut self, now: Instant) {
         self.joined = Some(now);
         self.clash = None;
-        self.schedule_sync(now);
+        self.sync_eager = None;
+        self.sync_soon(now);
     }
 
     fn form_if_alone(&mut self, now: Instant) {

@@ -43,6 +43,8 @@ pub(super) struct Reply {
 pub(super) enum Answer {
     /// That is all.
     Done,
+    /// My view has the same digest.
+    Same,
     /// All that is known, the one who answers included, because the digests differ.
     Members(Vec<Member<Peer>>),
     /// We have the same name. Says which of us stays out.

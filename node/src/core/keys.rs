@@ -1,6 +1,5 @@
 //! From the participants to starts and stops.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use membership::Name;
@@ -49,19 +48,11 @@ impl Core {
     /// Takes over who joined and left. A gate that has just opened makes up for all keys afterwards,
     /// so that none is started only to be stopped.
     fn move_participants(&mut self, act: bool, now: Instant) {
-        let before: BTreeSet<&Name> = self.assignment.participants().collect();
-        let change = Change {
-            at: now,
-            joined: self.joined.iter().filter(|name| !before.contains(name)).cloned().collect(),
-            left: self
-                .left
-                .iter()
-                .filter(|(name, _)| before.contains(name))
-                .map(|(name, cause)| (name.clone(), *cause))
-                .collect(),
-        };
-        self.joined.clear();
-        self.left.clear();
+        let mut joined: Vec<Name> = std::mem::take(&mut self.joined).into_iter().collect();
+        let mut left: Vec<_> = std::mem::take(&mut self.left).into_iter().collect();
+        joined.retain(|name| !self.assignment.contains(name));
+        left.retain(|(name, _)| self.assignment.contains(name));
+        let change = Change { at: now, joined, left };
         if !change.joined.is_empty() || !change.left.is_empty() {
             self.apply(&change, act, now);
             self.history.push_change(change);
