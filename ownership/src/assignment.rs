@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use membership::Name;
 
-use crate::{ComponentId, Key, NodeHash, Ranking};
+use crate::{ComponentId, Key, NodeHash, Ranking, rank};
 
 #[cfg(test)]
 mod tests;
@@ -59,6 +59,8 @@ const NOBODY: u32 = u32::MAX;
 #[derive(Default)]
 struct Nodes {
     places: Vec<Option<NodeHash>>,
+    /// The same without gaps and names, for the search through all of them.
+    dense: Vec<(u32, u64)>,
 }
 
 impl Nodes {
@@ -91,6 +93,7 @@ impl Nodes {
                 self.places.len() - 1
             }
         };
+        self.condense();
         Some(u32::try_from(place).expect("there are fewer than four billion nodes"))
     }
 
@@ -98,7 +101,13 @@ impl Nodes {
     fn remove(&mut self, name: &Name) -> Option<(u32, NodeHash)> {
         let place = self.place(name)?;
         let node = self.places[place as usize].take()?;
+        self.condense();
         Some((place, node))
+    }
+
+    fn condense(&mut self) {
+        let dense = self.iter().map(|(place, node)| (place, node.hash())).collect();
+        self.dense = dense;
     }
 
     /// Whether the node at `place` with `score` comes before `other` with `other_score`.
@@ -113,16 +122,16 @@ impl Nodes {
 impl Row {
     fn new(key: Key, nodes: &Nodes) -> Self {
         let mut row = Self { key, owner_score: 0, deputy_score: 0, owner: NOBODY, deputy: NOBODY };
-        for (place, node) in nodes.iter() {
-            row.consider(place, node, nodes);
+        for &(place, hash) in &nodes.dense {
+            row.consider(place, hash, nodes);
         }
         row
     }
 
     /// Lets a node that is new to this row compete.
     #[inline]
-    fn consider(&mut self, place: u32, node: &NodeHash, nodes: &Nodes) {
-        let score = node.score(self.key);
+    fn consider(&mut self, place: u32, hash: u64, nodes: &Nodes) {
+        let score = rank::score(self.key, hash);
         // All but 2 of n nodes end here.
         if score >= self.deputy_score {
             self.seat(place, score, nodes);
@@ -146,9 +155,9 @@ impl Assignment {
     /// Who joins but is there, or leaves but is not there or joins as well, is of no consequence.
     pub fn change(&mut self, joined: &[Name], left: &[Name], mut moved: impl FnMut(Move<'_>)) {
         // Joins first, so that no one gets the place of someone whom rows still point to.
-        let come: Vec<(u32, NodeHash)> = joined
+        let come: Vec<(u32, u64)> = joined
             .iter()
-            .filter_map(|name| Some((self.nodes.insert(name)?, NodeHash::new(name))))
+            .filter_map(|name| Some((self.nodes.insert(name)?, NodeHash::new(name).hash())))
             .collect();
         let gone: Vec<(u32, NodeHash)> = left
             .iter()
@@ -170,8 +179,8 @@ impl Assignment {
                 if !gone.is_empty() && (is_gone(row.owner) || is_gone(row.deputy)) {
                     *row = Row::new(row.key, nodes);
                 } else {
-                    for (place, node) in &come {
-                        row.consider(*place, node, nodes);
+                    for &(place, hash) in &come {
+                        row.consider(place, hash, nodes);
                     }
                 }
                 if row.owner != before {

@@ -33,16 +33,21 @@ impl NodeHash {
     /// whose name sorts last.
     #[inline]
     pub fn score(&self, key: Key) -> u64 {
-        mix(key.as_u64(), self.hash)
+        score(key, self.hash)
+    }
+
+    /// The name's hash: XXH3, 64 bits, seed 0.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
     }
 }
 
 /// Mixes two well-mixed numbers: the halves of the product of both, made odd-looking by constants
 /// (the first digits of the golden ratio and of pi), over each other. One multiplication.
 #[inline]
-fn mix(key: u64, node: u64) -> u64 {
+pub(crate) fn score(key: Key, node: u64) -> u64 {
     let product =
-        u128::from(key ^ 0x9e37_79b9_7f4a_7c15) * u128::from(node ^ 0x243f_6a88_85a3_08d3);
+        u128::from(key.as_u64() ^ 0x9e37_79b9_7f4a_7c15) * u128::from(node ^ 0x243f_6a88_85a3_08d3);
     (product as u64) ^ ((product >> 64) as u64)
 }
 
