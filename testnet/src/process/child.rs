@@ -6,7 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::{ChildStdin, Command};
 
 /// A running program, its output in a file. Killed when dropped.
@@ -42,6 +42,8 @@ impl Child {
             .stdout(output.try_clone()?)
             .stderr(output)
             .kill_on_drop(true)
+            // Ctrl-C on a terminal is for the one who started it, who then asks his children.
+            .process_group(0)
             .spawn()
             .with_context(|| format!("{name} does not start"))?;
         let stdin = child.stdin.take();
@@ -153,9 +155,23 @@ impl Child {
     ///
     /// When the process has ended.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        kill_process(self.raw_pid()?, signal)
+            .with_context(|| format!("no signal for {}", self.name))
+    }
+
+    fn raw_pid(&self) -> anyhow::Result<Pid> {
         let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-        let pid = pid.with_context(|| format!("{} has ended", self.name))?;
-        kill_process(pid, signal).with_context(|| format!("no signal for {}", self.name))
+        pid.with_context(|| format!("{} has ended", self.name))
+    }
+
+    /// Interrupts it and whoever is in its process group, as Ctrl-C on a terminal does.
+    ///
+    /// # Errors
+    ///
+    /// When the process has ended.
+    pub fn interrupt_group(&self) -> anyhow::Result<()> {
+        kill_process_group(self.raw_pid()?, Signal::INT)
+            .with_context(|| format!("no signal for the group of {}", self.name))
     }
 
     /// What it has used until now, as Linux tells.

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use rustix::process::Signal;
 use serde_json::Value;
 use testnet::process::{Child, World, eventually, http};
 use tokio::process::Command;
@@ -16,6 +15,8 @@ async fn up(world: &World, arguments: &[&str]) -> anyhow::Result<(Child, Vec<Str
     let mut command = Command::new(env!("CARGO_BIN_EXE_testnet"));
     command.args(["up", "--nodes=2", "--targets=10", "--series=5", "--interval=1s"]);
     command.args(arguments);
+    // What is killed cannot clean up after itself.
+    command.env("TMPDIR", world.folder("tmp")?);
     let mut child = Child::spawn("up", command, &world.folder("up")?.join("log"))?;
     let nodes = eventually("two nodes to answer", PATIENCE, async || {
         child.check_alive()?;
@@ -78,7 +79,7 @@ async fn up_ends_in_time_and_reports_every_tick_of_every_target() -> anyhow::Res
 async fn an_interrupt_ends_all_of_it() -> anyhow::Result<()> {
     let world = World::new()?;
     let (mut child, nodes) = up(&world, &[]).await?;
-    child.signal(Signal::INT)?;
+    child.interrupt_group()?;
     let status = child.wait(PATIENCE).await?;
     assert!(status.success(), "{status}\n{}", child.log_tail());
     let answers = tokio::time::timeout(Duration::from_secs(1), nobody_answers(&nodes)).await;
