@@ -6,7 +6,7 @@
 //! * [`process`]: node processes and real programs that never outlive who started them;
 //! * [`sim`]: many nodes in virtual time, over a simulated network with faults;
 //! * [`up`]: the README's first command, a whole cluster on loopback;
-//! * [`bench`]: Shoal beside Prometheus' agent and vmagent on the same pages.
+//! * [`mod@bench`]: Shoal beside Prometheus' agent and vmagent on the same pages.
 
 pub mod bench;
 pub mod cli;
