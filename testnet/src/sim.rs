@@ -185,6 +185,8 @@ impl<W: Write> Report<'_, W> {
                 let agreed = self.world.run_until_agreed(limit.min(at + interval));
                 let moves = self.world.cost().starts - before.starts;
                 let agreed = match agreed {
+                    // Short or one-sided faults may end before anybody is taken for dead.
+                    Some(then) if then == at => "no view has changed".to_owned(),
                     Some(then) => format!("agreed after {}", seconds(then - at)),
                     None => "not agreed before the next change".to_owned(),
                 };
