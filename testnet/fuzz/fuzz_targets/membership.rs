@@ -43,7 +43,10 @@ fuzz_target!(|arrivals: Vec<Arrival>| {
     let mut victim = node("victim", 1, false, now);
     let mut peer = node("peer", 2, true, now);
     let mut genuine = Vec::new();
+    sent(&mut victim, &mut Vec::new());
     victim.participate(now);
+    sent(&mut victim, &mut Vec::new());
+    sent(&mut peer, &mut genuine);
     peer.handle_seeds(&[([127, 0, 0, 1], 1).into()], now);
     sent(&mut peer, &mut genuine);
     for (which, edits, raw) in arrivals.into_iter().take(64) {
@@ -58,8 +61,12 @@ fuzz_target!(|arrivals: Vec<Arrival>| {
             }
         }
         let _ = victim.handle_datagram(&bytes, now);
-        if let Ok(reply) = victim.handle_sync(&bytes, now) {
+        sent(&mut victim, &mut Vec::new());
+        let reply = victim.handle_sync(&bytes, now);
+        sent(&mut victim, &mut Vec::new());
+        if let Ok(reply) = reply {
             let _ = peer.handle_sync_reply(([127, 0, 0, 1], 1).into(), &reply, now);
+            sent(&mut peer, &mut genuine);
         }
         victim.handle_timeout(now);
         peer.handle_timeout(now);
