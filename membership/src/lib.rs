@@ -43,5 +43,7 @@ pub use envelope::{CLUSTER_MAX, DATAGRAM_MAX, SYNC_MAX, VERSION};
 pub use name::{Name, NameError};
 pub use peer::{Peer, State};
 pub use refusal::{Counters, Refusal};
-pub use swim::{Cause, Event, Output, PeerStatus, SeedResult, SeedStatus, Swim, SyncFailure};
+pub use swim::{
+    Cause, Event, Knock, Output, PeerStatus, SeedResult, SeedStatus, Suspicion, Swim, SyncFailure,
+};
 pub use view::View;

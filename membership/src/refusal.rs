@@ -120,6 +120,21 @@ pub struct Counters {
     pub probes_failed: u64,
     /// Verdicts that were dropped because the suspect had meanwhile refuted the suspicion.
     pub stale_verdicts: u64,
+    /// Suspicions that a peer is dead which this node has come to hold, by its own probe or by
+    /// hearing of it.
+    pub suspicions_started: u64,
+    /// Of these, how many the peer refuted.
+    pub suspicions_refuted: u64,
+    /// Of these, how many became a verdict, by this node's own clock or by another's.
+    pub suspicions_confirmed: u64,
+    /// Signs that a process is gone which shortened a suspicion: its port was closed.
+    pub evidence_of_death: u64,
+    /// Signs of life from a suspect which put a verdict off: it sent a message.
+    pub evidence_of_life: u64,
+    /// Times a peer's TCP port was tried because the peer was silent.
+    pub knocks: u64,
+    /// Messages about lives of peers that had ended, which were ignored.
+    pub zombies: u64,
     /// Times this node was declared dead and came back under a higher generation.
     pub rejoins: u64,
     /// State syncs that this node began.

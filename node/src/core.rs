@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use membership::{
-    Cause, Event, Name, Output as SwimOutput, Peer, Refusal, State, Swim, SyncFailure, View,
+    Cause, Event, Knock, Name, Output as SwimOutput, Peer, Refusal, State, Swim, SyncFailure, View,
 };
 use ownership::{Assignment, ComponentId, Key, Placement};
 use rand_chacha::ChaCha12Rng;
@@ -158,6 +158,22 @@ impl Core {
         self.settle(now);
     }
 
+    /// Notes that nobody listens at `address`: a connection to it was refused or reset.
+    pub fn handle_unreachable(&mut self, address: SocketAddr, now: Instant) {
+        if let Mind::Clustered(swim) = &mut self.mind {
+            swim.handle_unreachable(address, now);
+        }
+        self.settle(now);
+    }
+
+    /// Handles what came of an [`Output::Knock`] at `address`.
+    pub fn handle_knock(&mut self, address: SocketAddr, knock: Knock, now: Instant) {
+        if let Mind::Clustered(swim) = &mut self.mind {
+            swim.handle_knock(address, knock, now);
+        }
+        self.settle(now);
+    }
+
     /// The configuration runs: this node takes part from now on, or as soon as it has joined.
     pub fn participate(&mut self, now: Instant) {
         match &mut self.mind {
@@ -282,6 +298,7 @@ impl Core {
                     self.outputs.push_back(Output::Transmit { to, datagram });
                 }
                 SwimOutput::Sync { to, body } => self.outputs.push_back(Output::Sync { to, body }),
+                SwimOutput::Knock { to } => self.outputs.push_back(Output::Knock { to }),
                 SwimOutput::Resolve => self.outputs.push_back(Output::Resolve),
                 SwimOutput::Event(event) => self.hear(event),
                 SwimOutput::View => self.outputs.push_back(Output::View),

@@ -3,20 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::PeerStatus;
 use crate::{Name, Peer};
-
-/// What is known about a live peer beyond who it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerStatus {
-    /// Who it is.
-    pub peer: Peer,
-    /// Since when this node knows it to be alive.
-    pub since: Instant,
-    /// When this node last had a message from it; none yet when it is known by hearsay alone.
-    pub heard: Option<Instant>,
-    /// Whether it is suspected to be dead. Only [`crate::Swim::peers`] fills this in.
-    pub suspected: bool,
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Live {
@@ -33,7 +21,14 @@ impl Live {
             self.digest = self.digest.wrapping_sub(known.peer.digest());
             return Some(std::mem::replace(&mut known.peer, peer));
         }
-        let status = PeerStatus { peer: peer.clone(), since: now, heard: None, suspected: false };
+        let status = PeerStatus {
+            peer: peer.clone(),
+            since: now,
+            last_heard: None,
+            round_trip: None,
+            suspicion: None,
+            view_digest: None,
+        };
         self.peers.insert(peer.name, status);
         None
     }
@@ -47,7 +42,7 @@ impl Live {
 
     pub(super) fn heard(&mut self, name: &Name, now: Instant) {
         if let Some(status) = self.peers.get_mut(name) {
-            status.heard = Some(now);
+            status.last_heard = Some(now);
         }
     }
 

@@ -28,6 +28,14 @@ pub enum Output {
     /// Resolve the seeds and hand them to [`crate::Swim::handle_seeds`] or
     /// [`crate::Swim::handle_seeds_failure`].
     Resolve,
+    /// Try to open a TCP connection to `to`, close it at once, and hand what came of it to
+    /// [`crate::Swim::handle_knock`], within one second. A probe went unanswered, or somebody
+    /// found a connection refused: whether the port is closed tells a dead process from a slow one.
+    /// A driver that cannot find out need not answer.
+    Knock {
+        /// Where the peer API of the silent peer is.
+        to: SocketAddr,
+    },
     /// Something happened.
     Event(Event),
     /// [`crate::Swim::view`] has changed. At most one for each input, after its events.

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use membership::SyncFailure;
-use tokio::net::UdpSocket;
+use membership::{Knock, SyncFailure};
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
@@ -37,6 +37,9 @@ const QUESTIONS_PER_TURN: usize = 64;
 
 /// How long a state sync may take in all.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a knock may take: within it, a lost handshake packet is not sent again.
+const KNOCK_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// How long seeds may take to resolve. Name servers that are down make a resolver wait for long;
 /// the next attempt comes sooner than that.
@@ -82,6 +85,7 @@ pub(super) struct Seeds {
 pub(super) enum Errand {
     Synced { to: SocketAddr, result: Result<Vec<u8>, PeerError> },
     Resolved(Resolved),
+    Knocked { to: SocketAddr, knock: Knock },
 }
 
 /// Counts that are allowed to lag behind.
@@ -203,6 +207,7 @@ impl Driver {
             match output {
                 Output::Transmit { to, datagram } => self.transmit(to, &datagram),
                 Output::Sync { to, body } => self.sync(to, body),
+                Output::Knock { to } => self.knock(to),
                 Output::Resolve => self.resolve(),
                 Output::Event(event) => {
                     log::event(&event);
@@ -262,6 +267,20 @@ impl Driver {
         });
     }
 
+    fn knock(&mut self, to: SocketAddr) {
+        self.errands.spawn(async move {
+            let connection = tokio::time::timeout(KNOCK_TIMEOUT, TcpStream::connect(to)).await;
+            let knock = match connection {
+                Ok(Ok(_)) => Knock::Accepted,
+                Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                    Knock::Refused
+                }
+                Ok(Err(_)) | Err(_) => Knock::Silence,
+            };
+            Errand::Knocked { to, knock }
+        });
+    }
+
     fn resolve(&mut self) {
         let Seeds { names, default_port, dns } = &self.seeds;
         let (names, port, dns) = (names.clone(), *default_port, Arc::clone(dns));
@@ -293,6 +312,10 @@ impl Driver {
                     }
                 };
                 self.core.handle_sync_failure(to, failure, now);
+            }
+            Ok(Errand::Knocked { to, knock }) => {
+                debug!(peer = %to, ?knock, "knocked at a silent peer");
+                self.core.handle_knock(to, knock, now);
             }
             Ok(Errand::Resolved(resolved)) => self.resolved(&resolved, now),
             Err(error) => warn!(%error, "an errand of the cluster failed"),

@@ -144,7 +144,7 @@ pub(super) fn of(
             state: peer.state.as_str(),
             generation: peer.generation,
             is_self: peer.name == view.me.name,
-            suspected: status.is_some_and(|status| status.suspected),
+            suspected: status.is_some_and(|status| status.suspicion.is_some()),
             since: wall(status.map_or(started, |status| status.since), now),
             targets: targets.get(peer.name.as_str()).copied().unwrap_or(0),
         }

@@ -28,6 +28,12 @@ pub enum Output {
     /// Resolve the seeds and hand them to [`super::Core::handle_seeds`] or
     /// [`super::Core::handle_seeds_failure`].
     Resolve,
+    /// Try to open a TCP connection to `to`, and hand what came of it to
+    /// [`super::Core::handle_knock`] within one second.
+    Knock {
+        /// Where the peer API of a silent peer is.
+        to: SocketAddr,
+    },
     /// Something happened that is worth a log line. [`Event::Me`] with a raised generation is to
     /// be remembered across restarts.
     Event(Event),

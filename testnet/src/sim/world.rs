@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use membership::{Name, Peer, State, SyncFailure};
+use membership::{Knock, Name, Peer, State, SyncFailure};
 use node::core::{Config, Core, GateConfig, Output};
 use ownership::{ComponentId, Key};
 use rand::{RngExt, SeedableRng};
@@ -75,6 +75,13 @@ enum Event {
         from: (usize, u32),
         body: Bytes,
     },
+    /// What comes of a knock arrives back.
+    Knocked {
+        host: usize,
+        life: u32,
+        to: SocketAddr,
+        knock: Knock,
+    },
     /// What comes of a question arrives back.
     Answer {
         host: usize,
@@ -95,6 +102,8 @@ struct Host {
     /// Counts starts and ends: what was meant for an earlier life is void.
     life: u32,
     core: Option<Core>,
+    /// Whether the machine itself is gone, so that nothing answers for it.
+    vanished: bool,
     wake: Option<Duration>,
 }
 
@@ -174,6 +183,7 @@ impl World {
             booted: 0,
             life: 0,
             core: None,
+            vanished: false,
             wake: None,
         });
         self.by_address.insert(address(number, 0), number);
@@ -191,6 +201,7 @@ impl World {
         state.generation = Peer::generation_at_boot(seconds, state.generation);
         state.booted = state.generation;
         state.life += 1;
+        state.vanished = false;
         let me = Peer {
             name: state.name.clone(),
             address: state.address,
@@ -212,6 +223,12 @@ impl World {
         state.life += 1;
         state.wake = None;
         self.checks.ended(host);
+    }
+
+    /// Ends the node on `host` along with its machine: nothing says that its ports are closed.
+    pub fn vanish(&mut self, host: usize) {
+        self.crash(host);
+        self.hosts[host].vanished = true;
     }
 
     /// Gives `host`, where no node runs, a new address. What is sent to the old one is lost.
@@ -348,6 +365,11 @@ impl World {
                     self.with_core(host, |core, now| core.handle_seeds(&seeds, now));
                 }
             }
+            Event::Knocked { host, life, to, knock } => {
+                if self.hosts[host].life == life {
+                    self.with_core(host, |core, now| core.handle_knock(to, knock, now));
+                }
+            }
             Event::Question { host, from, body } => self.question(host, from, &body),
             Event::Answer { host, life, to, answer } => {
                 if self.hosts[host].life == life {
@@ -371,6 +393,7 @@ impl World {
             match output {
                 Output::Transmit { to, datagram } => self.transmit(host, to, datagram),
                 Output::Sync { to, body } => self.ask(host, to, body),
+                Output::Knock { to } => self.knock(host, to),
                 Output::Resolve => {
                     let life = self.hosts[host].life;
                     self.queue.push(self.now + RESOLVE, Event::Resolved { host, life });
@@ -427,6 +450,26 @@ impl World {
             let datagram = datagram.clone();
             self.queue.push(self.now + arrival, Event::Datagram { to, datagram });
         }
+    }
+
+    /// A closed port answers as fast as an open one; a host that is away, or behind a partition, not
+    /// at all.
+    fn knock(&mut self, from: usize, to: SocketAddr) {
+        let life = self.hosts[from].life;
+        let there = self.by_address.get(&to).map(|host| (*host, &self.hosts[*host]));
+        let (knock, after) = match there {
+            Some((host, state))
+                if !state.vanished
+                    && self.network.is_open(from, host)
+                    && self.network.is_open(host, from) =>
+            {
+                let round_trip = (0..2).map(|_| self.network.one_way(&mut self.rng)).sum();
+                let knock = if state.core.is_some() { Knock::Accepted } else { Knock::Refused };
+                (knock, round_trip)
+            }
+            _ => (Knock::Silence, CONNECT_TIMEOUT),
+        };
+        self.queue.push(self.now + after, Event::Knocked { host: from, life, to, knock });
     }
 
     fn ask(&mut self, from: usize, to: SocketAddr, body: Bytes) {

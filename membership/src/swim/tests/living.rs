@@ -159,7 +159,7 @@ fn a_refuted_suspicion_kills_nobody() {
     // Node 1 suspects node 2, by a probe that was lost, and hears the refutation.
     net.mute.insert(at(2));
     net.run_until("it is suspected", |net| {
-        net.node(1).peers().iter().any(|status| status.peer == victim && status.suspected)
+        net.node(1).peers().iter().any(|status| status.peer == victim && status.suspicion.is_some())
     });
     net.mute.clear();
     net.run_for(Duration::from_secs(60));
@@ -196,9 +196,9 @@ fn hearsay_of_a_death_is_a_suspicion_that_the_living_refute() {
         swim.settle(now);
     });
     assert_eq!(net.node(1).size(), 3);
-    assert!(net.node(1).peers().iter().any(|status| status.suspected));
+    assert!(net.node(1).peers().iter().any(|status| status.suspicion.is_some()));
     net.run_for(Duration::from_secs(10));
-    assert!(!net.node(1).peers().iter().any(|status| status.suspected));
+    assert!(!net.node(1).peers().iter().any(|status| status.suspicion.is_some()));
     assert_eq!(net.node(3).me(), &alive);
     assert!(net.agree(3));
 }

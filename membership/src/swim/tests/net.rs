@@ -215,7 +215,7 @@ impl Net {
                 }
                 Output::Resolve => resolve = true,
                 Output::Event(event) => self.events.push((address, event)),
-                Output::View => {}
+                Output::Knock { .. } | Output::View => {}
                 Output::Departed => {
                     self.departed.insert(address);
                 }
