@@ -220,6 +220,14 @@ impl Swim {
         self.settle(now);
     }
 
+    /// Takes the addresses where peers were before, which are tried like seeds. They never decide
+    /// anything by not answering, or by answering otherwise: an address may have changed hands.
+    pub fn handle_remembered(&mut self, addresses: &[SocketAddr], now: Instant) {
+        self.begin();
+        self.seeds.remembered(&self.config, addresses, now);
+        self.settle(now);
+    }
+
     /// Notes that seeds could not be resolved for a reason that is no answer: a server that failed
     /// or timed out, as against a name that does not exist yet. Earlier seeds are tried instead.
     pub fn handle_seeds_failure(&mut self, error: String, now: Instant) {

@@ -149,6 +149,14 @@ impl Core {
         self.settle(now);
     }
 
+    /// Takes the addresses where peers were before, which are tried like seeds.
+    pub fn handle_remembered(&mut self, addresses: &[SocketAddr], now: Instant) {
+        if let Mind::Clustered(swim) = &mut self.mind {
+            swim.handle_remembered(addresses, now);
+        }
+        self.settle(now);
+    }
+
     /// Notes that the seeds could not be resolved: a server failed, as against a name that does
     /// not exist yet.
     pub fn handle_seeds_failure(&mut self, error: String, now: Instant) {

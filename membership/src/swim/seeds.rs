@@ -43,6 +43,15 @@ pub struct SeedStatus {
     pub result: SeedResult,
     /// When that was.
     pub at: Option<Instant>,
+    /// Whether it is no seed that somebody configured, but where a peer was before: worth a try,
+    /// and no reason to wait or to give up.
+    pub remembered: bool,
+}
+
+impl SeedStatus {
+    fn untried(address: SocketAddr, remembered: bool) -> Self {
+        Self { address, result: SeedResult::Untried, at: None, remembered }
+    }
 }
 
 #[derive(Debug)]
@@ -104,7 +113,7 @@ impl Seeds {
 
     /// Looks for peers again at once, patiently from then on.
     pub(super) fn hurry(&mut self, config: &Config, now: Instant) {
-        if config.seeded {
+        if config.seeded || !self.statuses.is_empty() {
             self.retry = RETRY_FIRST;
             self.next = Some(now);
         }
@@ -112,19 +121,35 @@ impl Seeds {
 
     /// Takes a new resolution. What came of an address that stays is kept.
     pub(super) fn resolved(&mut self, addresses: &[SocketAddr]) {
-        let mut addresses = addresses.to_vec();
-        addresses.sort_unstable();
-        addresses.dedup();
-        let mut before = std::mem::take(&mut self.statuses);
-        self.statuses = addresses
-            .into_iter()
-            .map(|address| match before.iter_mut().find(|status| status.address == address) {
-                Some(status) => status.clone(),
-                None => SeedStatus { address, result: SeedResult::Untried, at: None },
-            })
-            .collect();
+        self.replace(addresses, false);
         self.unresolved = None;
         self.resolved_once = true;
+    }
+
+    /// Takes the addresses of earlier peers. A node that had no place to look at looks from now on.
+    pub(super) fn remembered(&mut self, config: &Config, addresses: &[SocketAddr], now: Instant) {
+        self.replace(addresses, true);
+        if self.next.is_none() && !self.statuses.is_empty() && !config.rejoin_interval.is_zero() {
+            self.next = Some(now);
+        }
+    }
+
+    /// Replaces the seeds of one kind. A configured address that also is a remembered one counts
+    /// as configured.
+    fn replace(&mut self, addresses: &[SocketAddr], remembered: bool) {
+        let mut before: BTreeMap<SocketAddr, SeedStatus> =
+            self.statuses.drain(..).map(|status| (status.address, status)).collect();
+        let mut after = BTreeMap::new();
+        for address in addresses {
+            let status = match before.remove(address) {
+                Some(status) if remembered => status,
+                Some(status) => SeedStatus { remembered, ..status },
+                None => SeedStatus::untried(*address, remembered),
+            };
+            after.entry(*address).or_insert(status);
+        }
+        after.extend(before.into_iter().filter(|(_, status)| status.remembered != remembered));
+        self.statuses = after.into_values().collect();
     }
 
     /// Keeps the seeds of the last resolution.
@@ -132,7 +157,8 @@ impl Seeds {
         self.unresolved = Some(error);
     }
 
-    /// The seeds to ask now: at most `limit` (0: all), chosen at random, `known` left out.
+    /// The seeds to ask now: at most `limit` (0: all) of the configured ones and as many of the
+    /// remembered ones, chosen at random, `known` left out.
     pub(super) fn choose(
         &mut self,
         limit: usize,
@@ -141,15 +167,20 @@ impl Seeds {
         now: Instant,
     ) -> Vec<SocketAddr> {
         self.asked.retain(|_, since| *since + PATIENCE > now);
-        let candidates: Vec<SocketAddr> = self
-            .statuses
-            .iter()
-            .filter(|status| status.result != SeedResult::Itself)
-            .map(|status| status.address)
-            .filter(|address| !known(address) && !self.asked.contains_key(address))
-            .collect();
-        let limit = if limit == 0 { candidates.len() } else { limit };
-        let mut chosen: Vec<SocketAddr> = candidates.sample(rng, limit).copied().collect();
+        let mut chosen = Vec::new();
+        // Of each kind as many: a long memory must not keep a node from its few seeds.
+        for remembered in [false, true] {
+            let candidates: Vec<SocketAddr> = self
+                .statuses
+                .iter()
+                .filter(|status| status.remembered == remembered)
+                .filter(|status| status.result != SeedResult::Itself)
+                .map(|status| status.address)
+                .filter(|address| !known(address) && !self.asked.contains_key(address))
+                .collect();
+            let limit = if limit == 0 { candidates.len() } else { limit };
+            chosen.extend(candidates.sample(rng, limit).copied());
+        }
         chosen.shuffle(rng);
         chosen
     }
@@ -179,7 +210,9 @@ impl Seeds {
     fn may_form(&self) -> bool {
         self.resolved_once
             && self.unresolved.is_none()
-            && !self.statuses.iter().any(|status| matches!(status.result, SeedResult::Refused(_)))
+            && !self.statuses.iter().any(|status| {
+                !status.remembered && matches!(status.result, SeedResult::Refused(_))
+            })
     }
 
     /// Whether a node at `me` that has not joined is on its own now: it waited long enough, or the

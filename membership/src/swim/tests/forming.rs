@@ -170,3 +170,75 @@ fn at_most_as_many_seeds_are_asked_as_was_said() {
     net.boot(peer("a", 1, 7), Config { max_join_peers: 0, ..seeded() });
     assert_eq!(net.node(1).counters().syncs, 20);
 }
+
+#[test]
+fn an_earlier_peer_leads_back_to_the_cluster_when_names_cannot_be_resolved() {
+    let mut net = Net::cluster(2, &[1]);
+    net.seeds = Err("server failure".to_owned());
+    net.boot(peer("c", 3, 7), seeded());
+    net.act(at(3), |swim, now| swim.handle_remembered(&[at(9), at(2)], now));
+    net.run_until("they are one", |net| net.agree(3));
+}
+
+#[test]
+fn earlier_peers_that_are_gone_or_of_another_cluster_are_no_reason_to_form_or_not_to() {
+    let mut net = Net::new(&[5]);
+    net.boot(peer("x", 4, 7), Config { cluster: "theirs".into(), ..Config::default() });
+    net.boot(peer("a", 1, 7), seeded());
+    net.act(at(1), |swim, now| swim.handle_remembered(&[at(2), at(4)], now));
+    net.run_for(Duration::from_millis(9_900));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.run_for(Duration::from_millis(200));
+    assert_eq!(net.node(1).me().state, State::Participant);
+    let refused = |seed: &&crate::SeedStatus| matches!(seed.result, SeedResult::Refused(_));
+    assert_eq!(net.node(1).seeds().iter().filter(refused).count(), 1);
+
+    net.seeds = Err("server failure".to_owned());
+    net.boot(peer("b", 3, 7), seeded());
+    net.act(at(3), |swim, now| swim.handle_remembered(&[at(2)], now));
+    net.run_for(Duration::from_secs(60));
+    assert_eq!(net.node(3).me().state, State::Joining);
+}
+
+#[test]
+fn a_node_without_seeds_finds_its_lost_peers_where_they_were() {
+    let mut net = Net::new(&[1]);
+    net.boot(peer("a", 1, 7), Config::default());
+    net.boot(peer("b", 2, 7), seeded());
+    net.run_until("they are one", |net| net.agree(2));
+    net.seeds = Ok(Vec::new());
+    net.island = [at(1)].into();
+    net.run_for(Duration::from_secs(30));
+    assert_eq!((net.node(1).size(), net.node(2).size()), (1, 1));
+    net.act(at(1), |swim, now| swim.handle_remembered(&[at(2)], now));
+    net.island.clear();
+    let took = net.run_until("they are one", |net| net.agree(2));
+    assert!(took < Duration::from_secs(67), "{took:?}");
+}
+
+#[test]
+fn a_long_memory_keeps_no_node_from_its_seeds() {
+    let mut net = Net::new(&[2]);
+    net.boot(peer("b", 2, 7), Config::default());
+    net.boot(peer("a", 1, 7), Config { max_join_peers: 1, ..seeded() });
+    let earlier: Vec<_> = (10..100).map(at).collect();
+    net.act(at(1), |swim, now| swim.handle_remembered(&earlier, now));
+    let took = net.run_until("they are one", |net| net.agree(2));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
+fn an_address_that_is_configured_and_remembered_counts_as_configured() {
+    let mut net = Net::new(&[2]);
+    net.boot(peer("a", 1, 7), seeded());
+    net.act(at(1), |swim, now| swim.handle_remembered(&[at(2), at(3)], now));
+    let kinds = |net: &mut Net| -> Vec<(u16, bool)> {
+        let seeds = net.node(1).seeds().iter();
+        seeds.map(|seed| (seed.address.port(), seed.remembered)).collect()
+    };
+    assert_eq!(kinds(&mut net), [(2, false), (3, true)]);
+    net.act(at(1), |swim, now| swim.handle_seeds(&[at(3)], now));
+    assert_eq!(kinds(&mut net), [(3, false)]);
+    net.act(at(1), |swim, now| swim.handle_remembered(&[], now));
+    assert_eq!(kinds(&mut net), [(3, false)]);
+}
