@@ -210,9 +210,10 @@ impl Seeds {
     fn may_form(&self) -> bool {
         self.resolved_once
             && self.unresolved.is_none()
-            && !self.statuses.iter().any(|status| {
-                !status.remembered && matches!(status.result, SeedResult::Refused(_))
-            })
+            && !self
+                .statuses
+                .iter()
+                .any(|status| !status.remembered && matches!(status.result, SeedResult::Refused(_)))
     }
 
     /// Whether a node at `me` that has not joined is on its own now: it waited long enough, or the
