@@ -205,7 +205,7 @@ impl Controller {
     }
 
     fn loaded(&mut self, result: Result<(), LoadError>) {
-        self.load.hash = self.plan.hash;
+        self.load.sha256.clone_from(&self.plan.sha256);
         self.load.successful = result.is_ok();
         match result {
             Ok(()) => {

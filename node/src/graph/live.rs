@@ -172,9 +172,9 @@ pub struct LoadStatus {
     pub last_success: Option<SystemTime>,
     /// How many attempts failed.
     pub failures: u64,
-    /// A hash of the configuration that runs, the same on every node of one version that runs the
-    /// same files.
-    pub hash: u64,
+    /// The SHA-256 of the configuration that runs, in hexadecimal: for a single file without imports
+    /// that of the file, else of all texts one after another.
+    pub sha256: String,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
 }

@@ -14,6 +14,7 @@ mod wire;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ring::digest::{Context, SHA256};
 use syntax::ast::{Block, Expr};
 use syntax::{Diagnostics, Scope, Source};
 
@@ -32,8 +33,9 @@ pub(super) struct Plan {
     /// Indexes of [`Self::nodes`]: what a node reads comes before it, unless they read each other
     /// in a circle, which is among the problems.
     pub order: Vec<usize>,
-    /// A hash of the texts, the same on every node that runs the same files.
-    pub hash: u64,
+    /// The SHA-256 of the texts one after another, in hexadecimal; for a single file without imports
+    /// that of the file.
+    pub sha256: String,
     /// All that is wrong with the shape: syntax, unknown and doubled names, references to nothing,
     /// cycles. With an error among them the plan may be checked further, but not run.
     pub problems: Diagnostics,
@@ -162,20 +164,16 @@ pub(super) fn plan(ingredients: Ingredients<'_>) -> Plan {
         }
         knotted.order
     });
-    Plan { nodes, order, hash: hash(ingredients), problems, limited: expanded.limited }
+    Plan { nodes, order, sha256: sha256(ingredients), problems, limited: expanded.limited }
 }
 
-fn hash(ingredients: Ingredients<'_>) -> u64 {
-    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-    let mut add = |text: &str| {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    };
-    ingredients.sources.iter().for_each(|source| add(source.text()));
+fn sha256(ingredients: Ingredients<'_>) -> String {
+    let mut digest = Context::new(&SHA256);
+    ingredients.sources.iter().for_each(|source| digest.update(source.text().as_bytes()));
     for content in ingredients.contents.values() {
-        content.files.iter().for_each(|(_, text)| add(text));
+        content.files.iter().for_each(|(_, text)| digest.update(text.as_bytes()));
     }
-    hasher.digest()
+    digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Plan {

@@ -20,9 +20,7 @@ pub(super) fn register(registry: &Registry, graph: &Graph, cluster_name: &str) -
         page.gauge("alloy_config_last_load_success_timestamp_seconds", help, &[], at);
         let help = "Loads of the configuration that failed.";
         page.counter("alloy_config_load_failures_total", help, &[], load.failures as f64);
-        let hash = format!("{:016x}", load.hash);
-        // The label is Alloy's; any hash will do to see that two nodes differ.
-        let labels = [("sha256", hash.as_str()), ("cluster_name", cluster_name.as_str())];
+        let labels = [("sha256", load.sha256.as_str()), ("cluster_name", cluster_name.as_str())];
         let help = "The hash of the running configuration; always 1.";
         page.gauge("alloy_config_hash", help, &labels, 1.0);
         let components = graph.list();

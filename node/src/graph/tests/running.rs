@@ -77,6 +77,15 @@ async fn a_reload_touches_only_what_differs() {
 }
 
 #[tokio::test]
+async fn the_hash_of_a_configuration_is_the_sha256_of_its_file() {
+    let world = World::new("test.source \"a\" { }\n");
+    let running = world.run().await;
+    let expected = "91d051ac44378f93333dfb702306dec3429f9b371745029ff787119aff9787a4";
+    assert_eq!(running.graph.load_status().sha256, expected);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_bad_configuration_changes_nothing() {
     let world = World::new(r#"test.source "a" { value = "old" }"#);
     let running = world.run().await;
