@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use foca::PeriodicParams;
 
+use crate::Keyring;
+
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +15,9 @@ mod tests;
 pub struct Config {
     /// Only nodes of the same cluster name talk to each other; at most 63 bytes, may be empty.
     pub cluster: String,
+    /// The secrets of the cluster. Without any, datagrams are neither encrypted nor authenticated,
+    /// and whoever can send some can pretend to be any node.
+    pub keyring: Keyring,
     /// Whether seeds were asked for at all. A node without seeds is a cluster of its own at once;
     /// a node with seeds waits for them, even while they cannot be resolved.
     pub seeded: bool,
@@ -41,6 +46,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             cluster: String::new(),
+            keyring: Keyring::default(),
             seeded: false,
             rejoin_interval: Duration::from_secs(60),
             max_join_peers: 5,

@@ -1,15 +1,24 @@
 //! What every message between nodes is wrapped in.
 //!
 //! ```text
-//! version 1 | suite 1 | kind 1 | key id 4 | cluster name: length 1, text 0..=63 | nonce | payload | tag
+//! version 1 | suite 1 | kind 1 | key id 4 | cluster name: length 1, text 0..=63 | payload
+//! version 1 | suite 1 | kind 1 | key id 4 | cluster name: length 1, text 0..=63
+//!           | session 16, number 8 | payload, encrypted | tag 16
 //! ```
 //!
-//! Nonce and tag belong to the suite: in [`Suite::Plain`] there are none, and the key id is 0. All
-//! in front of the payload is what an authenticating suite authenticates along with it.
+//! The first form is of [`Suite::Plain`], whose key id is 0, the second of [`Suite::Sealed`]. All
+//! in front of the payload is authenticated along with it, the cluster's name among it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use rand_chacha::ChaCha12Rng;
 
+use crate::keyring::{KeyId, Keyring};
 use crate::refusal::Refusal;
+use crate::replay::Replays;
+use crate::seal::{self, ROOM, Sealer, Session};
 
 #[cfg(test)]
 mod tests;
@@ -22,101 +31,213 @@ pub const VERSION: u8 = 1;
 pub const DATAGRAM_MAX: usize = 1400;
 
 /// The longest body of a state sync in bytes: 20,000 peers with the longest names and addresses,
-/// twice over.
+/// twice over. Other bodies have the same limit.
 pub const SYNC_MAX: usize = 4 << 20;
 
 /// The longest cluster name in bytes.
 pub const CLUSTER_MAX: usize = 63;
 
-/// Room for the nonce and the tag of the suites to come, so that they need no smaller packets.
-const SUITE_ROOM: usize = 24 + 16;
-
-const FIXED: usize = 1 + 1 + 1 + 4 + 1;
-
 /// How a payload is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Suite {
+pub(crate) enum Suite {
     /// Not at all.
     Plain = 0,
+    /// ChaCha20-Poly1305, see [`crate::seal`].
+    Sealed = 1,
 }
 
-/// What a payload is, so that one kind cannot be passed off as another.
+/// What a payload is, so that one kind cannot be passed off as another. A number once given is
+/// never given again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[non_exhaustive]
+pub enum Kind {
     /// A SWIM packet.
     Gossip = 0,
     /// The question of a state sync.
-    Request = 1,
+    SyncQuestion = 1,
     /// Its answer.
-    Reply = 2,
+    SyncAnswer = 2,
+    /// A body on its way to the peer API, see [`crate::Channel`].
+    Question = 3,
+    /// The body that comes back.
+    Answer = 4,
+    /// What comes back instead when the question was not for this life of the node.
+    Introduction = 5,
+    /// A node claims keys.
+    Claim = 6,
+    /// What becomes of the claims.
+    ClaimAnswer = 7,
+    /// An owner tells the deputy how far it got.
+    Checkpoint = 8,
+    /// What becomes of that.
+    CheckpointAnswer = 9,
 }
 
-/// Wraps and unwraps the messages of one cluster.
-#[derive(Debug, Clone)]
+/// The name of a cluster as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Label(Arc<[u8]>);
+
+impl Label {
+    /// The name is cut after [`CLUSTER_MAX`] bytes.
+    pub(crate) fn new(cluster: &str) -> Self {
+        Self(cluster.as_bytes()[..cluster.len().min(CLUSTER_MAX)].into())
+    }
+
+    pub(crate) fn header_length(&self) -> usize {
+        Header::FIXED + self.0.len()
+    }
+
+    pub(crate) fn write(&self, suite: Suite, kind: Kind, key: u32, to: &mut Vec<u8>) {
+        to.extend_from_slice(&[VERSION, suite as u8, kind as u8]);
+        to.extend_from_slice(&key.to_be_bytes());
+        to.push(u8::try_from(self.0.len()).expect("the label was cut to 63 bytes"));
+        to.extend_from_slice(&self.0);
+    }
+
+    /// The header of `message`, if that is of this cluster.
+    pub(crate) fn read<'a>(&self, message: &'a [u8]) -> Result<Header<'a>, Refusal> {
+        let header = Header::parse(message)?;
+        if header.cluster != &self.0[..] {
+            let text = |name| String::from_utf8_lossy(name).into_owned();
+            return Err(Refusal::Cluster { theirs: text(header.cluster), mine: text(&self.0) });
+        }
+        Ok(header)
+    }
+}
+
+/// All in front of the payload, as it was read: nothing of it is proved yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header<'a> {
+    pub(crate) suite: u8,
+    pub(crate) kind: u8,
+    pub(crate) key: u32,
+    cluster: &'a [u8],
+    /// Its length in bytes.
+    pub(crate) length: usize,
+}
+
+impl<'a> Header<'a> {
+    /// The length of the header of a cluster without a name.
+    const FIXED: usize = 1 + 1 + 1 + 4 + 1;
+
+    fn parse(message: &'a [u8]) -> Result<Self, Refusal> {
+        let short = |least| Refusal::TooShort { length: message.len(), least };
+        let &[version, suite, kind, k0, k1, k2, k3, length, ref rest @ ..] = message else {
+            return Err(short(Self::FIXED));
+        };
+        if version != VERSION {
+            return Err(Refusal::Version { theirs: version });
+        }
+        let length = usize::from(length);
+        let cluster = rest.get(..length).ok_or_else(|| short(Self::FIXED + length))?;
+        let key = u32::from_be_bytes([k0, k1, k2, k3]);
+        Ok(Self { suite, kind, key, cluster, length: Self::FIXED + length })
+    }
+
+    /// Whether the payload is sealed.
+    ///
+    /// # Errors
+    /// When `keyring` asks for the other, or the suite is unknown.
+    pub(crate) fn is_sealed(&self, keyring: &Keyring) -> Result<bool, Refusal> {
+        match (self.suite, keyring.is_empty()) {
+            (0, true) if self.key == 0 => Ok(false),
+            (0, false) => Err(Refusal::Unsealed),
+            (1, false) => Ok(true),
+            (1, true) => Err(Refusal::Key { theirs: KeyId(self.key), mine: Vec::new() }),
+            (suite, _) => Err(Refusal::Suite { suite }),
+        }
+    }
+
+    /// # Errors
+    /// When the payload is of another kind.
+    pub(crate) fn expect(&self, kind: Kind) -> Result<(), Refusal> {
+        if self.kind == kind as u8 {
+            return Ok(());
+        }
+        Err(Refusal::Kind { expected: kind as u8, found: self.kind })
+    }
+}
+
+/// Wraps and unwraps the messages of one node: datagrams, sealed if there is a key, each accepted
+/// once; and bodies, which [`crate::Channel`] seals on their way.
+#[derive(Debug)]
 pub(crate) struct Envelope {
-    /// All in front of the payload, with the kind left at 0.
-    header: Vec<u8>,
+    label: Label,
+    keyring: Keyring,
+    session: Session,
+    sealer: Option<Sealer>,
+    replays: Replays,
 }
 
 impl Envelope {
-    /// The envelope of the cluster called `cluster`, which is cut after [`CLUSTER_MAX`] bytes.
-    pub(crate) fn new(cluster: &str) -> Self {
-        let label = &cluster.as_bytes()[..cluster.len().min(CLUSTER_MAX)];
-        let mut header = vec![VERSION, Suite::Plain as u8, 0, 0, 0, 0, 0];
-        header.push(u8::try_from(label.len()).expect("the label was cut to 63 bytes"));
-        header.extend_from_slice(label);
-        Self { header }
+    /// The envelope of the cluster called `cluster`.
+    pub(crate) fn new(cluster: &str, keyring: Keyring, rng: &mut ChaCha12Rng) -> Self {
+        let session = Session::begin(rng);
+        let label = Label::new(cluster);
+        let mut envelope =
+            Self { label, keyring, session, sealer: None, replays: Replays::default() };
+        envelope.set_keyring(envelope.keyring.clone());
+        envelope
     }
 
-    /// The largest payload of a datagram in bytes.
+    pub(crate) fn set_keyring(&mut self, keyring: Keyring) {
+        self.sealer = keyring.first().map(|key| Sealer::new(key, self.session.id));
+        self.keyring = keyring;
+    }
+
+    /// Whether datagrams are sealed.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.sealer.is_some()
+    }
+
+    /// The largest payload of a datagram in bytes. The same with and without a key.
     pub(crate) fn room(&self) -> usize {
-        DATAGRAM_MAX - self.header.len() - SUITE_ROOM
+        DATAGRAM_MAX - self.label.header_length() - ROOM
     }
 
-    pub(crate) fn seal(&self, kind: Kind, payload: &[u8]) -> Bytes {
-        let mut sealed = Vec::with_capacity(self.header.len() + payload.len());
-        sealed.extend_from_slice(&self.header);
-        sealed[2] = kind as u8;
-        sealed.extend_from_slice(payload);
-        sealed.into()
-    }
-
-    /// The payload of `sealed`, if it is of this cluster, version and kind.
-    pub(crate) fn open<'a>(&self, kind: Kind, sealed: &'a [u8]) -> Result<&'a [u8], Refusal> {
-        let limit = match kind {
-            Kind::Gossip => DATAGRAM_MAX,
-            Kind::Request | Kind::Reply => SYNC_MAX,
-        };
-        if sealed.len() > limit {
-            return Err(Refusal::TooLong { length: sealed.len(), limit });
-        }
-        if sealed.len() >= self.header.len() && sealed[..2] == self.header[..2] {
-            let (header, payload) = sealed.split_at(self.header.len());
-            if header[2] == kind as u8 && header[3..] == self.header[3..] {
-                return Ok(payload);
+    /// A datagram.
+    pub(crate) fn close(&mut self, payload: &[u8]) -> Bytes {
+        match &self.sealer {
+            None => self.wrap(Kind::Gossip, payload),
+            Some(sealer) => {
+                let stamp = self.session.stamp();
+                sealer.close(&self.label, Kind::Gossip, stamp, &[], &[payload]).into()
             }
         }
-        Err(self.refuse(kind, sealed))
     }
 
-    /// Why `sealed` was not opened.
-    fn refuse(&self, kind: Kind, sealed: &[u8]) -> Refusal {
-        let &[version, suite, theirs, k0, k1, k2, k3, length, ref rest @ ..] = sealed else {
-            return Refusal::TooShort { length: sealed.len(), least: FIXED };
-        };
-        if version != VERSION {
-            return Refusal::Version { theirs: version };
+    /// The payload of a datagram, if it is of this cluster, of a node with the same key, and new.
+    pub(crate) fn open<'a>(&mut self, datagram: &'a [u8]) -> Result<Cow<'a, [u8]>, Refusal> {
+        if datagram.len() > DATAGRAM_MAX {
+            return Err(Refusal::TooLong { length: datagram.len(), limit: DATAGRAM_MAX });
         }
-        let key = u32::from_be_bytes([k0, k1, k2, k3]);
-        if suite != Suite::Plain as u8 || key != 0 {
-            return Refusal::Key { suite, key };
+        let header = self.label.read(datagram)?;
+        header.expect(Kind::Gossip)?;
+        if !header.is_sealed(&self.keyring)? {
+            return Ok(Cow::Borrowed(&datagram[header.length..]));
         }
-        let Some(label) = rest.get(..usize::from(length)) else {
-            return Refusal::TooShort { length: sealed.len(), least: FIXED + usize::from(length) };
-        };
-        if label != &self.header[FIXED..] {
-            return Refusal::Cluster { theirs: String::from_utf8_lossy(label).into_owned() };
+        let opened = seal::open(&self.keyring, &header, datagram, &[])?;
+        self.replays.admit(opened.stamp.session, opened.stamp.number)?;
+        Ok(Cow::Owned(opened.payload))
+    }
+
+    /// A body that says which cluster and which kind it is of.
+    pub(crate) fn wrap(&self, kind: Kind, payload: &[u8]) -> Bytes {
+        let mut wrapped = Vec::with_capacity(self.label.header_length() + payload.len());
+        self.label.write(Suite::Plain, kind, 0, &mut wrapped);
+        wrapped.extend_from_slice(payload);
+        wrapped.into()
+    }
+
+    /// The payload of `body`, if it is of this cluster, version and kind.
+    pub(crate) fn unwrap<'a>(&self, kind: Kind, body: &'a [u8]) -> Result<&'a [u8], Refusal> {
+        if body.len() > SYNC_MAX {
+            return Err(Refusal::TooLong { length: body.len(), limit: SYNC_MAX });
         }
-        Refusal::Kind { expected: kind as u8, found: theirs }
+        let header = self.label.read(body)?;
+        // A body that is sealed still was meant for somebody who has a key.
+        header.is_sealed(&Keyring::default())?;
+        header.expect(kind)?;
+        Ok(&body[header.length..])
     }
 }

@@ -29,17 +29,23 @@
 //! [`Output::Sync`], and gossips only once somebody answered: that is how it learns the names behind
 //! the addresses, and whether its own name is taken.
 
+mod channel;
 mod codec;
 mod config;
 mod envelope;
+mod keyring;
 mod name;
 mod peer;
 mod refusal;
+mod replay;
+mod seal;
 mod swim;
 mod view;
 
+pub use channel::{Admission, Answering, Channel, Heard, Introduction, Opener, Question, Reply};
 pub use config::Config;
-pub use envelope::{CLUSTER_MAX, DATAGRAM_MAX, SYNC_MAX, VERSION};
+pub use envelope::{CLUSTER_MAX, DATAGRAM_MAX, Kind, SYNC_MAX, VERSION};
+pub use keyring::{Key, KeyId, Keyring, KeyringError};
 pub use name::{Name, NameError};
 pub use peer::{Peer, State};
 pub use refusal::{Counters, Refusal};

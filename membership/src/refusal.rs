@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::keyring::KeyId;
+
 /// Why a datagram or a body was refused. The state is as if it had never arrived; nothing here is
 /// worth more than a counter and a rate-limited log line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -28,21 +30,45 @@ pub enum Refusal {
         /// The version it claims.
         theirs: u8,
     },
-    /// Protected by a suite or key that this node does not have, or not protected although it should be.
-    #[error("protected by suite {suite} and key {key:08x}, which this node does not have")]
+    /// Sealed with a key that this node does not have.
+    #[error("sealed with key {theirs}, which this node does not have; it has {}", keys(.mine))]
     Key {
+        /// The id of the key it claims.
+        theirs: KeyId,
+        /// The keys of this node.
+        mine: Vec<KeyId>,
+    },
+    /// Not sealed, although this node has a key.
+    #[error("not sealed, and this node has a cluster key: the other one needs it too")]
+    Unsealed,
+    /// Protected in a way that this node does not know.
+    #[error("protected by suite {suite}, which this node does not know")]
+    Suite {
         /// The suite it claims.
         suite: u8,
-        /// The id of the key it claims.
-        key: u32,
     },
+    /// Sealed by nobody who has the key it claims, or damaged.
+    #[error("not sealed by who has key {key}, or damaged on its way")]
+    Forged {
+        /// The id of the key it claims.
+        key: KeyId,
+    },
+    /// It arrived before.
+    #[error("it was received before")]
+    Replayed,
+    /// Too old to tell whether it arrived before, or meant for an earlier life of this node.
+    #[error("it is out of date")]
+    Stale,
     /// From another cluster.
     #[error(
-        "it is of cluster {theirs:?}: the nodes have different cluster names, or an address was reused"
+        "it is of cluster {theirs:?}, this node is of {mine:?}: different --cluster.name, or an \
+         address was reused"
     )]
     Cluster {
         /// The name of that cluster.
         theirs: String,
+        /// The name of this node's.
+        mine: String,
     },
     /// A message of one kind where another belongs.
     #[error("a message of kind {found} where kind {expected} belongs")]
@@ -66,9 +92,16 @@ pub enum Refusal {
     Out,
 }
 
+fn keys(ids: &[KeyId]) -> String {
+    match ids {
+        [] => "none".to_owned(),
+        ids => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
+    }
+}
+
 impl Refusal {
     /// How many reasons there are.
-    pub const REASONS: usize = 10;
+    pub const REASONS: usize = 15;
 
     /// The reasons, in the order of [`Counters::refused`].
     pub const NAMES: [&'static str; Self::REASONS] = [
@@ -76,6 +109,11 @@ impl Refusal {
         "too_long",
         "version",
         "key",
+        "unsealed",
+        "suite",
+        "forged",
+        "replayed",
+        "stale",
         "cluster",
         "kind",
         "malformed",
@@ -84,18 +122,23 @@ impl Refusal {
         "out",
     ];
 
-    fn index(&self) -> usize {
+    pub(crate) fn index(&self) -> usize {
         match self {
             Refusal::TooShort { .. } => 0,
             Refusal::TooLong { .. } => 1,
             Refusal::Version { .. } => 2,
             Refusal::Key { .. } => 3,
-            Refusal::Cluster { .. } => 4,
-            Refusal::Kind { .. } => 5,
-            Refusal::Malformed(_) => 6,
-            Refusal::Misdirected(_) => 7,
-            Refusal::NameClash(_) => 8,
-            Refusal::Out => 9,
+            Refusal::Unsealed => 4,
+            Refusal::Suite { .. } => 5,
+            Refusal::Forged { .. } => 6,
+            Refusal::Replayed => 7,
+            Refusal::Stale => 8,
+            Refusal::Cluster { .. } => 9,
+            Refusal::Kind { .. } => 10,
+            Refusal::Malformed(_) => 11,
+            Refusal::Misdirected(_) => 12,
+            Refusal::NameClash(_) => 13,
+            Refusal::Out => 14,
         }
     }
 

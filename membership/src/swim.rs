@@ -12,8 +12,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
 use crate::codec::Codec;
-use crate::envelope::Envelope;
-use crate::{Config, Counters, Peer, Refusal, State, View};
+use crate::envelope::{Envelope, Kind};
+use crate::{Config, Counters, Keyring, Peer, Refusal, State, View};
 
 mod clash;
 mod gossip;
@@ -61,6 +61,8 @@ pub enum SyncFailure {
 /// stalled, hand in what the socket holds before the overdue timeout: a late answer is one still.
 pub struct Swim {
     me: Peer,
+    /// The generation of this boot.
+    booted: u64,
     config: Config,
     foca: Foca<Peer, Codec, ChaCha12Rng, NoCustomBroadcast>,
     /// The parameters foca runs with, which follow the size of the cluster.
@@ -109,7 +111,7 @@ impl Swim {
     /// [`Output::Resolve`]. All randomness comes from `rng`.
     pub fn new(me: Peer, config: Config, mut rng: ChaCha12Rng, now: Instant) -> Self {
         let me = Peer { state: State::Joining, ..me };
-        let envelope = Envelope::new(&config.cluster);
+        let envelope = Envelope::new(&config.cluster, config.keyring.clone(), &mut rng);
         let tuned = config.foca(1, envelope.room());
         let mut swim = Self {
             foca: Foca::new(me.clone(), tuned.clone(), ChaCha12Rng::from_rng(&mut rng), Codec),
@@ -127,6 +129,7 @@ impl Swim {
             check: None,
             buried: 0,
             highest: me.generation,
+            booted: me.generation,
             next_sync: None,
             sync_eager: None,
             next_reminder: None,
@@ -143,6 +146,12 @@ impl Swim {
         swim.handle_due(now);
         swim.settle(now);
         swim
+    }
+
+    /// Changes the keys: what is sent from now on is sealed with the first of them.
+    pub fn set_keyring(&mut self, keyring: Keyring) {
+        self.outbox.envelope.set_keyring(keyring.clone());
+        self.config.keyring = keyring;
     }
 
     /// Handles a datagram.
@@ -305,6 +314,24 @@ impl Swim {
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// A body for another node that says which cluster, version and kind it is of. It is neither
+    /// secret nor proved to be authentic: [`crate::Channel`] sees to that on its way.
+    pub fn wrap(&self, kind: Kind, payload: &[u8]) -> Bytes {
+        self.outbox.envelope.wrap(kind, payload)
+    }
+
+    /// What is in a body that another node has wrapped.
+    ///
+    /// # Errors
+    /// When it is of another cluster, version or kind, or too long; it is counted.
+    pub fn unwrap<'a>(&mut self, kind: Kind, body: &'a [u8]) -> Result<&'a [u8], Refusal> {
+        let result = self.outbox.envelope.unwrap(kind, body);
+        if let Err(refusal) = &result {
+            self.counters.refuse(refusal);
+        }
+        result
     }
 
     /// This node, as it presents itself now.

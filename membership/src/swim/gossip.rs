@@ -7,7 +7,6 @@ use foca::{Member, Message, State as Liveness, Timer};
 use super::packet::Packet;
 use super::{Farewell, Swim};
 use crate::Peer;
-use crate::envelope::Kind;
 use crate::refusal::Refusal;
 
 /// How often a peer that addresses an earlier life of this node is told of the present one: any
@@ -16,13 +15,13 @@ const REMINDER_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Swim {
     pub(super) fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), Refusal> {
-        let payload = self.outbox.envelope.open(Kind::Gossip, datagram)?;
+        let payload = self.outbox.envelope.open(datagram)?;
         // foca, given anything after leaving, would join again. Before joining, this node has
         // not yet found out whether its name is free.
         if self.farewell != Farewell::No || self.joined.is_none() {
             return Err(Refusal::Out);
         }
-        let mut packet = Packet::parse(payload)?;
+        let mut packet = Packet::parse(&payload)?;
         let source = packet.header.src.clone();
         if source.name == self.me.name {
             self.hear_of_namesake(&Member::alive(source.clone()), now);
@@ -31,12 +30,18 @@ impl Swim {
         if packet.header.dst.name != self.me.name {
             return Err(Refusal::Misdirected(packet.header.dst.name.to_string()));
         }
+        if self.outbox.envelope.is_sealed() && !self.is_this_life(&packet.header.dst) {
+            // Who sealed it may have done so long ago: nothing of it is believed. But it may also
+            // be somebody who has not heard of this life.
+            self.remind(source, now);
+            return Err(Refusal::Stale);
+        }
         let outdated = packet.header.dst != self.me && packet.header.message != Message::Announce;
         let filtered = self.take_out_namesakes(&mut packet.updates, now);
         let result = if filtered {
             self.foca.handle_data(&packet.encode(), &mut self.outbox)
         } else {
-            self.foca.handle_data(payload, &mut self.outbox)
+            self.foca.handle_data(&payload, &mut self.outbox)
         };
         result.map_err(|error| Refusal::Malformed(error.to_string()))?;
         self.live.heard(&source.name, now);
@@ -44,6 +49,11 @@ impl Swim {
             self.remind(source, now);
         }
         Ok(())
+    }
+
+    /// Whether `me` is this node since it was started, under any generation it had to take.
+    fn is_this_life(&self, me: &Peer) -> bool {
+        (self.booted..=self.me.generation).contains(&me.generation)
     }
 
     /// Takes out what is said about other lives of this node's name, which foca would contradict

@@ -97,7 +97,7 @@ impl Swim {
             joined_for: self.joined_for(now),
             ask,
         };
-        let body = self.outbox.envelope.seal(Kind::Request, &codec::body(&request));
+        let body = self.outbox.envelope.wrap(Kind::SyncQuestion, &codec::body(&request));
         self.outputs.push_back(Output::Sync { to: address, body });
         true
     }
@@ -110,7 +110,7 @@ impl Swim {
 
     /// Answers a question.
     pub(super) fn answer(&mut self, body: &[u8], now: Instant) -> Result<Bytes, Refusal> {
-        let payload = self.outbox.envelope.open(Kind::Request, body)?;
+        let payload = self.outbox.envelope.unwrap(Kind::SyncQuestion, body)?;
         let request: Request =
             codec::parse_body(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
         // The answer says who this node was when it was asked.
@@ -132,7 +132,7 @@ impl Swim {
             }
         };
         let reply = Reply { from, instance: self.instance, answer };
-        Ok(self.outbox.envelope.seal(Kind::Reply, &codec::body(&reply)))
+        Ok(self.outbox.envelope.wrap(Kind::SyncAnswer, &codec::body(&reply)))
     }
 
     fn answer_namesake(&mut self, request: &Request, now: Instant) -> Answer {
@@ -183,7 +183,7 @@ impl Swim {
         body: &[u8],
         now: Instant,
     ) -> Result<(), Refusal> {
-        let payload = self.outbox.envelope.open(Kind::Reply, body)?;
+        let payload = self.outbox.envelope.unwrap(Kind::SyncAnswer, body)?;
         let reply: Reply =
             codec::parse_body(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
         let checked = self.checks(to);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use foca::{Incarnation, Notification, Timer};
 
 use crate::Peer;
-use crate::envelope::{Envelope, Kind};
+use crate::envelope::Envelope;
 
 /// What foca said about the cluster.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl foca::Runtime<Peer> for &mut Outbox {
     }
 
     fn send_to(&mut self, to: Peer, data: &[u8]) {
-        let datagram = self.envelope.seal(Kind::Gossip, data);
+        let datagram = self.envelope.close(data);
         self.datagrams.push((to, datagram));
     }
 

@@ -1,5 +1,6 @@
 mod clashes;
 mod forming;
 mod hostile;
+mod keyed;
 mod living;
 mod net;

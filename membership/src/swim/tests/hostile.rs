@@ -3,9 +3,17 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha12Rng;
 
 use super::net::{Net, at, peer, seeded};
-use crate::{Config, DATAGRAM_MAX, Refusal};
+use crate::envelope::Envelope;
+use crate::{Config, DATAGRAM_MAX, Keyring, Kind, Refusal};
+
+/// What a stranger without a key can make.
+fn envelope(cluster: &str) -> Envelope {
+    Envelope::new(cluster, Keyring::default(), &mut ChaCha12Rng::seed_from_u64(1))
+}
 
 /// A datagram that the node at port 1 sends to node b at port 2.
 fn datagram_to_b(net: &mut Net) -> Vec<u8> {
@@ -38,7 +46,7 @@ fn whatever_is_not_for_this_node_is_counted_by_reason_and_changes_nothing() {
         ("too_short", &good[..5]),
         ("too_long", &long),
         ("version", &version),
-        ("key", &suite),
+        ("suite", &suite),
         ("kind", &kind),
         ("malformed", &cut),
         ("cluster", &foreign),
@@ -61,26 +69,23 @@ fn whatever_is_not_for_this_node_is_counted_by_reason_and_changes_nothing() {
 
 #[test]
 fn a_foreign_cluster_is_named() {
-    let refusal = crate::envelope::Envelope::new("ours")
-        .open(
-            crate::envelope::Kind::Gossip,
-            &crate::envelope::Envelope::new("theirs").seal(crate::envelope::Kind::Gossip, b"x"),
-        )
-        .expect_err("it is foreign");
-    assert_eq!(refusal, Refusal::Cluster { theirs: "theirs".to_owned() });
+    let foreign = envelope("theirs").wrap(Kind::Gossip, b"x");
+    let refusal = envelope("ours").open(&foreign).expect_err("it is foreign");
+    let (theirs, mine) = ("theirs".to_owned(), "ours".to_owned());
+    assert_eq!(refusal, Refusal::Cluster { theirs, mine });
 }
 
 #[test]
 fn a_forged_length_costs_no_memory() {
     let mut net = Net::cluster(2, &[1]);
     let now = net.now;
-    let envelope = crate::envelope::Envelope::new("");
+    let envelope = envelope("");
     // A name of a terabyte.
     let forged = [&[253u8][..], &(1u64 << 40).to_le_bytes()].concat();
-    let datagram = envelope.seal(crate::envelope::Kind::Gossip, &forged);
+    let datagram = envelope.wrap(Kind::Gossip, &forged);
     let refusal = net.node(1).handle_datagram(&datagram, now).expect_err("it is forged");
     assert_eq!(refusal.reason(), "malformed");
-    let body = envelope.seal(crate::envelope::Kind::Request, &forged);
+    let body = envelope.wrap(Kind::SyncQuestion, &forged);
     let refusal = net.node(1).handle_sync(&body, now).expect_err("it is forged");
     assert_eq!(refusal.reason(), "malformed");
 }
@@ -119,12 +124,12 @@ proptest! {
     fn no_datagram_does_harm(bytes in prop::collection::vec(any::<u8>(), 0..300), port in 1u16..4) {
         let mut net = Net::cluster(3, &[1]);
         let now = net.now;
-        let envelope = crate::envelope::Envelope::new("");
-        for datagram in [bytes.clone(), envelope.seal(crate::envelope::Kind::Gossip, &bytes).to_vec()] {
+        let envelope = envelope("");
+        for datagram in [bytes.clone(), envelope.wrap(Kind::Gossip, &bytes).to_vec()] {
             prop_assert!(net.node(port).handle_datagram(&datagram, now).is_err());
         }
-        for kind in [crate::envelope::Kind::Request, crate::envelope::Kind::Reply] {
-            let body = envelope.seal(kind, &bytes);
+        for kind in [Kind::SyncQuestion, Kind::SyncAnswer] {
+            let body = envelope.wrap(kind, &bytes);
             let _ = net.node(port).handle_sync(&body, now);
             let _ = net.node(port).handle_sync_reply(at(9), &body, now);
         }
