@@ -40,6 +40,17 @@ pub struct Config {
     pub probe_timeout: Duration,
     /// The least time between suspicion and the verdict, which grows with the cluster.
     pub suspicion: Duration,
+    /// Whether a node whose own probes fail gives everybody more time: the local health multiplier.
+    pub local_health: bool,
+    /// Whether everybody who hears of a suspicion passes a verdict by its own clock, the sooner the
+    /// more nodes confirm the suspicion. Otherwise only those whose probe failed do, all after
+    /// the same time.
+    pub dynamic_suspicion: bool,
+    /// Whether a suspect is told so with whatever is sent to it, and at once when it is heard from.
+    pub buddy: bool,
+    /// Whether anything but probes counts: closed ports, messages of suspects, deaths that others
+    /// tell of and this node has no reason to believe in.
+    pub evidence: bool,
 }
 
 impl Default for Config {
@@ -52,9 +63,13 @@ impl Default for Config {
             max_join_peers: 5,
             bootstrap_timeout: Duration::from_secs(10),
             sync_interval: Duration::from_secs(30),
-            probe_period: Duration::from_secs(1),
-            probe_timeout: Duration::from_millis(400),
-            suspicion: Duration::from_secs(3),
+            probe_period: Duration::from_millis(400),
+            probe_timeout: Duration::from_millis(160),
+            suspicion: Duration::from_secs(1),
+            local_health: true,
+            dynamic_suspicion: true,
+            buddy: true,
+            evidence: true,
         }
     }
 }
@@ -83,18 +98,17 @@ impl Config {
                 frequency: Duration::from_secs(20),
                 num_members: count(2),
             }),
-            periodic_gossip: Some(PeriodicParams {
-                frequency: Duration::from_millis(200),
-                num_members: count(3),
-            }),
+            // Swim does that itself, when there is news and not otherwise.
+            periodic_gossip: None,
         }
     }
 
-    /// The time between suspicion and the verdict in a cluster of `size` nodes: four probe periods
-    /// for each tenfold, since a refutation has that many more hops to make.
+    /// The least time between suspicion and the verdict in a cluster of `size` nodes: two and a half
+    /// probe periods for each tenfold, since a refutation has that many more hops to make. Without
+    /// confirmations by others it is six times as long.
     pub fn suspicion(&self, size: usize) -> Duration {
         let tenfolds = (size.max(1) as f64).log10();
-        self.suspicion.max(self.probe_period.mul_f64(4.0 * tenfolds))
+        self.suspicion.max(self.probe_period.mul_f64(2.5 * tenfolds))
     }
 
     /// How long until the next comparison of states in a cluster of `size` nodes.

@@ -72,6 +72,11 @@ impl Name {
     pub(crate) fn hash128(&self) -> u128 {
         self.hash
     }
+
+    /// Half of that hash, where little room matters more than a coincidence.
+    pub(crate) fn hash64(&self) -> [u8; 8] {
+        (self.hash as u64).to_le_bytes()
+    }
 }
 
 impl PartialEq for Name {

@@ -1,6 +1,6 @@
 //! The machine: inputs, outputs, and what a node is to itself.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,34 +16,49 @@ use crate::envelope::{Envelope, Kind};
 use crate::{Config, Counters, Keyring, Peer, Refusal, State, View};
 
 mod clash;
+mod evidence;
+mod floors;
 mod gossip;
+mod health;
 mod join;
 mod live;
 mod outbox;
 mod output;
 mod packet;
+mod rumours;
 mod seeds;
 mod settle;
 mod status;
+mod suspicion;
 mod sync;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod trailer;
 
 pub use output::{Cause, Event, Output};
 pub use seeds::{SeedResult, SeedStatus};
 pub use status::{Knock, PeerStatus, Suspicion};
 
 use clash::Check;
+use floors::Floors;
+use gossip::Rhythm;
+use health::Health;
 use live::Live;
 use outbox::Outbox;
 use seeds::Seeds;
+use suspicion::Suspicions;
 use timers::Timers;
 
 /// How often the news of leaving is repeated, and how far apart. Each goes to three random peers,
 /// which pass it on; all of them being lost is as likely as fifteen losses in a row.
 const FAREWELLS: u8 = 5;
 const FAREWELL_INTERVAL: Duration = Duration::from_millis(40);
+
+/// How old a peer's report about its view may be to count, and how many reports are enough. In a large
+/// cluster a node hears from each other one only once in minutes, but from some fifty in this time.
+const FRESH: Duration = Duration::from_secs(10);
+const REPORTS: usize = 8;
 
 /// Why a state sync came to nothing, as far as the driver can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +88,20 @@ pub struct Swim {
     /// Drawn at random: tells this process from any other of its name.
     instance: u64,
     live: Live,
+    floors: Floors,
+    suspicions: Suspicions,
+    /// Whether anything about suspicions has changed that may change when they are due.
+    dirty: bool,
+    next_suspicion: Option<Instant>,
+    /// When anybody was last heard from.
+    last_heard: Option<Instant>,
+    /// This node's own incarnation as of the last input.
+    incarnation: foca::Incarnation,
+    rhythm: Rhythm,
+    /// Knocks that are not answered yet, and since when.
+    knocks: BTreeMap<SocketAddr, Instant>,
+    /// When and where to knock, if the present probe goes unanswered until then.
+    early_knock: Option<(Instant, SocketAddr)>,
     seeds: Seeds,
     /// Since when this node is part of a cluster, be it one of its own.
     joined: Option<Instant>,
@@ -94,6 +123,8 @@ pub struct Swim {
     counters: Counters,
     view: Option<Arc<View>>,
     changed: bool,
+    /// When the view last changed.
+    changed_at: Instant,
 }
 
 /// How far leaving has got.
@@ -112,15 +143,26 @@ impl Swim {
     pub fn new(me: Peer, config: Config, mut rng: ChaCha12Rng, now: Instant) -> Self {
         let me = Peer { state: State::Joining, ..me };
         let envelope = Envelope::new(&config.cluster, config.keyring.clone(), &mut rng);
-        let tuned = config.foca(1, envelope.room());
+        let health = Health::new(config.local_health);
+        let outbox = Outbox::new(envelope, health, !config.dynamic_suspicion, now);
+        let tuned = config.foca(1, outbox.packet_room());
         let mut swim = Self {
             foca: Foca::new(me.clone(), tuned.clone(), ChaCha12Rng::from_rng(&mut rng), Codec),
             tuned,
-            outbox: Outbox::new(envelope),
+            outbox,
             timers: Timers::default(),
             instance: rng.random(),
             rng,
             live: Live::default(),
+            floors: Floors::default(),
+            suspicions: Suspicions::default(),
+            dirty: false,
+            next_suspicion: None,
+            last_heard: None,
+            incarnation: 0,
+            rhythm: Rhythm::new(now),
+            knocks: BTreeMap::new(),
+            early_knock: None,
             seeds: Seeds::new(&config, now),
             joined: None,
             willing: false,
@@ -137,6 +179,7 @@ impl Swim {
             counters: Counters::default(),
             view: None,
             changed: true,
+            changed_at: now,
             me,
             config,
         };
@@ -160,7 +203,7 @@ impl Swim {
     /// When it is not for this node, of this cluster, and well-formed; it is counted, and the state
     /// is as before.
     pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), Refusal> {
-        self.begin();
+        self.begin(now);
         let result = self.receive(datagram, now);
         match &result {
             Ok(()) => self.counters.received += 1,
@@ -172,7 +215,7 @@ impl Swim {
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.begin();
+        self.begin(now);
         self.handle_due(now);
         self.settle(now);
     }
@@ -183,7 +226,7 @@ impl Swim {
     /// When `body` is not a question of this cluster; the asker should be told the error's text
     /// and will take it for a refusal.
     pub fn handle_sync(&mut self, body: &[u8], now: Instant) -> Result<Bytes, Refusal> {
-        self.begin();
+        self.begin(now);
         let result = self.answer(body, now);
         match &result {
             Ok(_) => self.counters.syncs_answered += 1,
@@ -203,7 +246,7 @@ impl Swim {
         body: &[u8],
         now: Instant,
     ) -> Result<(), Refusal> {
-        self.begin();
+        self.begin(now);
         let result = self.learn(to, body, now);
         if let Err(refusal) = &result {
             self.counters.refuse(refusal);
@@ -215,7 +258,7 @@ impl Swim {
 
     /// Notes that an [`Output::Sync`] to `to` got no answer.
     pub fn handle_sync_failure(&mut self, to: SocketAddr, failure: SyncFailure, now: Instant) {
-        self.begin();
+        self.begin(now);
         self.give_up_on(to, failure, now);
         self.settle(now);
     }
@@ -223,7 +266,7 @@ impl Swim {
     /// Handles the answer to an [`Output::Resolve`]: all addresses of all seeds, of which there may
     /// be none yet. An unrequested answer is as welcome.
     pub fn handle_seeds(&mut self, addresses: &[SocketAddr], now: Instant) {
-        self.begin();
+        self.begin(now);
         self.seeds.resolved(addresses);
         self.contact_seeds(now);
         self.settle(now);
@@ -232,7 +275,7 @@ impl Swim {
     /// Takes the addresses where peers were before, which are tried like seeds. They never decide
     /// anything by not answering, or by answering otherwise: an address may have changed hands.
     pub fn handle_remembered(&mut self, addresses: &[SocketAddr], now: Instant) {
-        self.begin();
+        self.begin(now);
         self.seeds.remembered(&self.config, addresses, now);
         self.settle(now);
     }
@@ -240,7 +283,7 @@ impl Swim {
     /// Notes that seeds could not be resolved for a reason that is no answer: a server that failed
     /// or timed out, as against a name that does not exist yet. Earlier seeds are tried instead.
     pub fn handle_seeds_failure(&mut self, error: String, now: Instant) {
-        self.begin();
+        self.begin(now);
         self.seeds.unresolved(error);
         self.contact_seeds(now);
         self.settle(now);
@@ -252,21 +295,21 @@ impl Swim {
     /// It is a reason to look, no more: it makes this node knock there itself, since one message may
     /// be forged, late, or meant for an earlier life.
     pub fn handle_unreachable(&mut self, address: SocketAddr, now: Instant) {
-        self.begin();
-        let _ = address;
+        self.begin(now);
+        self.find_out(address, now);
         self.settle(now);
     }
 
     /// Handles what came of an [`Output::Knock`] at `address`. An unrequested one is ignored.
     pub fn handle_knock(&mut self, address: SocketAddr, knock: Knock, now: Instant) {
-        self.begin();
-        let _ = (address, knock);
+        self.begin(now);
+        self.hear_knock(address, knock, now);
         self.settle(now);
     }
 
     /// Takes part from now on, or as soon as a cluster has been joined: the configuration runs.
     pub fn participate(&mut self, now: Instant) {
-        self.begin();
+        self.begin(now);
         self.willing = self.me.state != State::Leaving;
         self.settle(now);
     }
@@ -274,7 +317,7 @@ impl Swim {
     /// Announces that this node is about to leave: it owns nothing from now on, and stays alive
     /// until [`Swim::depart`].
     pub fn leave(&mut self, now: Instant) {
-        self.begin();
+        self.begin(now);
         self.willing = false;
         if self.me.state != State::Leaving {
             self.become_peer(Peer { state: State::Leaving, ..self.me.clone() });
@@ -285,7 +328,7 @@ impl Swim {
     /// Leaves. Nothing is received any more; [`Output::Departed`] says when the news has been
     /// spread and the process may end, about 200 ms from now.
     pub fn depart(&mut self, now: Instant) {
-        self.begin();
+        self.begin(now);
         if self.farewell == Farewell::No {
             self.say_farewell(now);
         }
@@ -307,6 +350,9 @@ impl Swim {
         let settled = self.joined.is_some() || self.clash.is_some();
         [
             self.timers.next(),
+            self.next_suspicion,
+            self.rhythm.next(),
+            self.early_knock.map(|(at, _)| at),
             self.seeds.next(settled),
             self.next_sync,
             self.check.as_ref().map(Check::deadline),
@@ -375,13 +421,9 @@ impl Swim {
     /// The other live peers with what is known about them, sorted by name.
     pub fn peers(&self) -> Vec<PeerStatus> {
         let mut peers: Vec<PeerStatus> = self.live.iter().cloned().collect();
-        for member in self.foca.iter_members() {
-            if member.state() == foca::State::Suspect
-                && let Ok(index) = peers.binary_search_by(|p| p.peer.name.cmp(&member.id().name))
-            {
-                let at = peers[index].since;
-                peers[index].suspicion =
-                    Some(Suspicion { since: at, confirmations: 0, deadline: at });
+        for suspect in self.suspicions.iter() {
+            if let Ok(at) = peers.binary_search_by(|p| p.peer.name.cmp(&suspect.peer.name)) {
+                peers[at].suspicion = self.suspicion_of(suspect);
             }
         }
         peers
@@ -390,15 +432,21 @@ impl Swim {
     /// How much this node doubts itself, from 0 (not at all) to 8: its own probes fail, or it has to
     /// refute suspicions. Everything it waits for is given that many times more time.
     pub fn local_health(&self) -> u8 {
-        0
+        self.outbox.health.score()
     }
 
     /// Whether the cluster has converged, as far as this node can tell: of the peers it heard from
     /// in the last ten seconds, and after its own view last changed, all see what it sees, and those
     /// are all the others, or at least eight.
     pub fn converged(&self, now: Instant) -> bool {
-        let _ = now;
+        let since = now.checked_sub(FRESH).map_or(self.changed_at, |at| at.max(self.changed_at));
+        let lately = |status: &&PeerStatus| status.last_heard.is_some_and(|at| at >= since);
+        let mine = Some(self.digest());
+        let mut reports = self.live.iter().filter(lately);
+        let enough = self.live.len().min(REPORTS);
         self.joined.is_some()
+            && reports.clone().count() >= enough
+            && reports.all(|status| status.view_digest == mine)
     }
 
     /// The seeds, with what came of asking each.
@@ -421,7 +469,9 @@ impl Swim {
         self.foca.updates_backlog()
     }
 
-    fn begin(&self) {
+    fn begin(&mut self, now: Instant) {
         debug_assert!(self.outputs.is_empty(), "outputs are drained before the next input");
+        self.outbox.now = now;
+        self.outbox.digest = self.digest();
     }
 }

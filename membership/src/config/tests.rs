@@ -4,11 +4,18 @@ use super::*;
 fn suspicion_and_transmissions_follow_the_size_of_the_cluster() {
     let config = Config::default();
     let table: Vec<(usize, u64, u8)> = [1, 3, 10, 100, 1000, 10_000]
-        .map(|size| (size, config.suspicion(size).as_secs(), transmissions(size).get()))
+        .map(|size| (size, config.suspicion(size).as_millis() as u64, transmissions(size).get()))
         .to_vec();
     assert_eq!(
         table,
-        [(1, 3, 14), (3, 3, 16), (10, 4, 17), (100, 8, 19), (1000, 12, 21), (10_000, 16, 24)]
+        [
+            (1, 1000, 14),
+            (3, 1000, 16),
+            (10, 1000, 17),
+            (100, 2000, 19),
+            (1000, 3000, 21),
+            (10_000, 4000, 24)
+        ]
     );
 }
 

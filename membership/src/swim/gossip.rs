@@ -13,6 +13,60 @@ use crate::refusal::Refusal;
 /// message tells it, so this needs no hurry.
 const REMINDER_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often this node gossips while there is news to pass on.
+const GOSSIP_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How soon after the last time it gossips when something new has come up, and how many times in a row
+/// it may do so at once: news of a death has a few legs to go, and each is to take no time.
+const EAGER_INTERVAL: Duration = Duration::from_millis(50);
+const EAGER_BURST: u32 = 4;
+
+/// When to gossip.
+#[derive(Debug)]
+pub(super) struct Rhythm {
+    last: Instant,
+    /// When the next burst of eager gossip would be complete again.
+    spent_until: Instant,
+    backlog: usize,
+    next: Option<Instant>,
+}
+
+impl Rhythm {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { last: now, spent_until: now, backlog: 0, next: None }
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.next = None;
+        self.backlog = 0;
+    }
+
+    /// Notes that `backlog` pieces of news are waiting.
+    fn waiting(&mut self, backlog: usize, now: Instant) {
+        let fresh = backlog > self.backlog;
+        self.backlog = backlog;
+        if backlog == 0 {
+            self.next = None;
+            return;
+        }
+        let regular = (self.last + GOSSIP_INTERVAL).max(now);
+        let burst = EAGER_INTERVAL * (EAGER_BURST - 1);
+        let eager = self.spent_until.checked_sub(burst).unwrap_or(now).max(now);
+        let wanted = if fresh { eager.min(regular) } else { regular };
+        self.next = Some(self.next.map_or(wanted, |next| next.min(wanted)));
+    }
+
+    fn gossiped(&mut self, now: Instant) {
+        self.last = now;
+        self.spent_until = self.spent_until.max(now) + EAGER_INTERVAL;
+        self.next = None;
+    }
+}
+
 impl Swim {
     pub(super) fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), Refusal> {
         let payload = self.outbox.envelope.open(datagram)?;
@@ -36,16 +90,35 @@ impl Swim {
             self.remind(source, now);
             return Err(Refusal::Stale);
         }
-        let outdated = packet.header.dst != self.me && packet.header.message != Message::Announce;
-        let filtered = self.take_out_namesakes(&mut packet.updates, now);
-        let result = if filtered {
-            self.foca.handle_data(&packet.encode(), &mut self.outbox)
-        } else {
-            self.foca.handle_data(&payload, &mut self.outbox)
-        };
-        result.map_err(|error| Refusal::Malformed(error.to_string()))?;
-        self.live.heard(&source.name, now);
-        if outdated {
+        if let Some(holder) = self.live.find(&source.name)
+            && holder.address != source.address
+            && holder.outranks(&source)
+        {
+            // Told only that it is dead, it would take the name back, and the other would in turn.
+            self.outbox.tell(&self.me, &source, holder);
+            return Ok(());
+        }
+        if self.is_over(&source) {
+            self.answer_the_dead(&packet);
+            return Ok(());
+        }
+        self.dirty |= !self.hears(now);
+        self.last_heard = Some(now);
+        self.hear_suspicion_of_me(&packet.trailer.rumours);
+        self.take_out_namesakes(&mut packet.updates, now);
+        self.take_out_the_known(&source, &mut packet.updates);
+        self.hand_over(&packet, now)?;
+        let digest = packet.trailer.digest;
+        self.live.heard(&source, digest, now);
+        if self.live.get(&source).is_some() {
+            self.live.has_incarnation(&source, packet.header.src_incarnation);
+            for update in &packet.updates {
+                self.live.has_incarnation(update.id(), update.incarnation());
+            }
+            self.hear_updates(&source, &packet.updates, now);
+            self.hear_rumours(&packet.trailer.rumours, now);
+        }
+        if packet.header.dst != self.me && packet.header.message != Message::Announce {
             self.remind(source, now);
         }
         Ok(())
@@ -56,14 +129,37 @@ impl Swim {
         (self.booted..=self.me.generation).contains(&me.generation)
     }
 
+    /// Lets foca handle `packet`, unless that would do no more than this node can do by itself: foca
+    /// looks through all its members for each one that is mentioned.
+    fn hand_over(&mut self, packet: &Packet<'_>, now: Instant) -> Result<(), Refusal> {
+        let header = &packet.header;
+        if let Message::Ack(_) = header.message
+            && let Some(probe) = &self.outbox.probe
+            && probe.peer == header.src
+        {
+            let after = now.saturating_duration_since(probe.sent);
+            self.live.answered(&header.src, after);
+            self.early_knock = None;
+        }
+        let known = self.live.get(&header.src);
+        let no_news = packet.updates.is_empty()
+            && header.dst == self.me
+            && known.is_some_and(|known| header.src_incarnation <= known.incarnation);
+        match header.message {
+            Message::Gossip | Message::Feed | Message::Broadcast if no_news => return Ok(()),
+            Message::Ping(number) if no_news && self.foca.updates_backlog() == 0 => {
+                self.outbox.send(&self.me, &header.src, Message::Ack(number));
+                return Ok(());
+            }
+            _ => {}
+        }
+        let handled = self.foca.handle_data(&packet.encode(), &mut self.outbox);
+        handled.map_err(|error| Refusal::Malformed(error.to_string()))
+    }
+
     /// Takes out what is said about other lives of this node's name, which foca would contradict
-    /// for ever, and considers it. Whether there was any.
-    pub(super) fn take_out_namesakes(
-        &mut self,
-        updates: &mut Vec<Member<Peer>>,
-        now: Instant,
-    ) -> bool {
-        let before = updates.len();
+    /// for ever, and considers it.
+    pub(super) fn take_out_namesakes(&mut self, updates: &mut Vec<Member<Peer>>, now: Instant) {
         let mut heard = Vec::new();
         updates.retain(|update| {
             let other = update.id().name == self.me.name && *update.id() != self.me;
@@ -75,7 +171,46 @@ impl Swim {
         for update in &heard {
             self.hear_of_namesake(update, now);
         }
-        updates.len() != before
+    }
+
+    /// Takes out what changes nothing: most news comes in a dozen times.
+    fn take_out_the_known(&mut self, source: &Peer, updates: &mut Vec<Member<Peer>>) {
+        let mut doubted = Vec::new();
+        updates.retain_mut(|update| {
+            let id = update.id();
+            if *id == self.me {
+                return true;
+            }
+            // Whoever changes its state says that what it was is gone.
+            if id.name == source.name && source.outranks(id) {
+                return false;
+            }
+            if self.floors.has_ended(&id.name, id.generation) {
+                return false;
+            }
+            match (self.live.get(id), update.state()) {
+                (None, Liveness::Down) => {
+                    self.live.find(&id.name).is_none_or(|known| !known.outranks(id))
+                }
+                (None, _) => self.live.find(&id.name).is_none_or(|known| id.outranks(known)),
+                (Some(known), Liveness::Alive) => update.incarnation() > known.incarnation,
+                (Some(known), Liveness::Suspect) => {
+                    let held = self.suspicions.get(&id.name);
+                    update.incarnation() >= known.incarnation
+                        && held.is_none_or(|held| held.incarnation < update.incarnation())
+                }
+                (Some(_), Liveness::Down) => {
+                    if self.config.evidence && !self.may_be_dead(id) {
+                        doubted.push(id.clone());
+                        *update = Member::new(id.clone(), update.incarnation(), Liveness::Suspect);
+                    }
+                    true
+                }
+            }
+        });
+        for peer in doubted {
+            self.doubt(&peer);
+        }
     }
 
     /// Tells `peer`, which addresses an earlier life of this node, of the present one.
@@ -97,11 +232,35 @@ impl Swim {
         while let Some(timer) = self.timers.pop(now) {
             if self.is_stale(&timer) {
                 self.counters.stale_verdicts += 1;
-            } else if self.foca.handle_timer(timer, &mut self.outbox).is_err() {
+                continue;
+            }
+            let round = matches!(timer, Timer::ProbeRandomMember(_));
+            let probe = if round { self.outbox.probe.take() } else { None };
+            if self.foca.handle_timer(timer, &mut self.outbox).is_err() {
+                self.counters.inconsistencies += 1;
+            }
+            if let Some(probe) = probe {
+                self.conclude(&probe, now);
+            }
+        }
+        self.handle_suspicions_due(now);
+        if self.rhythm.next().is_some_and(|next| next <= now) {
+            self.rhythm.gossiped(now);
+            if self.foca.gossip(&mut self.outbox).is_err() {
                 self.counters.inconsistencies += 1;
             }
         }
         self.handle_join_due(now);
+    }
+
+    /// Arranges for news to be passed on.
+    pub(super) fn schedule_gossip(&mut self, now: Instant) {
+        if self.live.len() == 0 || self.joined.is_none() || self.farewell != Farewell::No {
+            self.rhythm.stop();
+            return;
+        }
+        let backlog = self.foca.updates_backlog() + self.outbox.rumours.len();
+        self.rhythm.waiting(backlog, now);
     }
 
     /// Whether `timer` would condemn a suspect that has refuted the suspicion. foca 2.0.0 spares

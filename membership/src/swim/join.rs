@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use foca::{Member, State as Liveness};
+use foca::{Member, Message, State as Liveness};
 use rand::RngExt;
 
 use super::seeds::SeedResult;
@@ -18,7 +18,7 @@ use crate::{Name, Peer, State};
 
 /// How many peers that this node takes for dead, and another takes for alive, are told so after
 /// one comparison. They raise their generation and tell the rest themselves.
-const CONTRADICTIONS: usize = 32;
+const CONTRADICTIONS: usize = 128;
 
 /// The pause before the next comparison of states after joining, or when the views differed, which
 /// doubles it each time up to the configured interval.
@@ -113,6 +113,7 @@ impl Swim {
         let payload = self.outbox.envelope.unwrap(Kind::SyncQuestion, body)?;
         let request: Request =
             codec::parse_body(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        self.hear_from(&request.from, now);
         // The answer says who this node was when it was asked.
         let (from, answer) = if request.from.name == self.me.name {
             (self.me.clone(), self.answer_namesake(&request, now))
@@ -186,6 +187,7 @@ impl Swim {
         let payload = self.outbox.envelope.unwrap(Kind::SyncAnswer, body)?;
         let reply: Reply =
             codec::parse_body(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        self.hear_from(&reply.from, now);
         let checked = self.checks(to);
         let namesake = reply.from.name == self.me.name;
         if namesake && reply.instance == self.instance {
@@ -299,24 +301,31 @@ impl Swim {
         let mine: BTreeMap<&Name, &Member<Peer>> =
             self.foca.iter_membership_state().map(|member| (&member.id().name, member)).collect();
         let mut contradicted = Vec::new();
+        let mut buried = Vec::new();
         let updates: Vec<Member<Peer>> = members
             .into_iter()
-            .map(|theirs| {
-                let Some(mine) = mine.get(&theirs.id().name).filter(|m| m.id() == theirs.id())
-                else {
-                    return theirs;
-                };
-                match (theirs.state(), mine.state()) {
-                    (Liveness::Down, Liveness::Alive | Liveness::Suspect)
-                        if mine.id().state != State::Leaving =>
-                    {
-                        Member::new(mine.id().clone(), mine.incarnation(), Liveness::Suspect)
+            .filter_map(|theirs| {
+                let id = theirs.id();
+                let dead = theirs.state() == Liveness::Down;
+                if self.is_over(id) {
+                    if !dead {
+                        contradicted.push(id.clone());
                     }
-                    (Liveness::Alive | Liveness::Suspect, Liveness::Down) => {
-                        contradicted.push(theirs.id().clone());
-                        theirs
+                    return None;
+                }
+                let known = mine.get(&id.name).filter(|mine| mine.id() == id);
+                match known {
+                    Some(mine) if dead && !self.may_be_dead(id) => {
+                        Some(Member::new(mine.id().clone(), mine.incarnation(), Liveness::Suspect))
                     }
-                    _ => theirs,
+                    None if dead => {
+                        let outranked = mine.get(&id.name).is_some_and(|m| m.id().outranks(id));
+                        if !outranked {
+                            buried.push(id.clone());
+                        }
+                        Some(theirs)
+                    }
+                    _ => Some(theirs),
                 }
             })
             .collect();
@@ -324,17 +333,20 @@ impl Swim {
         if applied.is_err() {
             self.counters.inconsistencies += 1;
         }
+        for peer in buried {
+            self.floors.bury(&peer.name, peer.generation);
+        }
+        self.reconcile_all(now);
         self.tell_the_living(contradicted);
     }
 
-    /// An announcement makes the one announced to answer, and answering makes foca tell it that it
-    /// is taken for dead.
+    /// Tells some of those who live, but whom this node takes for dead, that it does. They raise their
+    /// generation, and tell the rest themselves.
     fn tell_the_living(&mut self, mut peers: Vec<Peer>) {
+        self.counters.zombies += peers.len() as u64;
         for _ in 0..CONTRADICTIONS.min(peers.len()) {
             let peer = peers.swap_remove(self.rng.random_range(0..peers.len()));
-            if self.foca.announce(peer, &mut self.outbox).is_err() {
-                self.counters.inconsistencies += 1;
-            }
+            self.outbox.send(&self.me, &peer, Message::TurnUndead);
         }
     }
 
@@ -368,6 +380,9 @@ impl Swim {
 
     pub(super) fn give_up_on(&mut self, to: SocketAddr, failure: SyncFailure, now: Instant) {
         self.counters.syncs_failed += 1;
+        if let SyncFailure::Unreachable(_) = &failure {
+            self.find_out(to, now);
+        }
         let result = match failure {
             SyncFailure::Unreachable(error) => SeedResult::Unreachable(error),
             SyncFailure::Refused(error) => SeedResult::Refused(error),

@@ -1,14 +1,25 @@
 //! The live peers, this node excepted.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use foca::Incarnation;
 
 use super::PeerStatus;
 use crate::{Name, Peer};
 
+/// A live peer, and what only this machine needs to know about it.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub status: PeerStatus,
+    /// At most what foca knows its incarnation to be: news that is not above it is no news.
+    pub incarnation: Incarnation,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Live {
-    peers: BTreeMap<Name, PeerStatus>,
+    peers: BTreeMap<Name, Known>,
+    by_hash: BTreeMap<[u8; 8], Name>,
     /// The sum of the digests of all, so that it follows changes at no cost.
     digest: u64,
 }
@@ -18,8 +29,9 @@ impl Live {
     pub(super) fn insert(&mut self, peer: Peer, now: Instant) -> Option<Peer> {
         self.digest = self.digest.wrapping_add(peer.digest());
         if let Some(known) = self.peers.get_mut(&peer.name) {
-            self.digest = self.digest.wrapping_sub(known.peer.digest());
-            return Some(std::mem::replace(&mut known.peer, peer));
+            self.digest = self.digest.wrapping_sub(known.status.peer.digest());
+            known.incarnation = 0;
+            return Some(std::mem::replace(&mut known.status.peer, peer));
         }
         let status = PeerStatus {
             peer: peer.clone(),
@@ -29,21 +41,65 @@ impl Live {
             suspicion: None,
             view_digest: None,
         };
-        self.peers.insert(peer.name, status);
+        self.by_hash.insert(peer.name.hash64(), peer.name.clone());
+        self.peers.insert(peer.name, Known { status, incarnation: 0 });
         None
     }
 
     /// Removes the peer called `name`.
     pub(super) fn remove(&mut self, name: &Name) -> Option<Peer> {
-        let status = self.peers.remove(name)?;
+        let status = self.peers.remove(name)?.status;
+        self.by_hash.remove(&name.hash64());
         self.digest = self.digest.wrapping_sub(status.peer.digest());
         Some(status.peer)
     }
 
-    pub(super) fn heard(&mut self, name: &Name, now: Instant) {
-        if let Some(status) = self.peers.get_mut(name) {
-            status.last_heard = Some(now);
+    /// Notes a message of `peer`, whose view has this digest.
+    pub(super) fn heard(&mut self, peer: &Peer, digest: u64, now: Instant) {
+        if let Some(known) = self.get_mut(peer) {
+            known.status.last_heard = Some(now);
+            known.status.view_digest = Some(digest);
         }
+    }
+
+    /// Notes how long `peer` took to answer. As TCP does, an eighth of each new figure counts.
+    pub(super) fn answered(&mut self, peer: &Peer, after: Duration) {
+        if let Some(known) = self.get_mut(peer) {
+            let smoothed = match known.status.round_trip {
+                Some(before) => (before * 7 + after) / 8,
+                None => after,
+            };
+            known.status.round_trip = Some(smoothed);
+        }
+    }
+
+    /// Notes that foca knows `peer` by this incarnation, or by a later one.
+    pub(super) fn has_incarnation(&mut self, peer: &Peer, incarnation: Incarnation) {
+        if let Some(known) = self.get_mut(peer) {
+            known.incarnation = known.incarnation.max(incarnation);
+        }
+    }
+
+    /// The one that is exactly `peer`.
+    pub(super) fn get(&self, peer: &Peer) -> Option<&Known> {
+        self.peers.get(&peer.name).filter(|known| known.status.peer == *peer)
+    }
+
+    fn get_mut(&mut self, peer: &Peer) -> Option<&mut Known> {
+        self.peers.get_mut(&peer.name).filter(|known| known.status.peer == *peer)
+    }
+
+    pub(super) fn find(&self, name: &Name) -> Option<&Peer> {
+        self.peers.get(name).map(|known| &known.status.peer)
+    }
+
+    pub(super) fn find_hash(&self, hash: [u8; 8]) -> Option<&Peer> {
+        self.by_hash.get(&hash).and_then(|name| self.find(name))
+    }
+
+    /// The one at `address`.
+    pub(super) fn find_address(&self, address: std::net::SocketAddr) -> Option<&Peer> {
+        self.iter().map(|status| &status.peer).find(|peer| peer.address == address)
     }
 
     pub(super) fn contains(&self, name: &Name) -> bool {
@@ -59,12 +115,13 @@ impl Live {
     }
 
     /// Sorted by name.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &PeerStatus> {
-        self.peers.values()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PeerStatus> + Clone {
+        self.peers.values().map(|known| &known.status)
     }
 
     pub(super) fn clear(&mut self) -> Vec<Peer> {
         self.digest = 0;
-        std::mem::take(&mut self.peers).into_values().map(|status| status.peer).collect()
+        self.by_hash.clear();
+        std::mem::take(&mut self.peers).into_values().map(|known| known.status.peer).collect()
     }
 }

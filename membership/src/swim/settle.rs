@@ -16,6 +16,12 @@ impl Swim {
         if self.willing && self.joined.is_some() && self.me.state == State::Joining {
             self.become_peer(Peer { state: State::Participant, ..self.me.clone() });
         }
+        // Foca counts up its own incarnation exactly when it contradicts a suspicion.
+        if self.outbox.incarnation > self.incarnation {
+            self.outbox.health.refuted();
+            self.dirty = true;
+        }
+        self.incarnation = self.outbox.incarnation;
         while !self.outbox.notices.is_empty() {
             for notice in std::mem::take(&mut self.outbox.notices) {
                 self.notice(notice, now);
@@ -25,13 +31,17 @@ impl Swim {
         for (after, timer) in self.outbox.timers.drain(..) {
             self.timers.push(now + after, timer);
         }
-        self.counters.probes_failed += std::mem::take(&mut self.outbox.probes_failed);
         for (to, datagram) in self.outbox.datagrams.drain(..) {
             self.counters.sent += 1;
             self.counters.sent_bytes += datagram.len() as u64;
             self.outputs.push_back(Output::Transmit { to: to.address, datagram });
         }
+        self.expect_answer(now);
+        self.schedule_suspicions(now);
+        self.schedule_gossip(now);
         if std::mem::take(&mut self.changed) {
+            self.dirty = true;
+            self.changed_at = now;
             self.view = None;
             self.outputs.push_back(Output::View);
         }
@@ -41,12 +51,15 @@ impl Swim {
         match notice {
             Notice::Up(peer) => {
                 let before = self.live.insert(peer.clone(), now);
+                self.reconcile_if_held(&peer.name, now);
                 self.emit(match before {
                     None => Event::Up(peer),
                     Some(from) => Event::Changed { from, to: peer },
                 });
             }
             Notice::Down(peer) => {
+                self.floors.bury(&peer.name, peer.generation);
+                self.reconcile_if_held(&peer.name, now);
                 if let Some(peer) = self.live.remove(&peer.name) {
                     let cause = match peer.state {
                         State::Leaving => Cause::Left,
@@ -57,6 +70,7 @@ impl Swim {
             }
             // foca renames the dead too; only the living are in the view.
             Notice::Renamed(to) => {
+                self.reconcile_if_held(&to.name, now);
                 if self.live.contains(&to.name)
                     && let Some(from) = self.live.insert(to.clone(), now)
                 {
@@ -87,6 +101,8 @@ impl Swim {
     /// Presents this node as `me` from now on, and says so to a few peers.
     pub(super) fn become_peer(&mut self, me: Peer) {
         let from = std::mem::replace(&mut self.me, me.clone());
+        self.outbox.incarnation = 0;
+        self.incarnation = 0;
         if self.joined.is_some() {
             // foca pauses until somebody talks to its new identity. The empty update wakes it.
             let woken = self
@@ -110,6 +126,8 @@ impl Swim {
         self.outbox.timers.clear();
         self.outbox.notices.clear();
         self.outbox.incarnation = 0;
+        self.outbox.probe = None;
+        self.forget_suspicions();
     }
 
     pub(super) fn emit(&mut self, event: Event) {
@@ -124,7 +142,7 @@ impl Swim {
 
     /// Lets foca's parameters follow the size of the cluster.
     fn tune(&mut self) {
-        let wanted = self.config.foca(self.size(), self.outbox.envelope.room());
+        let wanted = self.config.foca(self.size(), self.outbox.packet_room());
         let follows =
             |config: &foca::Config| (config.max_transmissions, config.suspect_to_down_after);
         if follows(&wanted) != follows(&self.tuned) {

@@ -1,0 +1,217 @@
+//! Suspicions that are held now, and when each becomes a verdict.
+//!
+//! Lifeguard's dynamic timeout: a suspicion that nobody else shares is given much time, since the one
+//! who suspects may be the slow one; each independent confirmation takes away from it, on a logarithmic
+//! scale, down to a minimum that suffices for the suspect to hear of it and to contradict.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use foca::Incarnation;
+
+use crate::{Name, Peer};
+
+/// How many confirmations make a suspicion as certain as it gets. The paper found more not to help.
+pub(super) const CONFIRMATIONS: u32 = 3;
+
+/// How many closed ports, found by different nodes, are as good as a death certificate. One may be a
+/// firewall between two nodes.
+const REFUSALS: usize = 2;
+
+/// How many times the minimum the maximum is: the paper's beta.
+const SLOWEST: u32 = 6;
+
+/// The most witnesses that are remembered of one suspicion.
+const WITNESSES_MAX: usize = 8;
+
+/// How long suspicions last, in a cluster of a certain size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    pub min: Duration,
+    /// How many confirmations there can be at most: nobody but the suspect and this node counts.
+    pub expected: u32,
+}
+
+impl Patience {
+    pub(super) fn new(min: Duration, size: usize) -> Self {
+        let others = u32::try_from(size.saturating_sub(2)).unwrap_or(u32::MAX);
+        Self { min, expected: CONFIRMATIONS.min(others) }
+    }
+
+    pub(super) fn max(&self) -> Duration {
+        self.min * SLOWEST
+    }
+
+    /// The time a suspicion lasts that `confirmations` nodes share.
+    pub(super) fn timeout(&self, confirmations: u32) -> Duration {
+        if confirmations >= self.expected {
+            return self.min;
+        }
+        let certainty = f64::from(confirmations + 1).ln() / f64::from(self.expected + 1).ln();
+        self.max() - (self.max() - self.min).mul_f64(certainty)
+    }
+}
+
+/// Who found out by itself that a peer is silent.
+#[derive(Debug, Clone, Copy)]
+struct Witness {
+    by: [u8; 8],
+    refused: bool,
+}
+
+/// One suspicion.
+#[derive(Debug)]
+pub(super) struct Suspect {
+    pub peer: Peer,
+    pub incarnation: Incarnation,
+    pub started: Instant,
+    /// When it began, or when the suspect was last heard from.
+    pub since: Instant,
+    witnesses: Vec<Witness>,
+    /// How many of the witnesses, the first ones, were proved wrong by a message of the suspect.
+    discounted: usize,
+    /// How often this node found the port closed.
+    pub refusals: u8,
+    /// When the suspect was last told.
+    pub told: Option<Instant>,
+    pub check: Option<Verification>,
+    pub next_knock: Option<Instant>,
+}
+
+/// This node's own look at a peer that others suspect.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Verification {
+    pub next: Instant,
+    pub tries: u8,
+}
+
+impl Verification {
+    /// The tries of those whom chance spares.
+    pub(super) const NOT_CHOSEN: u8 = u8::MAX;
+}
+
+impl Suspect {
+    fn new(peer: Peer, incarnation: Incarnation, now: Instant) -> Self {
+        Self {
+            peer,
+            incarnation,
+            started: now,
+            since: now,
+            witnesses: Vec::new(),
+            discounted: 0,
+            refusals: 0,
+            told: None,
+            check: None,
+            next_knock: None,
+        }
+    }
+
+    /// Adds a witness; whether that is news which is worth passing on.
+    pub(super) fn witness(&mut self, by: [u8; 8], refused: bool) -> bool {
+        if let Some(known) = self.witnesses.iter_mut().find(|known| known.by == by) {
+            let news = refused && !known.refused;
+            known.refused |= refused;
+            return news;
+        }
+        if self.witnesses.len() >= WITNESSES_MAX {
+            return false;
+        }
+        self.witnesses.push(Witness { by, refused });
+        self.witnesses.len() <= CONFIRMATIONS as usize + 1 || refused && self.refused() <= REFUSALS
+    }
+
+    /// Whether `by` has testified.
+    pub(super) fn is_witness(&self, by: [u8; 8]) -> bool {
+        self.witnesses.iter().any(|witness| witness.by == by)
+    }
+
+    /// How many nodes beyond the first found it silent since it was last heard from.
+    pub(super) fn confirmations(&self) -> u32 {
+        let counting = self.witnesses.len() - self.discounted;
+        u32::try_from(counting.saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// How many nodes found its port closed.
+    fn refused(&self) -> usize {
+        self.witnesses[self.discounted..].iter().filter(|witness| witness.refused).count()
+    }
+
+    /// Whether enough nodes, of which there are `others`, found nobody listening there. The only one
+    /// left has to find so twice.
+    pub(super) fn is_certain(&self, others: usize) -> bool {
+        if others > 1 {
+            self.refused() >= REFUSALS.min(others)
+        } else {
+            self.refused() > 0 && self.refusals >= 2
+        }
+    }
+
+    /// It was heard from: what was found out before does not count any more, and those who looked
+    /// for themselves look again.
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.since = now;
+        self.refusals = 0;
+        self.discounted = self.witnesses.len();
+        self.next_knock = None;
+        if let Some(check) = &mut self.check
+            && check.tries != Verification::NOT_CHOSEN
+        {
+            *check = Verification { next: now, tries: 0 };
+        }
+    }
+}
+
+/// All of them, by name.
+#[derive(Debug, Default)]
+pub(super) struct Suspicions {
+    table: BTreeMap<Name, Suspect>,
+}
+
+impl Suspicions {
+    /// The suspicion of `peer`, which begins now unless it is held already; whether it is new.
+    pub(super) fn hold(
+        &mut self,
+        peer: &Peer,
+        incarnation: Incarnation,
+        now: Instant,
+    ) -> (&mut Suspect, bool) {
+        let new = self
+            .table
+            .get(&peer.name)
+            .is_none_or(|held| held.peer != *peer || held.incarnation != incarnation);
+        let fresh = || Suspect::new(peer.clone(), incarnation, now);
+        let held = self.table.entry(peer.name.clone()).or_insert_with(fresh);
+        if new {
+            *held = fresh();
+        }
+        (held, new)
+    }
+
+    pub(super) fn get(&self, name: &Name) -> Option<&Suspect> {
+        self.table.get(name)
+    }
+
+    pub(super) fn get_mut(&mut self, name: &Name) -> Option<&mut Suspect> {
+        self.table.get_mut(name)
+    }
+
+    pub(super) fn release(&mut self, name: &Name) -> Option<Suspect> {
+        self.table.remove(name)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Suspect> {
+        self.table.values()
+    }
+
+    pub(super) fn names(&self) -> Vec<Name> {
+        self.table.keys().cloned().collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.table.clear();
+    }
+}
