@@ -38,6 +38,20 @@ pub struct Batch {
     /// Whether another node may have written the same (series, timestamp) pairs: such samples
     /// travel in frames of their own, so that a refused double takes no neighbour along.
     pub overlap: bool,
+    /// The node that collected these series before, when the series have just moved: what it has
+    /// not delivered yet goes to the backend before this batch and everything behind it.
+    pub predecessor: Option<Predecessor>,
+}
+
+/// Who collected some series before, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Predecessor {
+    /// The name of that node.
+    pub node: Arc<str>,
+    /// When it handed its last sample of them to its delivery, at the latest, in milliseconds since
+    /// the Unix epoch, by its own clock where that is known. The moment of the takeover is a good
+    /// answer, too: a second or two of inaccuracy are allowed for.
+    pub until: i64,
 }
 
 impl Batch {
@@ -104,6 +118,7 @@ impl Batch {
         self.exemplars.clear();
         self.families.clear();
         self.overlap = false;
+        self.predecessor = None;
     }
 }
 

@@ -30,7 +30,8 @@ mod seal;
 pub mod tick;
 
 pub use batch::{
-    Batch, Exemplar, Family, HistogramSample, MetricKind, STALE_NAN, Sample, Span, is_stale,
+    Batch, Exemplar, Family, HistogramSample, MetricKind, Predecessor, STALE_NAN, Sample, Span,
+    is_stale,
 };
 pub use histogram::{BucketSpan, Buckets, Histogram, ResetHint};
 pub use labels::{Labels, LabelsRef, PairIter, encode_label, encode_labels};

@@ -69,7 +69,8 @@ impl Rewriter {
             counter.fetch_add(count as u64, Ordering::Relaxed);
         }
         telemetry.size.store(self.cache.len() as u64, Ordering::Relaxed);
-        (!rewritten.is_empty()).then_some(rewritten)
+        // That some series moved here matters even when this page has nothing left of them.
+        (!rewritten.is_empty() || rewritten.predecessor.is_some()).then_some(rewritten)
     }
 
     fn copy(&mut self, batch: &Batch, now: Instant) -> Batch {
@@ -78,6 +79,7 @@ impl Rewriter {
             samples: Vec::with_capacity(batch.samples.len()),
             families: batch.families.clone(),
             overlap: batch.overlap,
+            predecessor: batch.predecessor.clone(),
             ..Batch::default()
         };
         for sample in &batch.samples {
