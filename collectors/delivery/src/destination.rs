@@ -1,27 +1,36 @@
 //! A destination: batches in at one end, acknowledged requests out at the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use client::Client;
 use model::Batch;
 use tokio::sync::mpsc;
-use tokio::task::{Id, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
+use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+mod adopted;
+mod answer;
+mod holds;
+mod leave;
 #[cfg(test)]
 mod tests;
 
 use crate::config::{ConfigError, EndpointConfig, Protocol};
+use crate::handle::{Ask, Handle};
 use crate::log::{self, FrameMeta, Log, NewFrame};
+use crate::peers::Neighbours;
 use crate::sender::{Sender, now_ms};
 use crate::shards::{Load, Resharder};
 use crate::telemetry::Telemetry;
 use crate::throttle::Throttle;
 use crate::write::Writer;
+use adopted::Replica;
+use holds::Holds;
 
 /// Batches that wait to be written at most. Batches are bounded to a few thousand samples, and
 /// writing one takes less than a millisecond, so this is for stalls of the disk.
@@ -51,20 +60,43 @@ pub enum OpenError {
 pub struct Destination {
     config: Arc<EndpointConfig>,
     telemetry: Arc<Telemetry>,
-    log: Log,
+    directory: PathBuf,
+    /// What this node writes.
+    own: Log,
+    /// What other nodes wrote and this one sends.
+    adopted: Vec<Replica>,
+    neighbours: Option<Neighbours>,
+    holds: Holds,
     writer: Writer,
     sender: Arc<Sender>,
     resharder: Resharder,
     input: mpsc::Sender<Arc<Batch>>,
     batches: mpsc::Receiver<Arc<Batch>>,
-    flying: JoinSet<FrameMeta>,
-    /// Which frame each task has, for the case that it does not come back.
-    tasks: Vec<(Id, u64)>,
+    handle: Handle,
+    asks: mpsc::Receiver<Ask>,
+    flying: JoinSet<(u128, FrameMeta)>,
+    flights: Vec<Flight>,
+    /// Which log is looked at first, in turn.
+    turn: usize,
     syncing: JoinSet<std::io::Result<()>>,
+    adopting: JoinSet<()>,
     seal_at: Option<Instant>,
+    /// When the oldest request was opened that is not sealed, in milliseconds since the Unix epoch.
+    opened_ms: i64,
     read_failed: bool,
     sealed: Vec<NewFrame>,
     complaint: Throttle,
+    hurry: CancellationToken,
+    ending: bool,
+}
+
+/// A request on its way, for the case that it does not come back.
+#[derive(Debug)]
+struct Flight {
+    id: Id,
+    log: u128,
+    sequence: u64,
+    abort: AbortHandle,
 }
 
 /// What a destination leaves in its log when it stops; it is sent after the next start.
@@ -92,8 +124,10 @@ impl Destination {
         config.validate()?;
         let telemetry = Arc::new(Telemetry::default());
         let config = Arc::new(config);
-        let log = Log::open(directory, config.log.clone(), Arc::clone(&telemetry))?;
+        let own = Log::open(directory, config.log.clone(), Arc::clone(&telemetry))?;
+        let adopted = Replica::open_all(directory, &config.log, &telemetry)?;
         let (input, batches) = mpsc::channel(INPUT);
+        let (handle, asks) = Handle::new();
         let sender = Sender::new(Arc::clone(&config), client, Arc::clone(&telemetry));
         let mut destination = Self {
             writer: Writer::new(&config, Arc::clone(&telemetry)),
@@ -101,18 +135,30 @@ impl Destination {
             sender: Arc::new(sender),
             config,
             telemetry,
-            log,
+            directory: directory.to_owned(),
+            own,
+            adopted,
+            neighbours: None,
+            holds: Holds::default(),
             input,
             batches,
+            handle,
+            asks,
             flying: JoinSet::new(),
-            tasks: Vec::new(),
+            flights: Vec::new(),
+            turn: 0,
             syncing: JoinSet::new(),
+            adopting: JoinSet::new(),
             seal_at: None,
+            opened_ms: 0,
             read_failed: false,
             sealed: Vec::new(),
             complaint: Throttle::default(),
+            hurry: CancellationToken::new(),
+            ending: false,
         };
         destination.publish_bounds();
+        destination.publish_adopted();
         destination.set_shards(destination.config.queue.min_shards);
         Ok(destination)
     }
@@ -123,13 +169,31 @@ impl Destination {
         self.input.clone()
     }
 
+    /// Puts it among the destinations of the same name on other nodes: it waits for their older
+    /// samples of series that moved here, and hands over at the end what it could not deliver.
+    pub fn set_neighbours(&mut self, neighbours: Neighbours) {
+        self.neighbours = Some(neighbours);
+    }
+
+    /// Answers questions about it for as long as it runs.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Cancelled by whoever does not want the end to take time: then nothing more is sent or handed
+    /// over, and everything stays in the log for the one who opens it next.
+    pub fn hurry(&self) -> CancellationToken {
+        self.hurry.clone()
+    }
+
     /// What the destination says about itself.
     pub fn telemetry(&self) -> Arc<Telemetry> {
         Arc::clone(&self.telemetry)
     }
 
     /// Runs until `stop` is cancelled; then seals what was handed in, and goes on sending for
-    /// `drain` at most. The rest stays in the log.
+    /// `drain` at most. The rest is handed over to another node where there is one, or stays in the
+    /// log.
     pub async fn run(mut self, stop: CancellationToken, drain: Duration) -> Left {
         let mut tick = interval(TICK);
         let mut sync = interval(self.config.log.sync_interval.max(Duration::from_millis(10)));
@@ -141,7 +205,8 @@ impl Destination {
         }
         loop {
             self.dispatch();
-            let seal_at = self.seal_at;
+            self.look_at_gates();
+            let (seal_at, due) = (self.seal_at, self.holds.due());
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(batch) = self.batches.recv() => self.write(&batch),
@@ -149,22 +214,50 @@ impl Destination {
                     self.seal();
                 }
                 Some(done) = self.flying.join_next_with_id() => self.settle(done),
+                Some(answered) = self.holds.answered() => self.take_answer(answered),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                Some(ask) = self.asks.recv() => self.answer(ask),
+                Some(_) = self.adopting.join_next() => {}
                 _ = tick.tick() => self.tick(),
                 _ = sync.tick() => self.sync(),
                 _ = reshard.tick() => self.reshard(),
                 _ = metadata.tick() => self.tell_metadata(),
             }
         }
-        self.drain(Instant::now() + drain).await
+        self.drain(drain).await
+    }
+
+    fn logs(&self) -> impl Iterator<Item = &Log> {
+        std::iter::once(&self.own).chain(self.adopted.iter().map(|replica| &replica.log))
+    }
+
+    fn logs_mut(&mut self) -> impl Iterator<Item = &mut Log> {
+        std::iter::once(&mut self.own).chain(self.adopted.iter_mut().map(|r| &mut r.log))
+    }
+
+    fn log_mut(&mut self, id: u128) -> Option<&mut Log> {
+        self.logs_mut().find(|log| log.id() == id)
+    }
+
+    /// Who wrote the frames of a log.
+    fn origin_of(&self, id: u128) -> Arc<str> {
+        let replica = self.adopted.iter().find(|replica| replica.log.id() == id);
+        replica.map_or_else(|| self.node(), |replica| Arc::clone(&replica.origin))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.logs().all(Log::is_empty)
     }
 
     /// Starts as many requests as there are shards.
     fn dispatch(&mut self) {
         while self.flying.len() < self.writer.shards() && !self.read_failed {
-            match self.log.take(now_ms()) {
-                Ok(Some((meta, payload))) => {
-                    let task = self.flying.spawn(Arc::clone(&self.sender).deliver(meta, payload));
-                    self.tasks.push((task.id(), meta.sequence));
+            match self.take() {
+                Ok(Some((log, meta, payload))) => {
+                    let delivery = Arc::clone(&self.sender).deliver(meta, payload);
+                    let abort = self.flying.spawn(async move { (log, delivery.await) });
+                    let (id, sequence) = (abort.id(), meta.sequence);
+                    self.flights.push(Flight { id, log, sequence, abort });
                 }
                 Ok(None) => return,
                 Err(error) => {
@@ -179,7 +272,30 @@ impl Destination {
         }
     }
 
+    /// A frame that may be sent now, of each log in turn.
+    fn take(&mut self) -> std::io::Result<Option<(u128, FrameMeta, Bytes)>> {
+        let count = 1 + self.adopted.len();
+        for _ in 0..count {
+            let index = self.turn % count;
+            self.turn = index + 1;
+            let log = match index.checked_sub(1) {
+                None => &mut self.own,
+                Some(index) => &mut self.adopted[index].log,
+            };
+            if let Some((meta, payload)) = log.take(now_ms())? {
+                return Ok(Some((log.id(), meta, payload)));
+            }
+        }
+        Ok(None)
+    }
+
     fn write(&mut self, batch: &Batch) {
+        if let Some(predecessor) = &batch.predecessor {
+            self.depend(&predecessor.node, predecessor.until);
+        }
+        if self.writer.is_empty() {
+            self.opened_ms = now_ms();
+        }
         self.writer.write(batch, now_ms(), &mut self.sealed);
         self.append_sealed();
         if self.seal_at.is_none() && !self.writer.is_empty() {
@@ -195,24 +311,31 @@ impl Destination {
 
     fn append_sealed(&mut self) {
         for frame in self.sealed.drain(..) {
-            self.log.append(frame, now_ms());
+            self.own.append(frame, now_ms());
         }
     }
 
-    fn settle(&mut self, done: Result<(Id, FrameMeta), tokio::task::JoinError>) {
+    fn settle(&mut self, done: Result<(Id, (u128, FrameMeta)), tokio::task::JoinError>) {
         let id = match &done {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let task = self.tasks.iter().position(|(task, _)| *task == id);
-        let task = task.map(|index| self.tasks.swap_remove(index));
-        match (done, task) {
-            (Ok((_, meta)), _) => self.log.finish(&meta, now_ms()),
-            (Err(error), Some((_, sequence))) => {
-                warn!(endpoint = self.config.name, %error, "a request ended without an answer");
-                self.log.put_back(sequence);
+        let flight = self.flights.iter().position(|flight| flight.id == id);
+        let Some(flight) = flight.map(|index| self.flights.swap_remove(index)) else { return };
+        if let Err(error) = &done
+            && !error.is_cancelled()
+        {
+            warn!(endpoint = self.config.name, %error, "a request ended without an answer");
+        }
+        let adopted = flight.log != self.own.id();
+        if let Some(log) = self.log_mut(flight.log) {
+            match done {
+                Ok((_, (_, meta))) => log.finish(&meta, now_ms()),
+                Err(_) => log.put_back(flight.sequence),
             }
-            (Err(_), None) => {}
+        }
+        if adopted {
+            self.publish_adopted();
         }
         if self.sender.speaks_only_v1() {
             self.writer.set_protocol(Protocol::V1, &mut self.sealed);
@@ -222,7 +345,8 @@ impl Destination {
 
     fn tick(&mut self) {
         self.read_failed = false;
-        self.log.tick(now_ms());
+        self.logs_mut().for_each(|log| log.tick(now_ms()));
+        self.publish_adopted();
     }
 
     /// Forces the log to the disk, beside everything else.
@@ -238,12 +362,15 @@ impl Destination {
         if !self.syncing.is_empty() {
             return;
         }
-        match self.log.sync_work() {
-            Ok(Some(work)) => {
-                self.syncing.spawn_blocking(|| work.run());
+        let works: Vec<_> = self.logs_mut().map(Log::sync_work).collect();
+        for work in works {
+            match work {
+                Ok(Some(work)) => {
+                    self.syncing.spawn_blocking(|| work.run());
+                }
+                Ok(None) => {}
+                Err(error) => self.complain_of_sync(&error.to_string()),
             }
-            Ok(None) => {}
-            Err(error) => self.complain_of_sync(&error.to_string()),
         }
     }
 
@@ -256,11 +383,12 @@ impl Destination {
 
     fn reshard(&mut self) {
         let telemetry = &self.telemetry;
+        let pending = self.logs().map(Log::queued).map(|queued| queued.samples + queued.histograms);
         let load = Load {
             received: telemetry.received.samples.get() + telemetry.received.histograms.get(),
             sent: telemetry.sent.samples.get() + telemetry.sent.histograms.get(),
             busy_seconds: telemetry.send_duration.sum(),
-            pending: self.log.queued().samples + self.log.queued().histograms,
+            pending: pending.sum(),
         };
         let shards = self.resharder.update(load, RESHARD.as_secs_f64());
         let desired = (self.resharder.desired() * 1e3) as i64;
@@ -274,7 +402,7 @@ impl Destination {
     fn set_shards(&mut self, shards: usize) {
         self.writer.set_shards(shards, &mut self.sealed);
         self.append_sealed();
-        self.log.hold_at_most(self.config.queue.capacity.saturating_mul(shards));
+        self.own.hold_at_most(self.config.queue.capacity.saturating_mul(shards));
         self.telemetry.shards.set(shards as i64);
     }
 
@@ -290,39 +418,9 @@ impl Destination {
 
     /// Puts what is known of families into the queue, unless the last telling still waits there.
     fn tell_metadata(&mut self) {
-        if self.config.metadata.send && self.log.queued().metadata == 0 {
+        if self.config.metadata.send && self.own.queued().metadata == 0 {
             self.writer.seal_metadata(now_ms(), &mut self.sealed);
             self.append_sealed();
         }
-    }
-
-    async fn drain(mut self, deadline: Instant) -> Left {
-        self.batches.close();
-        while let Some(batch) = self.batches.recv().await {
-            self.write(&batch);
-        }
-        self.seal();
-        loop {
-            self.dispatch();
-            if self.log.is_empty() || self.flying.is_empty() {
-                break;
-            }
-            match timeout_at(deadline, self.flying.join_next_with_id()).await {
-                Ok(Some(done)) => self.settle(done),
-                Ok(None) | Err(_) => break,
-            }
-        }
-        self.flying.shutdown().await;
-        self.syncing.shutdown().await;
-        if let Ok(Some(work)) = self.log.sync_work() {
-            self.syncing.spawn_blocking(|| work.run());
-            while let Some(done) = self.syncing.join_next().await {
-                if let Ok(Err(error)) = done {
-                    self.complain_of_sync(&error.to_string());
-                }
-            }
-        }
-        let left = self.log.queued();
-        Left { frames: left.frames, samples: left.samples + left.histograms, bytes: left.bytes }
     }
 }

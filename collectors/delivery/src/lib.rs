@@ -30,8 +30,11 @@
 //! ```
 
 pub mod config;
+mod consignment;
 mod destination;
+mod handle;
 pub mod log;
+mod peers;
 mod sender;
 mod shards;
 pub mod telemetry;
@@ -40,5 +43,8 @@ pub mod wire;
 pub mod write;
 
 pub use config::{ConfigError, EndpointConfig, LogConfig, MetadataConfig, Protocol, QueueConfig};
+pub use consignment::{Consignment, MAX_CONSIGNMENT, Malformed};
 pub use destination::{Destination, Left, OpenError};
+pub use handle::{Closed, Handle, NotAdopted};
+pub use peers::{Later, Neighbours, Peers, Pending, PendingReport, Question, Refused};
 pub use telemetry::Telemetry;

@@ -19,8 +19,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::warn;
 
+mod adopt;
 mod cursor;
 mod frame;
+mod gate;
 mod held;
 mod open;
 mod read;
@@ -30,7 +32,9 @@ mod sync;
 mod window;
 mod write;
 
+pub use adopt::AdoptError;
 pub use frame::{Content, FrameMeta, HEADER, MAX_PAYLOAD};
+pub use gate::{Gate, MARGIN_MS, Verdict};
 pub use open::OpenError;
 pub use sync::SyncWork;
 pub use window::{Lane, SPAN};
@@ -102,6 +106,11 @@ pub struct Log {
     directory_unsynced: bool,
     complaint: Throttle,
     dropping: Throttle,
+    /// Those that are not done with, as far as they are known: some may not have been read yet.
+    gates: Vec<Gate>,
+    /// Nothing is stamped before this; see [`gate`].
+    floor_ms: i64,
+    role: open::Role,
 }
 
 impl Log {
@@ -140,7 +149,7 @@ impl Log {
         self.next = meta.sequence + 1;
         self.queued.add(Totals::of(&meta));
         self.held.offer(&meta, bytes.slice(HEADER..), !written);
-        self.hand_over_appended(&meta, written);
+        self.hand_over_appended(&meta, written, now_ms);
         self.keep_size(now_ms);
         self.publish();
     }
@@ -151,7 +160,7 @@ impl Log {
         assert!(payload.len() <= MAX_PAYLOAD, "a frame of {} bytes is too large", payload.len());
         let meta = FrameMeta {
             sequence: self.next,
-            sealed_ms: now_ms,
+            sealed_ms: self.stamp_at(now_ms),
             oldest_ms,
             newest_ms,
             counts,
@@ -163,6 +172,11 @@ impl Log {
         };
         bytes[..HEADER].copy_from_slice(&meta.encode());
         (meta, Bytes::from(bytes))
+    }
+
+    /// The stamp of what is sealed now: the time, or what the last gate asks for.
+    pub fn stamp_at(&self, now_ms: i64) -> i64 {
+        now_ms.max(self.floor_ms.min(now_ms.saturating_add(gate::FLOOR_AHEAD_MS)))
     }
 
     /// Takes the oldest frame that may be sent now, and its payload.
@@ -207,9 +221,10 @@ impl Log {
             self.forget(meta);
             self.advance(now_ms);
         }
+        self.open_passed_gates(meta.sequence, now_ms);
     }
 
-    /// Whether nothing waits and nothing is in flight.
+    /// Whether no request waits and none is in flight. Gates may be left.
     pub fn is_empty(&self) -> bool {
         self.queued.frames == 0
     }
@@ -301,6 +316,7 @@ impl Log {
             lost.add(Totals::of(&meta));
         }
         self.held.release_through(segment.last);
+        self.gates.retain(|gate| gate.sequence > segment.last);
         lost.count_in(self.telemetry.dropped(reason));
         self.queued.remove(lost);
         self.handed = self.handed.max(segment.last + 1);
@@ -321,6 +337,9 @@ impl Log {
     }
 
     fn publish(&self) {
+        if self.role != open::Role::Own {
+            return;
+        }
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let telemetry = &self.telemetry;
         telemetry.queue_frames.set(gauge(self.queued.frames));

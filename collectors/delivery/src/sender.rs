@@ -1,7 +1,7 @@
 //! Sends one frame until the backend has answered for good.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -14,8 +14,8 @@ mod backoff;
 mod bisect;
 mod request;
 
-use crate::config::EndpointConfig;
-use crate::log::{Content, FrameMeta};
+use crate::config::{EndpointConfig, Protocol};
+use crate::log::FrameMeta;
 use crate::telemetry::{Counts, DropReason, Telemetry};
 use crate::throttle::Throttle;
 use crate::wire;
@@ -38,17 +38,25 @@ pub(crate) struct Sender {
     telemetry: Arc<Telemetry>,
     /// Whether the endpoint was found not to speak 2.0.
     only_v1: AtomicBool,
+    /// How the last attempt went: see [`Self::accepting`].
+    last: AtomicU8,
     /// When the endpoint wants to be asked again.
     hold: Hold,
     /// For failures that may pass, and for losses: one must not hide the other.
     retries: Throttle,
     losses: Throttle,
+    doubles: Throttle,
 }
+
+/// Values of [`Sender::last`].
+const NONE_YET: u8 = 0;
+const ANSWERED: u8 = 1;
+const AWAY: u8 = 2;
 
 /// A body on its way, and what is in it.
 #[derive(Debug, Clone)]
 struct Parcel {
-    content: Content,
+    protocol: Protocol,
     body: Bytes,
     counts: Counts,
     oldest_ms: i64,
@@ -65,7 +73,7 @@ enum End {
     /// 2.0 is not understood there.
     NotUnderstood,
     /// Refused because of samples that are there already or came too late.
-    Doubles,
+    Doubles(DropReason),
     /// Refused for another reason.
     Refused,
 }
@@ -84,9 +92,20 @@ impl Sender {
             template,
             telemetry,
             only_v1,
+            last: AtomicU8::new(NONE_YET),
             hold: Hold::default(),
             retries: Throttle::default(),
             losses: Throttle::default(),
+            doubles: Throttle::default(),
+        }
+    }
+
+    /// Whether the endpoint dealt with the last request instead of asking for it again; `None` when
+    /// there has been none.
+    pub(crate) fn accepting(&self) -> Option<bool> {
+        match self.last.load(Relaxed) {
+            NONE_YET => None,
+            last => Some(last == ANSWERED),
         }
     }
 
@@ -98,18 +117,19 @@ impl Sender {
     /// Sends a frame until it has been written, refused for good, or is too old; counts which. It
     /// goes on for as long as the backend is away. Dropping the future leaves the frame unfinished.
     pub(crate) async fn deliver(self: Arc<Self>, meta: FrameMeta, body: Bytes) -> FrameMeta {
+        let Some(protocol) = meta.content.protocol() else { return meta };
         let mut parcel = Parcel {
-            content: meta.content,
+            protocol,
             body,
             counts: meta.counts,
             oldest_ms: meta.oldest_ms,
             newest_ms: meta.newest_ms,
         };
         loop {
-            if parcel.content == Content::WriteV2 && self.must_speak_v1() {
+            if parcel.protocol == Protocol::V2 && self.must_speak_v1() {
                 match wire::decode_v2(&parcel.body).and_then(|request| request.to_v1()) {
                     Ok(request) => {
-                        parcel.content = Content::WriteV1;
+                        parcel.protocol = Protocol::V1;
                         parcel.body = wire::encode_v1(&request).into();
                     }
                     Err(error) => {
@@ -121,8 +141,8 @@ impl Sender {
             }
             match self.send(&mut parcel).await {
                 End::NotUnderstood => self.fall_back(),
-                End::Doubles => {
-                    self.bisect(&parcel).await;
+                End::Doubles(reason) => {
+                    self.bisect(&parcel, reason).await;
                     return meta;
                 }
                 end => {
@@ -134,7 +154,7 @@ impl Sender {
     }
 
     fn must_speak_v1(&self) -> bool {
-        self.config.protocol == crate::Protocol::V1 || self.speaks_only_v1()
+        self.config.protocol == Protocol::V1 || self.speaks_only_v1()
     }
 
     fn fall_back(&self) {
@@ -152,9 +172,9 @@ impl Sender {
                 let counts = written.of(parcel.counts);
                 telemetry.sent.add(counts);
                 let missing = parcel.counts.minus(counts);
-                match written.names_doubles() {
-                    true => telemetry.dropped(DropReason::Double).add(missing),
-                    false => telemetry.failed.add(missing),
+                match written.doubles() {
+                    Some(reason) => telemetry.dropped(reason).add(missing),
+                    None => telemetry.failed.add(missing),
                 }
                 let bytes = parcel.body.len() as u64;
                 if parcel.counts.metadata > 0 {
@@ -165,7 +185,7 @@ impl Sender {
                 }
             }
             End::TooOld => telemetry.dropped(DropReason::TooOld).add(parcel.counts),
-            End::Doubles => telemetry.dropped(DropReason::Double).add(parcel.counts),
+            End::Doubles(reason) => telemetry.dropped(*reason).add(parcel.counts),
             End::Refused | End::NotUnderstood => telemetry.failed.add(parcel.counts),
         }
     }
@@ -181,18 +201,20 @@ impl Sender {
             let begun = Instant::now();
             let answer = self.attempt(parcel).await;
             self.telemetry.send_duration.observe(begun.elapsed());
+            let away = matches!(answer, Answer::Again { .. });
+            self.last.store(if away { AWAY } else { ANSWERED }, Relaxed);
             match answer {
                 Answer::Written(written) => {
                     self.check_written(parcel, written);
                     return End::Written(written);
                 }
                 Answer::NotUnderstood => return End::NotUnderstood,
-                Answer::Doubles(reason) => {
+                Answer::Doubles { kind, reason } => {
                     debug!(
                         endpoint = self.config.name,
                         reason, "a request was refused for doubles"
                     );
-                    return End::Doubles;
+                    return End::Doubles(kind);
                 }
                 Answer::Refused(reason) => {
                     self.complain(
@@ -217,7 +239,7 @@ impl Sender {
 
     fn check_written(&self, parcel: &Parcel, written: Written) {
         let missing = parcel.counts.minus(written.of(parcel.counts)).total();
-        if missing > 0 && !written.names_doubles() {
+        if missing > 0 && written.doubles().is_none() {
             let reason = format!("the endpoint says that it has not written {missing} of them");
             self.complain(&self.losses, "a request was written in part", &reason, parcel);
         }
@@ -245,7 +267,7 @@ impl Sender {
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Answer {
-        let request = self.template.request(parcel.content, parcel.body.clone());
+        let request = self.template.request(parcel.protocol, parcel.body.clone());
         let exchange = async {
             let response = self.client.send(request).await?;
             Ok(Answer::read(response, parcel, &self.config.queue).await)

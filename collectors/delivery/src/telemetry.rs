@@ -120,13 +120,15 @@ pub enum DropReason {
     DiskFull,
     /// The frame was damaged on disk.
     Corrupt,
-    /// The backend named it a duplicate or out of order, after it stood alone.
+    /// The backend has another value for the same instant.
     Double,
+    /// The backend has something newer of the series already, or takes nothing so old or so new.
+    OutOfOrder,
 }
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Relabelled,
         Self::TooOld,
         Self::LogFull,
@@ -134,6 +136,7 @@ impl DropReason {
         Self::DiskFull,
         Self::Corrupt,
         Self::Double,
+        Self::OutOfOrder,
     ];
 
     /// The value of the `reason` label.
@@ -146,6 +149,7 @@ impl DropReason {
             Self::DiskFull => "disk_full",
             Self::Corrupt => "corrupt",
             Self::Double => "double",
+            Self::OutOfOrder => "out_of_order",
         }
     }
 }
@@ -162,6 +166,18 @@ pub struct Telemetry {
     /// Sent again after a failure that may pass.
     pub retried: PerKind,
     dropped: [PerKind; DropReason::ALL.len()],
+    /// Handed to another node that sends it.
+    pub handed_over: PerKind,
+    /// Taken over from another node, to be sent from here.
+    pub adopted: PerKind,
+    /// Frames of other nodes that wait to be sent from here.
+    pub adopted_frames: Gauge,
+    /// Times that something was held back so that another node's older samples come first.
+    pub holds: Counter,
+    /// Holds that were given up because they took too long.
+    pub holds_expired: Counter,
+    /// Logs that are held back now.
+    pub held_back: Gauge,
     /// Sealed and not yet acknowledged or given up: samples.
     pub pending_samples: Gauge,
     /// Sealed and not yet acknowledged or given up: native histograms.

@@ -13,6 +13,7 @@ mod dress;
 mod families;
 mod fields;
 mod histogram;
+mod item;
 mod proto;
 mod symbols;
 mod v1;
@@ -27,6 +28,7 @@ use crate::telemetry::{Counts, DropReason, Telemetry};
 use body::{Body, Compressor};
 use dress::Dresser;
 use families::Families;
+use item::Item;
 
 /// Uncompressed bytes of a request at which it is sealed whatever it holds: a few times what 2,000
 /// samples need, and far below what receivers refuse.
@@ -137,12 +139,12 @@ impl Writer {
     pub fn write(&mut self, batch: &Batch, now_ms: i64, sealed: &mut Vec<NewFrame>) {
         self.count_received(batch);
         let oldest = self.options.age_limit_ms.map_or(i64::MIN, |limit| now_ms - limit);
-        self.write_samples(batch, oldest, sealed);
+        self.write_each(batch, &batch.samples, oldest, sealed);
         if self.options.histograms {
-            self.write_histograms(batch, oldest, sealed);
+            self.write_each(batch, &batch.histograms, oldest, sealed);
         }
         if self.options.exemplars {
-            self.write_exemplars(batch, oldest, sealed);
+            self.write_each(batch, &batch.exemplars, oldest, sealed);
         }
         if self.options.metadata && self.options.protocol == Protocol::V1 {
             self.families.learn(&batch.families);
@@ -162,70 +164,31 @@ impl Writer {
         }
     }
 
-    fn write_samples(&mut self, batch: &Batch, oldest: i64, sealed: &mut Vec<NewFrame>) {
+    fn write_each<T: Item>(
+        &mut self,
+        batch: &Batch,
+        items: &[T],
+        oldest: i64,
+        sealed: &mut Vec<NewFrame>,
+    ) {
         let mut dropped = Dropped::default();
-        for sample in &batch.samples {
-            if sample.timestamp < oldest {
+        for item in items {
+            if item.timestamp() < oldest {
                 dropped.too_old += 1;
                 continue;
             }
-            let Some(labels) = self.dresser.dress(batch.labels(sample.labels).as_encoded()) else {
+            let Some(labels) = self.dresser.dress(batch.labels(item.labels()).as_encoded()) else {
                 dropped.relabelled += 1;
                 continue;
             };
             let shard = shard_of(labels, self.shards.len());
             let body = self.shards[shard].open(batch.overlap);
-            let family = if self.options.metadata { batch.family(sample.family) } else { None };
-            body.push_sample(labels, sample, family);
+            item.push(body, labels, batch, self.options.metadata);
             if body.counts.total() >= self.options.max_samples as u64 || body.len() >= FULL {
                 self.seal_shard(shard, sealed);
             }
         }
-        dropped.count(&self.telemetry, |count| Counts { samples: count, ..Counts::default() });
-    }
-
-    fn write_histograms(&mut self, batch: &Batch, oldest: i64, sealed: &mut Vec<NewFrame>) {
-        let mut dropped = Dropped::default();
-        for sample in &batch.histograms {
-            if sample.timestamp < oldest {
-                dropped.too_old += 1;
-                continue;
-            }
-            let Some(labels) = self.dresser.dress(batch.labels(sample.labels).as_encoded()) else {
-                dropped.relabelled += 1;
-                continue;
-            };
-            let shard = shard_of(labels, self.shards.len());
-            let body = self.shards[shard].open(batch.overlap);
-            let family = if self.options.metadata { batch.family(sample.family) } else { None };
-            body.push_histogram(labels, sample, family);
-            if body.counts.total() >= self.options.max_samples as u64 || body.len() >= FULL {
-                self.seal_shard(shard, sealed);
-            }
-        }
-        dropped.count(&self.telemetry, |count| Counts { histograms: count, ..Counts::default() });
-    }
-
-    fn write_exemplars(&mut self, batch: &Batch, oldest: i64, sealed: &mut Vec<NewFrame>) {
-        let mut dropped = Dropped::default();
-        for exemplar in &batch.exemplars {
-            if exemplar.timestamp < oldest {
-                dropped.too_old += 1;
-                continue;
-            }
-            let Some(labels) = self.dresser.dress(batch.labels(exemplar.series).as_encoded())
-            else {
-                dropped.relabelled += 1;
-                continue;
-            };
-            let shard = shard_of(labels, self.shards.len());
-            let body = self.shards[shard].open(batch.overlap);
-            body.push_exemplar(labels, batch.labels(exemplar.labels).as_encoded(), exemplar);
-            if body.counts.total() >= self.options.max_samples as u64 || body.len() >= FULL {
-                self.seal_shard(shard, sealed);
-            }
-        }
-        dropped.count(&self.telemetry, |count| Counts { exemplars: count, ..Counts::default() });
+        dropped.count(&self.telemetry, T::counts);
     }
 
     /// Seals everything that is open.

@@ -14,6 +14,7 @@
 //! trusts lengths and counts without reading payloads.
 
 use super::window::Lane;
+use crate::config::Protocol;
 use crate::telemetry::Counts;
 
 /// Bytes of a header.
@@ -34,11 +35,24 @@ pub enum Content {
     WriteV1 = 1,
     /// A snappy-compressed `io.prometheus.write.v2.Request`.
     WriteV2 = 2,
+    /// No request, but a [`super::Gate`]: what is behind it waits for another node.
+    Gate = 3,
 }
 
 impl Content {
+    /// The protocol of a request; none for a gate, which is none.
+    pub fn protocol(self) -> Option<Protocol> {
+        match self {
+            Self::WriteV1 => Some(Protocol::V1),
+            Self::WriteV2 => Some(Protocol::V2),
+            Self::Gate => None,
+        }
+    }
+
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::WriteV1, Self::WriteV2].into_iter().find(|content| *content as u8 == byte)
+        [Self::WriteV1, Self::WriteV2, Self::Gate]
+            .into_iter()
+            .find(|content| *content as u8 == byte)
     }
 }
 
@@ -47,7 +61,8 @@ impl Content {
 pub struct FrameMeta {
     /// The frame's place in its log; together with the log's id it names the frame for ever.
     pub sequence: u64,
-    /// When it was sealed, in milliseconds since the Unix epoch.
+    /// When it was sealed, in milliseconds since the Unix epoch. Behind a [`super::Gate`] it is
+    /// never before what the gate waits for, so it may run ahead of the clock a little.
     pub sealed_ms: i64,
     /// The oldest timestamp in it, in milliseconds since the Unix epoch.
     pub oldest_ms: i64,

@@ -49,58 +49,85 @@ impl Log {
         config: LogConfig,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, OpenError> {
-        fs::create_dir_all(directory).map_err(failed("create", directory))?;
-        let lock = lock(directory)?;
-        let cursor_path = directory.join("cursor");
-        let (mut cursor, saved) =
-            CursorFile::open(&cursor_path).map_err(failed("open", &cursor_path))?;
-        let firsts = Segment::list(directory).map_err(failed("read", directory))?;
-        let id = log_id(directory, &firsts, saved.as_ref());
-        let position = saved.filter(|saved| saved.log == id).unwrap_or_else(|| {
-            let mut start = Position::start(id);
-            start.first = firsts.first().copied().unwrap_or(1);
-            start
-        });
-        // Twice, so that both slots exist: from now on a full disk does not stop the cursor.
-        for _ in 0..2 {
-            cursor.write(&position).map_err(failed("write", &cursor_path))?;
-        }
-        let segments = load(directory, &firsts, &position)?;
-        let mut queued = Totals::default();
-        segments.iter().for_each(|segment| queued.add(segment.unread));
-        let last = segments.back().map_or(0, |segment| segment.last.max(segment.first));
-        let reader_at = segments.front().map_or(0, |segment| segment.first);
-        let mut log = Self {
-            directory: directory.to_owned(),
-            config: LogConfig {
-                segment_bytes: config.segment_bytes.min(config.max_bytes / SEGMENTS_AT_LEAST),
-                ..config
-            },
-            telemetry,
-            id,
-            lock,
-            segments,
-            writer: None,
-            reader: Reader::at(reader_at, SEGMENT_HEADER),
-            window: Window::default(),
-            cursor,
-            restored: position.clone(),
-            next: position.above().max(last + 1),
-            handed: position.first,
-            position,
-            unwritten: VecDeque::new(),
-            unwritten_bytes: 0,
-            held: Held::default(),
-            queued,
-            unsynced: Vec::new(),
-            directory_unsynced: true,
-            complaint: Throttle::default(),
-            dropping: Throttle::default(),
-        };
-        log.handed = log.handed.min(log.next);
-        log.publish();
-        Ok(log)
+        open(directory, config, telemetry, Role::Own)
     }
+}
+
+/// What a log is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It is written by this node, and the gauges of its destination speak of it.
+    Own,
+    /// It keeps frames of another log, which has this id.
+    Replica(u128),
+}
+
+pub(super) fn open(
+    directory: &Path,
+    config: LogConfig,
+    telemetry: Arc<Telemetry>,
+    role: Role,
+) -> Result<Log, OpenError> {
+    fs::create_dir_all(directory).map_err(failed("create", directory))?;
+    let lock = lock(directory)?;
+    let cursor_path = directory.join("cursor");
+    let (mut cursor, saved) =
+        CursorFile::open(&cursor_path).map_err(failed("open", &cursor_path))?;
+    let firsts = Segment::list(directory).map_err(failed("read", directory))?;
+    let known = log_id(directory, &firsts, saved.as_ref());
+    let id = known.unwrap_or_else(|| match role {
+        Role::Own => rand::random(),
+        Role::Replica(id) => id,
+    });
+    let position = saved.filter(|saved| saved.log == id).unwrap_or_else(|| {
+        let mut start = Position::start(id);
+        start.first = firsts.first().copied().unwrap_or(1);
+        start
+    });
+    // Twice, so that both slots exist: from now on a full disk does not stop the cursor.
+    for _ in 0..2 {
+        cursor.write(&position).map_err(failed("write", &cursor_path))?;
+    }
+    let segments = load(directory, &firsts, &position)?;
+    let mut queued = Totals::default();
+    segments.iter().for_each(|segment| queued.add(segment.unread));
+    let last = segments.back().map_or(0, |segment| segment.last.max(segment.first));
+    let reader_at = segments.front().map_or(0, |segment| segment.first);
+    // What is appended behind a gate of before must not be stamped before it.
+    let floor_ms = segments.iter().map(|segment| segment.newest_sealed_ms).max();
+    let mut log = Log {
+        directory: directory.to_owned(),
+        config: LogConfig {
+            segment_bytes: config.segment_bytes.min(config.max_bytes / SEGMENTS_AT_LEAST),
+            ..config
+        },
+        telemetry,
+        id,
+        lock,
+        segments,
+        writer: None,
+        reader: Reader::at(reader_at, SEGMENT_HEADER),
+        window: Window::default(),
+        cursor,
+        restored: position.clone(),
+        next: position.above().max(last + 1),
+        handed: position.first,
+        position,
+        unwritten: VecDeque::new(),
+        unwritten_bytes: 0,
+        held: Held::default(),
+        queued,
+        unsynced: Vec::new(),
+        directory_unsynced: true,
+        complaint: Throttle::default(),
+        dropping: Throttle::default(),
+        gates: Vec::new(),
+        floor_ms: floor_ms.unwrap_or(i64::MIN),
+        role,
+    };
+    log.handed = log.handed.min(log.next);
+    log.publish();
+    Ok(log)
 }
 
 impl Drop for Log {
@@ -124,12 +151,12 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
 }
 
 /// The id that the files agree on: the segments' before the cursor's, because frames are named by
-/// it, and a new one for a new log.
-fn log_id(directory: &Path, firsts: &[u64], saved: Option<&Position>) -> u128 {
+/// it; none for a new log.
+fn log_id(directory: &Path, firsts: &[u64], saved: Option<&Position>) -> Option<u128> {
     let mut ids = firsts
         .iter()
         .filter_map(|first| Segment::log_id(&File::open(Segment::path(directory, *first)).ok()?));
-    ids.next_back().or(saved.map(|saved| saved.log)).unwrap_or_else(rand::random)
+    ids.next_back().or(saved.map(|saved| saved.log))
 }
 
 /// Reads what the segments hold, and removes those that are finished.

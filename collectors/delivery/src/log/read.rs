@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::Log;
-use super::frame::FrameMeta;
+use super::frame::{Content, FrameMeta};
 use super::scan::{self, Bounds, Step};
 use super::segment::{SEGMENT_HEADER, Segment, Totals};
 use super::window::Place;
@@ -59,7 +59,7 @@ impl Reader {
 
 impl Log {
     /// Gives a frame that was just appended to the window, if that has everything before it.
-    pub(super) fn hand_over_appended(&mut self, meta: &FrameMeta, written: bool) {
+    pub(super) fn hand_over_appended(&mut self, meta: &FrameMeta, written: bool, now_ms: i64) {
         if self.handed != meta.sequence || !self.window.has_room_for(meta.sequence) {
             return;
         }
@@ -69,6 +69,7 @@ impl Log {
         }) else {
             self.window.push(*meta, None);
             self.handed = meta.sequence + 1;
+            self.note(meta, now_ms);
             return;
         };
         if self.reader.is_before(place, self.segments.iter().cloned()) {
@@ -77,6 +78,13 @@ impl Log {
             self.mark_read(meta);
             self.reader.segment = place.segment;
             self.reader.offset = place.offset + meta.frame_len();
+            self.note(meta, now_ms);
+        }
+    }
+
+    fn note(&mut self, meta: &FrameMeta, now_ms: i64) {
+        if meta.content == Content::Gate {
+            self.note_gate(meta, now_ms);
         }
     }
 
@@ -145,6 +153,7 @@ impl Log {
             self.window.finish(meta.sequence);
         } else {
             self.mark_read(meta);
+            self.note(meta, meta.sealed_ms);
         }
     }
 
@@ -153,6 +162,7 @@ impl Log {
         let meta = *meta;
         self.window.push(meta, None);
         self.handed = meta.sequence + 1;
+        self.note(&meta, meta.sealed_ms);
         Some(meta)
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::cursor::Position;
-use super::frame::{FrameMeta, u32_at, u64_at};
+use super::frame::{Content, FrameMeta, u32_at, u64_at};
 use super::scan::{self, Bounds, Step};
 use crate::telemetry::PerKind;
 
@@ -34,8 +34,11 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// The sums over one frame.
+    /// The sums over one frame. A gate is nothing that anybody waits for.
     pub fn of(meta: &FrameMeta) -> Self {
+        if meta.content == Content::Gate {
+            return Self::default();
+        }
         Self {
             frames: 1,
             bytes: meta.frame_len(),

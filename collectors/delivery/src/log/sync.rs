@@ -41,15 +41,19 @@ impl Log {
     ///
     /// When the process is out of file descriptors.
     pub fn sync_work(&mut self) -> io::Result<Option<SyncWork>> {
-        if self.is_empty() || self.unsynced.is_empty() {
+        if (self.is_empty() && self.gates.is_empty()) || self.unsynced.is_empty() {
             return Ok(None);
         }
+        self.all_sync_work().map(Some)
+    }
+
+    pub(super) fn all_sync_work(&mut self) -> io::Result<SyncWork> {
         let cursor = self.cursor.handle()?;
         let directory = std::mem::take(&mut self.directory_unsynced);
-        Ok(Some(SyncWork {
+        Ok(SyncWork {
             files: std::mem::take(&mut self.unsynced),
             cursor,
             directory: directory.then(|| self.directory.clone()),
-        }))
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::frame::FrameMeta;
+use super::frame::{Content, FrameMeta};
 
 #[cfg(test)]
 mod tests;
@@ -71,6 +71,14 @@ pub(super) struct Entry {
     pub place: Option<Place>,
     /// How far it has come.
     pub state: State,
+    /// A gate that holds back everything behind it.
+    closed: bool,
+}
+
+impl Entry {
+    fn is_gate(&self) -> bool {
+        self.meta.content == Content::Gate
+    }
 }
 
 /// The oldest frames that are not finished, in order.
@@ -90,7 +98,12 @@ impl Window {
     /// Adds the next frame; sequences only grow.
     pub(super) fn push(&mut self, meta: FrameMeta, place: Option<Place>) {
         debug_assert!(self.entries.back().is_none_or(|last| last.meta.sequence < meta.sequence));
-        self.entries.push_back(Entry { meta, place, state: State::Waiting });
+        self.entries.push_back(Entry {
+            meta,
+            place,
+            state: State::Waiting,
+            closed: meta.content == Content::Gate,
+        });
     }
 
     /// The frame of a sequence.
@@ -110,11 +123,18 @@ impl Window {
         }
     }
 
-    /// Takes the oldest waiting frame that no unfinished older frame could share a series with.
+    /// Takes the oldest waiting frame that no unfinished older frame could share a series with, and
+    /// that no closed gate is before.
     pub(super) fn take(&mut self) -> Option<FrameMeta> {
         let mut blocked: Vec<Lane> = self.orphans.iter().map(|meta| meta.lane).collect();
         for entry in &mut self.entries {
             if entry.state == State::Finished {
+                continue;
+            }
+            if entry.is_gate() {
+                if entry.closed {
+                    return None;
+                }
                 continue;
             }
             let lane = entry.meta.lane;
@@ -173,6 +193,24 @@ impl Window {
             self.entries.pop_front();
         }
         waited
+    }
+
+    /// Opens a gate or closes it again.
+    pub(super) fn set_closed(&mut self, sequence: u64, closed: bool) {
+        if let Some(index) = self.index(sequence) {
+            self.entries[index].closed = closed;
+        }
+    }
+
+    /// The gates that nothing which waits is before.
+    pub(super) fn reached_gates(&self) -> impl Iterator<Item = u64> {
+        let reached = self.entries.iter().take_while(|e| e.is_gate() || e.state != State::Waiting);
+        reached.filter(|e| e.is_gate() && e.state == State::Waiting).map(|e| e.meta.sequence)
+    }
+
+    /// The requests that are not finished, oldest first; gates are none.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|e| !e.is_gate() && e.state != State::Finished)
     }
 
     /// The oldest frame that is not finished.

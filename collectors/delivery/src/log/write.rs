@@ -30,7 +30,7 @@ impl Log {
         }
     }
 
-    fn try_write(&mut self, meta: &FrameMeta, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn try_write(&mut self, meta: &FrameMeta, bytes: &[u8]) -> io::Result<()> {
         let frame = bytes.len() as u64;
         if let (Some(writer), Some(segment)) = (&self.writer, self.segments.back())
             && segment.len + frame > self.config.segment_bytes

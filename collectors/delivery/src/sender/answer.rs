@@ -7,9 +7,8 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
 use super::{MAX_RETRY_AFTER, Parcel};
-use crate::config::QueueConfig;
-use crate::log::Content;
-use crate::telemetry::Counts;
+use crate::config::{Protocol, QueueConfig};
+use crate::telemetry::{Counts, DropReason};
 
 /// Bytes of an answer that are read for its message.
 const EXCERPT: usize = 1024;
@@ -26,7 +25,12 @@ pub(super) enum Answer {
     /// The endpoint does not speak 2.0.
     NotUnderstood,
     /// Refused for samples that are there already or came too late; 1.0 has then written nothing.
-    Doubles(String),
+    Doubles {
+        /// [`DropReason::Double`] or [`DropReason::OutOfOrder`].
+        kind: DropReason,
+        /// What the endpoint said.
+        reason: String,
+    },
     Refused(String),
 }
 
@@ -38,8 +42,8 @@ pub(super) enum Written {
     /// By the headers of 2.0.
     Counted {
         counts: Counts,
-        /// Whether it says that the rest are doubles.
-        doubles: bool,
+        /// As what the rest is to be counted if it says that they are doubles.
+        doubles: Option<DropReason>,
     },
 }
 
@@ -56,8 +60,11 @@ impl Written {
         }
     }
 
-    pub(super) fn names_doubles(self) -> bool {
-        matches!(self, Self::Counted { doubles: true, .. })
+    pub(super) fn doubles(self) -> Option<DropReason> {
+        match self {
+            Self::Counted { doubles, .. } => doubles,
+            Self::Everything => None,
+        }
     }
 }
 
@@ -70,12 +77,12 @@ impl Answer {
         let status = response.status();
         let written = counted(response.headers());
         let after = retry_after(response.headers(), SystemTime::now());
-        let v2 = parcel.content == Content::WriteV2;
+        let v2 = parcel.protocol == Protocol::V2;
         if status.is_success() {
             // The connection can be used again once its body has been read.
             response.excerpt(EXCERPT).await;
             return match written {
-                Some(counts) if v2 => Self::Written(Written::Counted { counts, doubles: false }),
+                Some(counts) if v2 => Self::Written(Written::Counted { counts, doubles: None }),
                 // Who does not count what it wrote has not understood 2.0: to a receiver of 1.0 the
                 // request looks like an empty one.
                 None if v2 && parcel.counts.weight() > 0 => Self::NotUnderstood,
@@ -84,25 +91,23 @@ impl Answer {
         }
         let message = response.excerpt(EXCERPT).await;
         let reason = format!("{status}: {message}");
-        match status {
-            StatusCode::UNSUPPORTED_MEDIA_TYPE if v2 => Self::NotUnderstood,
-            StatusCode::TOO_MANY_REQUESTS if queue.retry_on_http_429 => {
+        let doubles = doubles(&message);
+        match (status, doubles) {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, _) if v2 => Self::NotUnderstood,
+            (StatusCode::TOO_MANY_REQUESTS, _) if queue.retry_on_http_429 => {
                 Self::Again { reason, after }
             }
             _ if status.is_server_error() => Self::Again { reason, after },
-            StatusCode::BAD_REQUEST | StatusCode::CONFLICT if !v2 && names_double(&message) => {
-                Self::Doubles(reason)
+            (StatusCode::BAD_REQUEST | StatusCode::CONFLICT, Some(kind)) if !v2 => {
+                Self::Doubles { kind, reason }
             }
             // 2.0 writes what it can and says how much that was.
-            _ => {
-                let doubles = names_double(&message);
-                match written {
-                    Some(counts) if v2 && (doubles || counts.total() > 0) => {
-                        Self::Written(Written::Counted { counts, doubles })
-                    }
-                    _ => Self::Refused(reason),
+            _ => match written {
+                Some(counts) if v2 && (doubles.is_some() || counts.total() > 0) => {
+                    Self::Written(Written::Counted { counts, doubles })
                 }
-            }
+                _ => Self::Refused(reason),
+            },
         }
     }
 }
@@ -137,19 +142,20 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 /// Whether the message of a refusal is about samples that are there already, came too late or too
 /// early, in the words of the backends we know. Such a sample spoils its whole request on 1.0.
-fn names_double(message: &str) -> bool {
-    const WORDS: [&str; 8] = [
+fn doubles(message: &str) -> Option<DropReason> {
+    const DOUBLE: [&str; 2] = ["duplicate sample", "duplicate-timestamp"];
+    const OUT_OF_ORDER: [&str; 6] = [
         "out of order",
         "out-of-order",
-        "duplicate sample",
-        "duplicate-timestamp",
         "out of bounds",
         "too old sample",
         "sample-timestamp-too-old",
         "too far in the future",
     ];
     let message = message.to_ascii_lowercase();
-    WORDS.iter().any(|words| message.contains(words))
+    let names = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    let double = names(&DOUBLE).then_some(DropReason::Double);
+    double.or_else(|| names(&OUT_OF_ORDER).then_some(DropReason::OutOfOrder))
 }
 
 #[cfg(test)]
@@ -185,16 +191,20 @@ mod tests {
 
     #[test]
     fn the_words_of_known_backends_are_known() {
-        for message in [
-            "out of order sample",
-            "duplicate sample for timestamp",
-            "Out of bounds",
-            "too old sample",
-            "user=1: err: the sample has been rejected (err-mimir-sample-out-of-order)",
+        for (message, reason) in [
+            ("out of order sample", DropReason::OutOfOrder),
+            ("duplicate sample for timestamp", DropReason::Double),
+            ("Out of bounds", DropReason::OutOfOrder),
+            ("too old sample", DropReason::OutOfOrder),
+            (
+                "user=1: err: the sample has been rejected (err-mimir-sample-out-of-order)",
+                DropReason::OutOfOrder,
+            ),
+            ("err-mimir-sample-duplicate-timestamp", DropReason::Double),
         ] {
-            assert!(names_double(message), "{message}");
+            assert_eq!(doubles(message), Some(reason), "{message}");
         }
-        assert!(!names_double("label name \"é\" is not valid"));
-        assert!(!names_double("snappy: corrupt input"));
+        assert_eq!(doubles("label name \"é\" is not valid"), None);
+        assert_eq!(doubles("snappy: corrupt input"), None);
     }
 }

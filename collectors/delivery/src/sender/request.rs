@@ -5,10 +5,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 use super::Parcel;
-use crate::config::EndpointConfig;
-use crate::log::Content;
+use crate::config::{EndpointConfig, Protocol};
 use crate::telemetry::Counts;
-use crate::wire::{self, v1};
+use crate::wire::{self, v1, v2};
 
 const VERSION: HeaderName = HeaderName::from_static("x-prometheus-remote-write-version");
 const TYPE_V1: &str = "application/x-protobuf";
@@ -33,10 +32,10 @@ impl Template {
         Self { uri, headers }
     }
 
-    pub(super) fn request(&self, content: Content, body: Bytes) -> Request<Bytes> {
-        let (content_type, version) = match content {
-            Content::WriteV1 => (TYPE_V1, "0.1.0"),
-            Content::WriteV2 => (TYPE_V2, "2.0.0"),
+    pub(super) fn request(&self, protocol: Protocol, body: Bytes) -> Request<Bytes> {
+        let (content_type, version) = match protocol {
+            Protocol::V1 => (TYPE_V1, "0.1.0"),
+            Protocol::V2 => (TYPE_V2, "2.0.0"),
         };
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
@@ -51,54 +50,79 @@ impl Template {
 
 /// Takes everything older than `oldest` out of a parcel and measures it again.
 pub(super) fn shed_older(parcel: &mut Parcel, oldest: i64) -> Result<(), wire::Error> {
-    match parcel.content {
-        Content::WriteV1 => {
+    match parcel.protocol {
+        Protocol::V1 => {
             let mut request = wire::decode_v1(&parcel.body)?;
-            for series in &mut request.timeseries {
-                series.samples.retain(|sample| sample.timestamp >= oldest);
-                series.histograms.retain(|sample| sample.timestamp >= oldest);
-                series.exemplars.retain(|exemplar| exemplar.timestamp >= oldest);
-            }
-            request.timeseries.retain(|series| {
-                !(series.samples.is_empty()
-                    && series.histograms.is_empty()
-                    && series.exemplars.is_empty())
-            });
-            measure_v1(&request.timeseries, parcel);
+            shed(&mut request.timeseries, oldest);
+            measure(&request.timeseries, parcel);
             parcel.body = wire::encode_v1(&request).into();
         }
-        Content::WriteV2 => {
+        Protocol::V2 => {
             let mut request = wire::decode_v2(&parcel.body)?;
-            for series in &mut request.timeseries {
-                series.samples.retain(|sample| sample.timestamp >= oldest);
-                series.histograms.retain(|sample| sample.timestamp >= oldest);
-                series.exemplars.retain(|exemplar| exemplar.timestamp >= oldest);
-            }
-            request.timeseries.retain(|series| {
-                !(series.samples.is_empty()
-                    && series.histograms.is_empty()
-                    && series.exemplars.is_empty())
-            });
-            measure_v1(&request.to_v1()?.timeseries, parcel);
+            shed(&mut request.timeseries, oldest);
+            measure(&request.timeseries, parcel);
             parcel.body = wire::encode_v2(&request).into();
         }
     }
     Ok(())
 }
 
-/// Counts what is in some series.
-pub(super) fn measure_v1(series: &[v1::TimeSeries], parcel: &mut Parcel) {
+fn shed<S: Series>(series: &mut Vec<S>, oldest: i64) {
+    series.iter_mut().for_each(|series| series.shed_older(oldest));
+    series.retain(|series| series.counts() != Counts::default());
+}
+
+/// Counts what is in some series, and finds their oldest and newest timestamps.
+pub(super) fn measure<S: Series>(series: &[S], parcel: &mut Parcel) {
     let mut counts = Counts::default();
     (parcel.oldest_ms, parcel.newest_ms) = (i64::MAX, i64::MIN);
-    let mut timestamp = |timestamp: i64| {
-        parcel.oldest_ms = parcel.oldest_ms.min(timestamp);
-        parcel.newest_ms = parcel.newest_ms.max(timestamp);
-        1
-    };
     for series in series {
-        counts.samples += series.samples.iter().map(|s| timestamp(s.timestamp)).sum::<u32>();
-        counts.histograms += series.histograms.iter().map(|s| timestamp(s.timestamp)).sum::<u32>();
-        counts.exemplars += series.exemplars.iter().map(|e| timestamp(e.timestamp)).sum::<u32>();
+        let of = series.counts();
+        counts.samples += of.samples;
+        counts.histograms += of.histograms;
+        counts.exemplars += of.exemplars;
+        series.each_timestamp(&mut |timestamp| {
+            parcel.oldest_ms = parcel.oldest_ms.min(timestamp);
+            parcel.newest_ms = parcel.newest_ms.max(timestamp);
+        });
     }
     parcel.counts = counts;
 }
+
+/// A series of either protocol.
+pub(super) trait Series {
+    fn shed_older(&mut self, oldest: i64);
+    fn counts(&self) -> Counts;
+    fn each_timestamp(&self, see: &mut dyn FnMut(i64));
+}
+
+/// The messages of the two protocols are different types with the same fields.
+macro_rules! series {
+    ($($series:ty),*) => {$(
+        impl Series for $series {
+            fn shed_older(&mut self, oldest: i64) {
+                self.samples.retain(|sample| sample.timestamp >= oldest);
+                self.histograms.retain(|sample| sample.timestamp >= oldest);
+                self.exemplars.retain(|exemplar| exemplar.timestamp >= oldest);
+            }
+
+            fn counts(&self) -> Counts {
+                let count = |length| u32::try_from(length).unwrap_or(u32::MAX);
+                Counts {
+                    samples: count(self.samples.len()),
+                    histograms: count(self.histograms.len()),
+                    exemplars: count(self.exemplars.len()),
+                    metadata: 0,
+                }
+            }
+
+            fn each_timestamp(&self, see: &mut dyn FnMut(i64)) {
+                self.samples.iter().for_each(|sample| see(sample.timestamp));
+                self.histograms.iter().for_each(|sample| see(sample.timestamp));
+                self.exemplars.iter().for_each(|exemplar| see(exemplar.timestamp));
+            }
+        }
+    )*};
+}
+
+series!(v1::TimeSeries, v2::TimeSeries);

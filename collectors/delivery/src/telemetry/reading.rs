@@ -131,6 +131,26 @@ impl Telemetry {
             &self.bisections,
         );
         list.counter(
+            "shoal_delivery_handed_over_samples_total",
+            "Samples that another node sends in place of this one.",
+            &self.handed_over.samples,
+        );
+        list.counter(
+            "shoal_delivery_adopted_samples_total",
+            "Samples that this node sends in place of another.",
+            &self.adopted.samples,
+        );
+        list.counter(
+            "shoal_delivery_holds_total",
+            "Times that samples waited for older ones of another node.",
+            &self.holds,
+        );
+        list.counter(
+            "shoal_delivery_holds_expired_total",
+            "Holds that were given up because they took too long.",
+            &self.holds_expired,
+        );
+        list.counter(
             "shoal_delivery_protocol_fallbacks_total",
             "Times the endpoint was found not to speak 2.0.",
             &self.fallbacks,
@@ -220,6 +240,18 @@ impl Telemetry {
             "Age of the oldest frame that waits.",
             None,
             Value::Gauge(self.oldest_age_ms(now_ms) as f64 / 1e3),
+        );
+        list.gauge(
+            "shoal_delivery_adopted_frames",
+            "Frames of other nodes that wait to be sent from here.",
+            &self.adopted_frames,
+            1.0,
+        );
+        list.gauge(
+            "shoal_delivery_held_back",
+            "Logs that wait for older samples of another node now.",
+            &self.held_back,
+            1.0,
         );
         list.gauge("shoal_delivery_log_bytes", "Bytes of the log's files.", &self.log_bytes, 1.0);
     }

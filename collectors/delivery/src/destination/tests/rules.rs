@@ -164,7 +164,7 @@ async fn a_double_costs_itself_and_nothing_else() {
         let (backend, telemetry) = deliver(|_| {}, vec![batch(0..100, 1.0)], script).await;
         let rest = (0..100).map(|n| n.to_string()).filter(|n| !doubles.contains(&n.as_str()));
         assert_eq!(backend.accepted(), of(rest, 1.0));
-        assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), doubles.len() as u64);
+        assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), doubles.len() as u64);
         assert_eq!(telemetry.sent.samples.get(), 100 - doubles.len() as u64);
         assert_eq!(telemetry.failed.samples.get(), 0);
         // Two requests a halving: a double is found in the logarithm of the request's size.
@@ -181,7 +181,7 @@ async fn halves_are_repeated_like_any_request() {
     };
     let (backend, telemetry) = deliver(|_| {}, vec![batch(0..16, 1.0)], script).await;
     assert_eq!(backend.accepted().len(), 15);
-    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 1);
+    assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), 1);
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn an_overlap_is_refused_alone() {
     let (backend, telemetry) = deliver(|_| {}, vec![batch(0..50, 1.0), overlap], script).await;
     assert_eq!(backend.accepted(), of(0..50, 1.0));
     assert_eq!(telemetry.bisections.get(), 0, "nothing had to be halved");
-    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 1);
+    assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), 1);
 }
 
 #[tokio::test]
@@ -287,6 +287,6 @@ async fn doubles_that_2_0_left_out_are_counted_as_such() {
     let v2 = |config: &mut EndpointConfig| config.protocol = Protocol::V2;
     let (backend, telemetry) = deliver(v2, vec![batch(0..5, 1.0)], script).await;
     assert_eq!(backend.received().len(), 1);
-    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 5);
+    assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), 5);
     assert_eq!(telemetry.failed.samples.get(), 0);
 }

@@ -1,0 +1,240 @@
+//! Gates and what is learned about them: when to ask the other nodes, and when to wait no longer.
+//!
+//! Nothing is asked while no gate is reached, so in the steady state this costs nothing; with a
+//! backend that answers, a gate is opened by the first answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::Destination;
+use crate::log::{Gate, Verdict};
+use crate::peers::{Pending, Question};
+use crate::sender::now_ms;
+
+/// What the previous owner had on the way to its log when it stopped is there after this time.
+const SETTLE: Duration = Duration::from_millis(200);
+/// How often the same is asked while the answer is to wait.
+const ASK_AGAIN: Duration = Duration::from_millis(400);
+/// How long a gate holds while the backend takes what this node sends, or what the node sends that
+/// is waited for. It is far longer than an owner that gets through needs, and it bounds what a
+/// node costs that lives and never delivers. While the backend is away no time passes.
+const HOLD_AT_MOST: Duration = Duration::from_secs(600);
+/// How long a gate holds without an answer from a node that the cluster believes to live.
+const SILENCE_AT_MOST: Duration = Duration::from_secs(60);
+/// An origin that does not live may be handing its frames over in this moment; so it has to be
+/// missing twice.
+const GONE_TWICE: u32 = 2;
+
+/// A gate, by the id of its log and its sequence.
+pub(super) type GateId = (u128, u64);
+
+/// What is under way about gates.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    watches: BTreeMap<GateId, Watch>,
+    asking: JoinSet<Answered>,
+}
+
+#[derive(Debug)]
+pub(super) struct Answered {
+    gate: GateId,
+    epoch: u64,
+    pending: Pending,
+}
+
+#[derive(Debug)]
+struct Watch {
+    due: Instant,
+    asking: bool,
+    /// Answers to questions of an earlier epoch do not count.
+    epoch: u64,
+    answered: Instant,
+    /// How long it has held while the backend was there.
+    held: Duration,
+    holding: bool,
+    gone: u32,
+}
+
+impl Watch {
+    fn new(now: Instant) -> Self {
+        Self {
+            due: now + SETTLE,
+            asking: false,
+            epoch: 0,
+            answered: now,
+            held: Duration::ZERO,
+            holding: false,
+            gone: 0,
+        }
+    }
+}
+
+impl Holds {
+    /// When something has to be asked; `None` when nothing has.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.watches.values().filter(|watch| !watch.asking).map(|watch| watch.due).min()
+    }
+
+    /// The next answer; never when nothing was asked.
+    pub(super) async fn answered(&mut self) -> Option<Answered> {
+        loop {
+            match self.asking.join_next().await {
+                Some(Ok(answered)) => return Some(answered),
+                // Only a panic in there could: the question is asked again.
+                Some(Err(_)) => {
+                    self.watches.values_mut().for_each(|watch| watch.asking = false);
+                    return None;
+                }
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Something more has come to stand behind a gate: answers from before do not count.
+    fn renew(&mut self, gate: GateId, now: Instant) {
+        if let Some(watch) = self.watches.get_mut(&gate) {
+            watch.epoch += 1;
+            watch.due = now + SETTLE;
+        }
+    }
+}
+
+impl Destination {
+    /// Whether something waits for other nodes.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.holds.watches.values().any(|watch| watch.gone < GONE_TWICE)
+    }
+
+    /// Has everything from now on wait for what `origin` has not delivered.
+    pub(super) fn depend(&mut self, origin: &str, until: i64) {
+        let Some(neighbours) = &self.neighbours else { return };
+        if *neighbours.node == *origin {
+            return;
+        }
+        // No frame may hold something from before the gate and something from behind it.
+        self.seal();
+        if let Some(sequence) = self.own.depend(origin, until, now_ms()) {
+            self.holds.renew((self.own.id(), sequence), Instant::now());
+        }
+    }
+
+    /// Asks about the gates that have been reached.
+    pub(super) fn look_at_gates(&mut self) {
+        let has_gates = self.own.has_gates() || self.adopted.iter().any(|a| a.log.has_gates());
+        if !has_gates && self.holds.watches.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let mut reached: BTreeMap<GateId, Gate> = BTreeMap::new();
+        for log in self.logs() {
+            let gates = log.reached_gates().into_iter();
+            reached.extend(gates.map(|gate| ((log.id(), gate.sequence), gate)));
+        }
+        self.holds.watches.retain(|id, _| reached.contains_key(id));
+        for (id, gate) in reached {
+            let watch = self.holds.watches.entry(id).or_insert_with(|| Watch::new(now));
+            if watch.asking || watch.due > now {
+                continue;
+            }
+            watch.asking = true;
+            let epoch = watch.epoch;
+            let local = self.pending_here(&gate, id.0);
+            let Some(neighbours) = self.neighbours.clone() else {
+                self.take_answer(Answered { gate: id, epoch, pending: Pending::None });
+                continue;
+            };
+            if let Some(pending) = local {
+                self.take_answer(Answered { gate: id, epoch, pending });
+                continue;
+            }
+            self.holds.asking.spawn(async move {
+                let destination = Arc::clone(&neighbours.destination);
+                let question = Question { destination, origin: gate.origin };
+                let pending = neighbours.peers.pending(question).await;
+                Answered { gate: id, epoch, pending }
+            });
+        }
+        let held = self.holds.watches.values().filter(|watch| watch.holding).count();
+        self.telemetry.held_back.set(i64::try_from(held).unwrap_or(i64::MAX));
+    }
+
+    /// What this node itself has of what a gate of one of its logs waits for.
+    fn pending_here(&mut self, gate: &Gate, of: u128) -> Option<Pending> {
+        let accepting = self.sender.accepting().unwrap_or(true);
+        let node = self.neighbours.as_ref().map(|neighbours| Arc::clone(&neighbours.node));
+        let open = self.open_since().filter(|_| node.as_ref() == Some(&gate.origin));
+        let mut oldest = open;
+        let own = (node.as_ref() == Some(&gate.origin)).then_some(&mut self.own);
+        let adopted = self.adopted.iter_mut().filter(|adopted| adopted.origin == gate.origin);
+        for log in own.into_iter().chain(adopted.map(|adopted| &mut adopted.log)) {
+            if log.id() == of {
+                continue;
+            }
+            // What cannot be read cannot be sent either: it is not waited for.
+            let pending = log.oldest_pending().ok().flatten();
+            oldest = [oldest, pending].into_iter().flatten().min();
+        }
+        let oldest_ms = oldest.filter(|oldest| *oldest <= gate.until)?;
+        Some(Pending::Since { oldest_ms, accepting })
+    }
+
+    /// Acts on what the other nodes said about a gate.
+    pub(super) fn take_answer(&mut self, answered: Answered) {
+        let now = Instant::now();
+        let Answered { gate: id, epoch, pending } = answered;
+        let gate = self.logs().find(|log| log.id() == id.0);
+        let gate =
+            gate.and_then(|log| log.reached_gates().into_iter().find(|g| g.sequence == id.1));
+        let own_accepting = self.sender.accepting();
+        let (Some(gate), Some(watch)) = (gate, self.holds.watches.get_mut(&id)) else { return };
+        watch.asking = false;
+        if watch.epoch != epoch {
+            return;
+        }
+        watch.due = now + ASK_AGAIN.mul_f64(rand::random_range(0.75..1.25));
+        let since = now.duration_since(watch.answered);
+        watch.gone = if pending == Pending::Gone { watch.gone + 1 } else { 0 };
+        let verdict = match pending {
+            Pending::Unknown if since < SILENCE_AT_MOST => return,
+            Pending::Unknown => Verdict::Pass,
+            Pending::Gone if watch.gone < GONE_TWICE => return,
+            Pending::Gone => Verdict::Pass,
+            Pending::Since { oldest_ms, accepting } if oldest_ms <= gate.until => {
+                if own_accepting.unwrap_or(accepting) {
+                    watch.held += since.min(2 * ASK_AGAIN);
+                }
+                if watch.held < HOLD_AT_MOST { Verdict::Hold } else { Verdict::Clear }
+            }
+            Pending::None | Pending::Since { .. } => Verdict::Clear,
+        };
+        watch.answered = now;
+        let (held, began) = (watch.held, verdict == Verdict::Hold && !watch.holding);
+        watch.holding = verdict == Verdict::Hold;
+        let (endpoint, origin) = (self.config.name.as_str(), &*gate.origin);
+        if began {
+            self.telemetry.holds.add(1);
+            info!(endpoint, origin, "waits until older samples of another node are delivered");
+        }
+        if verdict == Verdict::Clear && held >= HOLD_AT_MOST {
+            self.telemetry.holds_expired.add(1);
+            warn!(endpoint, origin, ?held, "waits no longer for the older samples of another node");
+        }
+        self.judge(id, verdict);
+    }
+
+    fn judge(&mut self, (log, sequence): GateId, verdict: Verdict) {
+        let Some(judged) = self.log_mut(log) else { return };
+        let recalled = judged.judge(sequence, verdict, now_ms());
+        for flight in &self.flights {
+            if flight.log == log && recalled.contains(&flight.sequence) {
+                // It may have arrived; then it is there twice with the same value, which is once.
+                flight.abort.abort();
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The end of a destination: what can be sent is sent, what cannot is given to another node or
+//! stays in the log.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::{info, warn};
+
+use super::{Destination, Left};
+use crate::consignment::{Consignment, MAX_CONSIGNMENT};
+use crate::peers::{Neighbours, Refused};
+use crate::sender::now_ms;
+
+/// How long to wait before frames are offered again that nobody took.
+const OFFER_AGAIN: Duration = Duration::from_millis(500);
+
+impl Destination {
+    pub(super) async fn drain(mut self, drain: Duration) -> Left {
+        self.ending = true;
+        self.batches.close();
+        while let Some(batch) = self.batches.recv().await {
+            self.write(&batch);
+        }
+        self.seal();
+        self.send_until(Instant::now() + drain).await;
+        self.flying.shutdown().await;
+        for flight in std::mem::take(&mut self.flights) {
+            if let Some(log) = self.log_mut(flight.log) {
+                log.put_back(flight.sequence);
+            }
+        }
+        if let Some(neighbours) = self.neighbours.clone()
+            && !self.hurry.is_cancelled()
+            && !neighbours.hand_over.is_zero()
+        {
+            self.hand_over(&neighbours).await;
+        }
+        self.sync_for_good().await;
+        self.left()
+    }
+
+    /// Sends until everything has been sent or the time is over. Other nodes may ask meanwhile.
+    async fn send_until(&mut self, deadline: Instant) {
+        loop {
+            self.dispatch();
+            self.look_at_gates();
+            let idle = self.flying.is_empty() && !self.is_held_back();
+            if self.is_empty() || idle {
+                return;
+            }
+            let due = self.holds.due();
+            tokio::select! {
+                () = self.hurry.cancelled() => return,
+                () = sleep_until(deadline) => return,
+                Some(done) = self.flying.join_next_with_id() => self.settle(done),
+                Some(answered) = self.holds.answered() => self.take_answer(answered),
+                () = sleep_until(due.unwrap_or(deadline)), if due.is_some() => {}
+                Some(ask) = self.asks.recv() => self.answer(ask),
+            }
+        }
+    }
+
+    /// Gives what is left to another node, log by log, oldest frames first.
+    async fn hand_over(&mut self, neighbours: &Neighbours) {
+        let deadline = Instant::now() + neighbours.hand_over;
+        let ids: Vec<u128> = self.logs().map(crate::log::Log::id).collect();
+        for id in ids {
+            while let Some(batch) = self.export(id) {
+                let origin = self.origin_of(id);
+                let consignment = Consignment {
+                    destination: neighbours.destination.clone(),
+                    origin,
+                    giver: neighbours.node.clone(),
+                    log: id,
+                    frames: batch.iter().map(|(_, frame)| frame.clone()).collect(),
+                };
+                if !self.offer(neighbours, consignment, deadline).await {
+                    return;
+                }
+                let metas: Vec<_> = batch.into_iter().map(|(meta, _)| meta).collect();
+                if let Some(log) = self.log_mut(id) {
+                    log.handed_over(&metas, now_ms());
+                }
+            }
+        }
+    }
+
+    fn export(&mut self, id: u128) -> Option<Vec<(crate::log::FrameMeta, bytes::Bytes)>> {
+        let endpoint = self.config.name.clone();
+        match self.log_mut(id)?.export(MAX_CONSIGNMENT, now_ms()) {
+            Ok(batch) => (!batch.is_empty()).then_some(batch),
+            Err(error) => {
+                warn!(endpoint, %error, "could not read what is to be handed over");
+                None
+            }
+        }
+    }
+
+    /// Offers frames until somebody has them or the time is over; whether somebody has them.
+    async fn offer(
+        &mut self,
+        neighbours: &Neighbours,
+        consignment: Consignment,
+        deadline: Instant,
+    ) -> bool {
+        let endpoint = self.config.name.clone();
+        loop {
+            let offered = neighbours.peers.adopt(consignment.clone());
+            let taken = {
+                let mut taken = std::pin::pin!(timeout_at(deadline, offered));
+                loop {
+                    tokio::select! {
+                        taken = &mut taken => break taken,
+                        Some(ask) = self.asks.recv() => self.answer(ask),
+                    }
+                }
+            };
+            match taken {
+                Ok(Ok(())) => return true,
+                Ok(Err(Refused { reason, is_transient: true }))
+                    if Instant::now() + OFFER_AGAIN < deadline =>
+                {
+                    info!(endpoint, reason, "nobody takes the frames yet");
+                    tokio::time::sleep(OFFER_AGAIN).await;
+                }
+                Ok(Err(Refused { reason, .. })) => {
+                    info!(endpoint, reason, "nobody takes the frames that are left");
+                    return false;
+                }
+                Err(_) => {
+                    info!(endpoint, "nobody took the frames that are left in time");
+                    return false;
+                }
+            }
+        }
+    }
+
+    async fn sync_for_good(&mut self) {
+        self.syncing.shutdown().await;
+        while self.adopting.join_next().await.is_some() {}
+        let works: Vec<_> = self.logs_mut().map(crate::log::Log::sync_work).collect();
+        for work in works.into_iter().flatten().flatten() {
+            self.syncing.spawn_blocking(|| work.run());
+        }
+        while let Some(done) = self.syncing.join_next().await {
+            if let Ok(Err(error)) = done {
+                self.complain_of_sync(&error.to_string());
+            }
+        }
+    }
+
+    fn left(&self) -> Left {
+        let mut left = Left::default();
+        for queued in self.logs().map(crate::log::Log::queued) {
+            left.frames += queued.frames;
+            left.samples += queued.samples + queued.histograms;
+            left.bytes += queued.bytes;
+        }
+        left
+    }
+}
