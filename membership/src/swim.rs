@@ -197,6 +197,11 @@ impl Swim {
         self.config.keyring = keyring;
     }
 
+    /// The keys in use.
+    pub fn keyring(&self) -> &Keyring {
+        &self.config.keyring
+    }
+
     /// Handles a datagram.
     ///
     /// # Errors

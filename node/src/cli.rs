@@ -10,6 +10,7 @@ mod docs;
 mod flags;
 mod fmt;
 mod host;
+mod key;
 mod life;
 mod options;
 mod run;
@@ -39,6 +40,8 @@ enum Command {
     Validate(validate::Arguments),
     /// Print what a running node says of itself.
     Status(status::Arguments),
+    /// Make and show the keys of a cluster.
+    Key(key::Arguments),
     /// Print the reference of components.
     Docs(docs::Arguments),
 }
@@ -67,6 +70,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Fmt(arguments) => arguments.run(),
         Command::Validate(arguments) => arguments.run(),
         Command::Status(arguments) => arguments.run(),
+        Command::Key(arguments) => arguments.run(),
         Command::Docs(arguments) => arguments.run(),
     }
 }

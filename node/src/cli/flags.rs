@@ -138,6 +138,11 @@ struct ClusterFlags {
         value_parser = duration)]
     wait_timeout: Duration,
 
+    /// A file with the keys of the cluster, one a line, as `shoal key new` prints them. What nodes
+    /// say to each other is sealed with the first and opened with each; read again on reload.
+    #[arg(long = "cluster.key-file", value_name = "FILE")]
+    key_file: Option<PathBuf>,
+
     /// Speak TLS to other nodes; this node serves TLS when the http block says so.
     #[arg(long = "cluster.enable-tls", value_name = "BOOL", default_value = "false",
         num_args = 0..=1, default_missing_value = "true", require_equals = true,
@@ -235,6 +240,7 @@ impl ClusterFlags {
         };
         cluster::Options {
             tls: self.enable_tls.then(|| self.tls()),
+            key_file: self.key_file,
             enabled: self.enabled,
             node_name: given(self.node_name),
             advertise_address: given(self.advertise_address),

@@ -20,6 +20,7 @@ use crate::server::{self, Context, Phase, Serve};
 use crate::telemetry::{self, Logging, Registry, logging};
 
 mod measure;
+mod tls;
 
 /// How long the farewell to the cluster may take; it takes about 200 ms.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -107,7 +108,9 @@ impl Process {
         let mut measures = vec![telemetry::process::register(&registry)];
         let node = Node::bind(options.cluster.clone(), options.listen_address, path).await?;
         let (http, http_now) = watch::channel(Arc::new(HttpConfig::default()));
-        let access = || PeerAccess::new(options.cluster.tls.clone(), http_now.clone());
+        let seal = node.seal();
+        let access =
+            || PeerAccess::new(options.cluster.tls.clone(), http_now.clone(), seal.clone());
         let peers = access().context("--cluster.tls-*")?;
         let (cluster, listener) = node.start(access().context("--cluster.tls-*")?, &registry)?;
 
@@ -120,6 +123,11 @@ impl Process {
                 return Err(problem.into());
             }
         };
+        let http_first = Arc::clone(&server::components::Components::http(&graph).borrow());
+        if let Some(problem) = tls::problem(&options.cluster, &http_first) {
+            farewell(&cluster.handle).await;
+            anyhow::bail!(problem);
+        }
         measures.push(measure::register(&registry, &graph, &options.cluster.name));
         let (phase, phase_now) = watch::channel(Phase::Running);
         let context = Context::new(
@@ -143,7 +151,7 @@ impl Process {
             stopped,
             _measures: measures,
         };
-        process.follow_http(http, options.cluster.enabled, options.cluster.tls.is_some());
+        process.follow_http(http, options.cluster.clone());
         let context = Arc::new(context);
         process.serve(Serve { listener, memory: from_memory, context, http: http_now });
         process.run_graph(controller, stopped_here);
@@ -170,21 +178,12 @@ impl Process {
     }
 
     /// Keeps the server's settings those of the configuration.
-    fn follow_http(
-        &mut self,
-        here: watch::Sender<Arc<HttpConfig>>,
-        clustered: bool,
-        peers_speak_tls: bool,
-    ) {
+    fn follow_http(&mut self, here: watch::Sender<Arc<HttpConfig>>, cluster: cluster::Options) {
         let mut there = server::components::Components::http(&self.graph);
         let now = move |config: &Arc<HttpConfig>| {
-            if clustered && config.tls.is_some() != peers_speak_tls {
-                error!(
-                    http_tls = config.tls.is_some(),
-                    cluster_enable_tls = peers_speak_tls,
-                    "nodes cannot reach each other: the http block's tls and \
-                     --cluster.enable-tls must be both there or both absent"
-                );
+            // At the start it is an error; a reload that brings it is known to be wrong by then.
+            if let Some(problem) = tls::problem(&cluster, config) {
+                error!(problem, "nodes cannot reach each other");
             }
             here.send_replace(Arc::clone(config));
         };
@@ -222,9 +221,10 @@ impl Process {
     }
 
     fn reload(&mut self) {
-        let graph = self.graph.clone();
+        let (graph, cluster) = (self.graph.clone(), self.cluster.handle.clone());
         self.tasks.spawn(async move {
-            // The graph logs how it went.
+            // Both log how it went.
+            let _ = cluster.reload_keys().await;
             let _ = graph.reload().await;
         });
     }

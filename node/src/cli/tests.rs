@@ -68,3 +68,13 @@ fn a_wrong_command_line_is_told_from_a_failure() {
     assert_eq!(code(&["--version"]), format!("{:?}", ExitCode::SUCCESS));
     assert_eq!(code(&["status", "--address=127.0.0.1:1"]), format!("{:?}", ExitCode::FAILURE));
 }
+
+#[test]
+fn a_file_of_keys_is_shown_by_ids() {
+    let directory = tempfile::tempdir().expect("a directory");
+    assert!(shoal(&["key", "new"]));
+    let right = file(directory.path(), "keys", &crate::cluster::keys::fresh());
+    let wrong = file(directory.path(), "wrong", "secret");
+    assert!(shoal(&["key", "ids", &right]));
+    assert!(!shoal(&["key", "ids", &wrong]));
+}

@@ -20,6 +20,7 @@ use super::exchange::{PeerAccess, PeerError};
 use super::generation::Generation;
 use super::measure::Measures;
 use super::question::Question;
+use super::refusals::Refusals;
 use super::seeds::{self, Dns, Resolved};
 use super::state::{self, ClusterState, ComponentShare};
 use super::subscribers::Subscribers;
@@ -66,6 +67,7 @@ pub(super) struct Driver {
     /// Syncs and resolutions under way; each is bounded in time, and the core bounds their number.
     pub(super) errands: JoinSet<Errand>,
     pub(super) shares: Shares,
+    pub(super) refusals: Refusals,
     /// Whoever waits for the farewell.
     pub(super) departing: Vec<oneshot::Sender<()>>,
     /// Whether the farewell is said.
@@ -185,7 +187,7 @@ impl Driver {
             };
             self.measures.received(length);
             if let Err(refusal) = self.core.handle_datagram(&buffer[..length], Instant::now()) {
-                debug!(%from, reason = %refusal, "dropped a datagram");
+                self.refusals.note(from.ip(), "a datagram", &refusal, Instant::now());
             }
             // Outputs are drained before the next input.
             self.act();

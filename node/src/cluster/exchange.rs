@@ -7,21 +7,29 @@ use std::time::Duration;
 use bytes::Bytes;
 use client::{Client, Credentials, Secret, Source};
 use http::{Request, StatusCode};
+use membership::{Channel, Reply};
 use tokio::sync::watch;
 
+use super::PeerSeal;
 use crate::server::config::HttpConfig;
 
 /// The longest excerpt of an error's body that is shown, in bytes.
 const EXCERPT: usize = 200;
 
+/// How often a question is asked when the peer turns out to have another life than was known. Twice
+/// is the rule after a restart of the peer; a third time is for one that restarts meanwhile.
+const ROUNDS: usize = 3;
+
 /// A way to the peer API: TLS as the command line says, and the password that the configuration
-/// asks of everybody, since all nodes run the same configuration.
+/// asks of everybody, since all nodes run the same configuration. What is said there is sealed when
+/// the cluster has a key.
 ///
 /// Each runtime has its own: connections are served by the runtime that made them.
 #[derive(Debug)]
 pub struct PeerAccess {
     tls: Option<client::Tls>,
     current: Mutex<Current>,
+    seal: PeerSeal,
 }
 
 #[derive(Debug)]
@@ -50,34 +58,57 @@ impl PeerAccess {
     pub fn new(
         tls: Option<client::Tls>,
         http: watch::Receiver<Arc<HttpConfig>>,
+        seal: PeerSeal,
     ) -> Result<Self, client::ConfigError> {
         let client = Client::new(&config(tls.as_ref(), &http.borrow()))?;
-        Ok(Self { tls, current: Mutex::new(Current { http, client }) })
+        Ok(Self { tls, current: Mutex::new(Current { http, client }), seal })
     }
 
-    /// Sends `body` and returns the answer's, which has at most `limit` bytes.
+    /// Sends `body` to `path` and returns the answer's, which has at most `limit` bytes.
     ///
     /// # Errors
     ///
-    /// When there is no answer within `timeout`, or another status than 200.
+    /// When there is no answer within `timeout`, another status than 200, or it is not from a node
+    /// of this cluster.
     pub async fn post(
         &self,
         to: SocketAddr,
-        path_and_query: &str,
+        path: &str,
         body: Bytes,
         limit: usize,
         timeout: Duration,
     ) -> Result<Vec<u8>, PeerError> {
-        let client = self.client().map_err(|error| PeerError::Refused(error.to_string()))?;
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let request = Request::post(format!("{scheme}://{to}{path_and_query}"))
-            .header(http::header::CONTENT_TYPE, "application/octet-stream")
-            .body(body)
-            .map_err(|error| PeerError::Refused(error.to_string()))?;
-        let exchange = exchange(&client, request, limit);
-        tokio::time::timeout(timeout, exchange)
+        tokio::time::timeout(timeout, self.ask(to, path, body, limit))
             .await
             .unwrap_or_else(|_| Err(PeerError::Unreachable(format!("no answer in {timeout:?}"))))
+    }
+
+    async fn ask(
+        &self,
+        to: SocketAddr,
+        path: &str,
+        body: Bytes,
+        limit: usize,
+    ) -> Result<Vec<u8>, PeerError> {
+        let client = self.client().map_err(|error| PeerError::Refused(error.to_string()))?;
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        for _ in 0..ROUNDS {
+            let question = self.seal.question(to);
+            let request = Request::post(format!("{scheme}://{to}{path}"))
+                .header(http::header::CONTENT_TYPE, "application/octet-stream")
+                .body(question.seal(path, body.clone()))
+                .map_err(|error| PeerError::Refused(error.to_string()))?;
+            let answer = exchange(&client, request, limit + Channel::OVERHEAD).await?;
+            match question.open(&self.seal.opener(), path, answer) {
+                Ok(Reply::Answer(answer)) => return Ok(answer),
+                Ok(Reply::Introduction(introduction)) => self.seal.introduce(to, introduction),
+                Err(refusal) => {
+                    self.seal.refuse(to.ip(), "an answer", &refusal);
+                    return Err(PeerError::Refused(format!("its answer is {refusal}")));
+                }
+            }
+        }
+        Err(PeerError::Refused("it has another life each time it is asked".to_owned()))
     }
 
     /// The client, renewed when the password has changed.

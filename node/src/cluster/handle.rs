@@ -1,15 +1,17 @@
 //! What the rest of the process holds of the cluster.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use membership::Refusal;
 use ownership::{ComponentId, Key};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tracing::{error, info};
 
-use super::ClusterState;
 use super::question::{KeyHistory, KeyQuestion, Placed, Question};
 use super::subscription::{PIECES_IN_FLIGHT, Snapshot, Subscription};
+use super::{ClusterState, PeerSeal, keys};
 
 /// The cluster's task has ended: the process is about to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +25,8 @@ pub struct Handle {
     pub(super) wake: Arc<Notify>,
     pub(super) state: watch::Receiver<Arc<ClusterState>>,
     pub(super) listed: Arc<Mutex<Vec<Listed>>>,
+    pub(super) seal: PeerSeal,
+    pub(super) key_file: Option<Arc<Path>>,
 }
 
 /// A component that announces targets, for whoever lists them.
@@ -46,6 +50,37 @@ impl Handle {
     /// The cluster as it looks now, and a way to wait for the next change.
     pub fn state(&self) -> watch::Receiver<Arc<ClusterState>> {
         self.state.clone()
+    }
+
+    /// What seals the bodies of the peer API.
+    pub fn seal(&self) -> &PeerSeal {
+        &self.seal
+    }
+
+    /// Reads the file with the cluster's keys again, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be used; the keys stay what they were.
+    pub async fn reload_keys(&self) -> Result<(), keys::Error> {
+        let Some(path) = self.key_file.clone() else { return Ok(()) };
+        let reading = tokio::task::spawn_blocking(move || keys::read(&path)).await;
+        let keyring = match reading {
+            Ok(read) => read.inspect_err(|error| {
+                let error: &dyn std::error::Error = error;
+                error!(error, "the cluster keys stay as they were");
+            })?,
+            // Only a panic in there could end it so, and that was reported.
+            Err(_) => return Ok(()),
+        };
+        if keyring == self.seal.keyring() {
+            return Ok(());
+        }
+        info!(keys = ?keyring.ids(), "the cluster keys were read again; the first one seals");
+        self.seal.set_keyring(keyring.clone());
+        // A cluster that has stopped needs no keys.
+        let _ = self.questions.send(Question::Keys { keyring }).await;
+        Ok(())
     }
 
     /// Lets a component take part in the sharing of targets. A second subscription of one

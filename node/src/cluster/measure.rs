@@ -7,8 +7,8 @@ use std::time::Duration;
 use membership::{Counters, Event, Refusal, State, Swim};
 use tokio::sync::watch;
 
-use super::ClusterState;
 use super::subscription::Reason;
+use super::{ClusterState, PeerSeal};
 use crate::telemetry::{Exposition, Registration, Registry};
 
 /// Figures that the event loop keeps.
@@ -109,6 +109,7 @@ impl Measures {
         self: &Arc<Self>,
         registry: &Registry,
         state: watch::Receiver<Arc<ClusterState>>,
+        seal: PeerSeal,
     ) -> Registration {
         let measures = Arc::clone(self);
         registry.register(&[], move |page| {
@@ -116,7 +117,8 @@ impl Measures {
             measures.moves(page);
             cluster(page, &state);
             if state.enabled {
-                measures.gossip(page, &state.cluster_name);
+                measures.gossip(page, &state.cluster_name, &seal.refused());
+                security(page, &state);
             }
         })
     }
@@ -133,7 +135,12 @@ impl Measures {
         page.gauge("shoal_cluster_deltas_waiting", help, &[], backlog);
     }
 
-    fn gossip(&self, page: &mut Exposition, cluster_name: &str) {
+    fn gossip(
+        &self,
+        page: &mut Exposition,
+        cluster_name: &str,
+        bodies_refused: &[u64; Refusal::REASONS],
+    ) {
         let counters = self.swim.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (direction, traffic) in [("rx", &self.received), ("tx", &self.sent)] {
             let name = |rest: &str| format!("cluster_transport_{direction}_{rest}_total");
@@ -153,8 +160,9 @@ impl Measures {
             page.counter(name, "What was heard of peers.", &labels, get(count));
         }
         let name = "shoal_cluster_refused_total";
-        let help = "Datagrams and state syncs that were not acted upon, by reason.";
-        for (reason, count) in Refusal::NAMES.iter().zip(counters.refused) {
+        let help = "Datagrams and bodies of the peer API that were not acted upon, by reason.";
+        let counts = counters.refused.iter().zip(bodies_refused).map(|(a, b)| a + b);
+        for (reason, count) in Refusal::NAMES.iter().zip(counts) {
             page.counter(name, help, &[("reason", reason)], count as f64);
         }
         for (name, help, count) in [
@@ -172,6 +180,17 @@ impl Measures {
         let late = self.late.swap(0, Ordering::Relaxed) as f64 / 1e6;
         let help = "The longest that the event loop was late since the last scrape, in seconds.";
         page.gauge("shoal_cluster_loop_lag_seconds", help, &[], late);
+    }
+}
+
+/// Whether nodes are safe from whoever reaches them.
+fn security(page: &mut Exposition, state: &ClusterState) {
+    let help = "Whether other hosts are talked to without a key; 1 is worth an alert.";
+    page.gauge("shoal_cluster_unencrypted", help, &[], f64::from(state.unencrypted));
+    let help = "The keys of the cluster that this node has; always 1.";
+    for (at, key) in state.keys.iter().enumerate() {
+        let labels = [("key_id", key.as_str()), ("seals", if at == 0 { "true" } else { "false" })];
+        page.gauge("shoal_cluster_key_info", help, &labels, 1.0);
     }
 }
 

@@ -7,16 +7,20 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use membership::{Name, NameError, Peer, State};
+use membership::{Keyring, Name, NameError, Peer, State};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha12Rng;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
+use tracing::{info, warn};
 
 use super::driver::{Driver, Seeds, Shares};
 use super::measure::Measures;
+use super::refusals::Refusals;
 use super::subscribers::Subscribers;
-use super::{ClusterState, Handle, Options, PeerAccess, advertise, generation, seeds, socket};
+use super::{
+    ClusterState, Handle, Options, PeerAccess, PeerSeal, advertise, generation, keys, seeds, socket,
+};
 use crate::core::{self, Core, GateConfig};
 use crate::telemetry::{Registration, Registry};
 
@@ -47,6 +51,9 @@ pub enum StartError {
     /// There is no address under which others could reach this node.
     #[error(transparent)]
     Advertise(#[from] advertise::Error),
+    /// There are no keys where there should be.
+    #[error("--cluster.key-file")]
+    Keys(#[from] keys::Error),
     /// The generation cannot be kept.
     #[error(transparent)]
     Generation(#[from] generation::Error),
@@ -64,6 +71,7 @@ pub struct Node {
     listener: TcpListener,
     socket: Option<std::net::UdpSocket>,
     port: u16,
+    seal: PeerSeal,
 }
 
 /// A node that takes part.
@@ -97,6 +105,8 @@ impl Node {
         storage_path: &Path,
     ) -> Result<Self, StartError> {
         let name = name(&options)?;
+        let keyring = options.key_file.as_deref().map(keys::read).transpose()?.unwrap_or_default();
+        let seal = PeerSeal::new(&options.name, keyring);
         let (listener, socket) = socket::bind(listen, options.enabled)
             .map_err(|source| StartError::Listen { address: listen, source })?;
         let local = listener
@@ -114,7 +124,28 @@ impl Node {
         let generation =
             generation::Generation::next(&storage_path.join("cluster"), now.as_secs())?;
         let me = Peer { name, address, generation: generation.current(), state: State::Joining };
-        Ok(Self { options, me, generation, listener, socket, port: local.port() })
+        let node = Self { options, me, generation, listener, socket, port: local.port(), seal };
+        node.say_how_secure();
+        Ok(node)
+    }
+
+    fn say_how_secure(&self) {
+        let keys = self.seal.keyring().ids();
+        if !keys.is_empty() {
+            info!(?keys, "what nodes say to each other is sealed; the first key seals");
+        } else if self.options.enabled && !self.me.address.ip().is_loopback() {
+            warn!(
+                address = %self.me.address,
+                "what nodes say to each other is neither encrypted nor authenticated: whoever \
+                 reaches this address can join the cluster or disturb it; give every node the \
+                 same --cluster.key-file with a key that `shoal key new` prints"
+            );
+        }
+    }
+
+    /// What seals the bodies of the peer API.
+    pub fn seal(&self) -> PeerSeal {
+        self.seal.clone()
     }
 
     /// Who this node is.
@@ -137,16 +168,18 @@ impl Node {
         let wake = Arc::new(Notify::new());
         let (published, state) = watch::channel(Arc::new(ClusterState::default()));
         let measures = Arc::new(Measures::default());
-        let registration = measures.register(registry, state.clone());
+        let registration = measures.register(registry, state.clone(), self.seal.clone());
         let handle = Handle {
             questions,
             wake: Arc::clone(&wake),
             state,
             listed: Arc::new(Mutex::new(Vec::new())),
+            seal: self.seal.clone(),
+            key_file: self.options.key_file.as_deref().map(Arc::from),
         };
         let now = Instant::now();
         let config = core::Config {
-            membership: self.options.enabled.then(|| self.options.membership()),
+            membership: self.options.enabled.then(|| self.options.membership(self.seal.keyring())),
             gate: GateConfig {
                 wait_for_size: if self.options.enabled { self.options.wait_for_size } else { 0 },
                 wait_timeout: self.options.wait_timeout,
@@ -181,6 +214,7 @@ impl Node {
             started: now,
             errands: JoinSet::new(),
             shares: Shares::default(),
+            refusals: Refusals::default(),
             departing: Vec::new(),
             departed: false,
             unpublished: true,
@@ -194,9 +228,10 @@ impl Node {
 }
 
 impl Options {
-    fn membership(&self) -> membership::Config {
+    fn membership(&self, keyring: Keyring) -> membership::Config {
         membership::Config {
             cluster: self.name.clone(),
+            keyring,
             seeded: !self.join_addresses.is_empty(),
             rejoin_interval: self.rejoin_interval,
             max_join_peers: self.max_join_peers,

@@ -1,5 +1,6 @@
 //! The `--cluster.*` flags.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What the command line says about the cluster. The default is a node on its own.
@@ -21,6 +22,8 @@ pub struct Options {
     pub max_join_peers: usize,
     /// How long a node with seeds looks for a peer before it is a cluster of its own.
     pub bootstrap_timeout: Duration,
+    /// The file with the keys of the cluster; nothing is sealed without.
+    pub key_file: Option<PathBuf>,
     /// How to speak TLS to other nodes; plain HTTP when absent.
     pub tls: Option<client::Tls>,
     /// Only nodes of one name talk to each other.
@@ -42,6 +45,7 @@ impl Default for Options {
             rejoin_interval: Duration::from_secs(60),
             max_join_peers: 5,
             bootstrap_timeout: Duration::from_secs(10),
+            key_file: None,
             tls: None,
             name: String::new(),
             wait_for_size: 0,

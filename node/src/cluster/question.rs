@@ -1,7 +1,7 @@
 //! What the rest of the process may ask of the cluster's task.
 
 use bytes::Bytes;
-use membership::Refusal;
+use membership::{Keyring, Refusal};
 use ownership::{ComponentId, Key};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -18,6 +18,8 @@ pub(super) enum Question {
     },
     /// Another node compares its state with ours.
     Sync { body: Bytes, answer: oneshot::Sender<Result<Bytes, Refusal>> },
+    /// The keys of the cluster have changed.
+    Keys { keyring: Keyring },
     /// The configuration runs.
     Participate,
     /// This node will be gone soon, and owns nothing any more.

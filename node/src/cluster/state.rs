@@ -23,6 +23,10 @@ pub struct ClusterState {
     pub peers: Vec<PeerStatus>,
     /// A hash of the peers: nodes with the same digest see the same cluster.
     pub digest: u64,
+    /// The ids of the cluster's keys that this node has, that of the one which seals first.
+    pub keys: Vec<String>,
+    /// Whether this node talks to other hosts without a key.
+    pub unencrypted: bool,
     /// Whether this node is part of a cluster, be it one of its own.
     pub joined: bool,
     /// Whether new targets may be started: the cluster has reached its minimum size, or waited
@@ -151,7 +155,15 @@ pub(super) fn of(
     });
     let peers = peers.collect();
     let swim = core.swim();
+    let keys: Vec<String> = swim
+        .map(|swim| swim.keyring().ids())
+        .unwrap_or_default()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     ClusterState {
+        unencrypted: swim.is_some() && keys.is_empty() && !view.me.address.ip().is_loopback(),
+        keys,
         enabled: swim.is_some(),
         cluster_name: cluster_name.to_owned(),
         node_name: view.me.name.to_string(),

@@ -45,7 +45,7 @@ async fn start(options: Options) -> TestNode {
     let node = Node::bind(options, listen, storage.path()).await.expect("loopback can be bound");
     let address = node.me().address;
     let (http, config) = watch::channel(Arc::new(HttpConfig::default()));
-    let peers = PeerAccess::new(None, config).expect("plain HTTP");
+    let peers = PeerAccess::new(None, config, node.seal()).expect("plain HTTP");
     let registry = Registry::default();
     let (started, listener) = node.start(peers, &registry).expect("a thread");
     let listener = TcpListener::from_std(listener).expect("inside a runtime");

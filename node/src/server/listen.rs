@@ -14,9 +14,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
-use super::config::HttpConfig;
+use super::config::{ClientAuth, HttpConfig};
 use super::context::Context;
-use super::router;
+use super::router::{self, Caller};
 use super::tls::Material;
 
 /// Connections at one time. A guess, far above what scrapes, browsers and peers make of it, and
@@ -87,7 +87,7 @@ pub async fn serve(serve: Serve, cancel: CancellationToken) -> std::io::Result<(
             Some(stream) = memory.recv() => {
                 let connection = connection.clone();
                 tasks.spawn(async move {
-                    connection.serve(stream, None).await;
+                    connection.serve(stream, None, false).await;
                     drop(permit);
                 });
             }
@@ -188,10 +188,13 @@ impl Connection {
         // Answers are written at once, so waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         match security {
-            Security::Plain => self.serve(stream, Some(from)).await,
+            Security::Plain => self.serve(stream, Some(from), false).await,
             Security::Tls(acceptor) => {
                 match tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => self.serve(stream, Some(from)).await,
+                    Ok(Ok(stream)) => {
+                        let certified = stream.get_ref().1.peer_certificates().is_some();
+                        self.serve(stream, Some(from), certified).await;
+                    }
                     Ok(Err(error)) => {
                         self.context.measures.refused();
                         debug!(%from, %error, "no TLS with a client");
@@ -203,8 +206,9 @@ impl Connection {
         }
     }
 
-    /// Serves one connection to its end. Those from within the process need no password.
-    async fn serve<S>(self, stream: S, from: Option<SocketAddr>)
+    /// Serves one connection to its end, whose client has shown a certificate that was checked, or
+    /// not. Those from within the process need no password.
+    async fn serve<S>(self, stream: S, from: Option<SocketAddr>, certified: bool)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -221,7 +225,10 @@ impl Connection {
             let (context, http) = (Arc::clone(&context), Arc::clone(&http.borrow()));
             async move {
                 let auth = http.auth.as_ref().filter(|_| from.is_some());
-                Ok::<_, std::convert::Infallible>(router::answer(context, auth, request).await)
+                let asks = http.tls.as_ref().is_some_and(|tls| tls.client_auth != ClientAuth::None);
+                let caller = Caller { from, stranger: asks && !certified && from.is_some() };
+                let answer = router::answer(context, auth, caller, request).await;
+                Ok::<_, std::convert::Infallible>(answer)
             }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 
 use super::api::targets;
@@ -9,19 +10,53 @@ use super::context::Context;
 use super::reply::{self, Reply};
 use super::router::Asked;
 
-pub(super) use crate::cluster::SYNC_PATH;
+use crate::cluster::{Arrival, SYNC_PATH};
 
 /// The targets that a node collects: [`targets::Wanted`] in, [`targets::Collected`] out.
 pub(super) const TARGETS_PATH: &str = "/api/v1/peer/targets";
 
+/// The beginning of all paths that are for other nodes only.
+pub(super) const PREFIX: &str = "/api/v1/peer/";
+
 const CONTENT_TYPE: &str = "application/octet-stream";
 
-/// Another node compares its state with ours.
-pub(super) async fn sync(context: &Context, asked: Asked) -> Reply {
+/// Answers another node; nobody else, if the cluster has a key or its nodes show certificates. The
+/// route's name, for the metrics, and the answer.
+pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply) {
     if asked.method != Method::POST {
-        return reply::method_not_allowed("POST");
+        return ("peer", reply::method_not_allowed("POST"));
     }
-    match context.cluster.sync(asked.body).await {
+    let seal = context.cluster.seal();
+    if asked.stranger && seal.keyring().is_empty() {
+        let text = "show a certificate: --cluster.tls-cert-path and --cluster.tls-key-path";
+        return ("peer_refused", reply::text(StatusCode::FORBIDDEN, text));
+    }
+    let source = asked.from.map(|from| from.ip());
+    let question = match seal.hear(source, &asked.path, asked.body) {
+        Ok(Arrival::Question(question)) => question,
+        Ok(Arrival::Introduce(body)) => {
+            return ("peer_introduction", reply::with(StatusCode::OK, CONTENT_TYPE, body));
+        }
+        Err(refusal) => {
+            return ("peer_refused", reply::text(StatusCode::FORBIDDEN, refusal.to_string()));
+        }
+    };
+    let payload = question.payload.clone();
+    let (route, reply) = match asked.path.as_str() {
+        SYNC_PATH => ("peer_sync", sync(context, payload).await),
+        TARGETS_PATH => ("peer_targets", targets(context, &payload).await),
+        _ => ("unknown", reply::not_found()),
+    };
+    if reply.status() != StatusCode::OK {
+        return (route, reply);
+    }
+    let (head, body) = reply.into_parts();
+    (route, Reply::from_parts(head, question.answer(&asked.path, body)))
+}
+
+/// Another node compares its state with ours.
+async fn sync(context: &Context, body: Bytes) -> Reply {
+    match context.cluster.sync(body).await {
         Ok(Ok(answer)) => reply::with(StatusCode::OK, CONTENT_TYPE, answer),
         Ok(Err(refusal)) => reply::text(StatusCode::FORBIDDEN, refusal.to_string()),
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
@@ -29,11 +64,8 @@ pub(super) async fn sync(context: &Context, asked: Asked) -> Reply {
 }
 
 /// Another node lists the targets of the cluster.
-pub(super) async fn targets(context: &Arc<Context>, asked: Asked) -> Reply {
-    if asked.method != Method::POST {
-        return reply::method_not_allowed("POST");
-    }
-    let wanted = match targets::Wanted::decode(&asked.body) {
+async fn targets(context: &Arc<Context>, body: &[u8]) -> Reply {
+    let wanted = match targets::Wanted::decode(body) {
         Ok(wanted) => wanted,
         Err(problem) => return reply::text(StatusCode::BAD_REQUEST, problem),
     };

@@ -41,7 +41,7 @@ pub(super) fn healthy(context: &Context) -> Reply {
     }
 }
 
-/// Reads the configuration again.
+/// Reads the configuration and the cluster's keys again; one does not wait for the other.
 pub(super) async fn reload(context: &Arc<Context>, asked: &Asked) -> Reply {
     if !matches!(asked.method, Method::GET | Method::POST) {
         return reply::method_not_allowed("GET, POST");
@@ -49,9 +49,19 @@ pub(super) async fn reload(context: &Arc<Context>, asked: &Asked) -> Reply {
     let Some(graph) = context.graph() else {
         return reply::text(StatusCode::SERVICE_UNAVAILABLE, "no configuration is loaded yet");
     };
-    match graph.reload().await {
-        Ok(()) => reply::text(StatusCode::OK, "config reloaded"),
-        Err(problems) => reply::text(StatusCode::BAD_REQUEST, problems),
+    let keys = context.cluster.reload_keys().await;
+    let config = graph.reload().await;
+    let keys = keys.map_err(|error| match std::error::Error::source(&error) {
+        Some(source) => format!("{error}: {source}; the cluster keys stay as they were"),
+        None => format!("{error}; the cluster keys stay as they were"),
+    });
+    match (config, keys) {
+        (Ok(()), Ok(())) => reply::text(StatusCode::OK, "config reloaded"),
+        (Err(problems), Ok(())) => reply::text(StatusCode::BAD_REQUEST, problems),
+        (Ok(()), Err(problem)) => reply::text(StatusCode::BAD_REQUEST, problem),
+        (Err(problems), Err(problem)) => {
+            reply::text(StatusCode::BAD_REQUEST, format!("{problems}\n{problem}"))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a request to its answer.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,10 +19,19 @@ mod query;
 pub(super) use query::Query;
 
 /// The longest body of a request, in bytes: that of a state sync.
-const MAX_BODY: usize = membership::SYNC_MAX;
+const MAX_BODY: usize = membership::SYNC_MAX + membership::Channel::OVERHEAD;
 
 /// How long a client may take to send it.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Who makes a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caller {
+    /// Where the connection comes from; nothing for one from within the process.
+    pub(super) from: Option<SocketAddr>,
+    /// Whether certificates are asked for, and this one shows none.
+    pub(super) stranger: bool,
+}
 
 /// A request whose body has arrived.
 pub(super) struct Asked {
@@ -30,6 +40,8 @@ pub(super) struct Asked {
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    pub(super) from: Option<SocketAddr>,
+    pub(super) stranger: bool,
 }
 
 impl Asked {
@@ -43,6 +55,7 @@ impl Asked {
 pub(super) async fn answer(
     context: Arc<Context>,
     auth: Option<&AuthConfig>,
+    caller: Caller,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let began = Instant::now();
@@ -50,7 +63,7 @@ pub(super) async fn answer(
     let refused = auth::refusal(auth, request.uri().path(), request.headers());
     let (route, reply) = match refused {
         Some(reply) => ("unauthorized", reply),
-        None => match receive(request).await {
+        None => match receive(caller, request).await {
             Ok(asked) => dispatch(&context, asked).await,
             Err(reply) => ("unreadable", reply),
         },
@@ -65,7 +78,7 @@ pub(super) async fn answer(
     Response::from_parts(head, Full::new(body))
 }
 
-async fn receive(request: Request<Incoming>) -> Result<Asked, Reply> {
+async fn receive(caller: Caller, request: Request<Incoming>) -> Result<Asked, Reply> {
     let (head, body) = request.into_parts();
     let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await;
     let body = match body {
@@ -88,6 +101,8 @@ async fn receive(request: Request<Incoming>) -> Result<Asked, Reply> {
         query: Query::parse(head.uri.query().unwrap_or_default()),
         headers: head.headers,
         body,
+        from: caller.from,
+        stranger: caller.stranger,
     })
 }
 
@@ -102,9 +117,10 @@ async fn dispatch(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply)
         "/api/v1/status" => return ("status", api::status::answer(context)),
         "/api/v1/targets" => return ("targets", api::targets::answer(context, &asked).await),
         "/api/v1/explain" => return ("explain", api::explain::answer(context, &asked).await),
-        peer::SYNC_PATH => return ("peer_sync", peer::sync(context, asked).await),
-        peer::TARGETS_PATH => return ("peer_targets", peer::targets(context, asked).await),
         _ => {}
+    }
+    if path.starts_with(peer::PREFIX) {
+        return peer::answer(context, asked).await;
     }
     if let Some(rest) = path.strip_prefix("/debug/pprof/") {
         return ("pprof", profile::answer(context, rest, &asked).await);

@@ -22,6 +22,7 @@ use super::*;
 use crate::cluster::{self, Announced, Node, PeerAccess, Started, Subscription};
 use crate::telemetry::Registry;
 
+mod keyed;
 mod targets;
 mod tls;
 
@@ -124,6 +125,8 @@ struct Setup {
     healthy: bool,
     prefix: &'static str,
     peer_tls: Option<client::Tls>,
+    /// What the file of `--cluster.key-file` holds.
+    keys: Option<String>,
 }
 
 impl Default for Setup {
@@ -136,6 +139,7 @@ impl Default for Setup {
             healthy: true,
             prefix: "/",
             peer_tls: None,
+            keys: None,
         }
     }
 }
@@ -151,7 +155,13 @@ async fn start(setup: Setup) -> World {
 
 async fn begin(setup: Setup) -> World {
     let storage = tempfile::tempdir().expect("a directory");
+    let key_file = setup.keys.map(|keys| {
+        let path = storage.path().join("keys");
+        std::fs::write(&path, keys).expect("a file");
+        path
+    });
     let options = cluster::Options {
+        key_file,
         enabled: setup.clustered,
         node_name: Some(setup.name.to_owned()),
         join_addresses: setup.join.iter().map(ToString::to_string).collect(),
@@ -162,7 +172,9 @@ async fn begin(setup: Setup) -> World {
     let address = node.me().address;
     let (http, now) = watch::channel(Arc::new(setup.http));
     let tls = setup.peer_tls;
-    let access = || PeerAccess::new(tls.clone(), now.clone()).expect("settings that fit");
+    let seal = node.seal();
+    let access =
+        || PeerAccess::new(tls.clone(), now.clone(), seal.clone()).expect("settings that fit");
     let registry = Registry::default();
     let (cluster, listener) = node.start(access(), &registry).expect("a thread");
     let (phase, phase_now) = watch::channel(Phase::Running);
@@ -335,7 +347,8 @@ async fn a_password_is_asked_for_and_follows_the_configuration() {
 #[tokio::test]
 async fn bodies_and_numbers_have_limits() {
     let world = start(Setup::default()).await;
-    let body = "x".repeat(membership::SYNC_MAX + 1);
+    let limit = membership::SYNC_MAX + membership::Channel::OVERHEAD;
+    let body = "x".repeat(limit + 1);
     let (status, _) = world.send(Method::POST, "/api/v1/peer/sync", &body).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     for query in ["limit=1001", "limit=x", "offset=20001"] {

@@ -23,6 +23,10 @@ impl Driver {
             Question::Sync { body, answer } => {
                 let _ = answer.send(self.core.handle_sync(&body, now));
             }
+            Question::Keys { keyring } => {
+                self.core.set_keyring(keyring);
+                self.unpublished = true;
+            }
             Question::Participate => self.core.participate(now),
             Question::Leave => self.core.leave(now),
             Question::Depart { done } => {

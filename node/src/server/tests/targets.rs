@@ -17,8 +17,14 @@ fn targets(count: u64) -> Arc<[Announced]> {
 
 /// Two nodes that share 100 targets and agree on it.
 async fn pair() -> (World, World, [Subscription; 2]) {
-    let a = start(Setup { clustered: true, ..Setup::default() }).await;
-    let b = Setup { clustered: true, name: "b", join: vec![a.address], ..Setup::default() };
+    pair_with(None).await
+}
+
+/// [`pair`] with these cluster keys.
+pub(super) async fn pair_with(keys: Option<String>) -> (World, World, [Subscription; 2]) {
+    let setup = || Setup { clustered: true, keys: keys.clone(), ..Setup::default() };
+    let a = start(setup()).await;
+    let b = Setup { name: "b", join: vec![a.address], ..setup() };
     let b = start(b).await;
     let of_a = a.cluster.handle.subscribe(COMPONENT).await;
     let of_b = b.cluster.handle.subscribe(COMPONENT).await;

@@ -8,6 +8,8 @@ use super::*;
 const CA: &str = include_str!("tls/ca.pem");
 const FIRST: (&str, &str) = (include_str!("tls/first.pem"), include_str!("tls/first.key"));
 const SECOND: (&str, &str) = (include_str!("tls/second.pem"), include_str!("tls/second.key"));
+/// Of an authority that nobody trusts.
+const OTHER: (&str, &str) = (include_str!("tls/other.pem"), include_str!("tls/other.key"));
 const CLIENT: (&str, &str) = (include_str!("tls/client.pem"), include_str!("tls/client.key"));
 
 fn config((certificate, key): (&str, &str), client_auth: ClientAuth) -> TlsConfig {
@@ -199,6 +201,7 @@ async fn a_node_that_speaks_otherwise_is_refused_and_does_not_take_itself_for_a_
     let plain = start(Setup { clustered: true, ..Setup::default() }).await;
     for (what, seed, peer_tls) in [
         ("no certificate", &encrypted, Some(trust(None))),
+        ("a certificate of another authority", &encrypted, Some(trust(Some(OTHER)))),
         ("no TLS", &encrypted, None),
         ("TLS where there is none", &plain, Some(trust(None))),
     ] {
@@ -214,4 +217,20 @@ async fn a_node_that_speaks_otherwise_is_refused_and_does_not_take_itself_for_a_
         told.unwrap_or_else(|_| panic!("{what}: {:?}", seen.seeds)).expect("the loop runs");
         assert!(!seen.joined, "{what}");
     }
+}
+
+#[tokio::test]
+async fn where_certificates_are_optional_the_peer_api_asks_for_one_all_the_same() {
+    let optional = serving(config(FIRST, ClientAuth::IfGiven));
+    let world = start(Setup { clustered: true, http: optional, ..Setup::default() }).await;
+    let post = async |identity, path: &str| {
+        let url = format!("https://localhost:{}{path}", world.address.port());
+        exchange(&client(identity), Method::POST, &url, "x").await
+    };
+    let (status, text) = post(None, "/api/v1/peer/targets").await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(text.contains("--cluster.tls-cert-path"), "{text}");
+    let (status, _) = post(Some(CLIENT), "/api/v1/peer/targets").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "it is no question");
+    assert!(answers(&world, None).await, "pages are for everybody");
 }

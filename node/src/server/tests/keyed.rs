@@ -1,0 +1,148 @@
+//! Nodes whose cluster has a key.
+
+use membership::{Channel, Key, Keyring, Reply};
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+
+use super::targets::pair_with;
+use super::*;
+
+const SYNC: &str = "/api/v1/peer/sync";
+const TARGETS: &str = "/api/v1/peer/targets";
+
+fn line(byte: u8) -> String {
+    format!("{byte:02x}").repeat(32) + "\n"
+}
+
+fn id(byte: u8) -> String {
+    Key::new(&[byte; 32]).id().to_string()
+}
+
+fn keyed(keys: &[u8]) -> Setup {
+    let keys = keys.iter().map(|byte| line(*byte)).collect();
+    Setup { clustered: true, keys: Some(keys), ..Setup::default() }
+}
+
+/// Somebody who has these keys, and speaks for himself.
+fn insider(keys: &[u8]) -> Channel {
+    let keys = keys.iter().map(|byte| Key::new(&[*byte; 32])).collect();
+    let keyring = Keyring::new(keys).expect("a few keys, each once");
+    Channel::new("", keyring, &mut ChaCha12Rng::seed_from_u64(1))
+}
+
+async fn post(world: &World, path: &str, body: Bytes) -> (StatusCode, Vec<u8>) {
+    let url = format!("http://{}{path}", world.address);
+    let request = Request::post(url).body(body).expect("a request");
+    let mut answer = world.client.send(request).await.expect("an answer");
+    let mut body = Vec::new();
+    answer.read_body(1 << 20, &mut body).await.expect("a body");
+    (answer.status(), body)
+}
+
+async fn until(world: &World, what: &str, so: impl Fn(&cluster::ClusterState) -> bool) {
+    let mut state = world.cluster.handle.state();
+    let waited = tokio::time::timeout(PATIENCE, state.wait_for(|state| so(state))).await;
+    let seen = world.cluster.handle.state().borrow().clone();
+    waited.unwrap_or_else(|_| panic!("{what}: never; {seen:#?}")).expect("the loop runs");
+}
+
+#[tokio::test]
+async fn nodes_with_one_key_share_targets_and_list_them() {
+    let (a, b, _subscriptions) = pair_with(Some(line(1))).await;
+    for world in [&a, &b] {
+        let all = world.json("/api/v1/targets").await;
+        assert_eq!((&all["total"], &all["partial"]), (&json!(100), &json!(false)));
+        assert_eq!(world.cluster.handle.state().borrow().keys, [id(1)]);
+        let (_, page) = world.get("/metrics").await;
+        let info = format!("shoal_cluster_key_info{{key_id=\"{}\",seals=\"true\"}} 1", id(1));
+        assert!(page.contains(&info), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn the_peer_api_is_closed_to_strangers_and_the_pages_are_not() {
+    let world = start(keyed(&[1])).await;
+    for path in [SYNC, TARGETS, "/api/v1/peer/anything"] {
+        let (status, body) =
+            post(&world, path, Bytes::from_static(b"\x01\x00\x01\0\0\0\0\0x")).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+        assert!(String::from_utf8_lossy(&body).contains("not sealed"), "{path}");
+        let sealed = insider(&[2]).question(world.address).seal(path, Bytes::from_static(b"x"));
+        let (status, body) = post(&world, path, sealed).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+        let text = String::from_utf8_lossy(&body);
+        assert!(text.contains(&id(1)) && text.contains(&id(2)), "{text}");
+    }
+    assert_eq!(world.get("/-/ready").await.0, StatusCode::OK);
+    assert_eq!(world.get("/api/v1/targets").await.0, StatusCode::OK);
+    let (_, page) = world.get("/metrics").await;
+    for reason in ["unsealed", "key"] {
+        let line = format!("shoal_cluster_refused_total{{reason=\"{reason}\"}} 3");
+        assert!(page.contains(&line), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_was_recorded_is_answered_once() {
+    let world = start(keyed(&[1])).await;
+    let mut insider = insider(&[1]);
+    let wanted = || Bytes::from_static(&[0, 0, 5]);
+    let first = insider.question(world.address);
+    let (status, body) = post(&world, TARGETS, first.seal(TARGETS, wanted())).await;
+    assert_eq!(status, StatusCode::OK);
+    match first.open(&insider.opener(), TARGETS, body).expect("the node has the key") {
+        Reply::Introduction(life) => insider.introduce(world.address, life),
+        Reply::Answer(_) => panic!("nobody had introduced the node"),
+    }
+    let second = insider.question(world.address);
+    let recorded = second.seal(TARGETS, wanted());
+    let (_, body) = post(&world, TARGETS, recorded.clone()).await;
+    let answer = second.open(&insider.opener(), TARGETS, body).expect("an answer");
+    assert_eq!(answer, Reply::Answer(vec![0, 0]));
+    let (status, body) = post(&world, TARGETS, recorded).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(String::from_utf8_lossy(&body), "it was received before\n");
+}
+
+#[tokio::test]
+async fn a_node_with_another_key_stays_out_and_says_which_key_it_lacks() {
+    let a = start(keyed(&[1])).await;
+    for keys in [&[2][..], &[]] {
+        let keys = (!keys.is_empty()).then(|| keys.iter().map(|byte| line(*byte)).collect());
+        let join = vec![a.address];
+        let b = Setup { clustered: true, name: "b", join, keys, ..Setup::default() };
+        let stranger = begin(b).await;
+        until(&stranger, "it is refused", |state| {
+            let told = |seed: &cluster::SeedStatus| seed.result.starts_with("refused: ");
+            !state.joined && state.seeds.iter().any(told)
+        })
+        .await;
+        let told = stranger.cluster.handle.state().borrow().seeds[0].result.clone();
+        let expected = if stranger.cluster.handle.seal().keyring().is_empty() {
+            "has a cluster key".to_owned()
+        } else {
+            format!("it has {}", id(1))
+        };
+        assert!(told.contains(&expected), "{told}");
+    }
+    assert_eq!(a.cluster.handle.state().borrow().peers.len(), 1);
+}
+
+#[tokio::test]
+async fn keys_are_read_again_on_reload_and_a_bad_file_changes_nothing() {
+    let world = start(keyed(&[1])).await;
+    let path = world._storage.path().join("keys");
+    let write = |text: &str| std::fs::write(&path, text).expect("a file");
+    let keys = || world.cluster.handle.state().borrow().keys.clone();
+    write(&(line(2) + &line(1)));
+    assert_eq!(world.send(Method::POST, "/-/reload", "").await.0, StatusCode::OK);
+    until(&world, "two keys", |state| state.keys == [id(2), id(1)]).await;
+    for bad in ["nonsense", "", "# none"] {
+        write(bad);
+        let (status, text) = world.send(Method::POST, "/-/reload", "").await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{text}");
+        assert!(text.contains("stay as they were"), "{text}");
+        assert_eq!(keys(), [id(2), id(1)]);
+        assert_eq!(world.cluster.handle.seal().keyring().ids().len(), 2);
+    }
+}
