@@ -12,6 +12,7 @@ mod fmt;
 mod host;
 mod key;
 mod life;
+mod limits;
 mod options;
 mod run;
 mod status;

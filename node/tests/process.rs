@@ -3,12 +3,19 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before the test fails: far longer than it ever does, and far less than
+/// a test run that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `shoal`; it ends with the test, whatever comes of it.
 struct Shoal {
     child: Child,
-    log: BufReader<ChildStderr>,
+    /// Lines of its log, as a thread reads them: reading itself cannot be given up.
+    log: Receiver<String>,
 }
 
 impl Drop for Shoal {
@@ -33,32 +40,55 @@ fn file(directory: &Path, text: &str) -> PathBuf {
 
 /// Starts a node on ports of its own, with a standard input that stays open.
 fn run(directory: &Path, more: &[&str]) -> Shoal {
+    run_by(command(&[]), directory, more)
+}
+
+/// The same by a command that ends up as `shoal`.
+fn run_by(mut command: Command, directory: &Path, more: &[&str]) -> Shoal {
     let config = directory.join("config.alloy");
     let storage = format!("--storage.path={}", directory.join("data").display());
-    let mut child = command(&["run", &config.display().to_string(), &storage])
+    command
+        .args(["run", &config.display().to_string(), &storage])
         .args(["--server.http.listen-addr=127.0.0.1:0", "--exit-on-stdin-eof"])
-        .args(more)
+        .args(more);
+    start(command)
+}
+
+fn start(mut command: Command) -> Shoal {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .expect("it can be started");
-    let log = BufReader::new(child.stderr.take().expect("it was piped"));
+    let lines = BufReader::new(child.stderr.take().expect("it was piped")).lines();
+    // A test that does not read lets it wait, as a full pipe would.
+    let (line, log) = sync_channel(1024);
+    std::thread::spawn(move || {
+        for read in lines {
+            // The test may be over.
+            if line.send(read.expect("UTF-8") + "\n").is_err() {
+                return;
+            }
+        }
+    });
     Shoal { child, log }
 }
 
 impl Shoal {
     /// Reads log lines up to one that contains `text`.
     fn until(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
         let mut seen = String::new();
         loop {
-            let mut line = String::new();
-            let length = self.log.read_line(&mut line).expect("UTF-8");
-            assert!(length > 0, "it ended before it said {text:?}:\n{seen}");
-            if line.contains(text) {
-                return line;
+            match self.log.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => seen.push_str(&line),
+                Err(RecvTimeoutError::Timeout) => panic!("it never said {text:?}:\n{seen}"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("it ended before it said {text:?}:\n{seen}")
+                }
             }
-            seen.push_str(&line);
         }
     }
 
@@ -77,14 +107,29 @@ impl Shoal {
 
     /// Waits for the end, reading what is said until then.
     fn end(&mut self) -> (ExitStatus, String) {
+        let deadline = Instant::now() + PATIENCE;
         let mut rest = String::new();
-        self.log.read_to_string(&mut rest).expect("UTF-8");
-        (self.child.wait().expect("it was started"), rest)
+        loop {
+            match self.log.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => rest.push_str(&line),
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{rest}"),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it was started") {
+                return (status, rest);
+            }
+            assert!(Instant::now() < deadline, "it fell silent and does not end:\n{rest}");
+            // Its log is closed, so its end is a matter of milliseconds.
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
     }
 }
 
 fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
     let request = format!("GET {path} HTTP/1.1\r\nHost: shoal\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("it reads");
     let mut answer = String::new();
@@ -204,12 +249,9 @@ fn an_address_that_is_taken_is_named() {
     let mut first = run(directory.path(), &[]);
     let address = first.address();
     let taken = format!("--server.http.listen-addr={address}");
-    let config = directory.path().join("config.alloy");
     let storage = format!("--storage.path={}", directory.path().join("other").display());
-    let second = command(&["run", &config.display().to_string(), &storage, &taken]).output();
-    let second = second.expect("it can be started");
-    assert_eq!(second.status.code(), Some(1));
-    let text = String::from_utf8(second.stderr).expect("UTF-8");
+    let (status, text) = run(directory.path(), &[&storage, &taken]).end();
+    assert_eq!(status.code(), Some(1));
     assert!(text.contains(&format!("cannot listen on {address}")), "{text}");
 }
 
@@ -223,4 +265,17 @@ fn status_prints_what_a_running_node_says() {
     let text = String::from_utf8(status.stdout).expect("UTF-8");
     assert!(status.status.success(), "{text}");
     assert!(text.contains("node-17") && text.contains("prometheus.exporter.self.me"), "{text}");
+}
+
+#[test]
+fn a_node_may_open_as_many_files_as_it_is_allowed_to_ask_for() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "");
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -Hn 700; ulimit -Sn 300; exec \"$0\" \"$@\""]);
+    limited.arg(env!("CARGO_BIN_EXE_shoal"));
+    let mut shoal = run_by(limited, directory.path(), &[]);
+    let address = shoal.address();
+    let page = get(&address, "/metrics");
+    assert!(page.contains("\nprocess_max_fds 700\n"), "{page}");
 }

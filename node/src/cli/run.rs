@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::life::{Life, Signal};
-use super::{Options, host};
+use super::{Options, host, limits};
 use crate::cluster::{self, Node, PeerAccess};
 use crate::components::{Registry as Kinds, Services};
 use crate::graph::{Controller, Graph, Settings};
@@ -31,6 +31,7 @@ const STOP_MARGIN: Duration = Duration::from_secs(15);
 /// Runs a node until it is told to stop.
 pub(super) fn run(options: Options) -> ExitCode {
     let control = logging::install(Logging::default());
+    limits::raise_open_files();
     // A second provider in the process would make every use of TLS ambiguous; there is only ours.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -42,6 +42,9 @@ pub(super) struct Plan {
     /// Whether it ends where a bound was reached, which is among the problems: to read more imports
     /// would lead on without an end.
     pub limited: bool,
+    /// Whether there are declarations of the configuration itself that nobody uses: [`rehearse`]
+    /// plans those.
+    pub unused: bool,
 }
 
 /// One thing to evaluate.
@@ -153,7 +156,16 @@ pub(super) struct Ingredients<'a> {
 
 /// Plans a configuration. Arguments are checked later, when values or at least types are known.
 pub(super) fn plan(ingredients: Ingredients<'_>) -> Plan {
-    let expanded = expand::expand(ingredients);
+    wired(expand::expand(ingredients), ingredients)
+}
+
+/// Plans the declarations that nobody uses, as if each had an instance. For the sake of what is wrong
+/// with them: the plan is not to be run.
+pub(super) fn rehearse(ingredients: Ingredients<'_>) -> Plan {
+    wired(expand::rehearse(ingredients), ingredients)
+}
+
+fn wired(expanded: expand::Expanded, ingredients: Ingredients<'_>) -> Plan {
     let mut problems = expanded.problems;
     let nodes = wire::wire(expanded.nodes, &expanded.modules, ingredients.library, &mut problems);
     let dependencies: Vec<Vec<usize>> =
@@ -164,7 +176,8 @@ pub(super) fn plan(ingredients: Ingredients<'_>) -> Plan {
         }
         knotted.order
     });
-    Plan { nodes, order, sha256: sha256(ingredients), problems, limited: expanded.limited }
+    let (limited, unused) = (expanded.limited, expanded.unused);
+    Plan { nodes, order, sha256: sha256(ingredients), problems, limited, unused }
 }
 
 fn sha256(ingredients: Ingredients<'_>) -> String {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use syntax::{Diagnostic, Diagnostics, Evaluated, Scope, Source, Value};
 
-use super::plan::{Contents, Ingredients, Node, Plan, Role, plan};
+use super::plan::{Contents, Ingredients, Node, Plan, Role, plan, rehearse};
 use super::sources::{self, Texts};
 use super::{check, evaluate, imports};
 use crate::components::Registry;
@@ -55,12 +55,17 @@ pub(super) fn prepare_texts(
         };
         let mut plan = plan(ingredients);
         let mut problems = std::mem::take(&mut plan.problems);
+        let rehearsed = plan.unused.then(|| rehearse(ingredients));
         let (unread, found) = read_imports(&plan, library, previous, &mut contents);
         if plan.limited || !found {
             // Read or not: what else is wrong is said too.
             problems.extend(unread);
-            contents.retain(|id, _| plan.nodes.iter().any(|node| node.id == *id));
             problems.extend(check::check(&plan, library));
+            if let Some(mut rehearsed) = rehearsed {
+                problems.extend(std::mem::take(&mut rehearsed.problems));
+                problems.extend(check::check(&rehearsed, library));
+            }
+            contents.retain(|id, _| plan.nodes.iter().any(|node| node.id == *id));
             let problems = evaluate::distinct(problems);
             if problems.has_errors() {
                 return Err(problems);

@@ -27,7 +27,7 @@ pub(super) struct Import {
 }
 
 /// A `declare`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Declaration {
     /// Its block.
     pub block: Arc<Block>,
@@ -87,6 +87,11 @@ impl Environments {
             Some(content) => self.lookup_here(content, rest),
             None => Some(Found::Pending(import.node)),
         }
+    }
+
+    /// Every declaration there is.
+    pub(super) fn declarations(&self) -> impl Iterator<Item = &Arc<Declaration>> {
+        self.0.iter().flat_map(|environment| environment.declarations.values())
     }
 
     /// Every name that could be used, for hints.

@@ -1,6 +1,6 @@
 //! Bodies to nodes: components one to one, custom components in place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use syntax::ast::{Block, Body, Expr, Statement};
@@ -12,6 +12,9 @@ use super::{Ingredients, Node, Role};
 use crate::graph::id::ComponentId;
 
 mod instance;
+mod unused;
+
+pub(super) use unused::rehearse;
 
 /// How deep custom components and imports nest. Real configurations stay below five; a text that
 /// imports itself ends here.
@@ -26,12 +29,15 @@ const MAX_NODES: usize = 100_000;
 const MAX_IMPORTS: usize = 1_000;
 
 /// What expansion leaves to wiring.
+#[derive(Default)]
 pub(super) struct Expanded {
     pub nodes: Vec<Node>,
     pub modules: Vec<Module>,
     pub problems: Diagnostics,
     /// A bound was reached and said so.
     pub limited: bool,
+    /// There are declarations of the configuration itself that nobody uses.
+    pub unused: bool,
 }
 
 /// One name space: the configuration itself, the inside of an instance, an imported text.
@@ -46,30 +52,9 @@ pub(super) struct Module {
 }
 
 pub(super) fn expand(ingredients: Ingredients<'_>) -> Expanded {
-    let mut expander = Expander {
-        ingredients,
-        environments: Environments::default(),
-        expanded: Expanded {
-            nodes: Vec::new(),
-            modules: Vec::new(),
-            problems: Diagnostics::default(),
-            limited: false,
-        },
-        serials: 0,
-        imports: 0,
-    };
-    let bodies: Vec<Body> =
-        ingredients.sources.iter().map(|source| expander.parse(source).0).collect();
-    let place = Place {
-        module: expander.open_module(),
-        environment: expander.environments.open(None),
-        id: String::new(),
-        path: ingredients.module_path.into(),
-        depth: 0,
-        within: Vec::new(),
-        setting: Setting::Top,
-    };
-    expander.bodies(&bodies, &place);
+    let mut expander = Expander::new(ingredients);
+    expander.top();
+    expander.expanded.unused = expander.unused().is_some();
     expander.expanded
 }
 
@@ -102,9 +87,55 @@ struct Expander<'a> {
     expanded: Expanded,
     serials: usize,
     imports: usize,
+    /// The declarations that have an instance.
+    used: BTreeSet<Written>,
+    /// Whether this is about declarations that nobody uses.
+    rehearsing: bool,
 }
 
-impl Expander<'_> {
+/// Where a block is written: a declaration inside of another exists once in every instance of that,
+/// and yet is one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Written {
+    file: String,
+    start: usize,
+}
+
+impl Written {
+    fn of(block: &Block) -> Self {
+        Self { file: block.span.source().name().to_owned(), start: block.span.start() }
+    }
+}
+
+impl<'a> Expander<'a> {
+    fn new(ingredients: Ingredients<'a>) -> Self {
+        Self {
+            ingredients,
+            environments: Environments::default(),
+            expanded: Expanded::default(),
+            serials: 0,
+            imports: 0,
+            used: BTreeSet::new(),
+            rehearsing: false,
+        }
+    }
+
+    /// Expands the configuration.
+    fn top(&mut self) {
+        let bodies: Vec<Body> =
+            self.ingredients.sources.iter().map(|source| self.parse(source).0).collect();
+        let place = Place {
+            module: self.open_module(),
+            environment: self.environments.open(None),
+            id: String::new(),
+            path: self.ingredients.module_path.into(),
+            depth: 0,
+            within: Vec::new(),
+            setting: Setting::Top,
+        };
+        self.bodies(&bodies, &place);
+    }
+
     /// The body of a text, as far as it could be understood, and whether it is right.
     fn parse(&mut self, source: &syntax::Source) -> (Body, bool) {
         let (file, problems) = syntax::parse(source);
@@ -115,6 +146,14 @@ impl Expander<'_> {
 
     fn problem(&mut self, problem: Diagnostic) {
         self.expanded.problems.push(problem);
+    }
+
+    /// Says once that a bound was reached. What nobody uses costs nothing when it runs and may be as
+    /// much as it likes; it is checked up to the bound.
+    fn limit(&mut self, text: String, block: &Block) {
+        if !std::mem::replace(&mut self.expanded.limited, true) && !self.rehearsing {
+            self.problem(Diagnostic::error(text, &block.header()));
+        }
     }
 
     fn open_module(&mut self) -> usize {
@@ -258,10 +297,7 @@ impl Expander<'_> {
     ) -> Option<usize> {
         let index = self.expanded.nodes.len();
         if index >= MAX_NODES {
-            if !std::mem::replace(&mut self.expanded.limited, true) {
-                let text = format!("the configuration has more than {MAX_NODES} components");
-                self.problem(Diagnostic::error(text, &block.header()));
-            }
+            self.limit(format!("the configuration has more than {MAX_NODES} components"), block);
             return None;
         }
         self.expanded.nodes.push(Node {
@@ -302,10 +338,7 @@ impl Expander<'_> {
             return;
         }
         if self.imports == MAX_IMPORTS {
-            if !std::mem::replace(&mut self.expanded.limited, true) {
-                let text = format!("the configuration has more than {MAX_IMPORTS} imports");
-                self.problem(Diagnostic::error(text, &block.header()));
-            }
+            self.limit(format!("the configuration has more than {MAX_IMPORTS} imports"), block);
             return;
         }
         self.imports += 1;

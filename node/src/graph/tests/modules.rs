@@ -129,6 +129,108 @@ a "x" { }
     );
 }
 
+#[test]
+fn a_declaration_that_nobody_uses_is_checked_all_the_same() {
+    check(
+        r#"
+declare "a" {
+  argument "text" { optonal = true }
+  test.source "x" { vale = argument.text.value }
+  test.source "y" { value = [argument.text.value] }
+  test.sorce "z" { }
+  test.sink "s" { value = argument.txt.value }
+  declare "inner" { test.sink "none" { } }
+  b "two" { }
+}
+declare "b" { argument "needed" { } }
+declare "round" { round "x" { } }
+"#,
+        expect![[r#"
+            config.alloy:3:21: error: unrecognized attribute "optonal"
+            3 |   argument "text" { optonal = true }
+              |                     ^^^^^^^
+            hint: did you mean "optional"?
+
+            config.alloy:4:21: error: unknown attribute "vale"
+            4 |   test.source "x" { vale = argument.text.value }
+              |                     ^^^^
+            hint: did you mean "value"?
+
+            config.alloy:5:29: error: attribute "value": expected string, got list
+            5 |   test.source "y" { value = [argument.text.value] }
+              |                             ^^^^^^^^^^^^^^^^^^^^^
+
+            config.alloy:6:3: error: unknown component "test.sorce"
+            6 |   test.sorce "z" { }
+              |   ^^^^^^^^^^
+            hint: did you mean "test.source"? Shoal has: test.preview, test.sink, test.source; declared here: inner, a, b, round
+
+            config.alloy:7:27: error: there is no component or argument "argument.txt.value" here
+            7 |   test.sink "s" { value = argument.txt.value }
+              |                           ^^^^^^^^^^^^^^^^^^
+            hint: did you mean "argument.text"?
+
+            config.alloy:8:21: error: missing required attribute "value"
+            8 |   declare "inner" { test.sink "none" { } }
+              |                     ^^^^^^^^^^^^^^^^
+
+            config.alloy:9:3: error: missing required argument "needed"
+            9 |   b "two" { }
+              |   ^^^^^^^
+            config.alloy:11:15: note: it is declared here
+
+            config.alloy:12:19: error: declare "round" contains itself
+            12 | declare "round" { round "x" { } }
+               |                   ^^^^^^^^^
+            config.alloy:12:1: note: it is declared here"#]],
+    );
+}
+
+#[test]
+fn of_a_declaration_that_nobody_uses_only_what_is_certain_is_said() {
+    check(
+        r#"
+declare "a" {
+  argument "text" {
+    optional = true
+    default  = [1, 2]
+  }
+  test.sink "s" { value = argument.text.value }
+  export "loud" { value = argument.text.value + "!" }
+}
+declare "many" {
+  a "one" { text = "x" }
+  a "two" { text = a.one.loud }
+}
+"#,
+        expect![""],
+    );
+}
+
+#[test]
+fn an_imported_library_may_hold_more_than_there_is_as_long_as_nobody_uses_it() {
+    let library = "declare \"right\" { }\ndeclare \"wrong\" { no.such \"thing\" { } }";
+    let world = World::new("");
+    let path = world.path("library");
+    world.write("library", library);
+    let config = format!("import.file \"lib\" {{ filename = {path:?} }}\nlib.");
+    world.write("config.alloy", &format!("{config}right \"x\" {{ }}"));
+    assert_eq!(world.problems(), "");
+    world.write("config.alloy", &format!("{config}wrong \"x\" {{ }}"));
+    assert!(world.problems().contains("unknown component \"no.such\""), "{}", world.problems());
+}
+
+#[test]
+fn what_nobody_uses_may_be_larger_than_what_can_run() {
+    let mut config = String::from("declare \"d0\" { test.source \"x\" { } }\n");
+    for level in 1..8 {
+        config.push_str(&format!("declare \"d{level}\" {{\n"));
+        (0..10).for_each(|i| config.push_str(&format!("  d{} \"i{i}\" {{ }}\n", level - 1)));
+        config.push_str("}\n");
+    }
+    check(&config, expect![""]);
+}
+
 #[tokio::test]
 async fn declarations_nest_and_see_their_surroundings() {
     let world = World::new(

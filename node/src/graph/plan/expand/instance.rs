@@ -6,7 +6,7 @@ use std::sync::Arc;
 use syntax::ast::{Block, Body};
 use syntax::{Diagnostic, did_you_mean};
 
-use super::{Expander, MAX_DEPTH, Place, Setting, attribute, label};
+use super::{Expander, MAX_DEPTH, Place, Setting, Written, attribute, label};
 use crate::graph::id::ComponentId;
 use crate::graph::plan::environment::{Declaration, Found};
 use crate::graph::plan::{Export, Role};
@@ -33,10 +33,38 @@ impl Expander<'_> {
         match found {
             Found::Pending(import) => {
                 // Its arguments are evaluated once the import is read; until then it waits for it.
-                self.expanded.nodes[outputs].dependencies.push(import);
+                if !self.rehearsing {
+                    self.expanded.nodes[outputs].dependencies.push(import);
+                }
             }
             Found::Declaration(declaration) => {
-                self.inside(&declaration, block, place, (instance, outputs), &id);
+                let parameters = self.inside(&declaration, block, place, (instance, outputs), &id);
+                if let Some(parameters) = parameters {
+                    self.check_given(block, &parameters);
+                }
+            }
+        }
+    }
+
+    /// Expands a declaration that nobody uses, as if somebody did and gave it what it wants.
+    pub(super) fn rehearse(&mut self, declaration: &Declaration, place: &Place) {
+        // An instance without anything in it, where the declaration is written.
+        let mut empty = Block::clone(&declaration.block);
+        empty.body.statements.clear();
+        let (block, id) = (Arc::new(empty), ComponentId::new("", declaration.block.id()));
+        let found = Found::Declaration(Arc::new(declaration.clone()));
+        let outputs = self.expanded.nodes.len() + 1;
+        let instance = self.node(id.clone(), Role::Instance { outputs }, &block, place);
+        let (Some(instance), true) = (instance, self.add_outputs(&id, &block, place, &found))
+        else {
+            return;
+        };
+        self.inside(declaration, &block, place, (instance, outputs), &id);
+        for node in &mut self.expanded.nodes[instance..] {
+            match &mut node.role {
+                // What would be given is not known, and need not be what is taken when nothing is.
+                Role::Argument { instance: of, default, .. } if *of == instance => *default = None,
+                _ => {}
             }
         }
     }
@@ -60,6 +88,7 @@ impl Expander<'_> {
     }
 
     /// Everything inside of an instance, whose nodes for what goes in and what comes out exist.
+    /// Gives what it takes, unless there is no end to it.
     fn inside(
         &mut self,
         declaration: &Declaration,
@@ -67,8 +96,9 @@ impl Expander<'_> {
         place: &Place,
         (instance, outputs): (usize, usize),
         id: &ComponentId,
-    ) {
+    ) -> Option<BTreeMap<Arc<str>, Parameter>> {
         let name = label(&declaration.block);
+        self.used.insert(Written::of(&declaration.block));
         if place.within.contains(&declaration.serial) || place.depth >= MAX_DEPTH {
             let text = if place.within.contains(&declaration.serial) {
                 format!("declare {name:?} contains itself")
@@ -77,7 +107,8 @@ impl Expander<'_> {
             };
             let problem = Diagnostic::error(text, &block.header())
                 .note("it is declared here", &declaration.block.header());
-            return self.problem(problem);
+            self.problem(problem);
+            return None;
         }
         let mut within = place.within.clone();
         within.push(declaration.serial);
@@ -92,9 +123,9 @@ impl Expander<'_> {
         };
         let body = &declaration.block.body;
         let parameters = self.parameters(body, instance, &inside);
-        self.check_given(block, &parameters);
         self.exports(body, outputs, &inside);
         self.bodies(std::slice::from_ref(body), &inside);
+        Some(parameters)
     }
 
     /// The arguments of a declaration, each a node that expressions inside reach as
