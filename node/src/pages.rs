@@ -13,6 +13,7 @@ use crate::cluster::ClusterState;
 use crate::server::components::{Component, HealthState};
 use diagram::Diagram;
 pub use format::{age, count, duration, moment};
+pub use statements::MOST_SHOWN;
 use statements::{TargetLine, blocks, render};
 
 #[cfg(test)]
@@ -58,11 +59,13 @@ pub struct Tile {
 struct Overview<'a> {
     frame: &'a Frame,
     tiles: &'a [Tile],
+    troubles: &'a [String],
     components: &'a [Component],
     diagram: Option<Diagram>,
 }
 
-/// The first page: the node in numbers, the component graph drawn, and every component.
+/// The first page: the node in numbers, what is wrong with its configuration, the component graph
+/// drawn, and every component.
 ///
 /// # Errors
 ///
@@ -70,10 +73,11 @@ struct Overview<'a> {
 pub fn overview(
     frame: &Frame,
     tiles: &[Tile],
+    troubles: &[String],
     components: &[Component],
 ) -> Result<String, askama::Error> {
     let diagram = Diagram::of(components);
-    Overview { frame, tiles, components, diagram }.render()
+    Overview { frame, tiles, troubles, components, diagram }.render()
 }
 
 #[derive(Template)]

@@ -272,7 +272,7 @@ fn a_node_may_open_as_many_files_as_it_is_allowed_to_ask_for() {
     let directory = tempfile::tempdir().expect("a directory");
     file(directory.path(), "");
     let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -Hn 700; ulimit -Sn 300; exec \"$0\" \"$@\""]);
+    limited.args(["-c", "ulimit -Sn 300; ulimit -Hn 700; exec \"$0\" \"$@\""]);
     limited.arg(env!("CARGO_BIN_EXE_shoal"));
     let mut shoal = run_by(limited, directory.path(), &[]);
     let address = shoal.address();

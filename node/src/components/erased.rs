@@ -48,7 +48,7 @@ pub trait Running: Send + Sync {
     /// As [`Kind::update`].
     fn update(&self, arguments: &Evaluated) -> BoxFuture<'_, Result<Updated, Failure>>;
     /// As [`Kind::debug_info`].
-    fn debug_info(&self) -> BoxFuture<'_, Body>;
+    fn debug_info(&self, most: usize) -> BoxFuture<'_, Body>;
     /// As [`Kind::target_health`].
     fn target_health<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Vec<Option<TargetHealth>>>;
     /// As [`Kind::serve`].
@@ -141,8 +141,8 @@ impl<K: Kind> Running for Handle<K> {
         Box::pin(async move { Ok(self.0.update(arguments?).await?) })
     }
 
-    fn debug_info(&self) -> BoxFuture<'_, Body> {
-        Box::pin(self.0.debug_info())
+    fn debug_info(&self, most: usize) -> BoxFuture<'_, Body> {
+        Box::pin(self.0.debug_info(most))
     }
 
     fn target_health<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Vec<Option<TargetHealth>>> {

@@ -44,8 +44,9 @@ pub trait Kind: Send + Sync + Sized + 'static {
         arguments: Self::Arguments,
     ) -> impl Future<Output = Result<Updated, Refusal>> + Send;
 
-    /// What the component says of its inner life.
-    fn debug_info(&self) -> impl Future<Output = Body> + Send {
+    /// What the component says of its inner life. Of what there may be very many, such as targets,
+    /// it shows `most` at most and says how many it leaves out ([`Body::left_out`]).
+    fn debug_info(&self, _most: usize) -> impl Future<Output = Body> + Send {
         std::future::ready(Body::new())
     }
 

@@ -111,11 +111,13 @@ impl Kind for PrometheusScrape {
         Ok(Updated::InPlace)
     }
 
-    async fn debug_info(&self) -> Body {
+    async fn debug_info(&self, most: usize) -> Body {
         let mut body = Body::new();
-        for status in self.statuses().await {
-            body.block("target", None, shown(&status));
+        let statuses = self.statuses().await;
+        for status in statuses.iter().take(most) {
+            body.block("target", None, shown(status));
         }
+        body.left_out("target", statuses.len().saturating_sub(most));
         let refused = Arc::clone(&self.refused.borrow());
         refused.show(&mut body);
         body

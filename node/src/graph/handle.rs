@@ -98,8 +98,15 @@ impl Components for Graph {
         published.entries().map(|entry| entry.summary()).collect()
     }
 
-    fn detail<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<Component>> {
-        Box::pin(async move { Some(self.entry(id)?.detail().await) })
+    fn troubles(&self) -> Vec<String> {
+        let published = Arc::clone(&self.published.borrow());
+        let load = published.load.last_error.iter();
+        let load = load.map(|error| format!("the configuration was not taken over:\n{error}"));
+        load.chain(published.troubles.iter().cloned()).collect()
+    }
+
+    fn glimpse<'a>(&'a self, id: &'a str, most: usize) -> BoxFuture<'a, Option<Component>> {
+        Box::pin(async move { Some(self.entry(id)?.detail(most).await) })
     }
 
     fn target_health<'a>(

@@ -23,6 +23,8 @@ use crate::telemetry::logging::Logging;
 #[derive(Default)]
 pub struct Published {
     pub(super) load: LoadStatus,
+    /// What is wrong with nodes that are not shown as components: imports, blocks of the process.
+    pub(super) troubles: Vec<String>,
     entries: Vec<Arc<Entry>>,
     by_id: BTreeMap<String, usize>,
 }
@@ -81,18 +83,18 @@ impl Entry {
         shown
     }
 
-    /// All there is to say of it.
-    pub(super) async fn detail(&self) -> Component {
+    /// What there is to say of it, and of each long list the first `most` elements.
+    pub(super) async fn detail(&self, most: usize) -> Component {
         let mut shown = self.summary();
         if let Some(evaluated) = &self.evaluated {
             let reference = self.kind.as_ref().map(|kind| kind.arguments()).unwrap_or_default();
-            shown.arguments = json(&Body::of(evaluated, &reference));
+            shown.arguments = json(&Body::at_most(most).with(evaluated, &reference));
         }
         if let Some(exports) = &self.exports {
-            shown.exports = json(&Body::of_object(exports));
+            shown.exports = json(&Body::at_most(most).with_object(exports));
         }
         if let Some(live) = &self.live {
-            shown.debug_info = json(&live.handle.debug_info().await);
+            shown.debug_info = json(&live.handle.debug_info(most).await);
         }
         shown
     }
@@ -140,6 +142,9 @@ impl Publisher {
                 debug_assert!(applied.is_ok(), "{applied:?}");
             }
             if !node.is_component() {
+                if live.evaluation.state == HealthState::Unhealthy {
+                    published.troubles.push(format!("{}: {}", node.id, live.evaluation.message));
+                }
                 continue;
             }
             let exports = match node.role {

@@ -1,6 +1,7 @@
 //! The component graph as a drawing: layers from left to right, along the flow of data.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::mark;
 use crate::server::components::Component;
@@ -13,6 +14,10 @@ const BOX_HEIGHT: usize = 52;
 const GAP_X: usize = 80;
 const GAP_Y: usize = 22;
 const MARGIN: usize = 12;
+/// What an edge takes of a column that it passes through.
+const LANE_HEIGHT: usize = 10;
+/// Past so many lanes edges go straight, behind boxes if need be: nobody could follow them anyway.
+const MOST_LANES: usize = 2_000;
 /// Sweeps that put boxes near their neighbours; more change nothing that can be seen.
 const SWEEPS: usize = 6;
 
@@ -59,24 +64,26 @@ impl Diagram {
             return None;
         }
         let flows = flows(components);
-        let layer_of = layers(components.len(), &flows);
-        let rows = order(&layer_of, &flows);
-        let tallest = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let height = MARGIN * 2 + tallest * (BOX_HEIGHT + GAP_Y) - GAP_Y;
-        let mut place = vec![(0, 0); components.len()];
+        let mut layer_of = layers(components.len(), &flows);
+        let routes = routes(&flows, &mut layer_of);
+        let rows = order(&layer_of, &routes);
+        let height_of =
+            |item: usize| if item < components.len() { BOX_HEIGHT } else { LANE_HEIGHT };
+        let used = |row: &Vec<usize>| {
+            row.iter().map(|item| height_of(*item) + GAP_Y).sum::<usize>().saturating_sub(GAP_Y)
+        };
+        let height = MARGIN * 2 + rows.iter().map(used).max().unwrap_or(0);
+        let mut place = vec![(0, 0); layer_of.len()];
         for (column, row) in rows.iter().enumerate() {
-            let used = row.len() * (BOX_HEIGHT + GAP_Y) - GAP_Y;
-            let top = (height - used) / 2;
-            for (line, index) in row.iter().enumerate() {
-                let x = MARGIN + column * (BOX_WIDTH + GAP_X);
-                place[*index] = (x, top + line * (BOX_HEIGHT + GAP_Y));
+            let mut y = (height - used(row)) / 2;
+            for item in row {
+                place[*item] = (MARGIN + column * (BOX_WIDTH + GAP_X), y);
+                y += height_of(*item) + GAP_Y;
             }
         }
         let boxes = components.iter().zip(&place).map(|(c, at)| draw_box(c, *at)).collect();
-        let edges = flows
-            .iter()
-            .map(|((from, to), samples)| draw_edge(place[*from], place[*to], *samples))
-            .collect();
+        let middle = |item: usize| (place[item].0, place[item].1 + height_of(item) / 2);
+        let edges = routes.iter().map(|route| draw_edge(route, middle)).collect();
         let width = MARGIN * 2 + rows.len() * (BOX_WIDTH + GAP_X) - GAP_X;
         Some(Self { width, height, boxes, edges })
     }
@@ -92,12 +99,18 @@ fn draw_box(component: &Component, (x, y): (usize, usize)) -> Node {
     Node { id: component.id(), kind: component.name.clone(), label, x, y, state, shape }
 }
 
-fn draw_edge(from: (usize, usize), to: (usize, usize), samples: bool) -> Edge {
-    let (x1, y1) = (from.0 + BOX_WIDTH, from.1 + BOX_HEIGHT / 2);
-    let (x2, y2) = (to.0, to.1 + BOX_HEIGHT / 2);
+/// Curves between columns, straight lines through them. `middle` is the left end of an item's middle.
+fn draw_edge(route: &Route, middle: impl Fn(usize) -> (usize, usize)) -> Edge {
     let bend = GAP_X / 2;
-    let path = format!("M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}", x1 + bend, x2.saturating_sub(bend));
-    Edge { path, samples }
+    let mut path = String::new();
+    for (from, to) in route.steps() {
+        let ((left, y1), (x2, y2)) = (middle(from), middle(to));
+        let x1 = left + BOX_WIDTH;
+        let begin = if path.is_empty() { format!("M{x1} {y1}") } else { format!("H{x1}") };
+        let _ =
+            write!(path, "{begin}C{} {y1} {} {y2} {x2} {y2}", x1 + bend, x2.saturating_sub(bend));
+    }
+    Edge { path, samples: route.samples }
 }
 
 /// Who feeds whom, by index, and whether it is samples that flow.
@@ -145,37 +158,66 @@ fn layers(count: usize, flows: &BTreeMap<(usize, usize), bool>) -> Vec<usize> {
     layer
 }
 
-/// The components of each layer, each near the mean of its neighbours, so that few lines cross.
-fn order(layer_of: &[usize], flows: &BTreeMap<(usize, usize), bool>) -> Vec<Vec<usize>> {
-    let used: BTreeSet<usize> = layer_of.iter().copied().collect();
-    let mut rows: Vec<Vec<usize>> = used
-        .iter()
-        .map(|layer| (0..layer_of.len()).filter(|i| layer_of[*i] == *layer).collect())
-        .collect();
+/// The way of an edge: a component, a lane in every layer that it skips, a component.
+struct Route {
+    stops: Vec<usize>,
+    samples: bool,
+}
+
+impl Route {
+    fn steps(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.stops.windows(2).map(|pair| (pair[0], pair[1]))
+    }
+}
+
+/// Gives every edge its way. Lanes are items like components, numbered after them; their layers are
+/// added to `layer_of`.
+fn routes(flows: &BTreeMap<(usize, usize), bool>, layer_of: &mut Vec<usize>) -> Vec<Route> {
+    let skipped = |layer_of: &[usize], from: usize, to: usize| layer_of[from] + 1..layer_of[to];
+    let lanes: usize = flows.keys().map(|(from, to)| skipped(layer_of, *from, *to).len()).sum();
+    let route = |((from, to), samples): (&(usize, usize), &bool)| {
+        let mut stops = vec![*from];
+        if lanes <= MOST_LANES {
+            for layer in skipped(layer_of, *from, *to) {
+                stops.push(layer_of.len());
+                layer_of.push(layer);
+            }
+        }
+        stops.push(*to);
+        Route { stops, samples: *samples }
+    };
+    flows.iter().map(route).collect()
+}
+
+/// The items of each layer, each near the mean of its neighbours, so that few lines cross.
+fn order(layer_of: &[usize], routes: &[Route]) -> Vec<Vec<usize>> {
+    let mut near = vec![Vec::new(); layer_of.len()];
+    for (from, to) in routes.iter().flat_map(Route::steps) {
+        near[from].push(to);
+        near[to].push(from);
+    }
+    let last = layer_of.iter().copied().max().unwrap_or(0);
+    let mut rows = vec![Vec::new(); last + 1];
+    layer_of.iter().enumerate().for_each(|(item, layer)| rows[*layer].push(item));
+    // A cycle may leave layers without anything.
+    rows.retain(|row| !row.is_empty());
     for _ in 0..SWEEPS {
         let mut position = vec![0.0; layer_of.len()];
         for row in &rows {
-            for (line, index) in row.iter().enumerate() {
-                position[*index] = line as f64 / row.len() as f64;
+            for (line, item) in row.iter().enumerate() {
+                position[*item] = line as f64 / row.len() as f64;
             }
         }
-        let pull = |index: usize| {
-            let near: Vec<f64> = flows
-                .keys()
-                .filter_map(|(from, to)| match index {
-                    i if i == *from => Some(position[*to]),
-                    i if i == *to => Some(position[*from]),
-                    _ => None,
-                })
-                .collect();
-            if near.is_empty() {
-                position[index]
-            } else {
-                near.iter().sum::<f64>() / near.len() as f64
-            }
-        };
+        let pull: Vec<f64> = near
+            .iter()
+            .zip(&position)
+            .map(|(near, own)| match near.len() {
+                0 => *own,
+                count => near.iter().map(|item| position[*item]).sum::<f64>() / count as f64,
+            })
+            .collect();
         for row in &mut rows {
-            row.sort_by(|a, b| pull(*a).total_cmp(&pull(*b)));
+            row.sort_by(|a, b| pull[*a].total_cmp(&pull[*b]));
         }
     }
     rows

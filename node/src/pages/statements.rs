@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// Elements of one list that are shown; a list of ten thousand targets is for the API.
-const MOST_ELEMENTS: usize = 50;
+/// What a page shows at most of anything that there may be very many of, as targets: more is for the
+/// search, and for the API.
+pub const MOST_SHOWN: usize = 500;
 
-/// Targets that one page shows.
-const MOST_TARGETS: usize = 500;
+/// Elements of one list in arguments and exports that are shown.
+const MOST_ELEMENTS: usize = 50;
 
 /// A scraped target in a component's debug info.
 pub(super) struct TargetLine {
@@ -42,8 +43,16 @@ pub(super) fn targets(body: &Value) -> (Vec<TargetLine>, usize) {
         .flatten()
         .filter(|statement| statement["name"] == "target" && statement["type"] == "block")
         .collect();
-    let lines = blocks.iter().take(MOST_TARGETS).map(|block| target(&block["body"])).collect();
-    (lines, blocks.len().saturating_sub(MOST_TARGETS))
+    let lines = blocks.iter().take(MOST_SHOWN).map(|block| target(&block["body"])).collect();
+    let left_out: u64 = body
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|statement| statement["name"] == "target" && statement["type"] == "left_out")
+        .filter_map(|statement| statement["count"].as_u64())
+        .sum();
+    let left_out = usize::try_from(left_out).unwrap_or(usize::MAX);
+    (lines, blocks.len().saturating_sub(MOST_SHOWN).saturating_add(left_out))
 }
 
 fn target(body: &Value) -> TargetLine {
@@ -109,8 +118,8 @@ fn expression(value: &Value, depth: usize) -> String {
     let inner = &value["value"];
     match value["type"].as_str().unwrap_or_default() {
         "string" => format!("{:?}", inner.as_str().unwrap_or_default()),
-        "array" => elements(inner, depth, ["[", "]"], |element| expression(element, depth + 1)),
-        "object" => elements(inner, depth, ["{", "}"], |field| {
+        "array" => elements(value, depth, ["[", "]"], |element| expression(element, depth + 1)),
+        "object" => elements(value, depth, ["{", "}"], |field| {
             let key = field["key"].as_str().unwrap_or_default();
             format!("{key} = {}", expression(&field["value"], depth + 1))
         }),
@@ -123,12 +132,12 @@ fn expression(value: &Value, depth: usize) -> String {
 }
 
 fn elements(
-    list: &Value,
+    value: &Value,
     depth: usize,
     [open, close]: [&str; 2],
     element: impl Fn(&Value) -> String,
 ) -> String {
-    let Some(list) = list.as_array().filter(|list| !list.is_empty()) else {
+    let Some(list) = value["value"].as_array().filter(|list| !list.is_empty()) else {
         return format!("{open}{close}");
     };
     let indent = "  ".repeat(depth + 1);
@@ -136,8 +145,10 @@ fn elements(
     for item in list.iter().take(MOST_ELEMENTS) {
         let _ = writeln!(text, "{indent}{},", element(item));
     }
-    if list.len() > MOST_ELEMENTS {
-        let _ = writeln!(text, "{indent}// and {} more", list.len() - MOST_ELEMENTS);
+    let cut = value["left_out"].as_u64().and_then(|cut| usize::try_from(cut).ok()).unwrap_or(0);
+    let left_out = list.len().saturating_sub(MOST_ELEMENTS).saturating_add(cut);
+    if left_out > 0 {
+        let _ = writeln!(text, "{indent}// and {left_out} more");
     }
     let _ = write!(text, "{}{close}", "  ".repeat(depth));
     text

@@ -64,6 +64,38 @@ fn the_graph_is_drawn_along_the_flow_of_data() {
 }
 
 #[test]
+fn an_edge_that_skips_layers_goes_around_what_stands_between() {
+    // Everything of a row is read by all that follows.
+    let rows = [
+        ["a.x", "a.y", "a.z"],
+        ["b.x", "b.y", "b.z"],
+        ["c.x", "c.y", "c.z"],
+        ["d.x", "d.y", "d.z"],
+    ];
+    let mut components = Vec::new();
+    for (row, ids) in rows.iter().enumerate() {
+        let reads: Vec<&str> = rows[..row].iter().flatten().copied().collect();
+        components.extend(ids.iter().map(|id| a_component(id, &reads, &[])));
+    }
+    let diagram = Diagram::of(&components).expect("they fit a picture");
+    let mut lanes = 0;
+    for edge in &diagram.edges {
+        // A line through a column is "... X Y" and then "HX": at the height Y.
+        for before in edge.path.split('H').collect::<Vec<_>>().split_last().expect("a path").1 {
+            let mut point = before.rsplit(' ').map(|n| n.parse::<usize>().expect("a number"));
+            let (y, x) = (point.next().expect("y"), point.next().expect("x"));
+            lanes += 1;
+            let mut boxes = diagram.boxes.iter().filter(|b| b.x == x);
+            assert!(!boxes.any(|b| (b.y..=b.y + b.height()).contains(&y)), "{}", edge.path);
+            assert!(y < diagram.height);
+        }
+    }
+    // Nine edges for each pair of rows: two pairs skip one row, one pair skips two.
+    assert_eq!(lanes, 9 * (2 + 2));
+    assert_eq!(diagram.edges.len(), 9 * 6);
+}
+
+#[test]
 fn a_cycle_does_not_hang_the_drawing() {
     let components = vec![a_component("a.x", &["b.x"], &[]), a_component("b.x", &["a.x"], &[])];
     assert!(Diagram::of(&components).is_some());
@@ -71,10 +103,19 @@ fn a_cycle_does_not_hang_the_drawing() {
 
 #[test]
 fn the_overview_links_every_component_below_the_prefix_and_escapes_what_it_says() {
-    let page = overview(&frame(), &[], &pipeline()).expect("the page renders");
+    let page = overview(&frame(), &[], &[], &pipeline()).expect("the page renders");
     assert!(page.contains(r#"href="/shoal/component/prometheus.scrape.s""#));
     assert!(page.contains("/shoal/assets/shoal.css"));
     assert!(!page.contains("<component>"), "a message must not become markup");
+}
+
+#[test]
+fn the_overview_says_what_is_wrong_with_the_configuration() {
+    let troubles = ["import.file.lib: cannot read <lib>".to_owned()];
+    let page = overview(&frame(), &[], &troubles, &[]).expect("the page renders");
+    assert!(page.contains("import.file.lib: cannot read &#60;lib&#62;"), "{page}");
+    let page = overview(&frame(), &[], &[], &[]).expect("the page renders");
+    assert!(!page.contains("<h1>Configuration</h1>"), "{page}");
 }
 
 #[test]
@@ -90,6 +131,23 @@ fn arguments_read_like_the_configuration() {
     ]);
     let expected = "job_name = \"a\\\"b\"\ntargets = [\n  {\n    __address__ = \"h:1\",\n  },\n]\nclustering {\n  enabled = true\n}\n";
     assert_eq!(render(&arguments), expected);
+}
+
+#[test]
+fn what_was_left_out_of_a_list_is_counted_with_what_the_page_leaves_out() {
+    let element = |n: usize| json!({"type": "number", "value": n});
+    let elements: Vec<_> = (0..60).map(element).collect();
+    let arguments = json!([{"name": "targets", "type": "attr",
+        "value": {"type": "array", "value": elements, "left_out": 99_940}}]);
+    let text = render(&arguments);
+    assert!(text.contains("  49,\n  // and 99950 more\n]"), "{text}");
+
+    let target = json!({"name": "target", "type": "block", "body": []});
+    let left_out = json!({"name": "target", "type": "left_out", "count": 99_998});
+    let body = json!([target, target, left_out]);
+    let (lines, left_out) = statements::targets(&body);
+    assert_eq!((lines.len(), left_out), (2, 99_998));
+    assert_eq!(blocks(&body), "");
 }
 
 #[test]

@@ -115,12 +115,13 @@ fn overview(context: &Context, frame: &Frame, state: &ClusterState) -> Page {
             },
         ),
     ];
-    Ok((StatusCode::OK, pages::overview(frame, &tiles, &components)?))
+    let troubles = context.graph().map(|graph| graph.troubles()).unwrap_or_default();
+    Ok((StatusCode::OK, pages::overview(frame, &tiles, &troubles, &components)?))
 }
 
 async fn component(context: &Context, frame: &Frame, id: &str) -> Page {
     let detail = match context.graph() {
-        Some(graph) => graph.detail(id).await,
+        Some(graph) => graph.glimpse(id, pages::MOST_SHOWN).await,
         None => None,
     };
     match detail {

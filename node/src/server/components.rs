@@ -24,8 +24,20 @@ pub trait Components: Send + Sync + 'static {
     /// and `debug_info` are empty here.
     fn list(&self) -> Vec<Component>;
 
+    /// What is wrong with the configuration besides components that are not healthy: why it was not
+    /// taken over, imports that cannot be read. Texts for people.
+    fn troubles(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// One component with everything there is to say, by its global id (`module/path/name.label`).
-    fn detail<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<Component>>;
+    fn detail<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<Component>> {
+        self.glimpse(id, usize::MAX)
+    }
+
+    /// The same for people to look at: of each long list the first `most` elements, and how many
+    /// were left out.
+    fn glimpse<'a>(&'a self, id: &'a str, most: usize) -> BoxFuture<'a, Option<Component>>;
 
     /// How the named targets of a component fare, in the order of `keys`; `None` for a target that
     /// is not collected here.

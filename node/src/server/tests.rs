@@ -69,7 +69,7 @@ impl Components for Graph {
         vec![component("", "a", self.healthy), component("mod.x", "b", true)]
     }
 
-    fn detail<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<Component>> {
+    fn glimpse<'a>(&'a self, id: &'a str, _most: usize) -> BoxFuture<'a, Option<Component>> {
         Box::pin(async move { self.list().into_iter().find(|component| component.id() == id) })
     }
 

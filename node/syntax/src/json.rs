@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
@@ -14,8 +16,17 @@ use crate::reference::{FieldDoc, FieldKind};
 use crate::value::{Number, Secret, Value};
 
 /// A body on its way to JSON.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Body(Vec<Json>);
+#[derive(Clone, Debug, PartialEq)]
+pub struct Body {
+    statements: Vec<Json>,
+    most: usize,
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::at_most(usize::MAX)
+    }
+}
 
 impl Body {
     /// A body without statements.
@@ -23,15 +34,26 @@ impl Body {
         Self::default()
     }
 
+    /// The same; but of each list that is added it shows the first `most` elements, and
+    /// `"left_out"` beside the value says how many there are besides. For readers who look, and do
+    /// not count: a list may have a hundred thousand.
+    pub fn at_most(most: usize) -> Self {
+        Self { statements: Vec::new(), most }
+    }
+
     /// What a block says, in the order of its text. What only repeats a default is left out, and
     /// what the reference calls a secret is shown as one, also where it is written as a string.
     pub fn of(evaluated: &Evaluated, reference: &[FieldDoc]) -> Self {
-        let mut body = Self::new();
+        Self::new().with(evaluated, reference)
+    }
+
+    /// Adds the statements of [`Self::of`].
+    pub fn with(mut self, evaluated: &Evaluated, reference: &[FieldDoc]) -> Self {
         for entry in &evaluated.entries {
             match entry {
                 Entry::Attribute(attribute) => {
                     let field = reference.iter().find(|field| *field.name == *attribute.name.name);
-                    body.field(&attribute.name.name, &attribute.value, field);
+                    self.field(&attribute.name.name, &attribute.value, field);
                 }
                 Entry::Block(block) => {
                     let field = reference.iter().find(|field| *field.name == *block.name.text);
@@ -40,35 +62,48 @@ impl Body {
                         _ => Vec::new(),
                     };
                     let label = block.label.as_ref().map(|label| &*label.value);
-                    body.block(&block.name.text, label, Self::of(&block.body, &nested));
+                    let inside = Self::at_most(self.most).with(&block.body, &nested);
+                    self.block(&block.name.text, label, inside);
                 }
             }
         }
-        body
+        self
     }
 
     /// The fields of an object as attributes: what a component exports. Empty for what is not an
     /// object.
     pub fn of_object(value: &Value) -> Self {
-        let mut body = Self::new();
+        Self::new().with_object(value)
+    }
+
+    /// Adds the statements of [`Self::of_object`].
+    pub fn with_object(mut self, value: &Value) -> Self {
         if let Value::Object(object) = value.plain() {
-            object.iter().for_each(|(name, value)| body.attribute(name, value));
+            object.iter().for_each(|(name, value)| self.attribute(name, value));
         }
-        body
+        self
     }
 
     /// Adds `name = value`.
     pub fn attribute(&mut self, name: &str, value: &Value) {
-        self.0.push(json!({"name": name, "type": "attr", "value": self::value(value)}));
+        let (value, left_out) = self.beginning(value);
+        self.shown(name, &value, left_out);
     }
 
     /// Adds `name "label" { body }`.
     pub fn block(&mut self, name: &str, label: Option<&str>, body: Self) {
-        let mut block = json!({"name": name, "type": "block", "body": body.0});
+        let mut block = json!({"name": name, "type": "block", "body": body.statements});
         if let Some(label) = label {
             block["label"] = label.into();
         }
-        self.0.push(block);
+        self.statements.push(block);
+    }
+
+    /// Says that this many blocks of a name were left out, which readers who count never ask for.
+    pub fn left_out(&mut self, name: &str, count: usize) {
+        if count > 0 {
+            self.statements.push(json!({"name": name, "type": "left_out", "count": count}));
+        }
     }
 
     fn field(&mut self, name: &str, value: &Value, field: Option<&FieldDoc>) {
@@ -76,17 +111,37 @@ impl Body {
         else {
             return self.attribute(name, value);
         };
-        let value = canonical(value, kind);
+        let (beginning, left_out) = self.beginning(value);
+        let value = canonical(&beginning, kind);
         let default = default.as_ref().map(|default| canonical(default, kind));
-        if *required || default.as_ref() != Some(&value) {
-            self.attribute(name, &value);
+        if *required || left_out > 0 || default.as_ref() != Some(&value) {
+            self.shown(name, &value, left_out);
+        }
+    }
+
+    fn shown(&mut self, name: &str, value: &Value, left_out: usize) {
+        let mut value = self::value(value);
+        if left_out > 0 {
+            value["left_out"] = left_out.into();
+        }
+        self.statements.push(json!({"name": name, "type": "attr", "value": value}));
+    }
+
+    /// As much of a value as is shown, and how many elements are not.
+    fn beginning<'a>(&self, value: &'a Value) -> (Cow<'a, Value>, usize) {
+        match value.plain() {
+            Value::Array(values) if values.len() > self.most => {
+                let beginning = Value::array(values.iter().take(self.most).cloned());
+                (Cow::Owned(beginning), values.len() - self.most)
+            }
+            _ => (Cow::Borrowed(value), 0),
         }
     }
 }
 
 impl Serialize for Body {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.statements.serialize(serializer)
     }
 }
 

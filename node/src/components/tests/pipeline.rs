@@ -61,6 +61,9 @@ async fn samples_of_a_page_reach_the_backend() {
     let debug = detail.debug_info.to_string();
     assert!(debug.contains("\"up\"") && debug.contains("http://127.0.0.1"), "{debug}");
     assert_eq!(detail.data_flow_edges_to, ["prometheus.relabel.rules"]);
+    let glimpse = running.graph.glimpse("prometheus.scrape.pages", 0).await.expect("it is there");
+    let left_out = serde_json::json!([{"name": "target", "type": "left_out", "count": 1}]);
+    assert_eq!(glimpse.debug_info, left_out);
     let metrics = world.telemetry.text();
     for line in [
         "prometheus_scrape_targets_gauge{component_id=\"prometheus.scrape.pages\",component_path=\"/\"} 1\n",

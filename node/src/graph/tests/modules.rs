@@ -309,8 +309,13 @@ test.sink "text" { value = test.source.text.value }
     world.export("test.source.text", r#"declare "b" { export "v" { value = "three" } }"#);
     running.until_argument("test.sink.text", "three").await;
     assert!(!world.journal().iter().any(|event| event.starts_with("stop")));
+    running.until(|_| !running.graph.troubles().is_empty()).await;
+    let troubles = running.graph.troubles().join("\n");
+    assert!(troubles.starts_with("import.string.lib: "), "{troubles}");
+    assert!(troubles.contains("unknown component \"lib.a\""), "{troubles}");
     world.export("test.source.text", r#"declare "a" { export "v" { value = "four" } }"#);
     running.until_argument("test.sink.out", "four").await;
+    running.until(|_| running.graph.troubles().is_empty()).await;
     running.stop().await;
 }
 

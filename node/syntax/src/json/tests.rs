@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use expect_test::expect;
 
+use crate::convert::IntoValue as _;
 use crate::json::Body;
 use crate::{Arguments, Evaluated, Host, Scope, Secret, Source, Stability, Value, parse};
 
@@ -70,4 +71,18 @@ fn every_kind_of_value_has_a_form() {
     ]);
     let json = serde_json::to_string(&Body::of_object(&exports)).unwrap();
     expect![[r#"[{"name":"null","type":"attr","value":{"type":"null","value":null}},{"name":"list","type":"attr","value":{"type":"array","value":[{"type":"bool","value":true},{"type":"string","value":"a"}]}},{"name":"function","type":"attr","value":{"type":"function","value":"function(\"coalesce\")"}},{"name":"map","type":"attr","value":{"type":"object","value":[{"key":"k","value":{"type":"capsule","value":"(secret)"}}]}}]"#]].assert_eq(&json);
+}
+
+#[test]
+fn a_long_list_can_be_cut_and_says_by_how_much() {
+    let numbers = vec![0_u32, 1, 2, 3, 4].to_value();
+    let mut body = Body::at_most(2);
+    body.attribute("numbers", &numbers);
+    body.left_out("target", 7);
+    body.left_out("other", 0);
+    let json = serde_json::to_string(&body).unwrap();
+    expect![[r#"[{"name":"numbers","type":"attr","value":{"left_out":3,"type":"array","value":[{"type":"number","value":0},{"type":"number","value":1}]}},{"count":7,"name":"target","type":"left_out"}]"#]].assert_eq(&json);
+    let mut whole = Body::new();
+    whole.attribute("numbers", &numbers);
+    assert!(!serde_json::to_string(&whole).unwrap().contains("left_out"));
 }
