@@ -19,11 +19,17 @@ use crate::{Peer, State};
 /// Should it answer later, it is heard all the same.
 const DEADLINE: Duration = Duration::from_secs(2);
 
+/// How often nobody has to answer. Giving up on a connection takes the driver as long as it takes
+/// TCP to send a lost packet of its handshake again: one loss is not the death of anybody.
+const FAILURES: u8 = 2;
+
 /// A namesake that is being asked whether it lives.
 #[derive(Debug)]
 pub(super) struct Check {
     namesake: Peer,
     since: Instant,
+    /// How often nobody answered.
+    failures: u8,
 }
 
 impl Check {
@@ -33,8 +39,9 @@ impl Check {
 }
 
 impl Swim {
-    /// Considers `update`, which is about another life of this node's name.
-    pub(super) fn hear_of_namesake(&mut self, update: &Member<Peer>, now: Instant) {
+    /// Considers `update`, which is about another life of this node's name; whether that one may be
+    /// alive.
+    pub(super) fn hear_of_namesake(&mut self, update: &Member<Peer>, now: Instant) -> bool {
         let namesake = update.id();
         self.highest = self.highest.max(namesake.generation);
         let dead = update.state() == Liveness::Down
@@ -45,6 +52,7 @@ impl Swim {
         } else if self.joined.is_some() && namesake.outranks(&self.me) {
             self.raise_generation();
         }
+        !dead
     }
 
     fn check_namesake(&mut self, namesake: Peer, now: Instant) {
@@ -52,7 +60,7 @@ impl Swim {
             return;
         }
         if self.ask(namesake.address, Ask::Who, now) {
-            self.check = Some(Check { namesake, since: now });
+            self.check = Some(Check { namesake, since: now, failures: 0 });
         }
     }
 
@@ -63,6 +71,16 @@ impl Swim {
 
     pub(super) fn is_checking(&self) -> bool {
         self.check.is_some()
+    }
+
+    /// Nobody answered where the namesake is said to be.
+    pub(super) fn miss_namesake(&mut self, now: Instant) {
+        let Some(check) = &mut self.check else { return };
+        check.failures += 1;
+        let address = check.namesake.address;
+        if check.failures >= FAILURES || !self.ask(address, Ask::Who, now) {
+            self.bury_namesake(now);
+        }
     }
 
     /// Nobody of this name is where the namesake was: it was an earlier life.

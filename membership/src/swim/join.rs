@@ -265,12 +265,14 @@ impl Swim {
         if self.joined.is_some() {
             return false;
         }
+        let mut alive = false;
         for member in members {
             if member.id().name == self.me.name && *member.id() != self.me {
-                self.hear_of_namesake(member, now);
+                alive |= self.hear_of_namesake(member, now);
             }
         }
-        if self.is_checking() {
+        // It cannot be asked while another question to its address is under way, a seed being there.
+        if alive || self.is_checking() {
             return true;
         }
         if self.highest >= self.me.generation && members.iter().any(|m| m.id().name == self.me.name)
@@ -389,7 +391,7 @@ impl Swim {
         };
         self.seeds.answered(to, result, now);
         if self.checks(to) {
-            self.bury_namesake(now);
+            self.miss_namesake(now);
         }
         self.form_if_alone(now);
     }
