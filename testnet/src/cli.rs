@@ -45,7 +45,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return node::cli::main_from(std::iter::once("shoal".into()).chain(arguments));
         }
         Command::Up(arguments) => in_runtime(up::run(arguments)),
-        Command::Sim(arguments) => sim::run(arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Bench(arguments) => in_runtime(bench::run(arguments)),
     };
     match done {

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use super::World;
+use super::host::{Dns, Pace, Role};
+use super::network::{Carrier, Hosts, Rule, RuleId};
+
+mod strike;
 
 /// A kind of fault, or of planned change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,102 +15,145 @@ pub enum Fault {
     Crash,
     /// The same, and it comes back at another address.
     Move,
+    /// A whole machine goes silent, and comes back later.
+    PowerCut,
     /// A node leaves and comes back later.
     Leave,
+    /// Most nodes restart within ten seconds, each at a new address.
+    MassRestart,
+    /// A node comes back without its files, and with another clock.
+    Amnesia,
     /// Some nodes hear only each other for a while.
     Partition,
     /// One node hears nobody, but is heard.
     Deaf,
+    /// One node is heard by nobody, but hears.
+    Mute,
+    /// Some pairs of nodes do not reach each other, while everybody else reaches both.
+    Cuts,
+    /// Some nodes are reached by TCP alone, or by UDP alone.
+    Firewall,
+    /// The ways to and from some nodes lose, delay, reorder and double.
+    Storm,
+    /// Some processes are stopped, and go on later.
+    Pause,
+    /// What some processes send and receive is stuck, while their timers run.
+    Blocked,
+    /// Some processes take long for each input.
+    Slow,
+    /// A newcomer has the name of a node that lives.
+    NameClash,
+    /// Two nodes of different clusters restart, each at the address of the other.
+    AddressReuse,
+    /// The name server lies to some nodes, which may restart meanwhile.
+    DnsLie,
 }
 
-/// All kinds.
-const ALL: [Fault; 5] = [Fault::Crash, Fault::Move, Fault::Leave, Fault::Partition, Fault::Deaf];
-
 impl Fault {
-    /// The kind in one word.
+    /// All kinds.
+    pub const ALL: [Fault; 18] = [
+        Fault::Crash,
+        Fault::Move,
+        Fault::PowerCut,
+        Fault::Leave,
+        Fault::MassRestart,
+        Fault::Amnesia,
+        Fault::Partition,
+        Fault::Deaf,
+        Fault::Mute,
+        Fault::Cuts,
+        Fault::Firewall,
+        Fault::Storm,
+        Fault::Pause,
+        Fault::Blocked,
+        Fault::Slow,
+        Fault::NameClash,
+        Fault::AddressReuse,
+        Fault::DnsLie,
+    ];
+
+    /// The kind in one word, as on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Fault::Crash => "crash",
-            Fault::Move => "crash and move",
+            Fault::Move => "move",
+            Fault::PowerCut => "power-cut",
             Fault::Leave => "leave",
+            Fault::MassRestart => "mass-restart",
+            Fault::Amnesia => "amnesia",
             Fault::Partition => "partition",
-            Fault::Deaf => "deafness",
-        }
-    }
-
-    /// A random half of all kinds, so that rare combinations occur; at least one.
-    pub fn swarm(world: &mut World) -> Vec<Fault> {
-        let mut kinds: Vec<Fault> = ALL.into_iter().filter(|_| world.pick(2) == 0).collect();
-        if kinds.is_empty() {
-            kinds.push(ALL[world.pick(ALL.len())]);
-        }
-        kinds
-    }
-
-    /// Lets it happen; to whom, in words, and what undoes it.
-    pub fn strike(self, world: &mut World) -> Option<(String, Undo)> {
-        let running = world.running();
-        // Somebody has to be left to notice.
-        if running.len() < 2 {
-            return None;
-        }
-        let host = running[world.pick(running.len())];
-        let name = format!("node-{host}");
-        match self {
-            Fault::Crash => {
-                world.crash(host);
-                Some((name, Undo::Boot(host)))
-            }
-            Fault::Move => {
-                world.crash(host);
-                world.readdress(host);
-                Some((name, Undo::Boot(host)))
-            }
-            Fault::Leave => {
-                world.leave(host);
-                Some((name, Undo::Boot(host)))
-            }
-            Fault::Partition => {
-                let count = 1 + world.pick(running.len() - 1);
-                let mut island: Vec<usize> = running;
-                for index in (1..island.len()).rev() {
-                    island.swap(index, world.pick(index + 1));
-                }
-                island.truncate(count);
-                world.network.part(island);
-                Some((format!("{count} nodes"), Undo::Heal))
-            }
-            Fault::Deaf => {
-                for other in running.into_iter().filter(|other| *other != host) {
-                    world.network.cut(other, host);
-                }
-                Some((name, Undo::Heal))
-            }
+            Fault::Deaf => "deaf",
+            Fault::Mute => "mute",
+            Fault::Cuts => "cuts",
+            Fault::Firewall => "firewall",
+            Fault::Storm => "storm",
+            Fault::Pause => "pause",
+            Fault::Blocked => "blocked",
+            Fault::Slow => "slow",
+            Fault::NameClash => "name-clash",
+            Fault::AddressReuse => "address-reuse",
+            Fault::DnsLie => "dns-lie",
         }
     }
 }
 
-/// What undoes a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+impl std::str::FromStr for Fault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Fault::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+            let known: Vec<&str> = Fault::ALL.iter().map(|kind| kind.as_str()).collect();
+            format!("there is no fault {text:?}, but {}", known.join(", "))
+        })
+    }
+}
+
+/// A fault that has struck.
+#[derive(Debug)]
+pub struct Strike {
+    /// Whom, in words.
+    pub whom: String,
+    /// What takes it back.
+    pub undo: Undo,
+}
+
+/// What takes a fault back.
+#[derive(Debug)]
 pub enum Undo {
-    /// The node on this host boots again.
-    Boot(usize),
-    /// The network is whole again.
-    Heal,
+    /// Nodes run on these hosts again.
+    Boot(Vec<usize>),
+    /// These rules of the network are gone.
+    Network(Vec<RuleId>),
+    /// These processes get on as they should.
+    Pace(Vec<usize>),
+    /// These hosts are told the truth about the seeds.
+    Dns(Vec<usize>),
+    /// The impostor on this host is gone.
+    Impostor(usize),
+    /// Nothing has to be taken back.
+    Nothing,
 }
 
 impl Undo {
-    /// Undoes it.
+    /// Takes it back.
     pub fn apply(self, world: &mut World) {
         match self {
-            Undo::Boot(host) => {
-                if world.core(host).is_some() {
-                    // It is still saying its farewell.
+            Undo::Boot(hosts) => {
+                for host in hosts {
+                    // It may be still saying its farewell, or something else has booted it.
                     world.crash(host);
+                    world.boot(host);
                 }
-                world.boot(host);
             }
-            Undo::Heal => world.network.heal(),
+            Undo::Network(rules) => rules.into_iter().for_each(|rule| world.network.remove(rule)),
+            Undo::Pace(hosts) => {
+                hosts.into_iter().for_each(|host| world.set_pace(host, Pace::Prompt));
+            }
+            Undo::Dns(hosts) => {
+                hosts.into_iter().for_each(|host| world.set_dns(host, Dns::Honest));
+            }
+            Undo::Impostor(host) => world.crash(host),
+            Undo::Nothing => {}
         }
     }
 

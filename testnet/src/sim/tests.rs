@@ -1,6 +1,9 @@
-use clap::Parser as _;
+use membership::{Cause, Event};
 
 use super::*;
+
+mod oracles;
+mod paces;
 
 fn world(seed: u64, hosts: usize) -> World {
     World::new(Settings { seed, hosts, ..Settings::default() })
@@ -8,11 +11,14 @@ fn world(seed: u64, hosts: usize) -> World {
 
 /// A world in which everybody runs and agrees.
 fn formed(seed: u64, hosts: usize) -> World {
-    let mut world = world(seed, hosts);
-    for host in 0..hosts {
+    form(world(seed, hosts))
+}
+
+fn form(mut world: World) -> World {
+    for host in 0..world.hosts() {
         world.boot(host);
     }
-    assert!(world.run_until_agreed(Duration::from_secs(60)).is_some(), "seed {seed}");
+    assert!(world.run_until_agreed(Duration::from_secs(60)).is_some());
     world
 }
 
@@ -20,29 +26,29 @@ fn ok(world: &World) {
     assert_eq!(world.checks().violations(), Vec::<String>::new());
 }
 
-fn arguments(nodes: usize, seed: u64) -> Arguments {
-    Arguments {
-        nodes,
-        seed: Some(seed),
-        minutes: 6,
-        targets: 200,
-        loss: 0.02,
-        duplication: 0.02,
-        jitter: 1.5,
-        fault_interval: 10,
-        calm: false,
-    }
+fn agreed_within(world: &mut World, seconds: u64) -> Duration {
+    let from = world.now();
+    let at = world.run_until_agreed(from + Duration::from_secs(seconds));
+    at.unwrap_or_else(|| {
+        panic!("no agreement:\n{}", world.checks().journal.tell(world.population()))
+    }) - from
 }
 
-fn output(arguments: &Arguments) -> (String, anyhow::Result<()>) {
+fn output(scenario: &Scenario) -> (String, anyhow::Result<()>) {
     let mut out = Vec::new();
-    let result = simulate(arguments, &mut out);
+    let result = simulate(scenario, EVENTS, &mut out);
     (String::from_utf8(out).expect("it prints text"), result)
 }
 
 /// What is printed, without how long it took.
 fn without_wall_time(text: &str) -> String {
     text.lines().filter(|line| !line.contains("of virtual time")).collect::<Vec<_>>().join("\n")
+}
+
+fn scenario(nodes: usize, seed: u64) -> Scenario {
+    let swarm =
+        Arguments { swarm: true, nodes: Some(nodes), minutes: Some(5), ..Arguments::default() };
+    Scenario::new(&swarm, seed).expect("arguments that make sense")
 }
 
 #[test]
@@ -53,6 +59,10 @@ fn the_same_seed_is_the_same_world() {
         world.network.duplication = 0.1;
         world.crash(3);
         world.leave(4);
+        world.set_pace(5, Pace::Stopped);
+        world.set_pace(6, Pace::Slow(Duration::from_millis(20)));
+        world.run_until(Duration::from_secs(40));
+        world.set_pace(5, Pace::Prompt);
         world.run_until(Duration::from_secs(60));
         ok(&world);
         (world.trace(), world.cost().events, world.cost().datagram_bytes)
@@ -62,39 +72,59 @@ fn the_same_seed_is_the_same_world() {
 }
 
 #[test]
-fn a_whole_run_prints_its_seed_first_and_is_repeatable() {
-    let (first, result) = output(&arguments(8, 5));
+fn a_whole_run_prints_its_seed_first_and_is_repeatable_from_its_arguments() {
+    let drawn = scenario(8, 5);
+    let (first, result) = output(&drawn);
     assert!(result.is_ok(), "{first}\n{result:?}");
     assert!(first.starts_with("seed 5\n"), "{first}");
-    let (second, _) = output(&arguments(8, 5));
+    let again = swarm::parse(&drawn.to_string()).expect("it prints arguments");
+    assert_eq!(again, [drawn]);
+    let (second, _) = output(&again[0]);
     assert_eq!(without_wall_time(&first), without_wall_time(&second));
+}
+
+#[test]
+fn a_failing_run_prints_the_last_events_and_the_command_that_repeats_it() {
+    let mut hopeless = scenario(3, 1);
+    // Nothing ever arrives.
+    hopeless.loss = 1.0;
+    let (text, result) = output(&hopeless);
+    assert!(result.is_err());
+    assert!(text.contains("the last events:\n"), "{text}");
+    assert!(text.contains("node-2 boots at 10.0.0.3:12345"), "{text}");
+    assert!(text.contains(&format!("-p testnet -- sim {hopeless}\n")), "{text}");
 }
 
 #[test]
 fn whatever_goes_wrong_all_is_well_in_the_end() {
     for seed in 0..8 {
-        let nodes = [2, 3, 5, 16][seed as usize % 4];
-        let (text, result) = output(&arguments(nodes, seed));
+        let nodes = [2, 3, 5, 12][seed as usize % 4];
+        let (text, result) = output(&scenario(nodes, seed));
         assert!(result.is_ok(), "{text}\n{:?}", result.err());
     }
 }
 
 #[test]
-fn seeds_that_once_failed_do_not_fail_again() {
-    let kept = include_str!("../../seeds.txt");
-    for line in kept.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let command = SimCommand::try_parse_from([&["sim"], &words[..]].concat());
-        let SimCommand { arguments } = command.expect("a line of arguments of `testnet sim`");
-        let (text, result) = output(&arguments);
-        assert!(result.is_ok(), "{line}\n{text}\n{:?}", result.err());
+fn every_kind_of_fault_strikes_and_is_taken_back() {
+    for (seed, kind) in Fault::ALL.into_iter().enumerate() {
+        let settings =
+            Settings { seed: seed as u64, hosts: 6, neighbours: 2, ..Settings::default() };
+        let mut world = form(World::new(settings));
+        let strike = kind.strike(&mut world).expect("six nodes are enough for anything");
+        let struck = world.now();
+        world.run_until(struck + Duration::from_secs(20));
+        strike.undo.apply(&mut world);
+        agreed_within(&mut world, 120);
+        ok(&world);
     }
 }
 
-#[derive(clap::Parser)]
-struct SimCommand {
-    #[command(flatten)]
-    arguments: Arguments,
+#[test]
+fn seeds_that_once_failed_do_not_fail_again() {
+    for scenario in swarm::parse(swarm::KEPT).expect("lines of arguments") {
+        let (text, result) = output(&scenario);
+        assert!(result.is_ok(), "{text}\n{:?}", result.err());
+    }
 }
 
 #[test]
@@ -102,43 +132,50 @@ fn in_steady_state_every_target_has_one_owner_and_a_crash_costs_the_detection() 
     let mut world = formed(3, 10);
     world.run_until(world.now() + Duration::from_secs(1));
     assert_eq!((world.checks().unowned(), world.checks().doubled()), (0, 0));
-    let before = world.checks().unowned_seconds;
+    let before = world.checks().ownership.unowned_seconds;
     world.crash(7);
-    let crashed = world.now();
-    let agreed = world.run_until_agreed(crashed + Duration::from_secs(30)).expect("it is found");
-    world.run_until(agreed + Duration::from_secs(60));
+    let detection = agreed_within(&mut world, 30);
+    world.run_until(world.now() + Duration::from_secs(60));
     ok(&world);
     assert_eq!((world.checks().unowned(), world.checks().doubled()), (0, 0));
     // A tenth of 100 targets, for as long as the detection took.
-    let unowned = world.checks().unowned_seconds - before;
-    assert!(unowned < 30.0 * (agreed - crashed).as_secs_f64(), "{unowned}");
-    assert_eq!(world.checks().false_deaths, 0);
+    let unowned = world.checks().ownership.unowned_seconds - before;
+    assert!(unowned < 30.0 * detection.as_secs_f64(), "{unowned}");
+    assert_eq!(world.checks().verdicts.wrong, 0);
 }
 
 #[test]
-fn checks_notice_what_must_not_happen() {
-    let world = formed(4, 3);
-    let key = world.core(0).expect("it runs").running("prometheus.scrape.simulated").next();
-    let key = key.expect("it has a share");
-    let mut checks = Checks::new(vec![key]);
-    checks.booted(0);
-    checks.started(0, key);
-    assert_eq!(checks.unowned(), 0);
-    checks.booted(1);
-    checks.started(1, key);
-    assert_eq!(checks.doubled(), 1);
-    assert_eq!(checks.violations().len(), 0);
-    checks.started(1, key);
-    checks.stopped(2, key);
-    checks.sent(0, 1401);
-    assert_eq!(checks.violations().len(), 3);
-    checks.ended(0);
-    checks.ended(1);
-    assert_eq!((checks.unowned(), checks.doubled()), (1, 0));
+fn a_mass_restart_with_new_addresses_ends_in_one_view() {
+    let mut world = formed(11, 40);
+    let strike = Fault::MassRestart.strike(&mut world).expect("forty nodes can restart");
+    agreed_within(&mut world, 30);
+    assert!(strike.whom.ends_with("nodes"), "{}", strike.whom);
+    ok(&world);
+}
 
-    let peer = world.core(1).expect("it runs").me().clone();
-    let down = membership::Event::Down { peer: peer.clone(), cause: membership::Cause::Failed };
-    checks.event(0, &down, |_| false);
-    checks.event(0, &membership::Event::Up(peer), |_| true);
-    assert!(checks.violations().last().is_some_and(|text| text.contains("zombie")));
+#[test]
+fn a_cluster_that_was_parted_for_longer_than_the_dead_are_remembered_heals() {
+    let mut world = formed(12, 6);
+    let rules = world.network.part([0, 1, 2]);
+    world.run_until(world.now() + Duration::from_secs(4000));
+    assert!(!world.agreed());
+    rules.into_iter().for_each(|rule| world.network.remove(rule));
+    agreed_within(&mut world, 90);
+    ok(&world);
+}
+
+#[test]
+fn a_newcomer_whose_namesake_is_a_seed_stays_out_and_disturbs_nobody() {
+    for seed in 0..10 {
+        let mut world = formed(seed, 4);
+        let strike = Fault::NameClash.strike(&mut world).expect("there is somebody to imitate");
+        let impostor = world.hosts() - 1;
+        let first = world.population().called_first(impostor);
+        world.oracle().names.guard(first);
+        world.run_until(world.now() + Duration::from_secs(30));
+        ok(&world);
+        assert!(world.checks().names.clashes >= 1, "seed {seed}");
+        strike.undo.apply(&mut world);
+        agreed_within(&mut world, 30);
+    }
 }

@@ -1,25 +1,32 @@
 //! Many cores, one clock, one network, one seed.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use membership::{Knock, Name, Peer, State, SyncFailure};
-use node::core::{Config, Core, GateConfig, Output};
+use membership::{Name, Peer, State};
+use node::core::{Config, Core, GateConfig};
 use ownership::{ComponentId, Key};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
+use super::agreement::Agreement;
 use super::checks::Checks;
+use super::exchange::{Delivery, Exchanges};
+use super::host::{Dns, Pace, Population, Role};
 use super::network::Network;
+use super::oracle::{Fact, Oracle};
 use super::queue::Queue;
 
-/// How long it takes a node to notice that nobody answers at an address.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+mod drive;
+mod process;
 
-/// How long it takes to resolve the seeds.
-const RESOLVE: Duration = Duration::from_millis(2);
+/// What every member is called in the world; neighbours are in another cluster.
+const CLUSTER: &str = "members";
+
+/// The cluster of the neighbours.
+const NEIGHBOURS: &str = "neighbours";
+
+/// The true time at which worlds begin, in seconds since the Unix epoch.
+const DAWN: u64 = 1_700_000_000;
 
 /// What a world is made of.
 #[derive(Debug, Clone)]
@@ -28,6 +35,8 @@ pub struct Settings {
     pub seed: u64,
     /// How many hosts there are, each for one node.
     pub hosts: usize,
+    /// How many hosts of another cluster there are besides, with the same seeds in their reach.
+    pub neighbours: usize,
     /// How many targets every node knows.
     pub targets: usize,
     /// How many of the hosts, from the first on, are seeds.
@@ -45,6 +54,7 @@ impl Default for Settings {
         Self {
             seed: 1,
             hosts: 10,
+            neighbours: 0,
             targets: 100,
             seeds: 3,
             membership: membership::Config { seeded: true, ..membership::Config::default() },
@@ -54,57 +64,18 @@ impl Default for Settings {
     }
 }
 
-/// What is going to happen to a host.
-enum Event {
-    Datagram {
-        to: usize,
-        datagram: Bytes,
-    },
+/// What is going to happen.
+pub(super) enum Event {
+    /// A datagram reaches the machine `to`.
+    Datagram { to: usize, datagram: bytes::Bytes },
     /// A timer of one life of a node.
-    Wake {
-        host: usize,
-        life: u32,
-    },
-    Resolved {
-        host: usize,
-        life: u32,
-    },
-    /// A question arrives over TCP.
-    Question {
-        host: usize,
-        from: (usize, u32),
-        body: Bytes,
-    },
-    /// What comes of a knock arrives back.
-    Knocked {
-        host: usize,
-        life: u32,
-        to: SocketAddr,
-        knock: Knock,
-    },
-    /// What comes of a question arrives back.
-    Answer {
-        host: usize,
-        life: u32,
-        to: SocketAddr,
-        answer: Result<Bytes, SyncFailure>,
-    },
-}
-
-/// A machine that a node runs on, or not.
-struct Host {
-    name: Name,
-    address: SocketAddr,
-    /// The last generation; kept across restarts, as on disk.
-    generation: u64,
-    /// The one it booted with: what is older is another life.
-    booted: u64,
-    /// Counts starts and ends: what was meant for an earlier life is void.
-    life: u32,
-    core: Option<Core>,
-    /// Whether the machine itself is gone, so that nothing answers for it.
-    vanished: bool,
-    wake: Option<Duration>,
+    Wake { host: usize, life: u32 },
+    /// A slow process is done with what it did.
+    Turn { host: usize, life: u32 },
+    /// Something else reaches the machine `host`.
+    Deliver { host: usize, delivery: Delivery },
+    /// Whoever asked has waited long enough.
+    GiveUp { exchange: u64 },
 }
 
 /// What a world has cost so far.
@@ -114,135 +85,181 @@ pub struct Cost {
     pub datagrams: u64,
     /// Bytes of these, without IP and UDP headers.
     pub datagram_bytes: u64,
-    /// State syncs begun.
-    pub syncs: u64,
-    /// Bytes of their questions and answers.
-    pub sync_bytes: u64,
+    /// Questions asked over TCP.
+    pub questions: u64,
+    /// Bytes of these and of their answers.
+    pub stream_bytes: u64,
     /// Events handled.
     pub events: u64,
     /// Keys started on a node.
     pub starts: u64,
     /// Keys stopped on a node.
     pub stops: u64,
+    /// Datagrams that found a full buffer.
+    pub overflows: u64,
 }
 
-/// The simulated world.
-pub struct World {
-    settings: Settings,
-    origin: Instant,
-    now: Duration,
-    queue: Queue<Event>,
-    rng: ChaCha12Rng,
-    hosts: Vec<Host>,
-    by_address: BTreeMap<SocketAddr, usize>,
+/// The simulated world, watched by `O`.
+pub struct World<O = Checks> {
+    pub(super) settings: Settings,
+    pub(super) origin: Instant,
+    pub(super) now: Duration,
+    pub(super) queue: Queue<Event>,
+    pub(super) rng: ChaCha12Rng,
+    pub(super) population: Population,
+    pub(super) exchanges: Exchanges,
+    pub(super) agreement: Agreement,
     component: ComponentId,
     keys: Vec<Key>,
-    cost: Cost,
-    checks: Checks,
+    pub(super) cost: Cost,
+    pub(super) oracle: O,
     trace: u64,
     /// What the network does; may be changed at any time.
     pub network: Network,
 }
 
 impl World {
-    /// A world in which nothing runs yet.
+    /// A world in which nothing runs yet, watched by all checks.
     pub fn new(settings: Settings) -> Self {
-        let component = ComponentId::from("prometheus.scrape.simulated");
-        let mut keys: Vec<Key> =
-            (0..settings.targets as u64).map(|n| Key::of(&component, [n.to_le_bytes()])).collect();
-        keys.sort_unstable();
+        let keys = keys(&settings).1;
+        Self::watched_by(Checks::new(keys), settings)
+    }
+
+    /// What was found out about it so far.
+    pub fn checks(&self) -> &Checks {
+        &self.oracle
+    }
+}
+
+/// The component of all keys, and the keys, sorted.
+fn keys(settings: &Settings) -> (ComponentId, Vec<Key>) {
+    let component = ComponentId::from("prometheus.scrape.simulated");
+    let key = |number: u64| Key::of(&component, [number.to_le_bytes()]);
+    let mut keys: Vec<Key> = (0..settings.targets as u64).map(key).collect();
+    keys.sort_unstable();
+    (component, keys)
+}
+
+impl<O: Oracle> World<O> {
+    /// A world in which nothing runs yet, watched by `oracle`.
+    pub fn watched_by(oracle: O, settings: Settings) -> Self {
+        let (component, keys) = keys(&settings);
         let mut world = Self {
             origin: Instant::now(),
             now: Duration::ZERO,
             queue: Queue::default(),
             rng: ChaCha12Rng::seed_from_u64(settings.seed),
-            hosts: Vec::new(),
-            by_address: BTreeMap::new(),
-            checks: Checks::new(keys.clone()),
+            population: Population::default(),
+            exchanges: Exchanges::default(),
+            agreement: Agreement::default(),
             component,
             keys,
             cost: Cost::default(),
+            oracle,
             trace: 0,
             network: settings.network.clone(),
             settings,
         };
         for number in 0..world.settings.hosts {
-            let name = Name::new(&format!("node-{number}")).expect("a short name");
-            world.add_host(name);
+            world.add_host(&format!("node-{number}"), Role::Member);
+        }
+        for number in 0..world.settings.neighbours {
+            world.add_host(&format!("neighbour-{number}"), Role::Neighbour);
         }
         world
     }
 
     /// Adds a host for a node called `name`; its number.
-    pub fn add_host(&mut self, name: Name) -> usize {
-        let number = self.hosts.len();
-        self.hosts.push(Host {
-            name,
-            address: address(number, 0),
-            generation: 0,
-            booted: 0,
-            life: 0,
-            core: None,
-            vanished: false,
-            wake: None,
-        });
-        self.by_address.insert(address(number, 0), number);
-        number
+    ///
+    /// # Panics
+    /// When `name` is no name of a node.
+    pub fn add_host(&mut self, name: &str, role: Role) -> usize {
+        let name = Name::new(name).expect("a short name");
+        self.population.add(name, role)
     }
 
     /// Starts a node on `host`, where none runs.
+    ///
+    /// # Panics
+    /// When one runs.
     pub fn boot(&mut self, host: usize) {
-        assert!(self.hosts[host].core.is_none(), "no node runs on a host that boots");
-        let seconds = 1_700_000_000 + self.now.as_secs();
+        assert!(!self.population.runs(host), "no node runs on a host that boots");
         let rng = ChaCha12Rng::from_rng(&mut self.rng);
-        let (membership, gate) = (Some(self.settings.membership.clone()), self.settings.gate);
         let now = self.origin + self.now;
-        let state = &mut self.hosts[host];
+        let state = &mut self.population.hosts[host];
+        let seconds = (DAWN + self.now.as_secs()).saturating_add_signed(state.clock);
         state.generation = Peer::generation_at_boot(seconds, state.generation);
         state.booted = state.generation;
         state.life += 1;
-        state.vanished = false;
+        state.runs = true;
+        state.powered = true;
         let me = Peer {
             name: state.name.clone(),
             address: state.address,
             generation: state.generation,
             state: State::Joining,
         };
-        state.core = Some(Core::new(me, Config { membership, gate }, rng, now));
-        self.checks.booted(host);
+        let cluster = if state.role == Role::Neighbour { NEIGHBOURS } else { CLUSTER }.to_owned();
+        let collects = state.role != Role::Neighbour;
+        let membership = membership::Config { cluster, ..self.settings.membership.clone() };
+        let config = Config { membership: Some(membership), gate: self.settings.gate };
+        state.core = Some(Core::new(me, config, rng, now));
+        self.agreement.booted(host, collects);
+        self.tell(Fact::Booted { host });
         self.drive(host);
         self.with_core(host, Core::participate);
-        let (component, keys) = (self.component.clone(), self.keys.clone());
-        self.with_core(host, |core, now| core.set_keys(&component, keys, now));
+        if collects {
+            let (component, keys) = (self.component.clone(), self.keys.clone());
+            self.with_core(host, |core, now| core.set_keys(&component, keys, now));
+        }
     }
 
-    /// Ends the node on `host` without a word.
+    /// Ends the node on `host` without a word, if one runs. Its machine goes on, and says that nobody
+    /// listens there.
     pub fn crash(&mut self, host: usize) {
-        let state = &mut self.hosts[host];
-        state.core = None;
-        state.life += 1;
-        state.wake = None;
-        self.checks.ended(host);
+        if self.population.runs(host) {
+            self.population.hosts[host].end();
+            self.exchanges.forget(host);
+            self.agreement.ended(host);
+            self.tell(Fact::Ended { host });
+        }
     }
 
-    /// Ends the node on `host` along with its machine: nothing says that its ports are closed.
-    pub fn vanish(&mut self, host: usize) {
+    /// Takes the power from `host`: what is sent there vanishes.
+    pub fn cut_power(&mut self, host: usize) {
         self.crash(host);
-        self.hosts[host].vanished = true;
+        self.population.hosts[host].powered = false;
     }
 
     /// Gives `host`, where no node runs, a new address. What is sent to the old one is lost.
     pub fn readdress(&mut self, host: usize) {
-        let state = &mut self.hosts[host];
-        self.by_address.remove(&state.address);
-        state.address = address(host, state.life);
-        self.by_address.insert(state.address, host);
+        self.population.readdress(host);
+    }
+
+    /// Gives each of two hosts, where no nodes run, the address of the other.
+    pub fn swap_addresses(&mut self, one: usize, other: usize) {
+        self.population.swap_addresses(one, other);
     }
 
     /// Makes the node on `host` leave: it announces that, and departs at once.
     pub fn leave(&mut self, host: usize) {
         self.with_core(host, Core::leave);
         self.with_core(host, Core::depart);
+    }
+
+    /// Takes `host`'s files: it no longer knows which generations it had.
+    pub fn wipe(&mut self, host: usize) {
+        self.population.hosts[host].generation = 0;
+    }
+
+    /// Sets the wall clock of `host` so many seconds ahead of the truth.
+    pub fn set_clock(&mut self, host: usize, ahead: i64) {
+        self.population.hosts[host].clock = ahead;
+    }
+
+    /// Sets what the name server tells `host` from now on.
+    pub fn set_dns(&mut self, host: usize, dns: Dns) {
+        self.population.hosts[host].dns = dns;
     }
 
     /// Does something to the node on `host`, if one runs.
@@ -252,24 +269,29 @@ impl World {
         act: impl FnOnce(&mut Core, Instant) -> T,
     ) -> Option<T> {
         let now = self.origin + self.now;
-        let result = act(self.hosts[host].core.as_mut()?, now);
+        let result = act(self.population.hosts[host].core.as_mut()?, now);
         self.drive(host);
         Some(result)
     }
 
     /// The node on `host`, if one runs.
     pub fn core(&self, host: usize) -> Option<&Core> {
-        self.hosts[host].core.as_ref()
+        self.population.hosts[host].core.as_ref()
     }
 
-    /// How many hosts there are.
+    /// The hosts, and what is true about them.
+    pub fn population(&self) -> &Population {
+        &self.population
+    }
+
+    /// How many hosts there are, impostors and neighbours included.
     pub fn hosts(&self) -> usize {
-        self.hosts.len()
+        self.population.len()
     }
 
-    /// The hosts on which a node runs.
+    /// The members on which a node runs.
     pub fn running(&self) -> Vec<usize> {
-        (0..self.hosts.len()).filter(|host| self.hosts[*host].core.is_some()).collect()
+        self.population.running()
     }
 
     /// The time since the beginning of the world.
@@ -282,19 +304,14 @@ impl World {
         self.cost
     }
 
-    /// What was found out about it so far.
-    pub fn checks(&self) -> &Checks {
-        &self.checks
-    }
-
     /// A number that two worlds share exactly if the same happened in them.
     pub fn trace(&self) -> u64 {
         self.trace
     }
 
-    /// The world's own source of randomness.
-    pub fn rng(&mut self) -> &mut ChaCha12Rng {
-        &mut self.rng
+    /// What watches it.
+    pub fn oracle(&mut self) -> &mut O {
+        &mut self.oracle
     }
 
     /// Lets everything happen that is due until `end`.
@@ -305,10 +322,13 @@ impl World {
         self.advance(end);
     }
 
-    /// Lets things happen until all nodes agree on exactly the nodes that run, or until `end`; when
-    /// they agreed.
-    pub fn run_until_agreed(&mut self, end: Duration) -> Option<Duration> {
-        while !self.agreed() {
+    /// Lets things happen until `holds`, asked after each event, or until `end`; when it held.
+    pub fn run_until_so(
+        &mut self,
+        end: Duration,
+        mut holds: impl FnMut(&mut Self) -> bool,
+    ) -> Option<Duration> {
+        while !holds(self) {
             let Some((at, event)) = self.queue.pop(end) else {
                 self.advance(end);
                 return None;
@@ -318,26 +338,48 @@ impl World {
         Some(self.now)
     }
 
-    /// Whether all nodes see exactly the nodes that run, all of them participants.
+    /// Lets things happen until all nodes agree on exactly the nodes that run, or until `end`; when
+    /// they agreed.
+    pub fn run_until_agreed(&mut self, end: Duration) -> Option<Duration> {
+        self.run_until_so(end, Self::agreed)
+    }
+
+    /// Whether all members see exactly the members that run, all of them participants. A node that
+    /// stays out because of its name has no say.
     pub fn agreed(&mut self) -> bool {
-        let Some(host) = self.checks.unanimous() else {
-            return self.running().is_empty();
+        let Some(host) = self.agreement.unanimous() else {
+            return self.agreement.is_empty();
         };
-        let truth: Vec<Name> = {
-            let running = self.hosts.iter().filter(|host| host.core.is_some());
-            let mut names: Vec<Name> = running.map(|host| host.name.clone()).collect();
-            names.sort_unstable();
-            names
-        };
-        let core = self.hosts[host].core.as_mut().expect("only running nodes have a view");
+        let core =
+            self.population.hosts[host].core.as_mut().expect("only running nodes have a view");
         let view = core.view();
-        view.peers.iter().all(|peer| peer.state == State::Participant)
-            && view.peers.iter().map(|peer| &peer.name).eq(&truth)
+        let mut seen = view.peers.iter().map(|peer| &peer.name);
+        let mut truth: Vec<&Name> =
+            self.agreement.running().map(|host| self.population.name(host)).collect();
+        truth.sort_unstable();
+        truth.dedup();
+        let runs = |peer: &Peer| peer.state == State::Participant && self.population.alive(peer);
+        seen.by_ref().eq(truth) && view.peers.iter().all(runs)
     }
 
     fn advance(&mut self, to: Duration) {
-        self.checks.advance(to);
+        self.oracle.advance(to);
         self.now = to;
+    }
+
+    pub(super) fn tell(&mut self, fact: Fact<'_>) {
+        if let Fact::View { host, digest } = fact {
+            self.agreement.view(host, digest);
+        }
+        self.oracle.see(self.now, fact, &self.population);
+    }
+
+    pub(super) fn schedule(&mut self, after: Duration, event: Event) {
+        self.queue.push(self.now + after, event);
+    }
+
+    fn fold(&mut self, number: u64) {
+        self.trace = (self.trace ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 
     fn step(&mut self, at: Duration, event: Event) {
@@ -347,176 +389,40 @@ impl World {
         match event {
             Event::Datagram { to, datagram } => {
                 self.fold(to as u64 ^ Key::of("", [&datagram]).as_u64());
-                // Refusals are counted by the core, and expected in a world of faults.
-                self.with_core(to, |core, now| core.handle_datagram(&datagram, now).is_ok());
+                self.arrive(to, datagram);
             }
             Event::Wake { host, life } => {
-                let state = &mut self.hosts[host];
+                let state = &mut self.population.hosts[host];
                 if state.life == life && state.wake == Some(at) {
                     state.wake = None;
                     self.fold(host as u64);
-                    self.with_core(host, Core::handle_timeout);
+                    self.wake(host);
                 }
             }
-            Event::Resolved { host, life } => {
-                let seeds: Vec<SocketAddr> =
-                    self.hosts[..self.settings.seeds].iter().map(|host| host.address).collect();
-                if self.hosts[host].life == life {
-                    self.with_core(host, |core, now| core.handle_seeds(&seeds, now));
-                }
-            }
-            Event::Knocked { host, life, to, knock } => {
-                if self.hosts[host].life == life {
-                    self.with_core(host, |core, now| core.handle_knock(to, knock, now));
-                }
-            }
-            Event::Question { host, from, body } => self.question(host, from, &body),
-            Event::Answer { host, life, to, answer } => {
-                if self.hosts[host].life == life {
-                    self.with_core(host, |core, now| match answer {
-                        Ok(body) => core.handle_sync_reply(to, &body, now).is_ok(),
-                        Err(failure) => {
-                            core.handle_sync_failure(to, failure, now);
-                            false
-                        }
-                    });
-                }
-            }
+            Event::Turn { host, life } => self.turn(host, life),
+            Event::Deliver { host, delivery } => self.deliver(host, delivery),
+            Event::GiveUp { exchange } => self.give_up(exchange),
         }
-    }
-
-    /// Does what the node on `host` wants done.
-    fn drive(&mut self, host: usize) {
-        let Some(mut core) = self.hosts[host].core.take() else { return };
-        let mut departed = false;
-        while let Some(output) = core.poll_output() {
-            match output {
-                Output::Transmit { to, datagram } => self.transmit(host, to, datagram),
-                Output::Sync { to, body } => self.ask(host, to, body),
-                Output::Knock { to } => self.knock(host, to),
-                Output::Resolve => {
-                    let life = self.hosts[host].life;
-                    self.queue.push(self.now + RESOLVE, Event::Resolved { host, life });
-                }
-                Output::Event(event) => {
-                    if let membership::Event::Me { to, .. } = &event {
-                        self.hosts[host].generation = to.generation;
-                    }
-                    let by_address = &self.by_address;
-                    let alive = |peer: &Peer| {
-                        let there = by_address.get(&peer.address).map(|host| &self.hosts[*host]);
-                        there.is_some_and(|host| {
-                            host.core.is_some() && host.booted <= peer.generation
-                        })
-                    };
-                    self.checks.event(host, &event, alive);
-                }
-                Output::View => self.checks.view(host, core.swim().map(membership::Swim::digest)),
-                Output::Gate { .. } => {}
-                Output::Start { key, .. } => {
-                    self.cost.starts += 1;
-                    self.checks.started(host, key);
-                }
-                Output::Stop { key, .. } => {
-                    self.cost.stops += 1;
-                    self.checks.stopped(host, key);
-                }
-                Output::Departed => departed = true,
-            }
-        }
-        let wake = core.poll_timeout().map(|at| at.saturating_duration_since(self.origin));
-        self.hosts[host].core = Some(core);
-        if departed {
-            self.crash(host);
-            return;
-        }
-        let state = &mut self.hosts[host];
-        let wake = wake.map(|at| at.max(self.now));
-        if state.wake != wake {
-            state.wake = wake;
-            let life = state.life;
-            if let Some(at) = wake {
-                self.queue.push(at, Event::Wake { host, life });
-            }
-        }
-    }
-
-    fn transmit(&mut self, from: usize, to: SocketAddr, datagram: Bytes) {
-        self.cost.datagrams += 1;
-        self.cost.datagram_bytes += datagram.len() as u64;
-        self.checks.sent(from, datagram.len());
-        let Some(&to) = self.by_address.get(&to) else { return };
-        for arrival in self.network.arrivals(from, to, &mut self.rng).into_iter().flatten() {
-            let datagram = datagram.clone();
-            self.queue.push(self.now + arrival, Event::Datagram { to, datagram });
-        }
-    }
-
-    /// A closed port answers as fast as an open one; a host that is away, or behind a partition, not
-    /// at all.
-    fn knock(&mut self, from: usize, to: SocketAddr) {
-        let life = self.hosts[from].life;
-        let there = self.by_address.get(&to).map(|host| (*host, &self.hosts[*host]));
-        let (knock, after) = match there {
-            Some((host, state))
-                if !state.vanished
-                    && self.network.is_open(from, host)
-                    && self.network.is_open(host, from) =>
-            {
-                let round_trip = (0..2).map(|_| self.network.one_way(&mut self.rng)).sum();
-                let knock = if state.core.is_some() { Knock::Accepted } else { Knock::Refused };
-                (knock, round_trip)
-            }
-            _ => (Knock::Silence, CONNECT_TIMEOUT),
-        };
-        self.queue.push(self.now + after, Event::Knocked { host: from, life, to, knock });
-    }
-
-    fn ask(&mut self, from: usize, to: SocketAddr, body: Bytes) {
-        self.cost.syncs += 1;
-        self.cost.sync_bytes += body.len() as u64;
-        let life = self.hosts[from].life;
-        match self.by_address.get(&to) {
-            Some(&host) if self.network.is_open(from, host) && self.network.is_open(host, from) => {
-                // The handshake takes a round trip before the question goes out.
-                let after = (0..3).map(|_| self.network.one_way(&mut self.rng)).sum::<Duration>();
-                let event = Event::Question { host, from: (from, life), body };
-                self.queue.push(self.now + after, event);
-            }
-            _ => {
-                let failure = SyncFailure::Unreachable("timed out".to_owned());
-                let event = Event::Answer { host: from, life, to, answer: Err(failure) };
-                self.queue.push(self.now + CONNECT_TIMEOUT, event);
-            }
-        }
-    }
-
-    fn question(&mut self, host: usize, (from, life): (usize, u32), body: &[u8]) {
-        let answer = match self.with_core(host, |core, now| core.handle_sync(body, now)) {
-            None => Err(SyncFailure::Unreachable("connection refused".to_owned())),
-            Some(Err(refusal)) => Err(SyncFailure::Refused(refusal.to_string())),
-            Some(Ok(body)) => Ok(body),
-        };
-        if let Ok(body) = &answer {
-            self.cost.sync_bytes += body.len() as u64;
-        }
-        let to = self.hosts[host].address;
-        let after = self.network.one_way(&mut self.rng);
-        self.queue.push(self.now + after, Event::Answer { host: from, life, to, answer });
-    }
-
-    fn fold(&mut self, number: u64) {
-        self.trace = (self.trace ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 
     /// A number below `bound`, which is not 0.
     pub fn pick(&mut self, bound: usize) -> usize {
         self.rng.random_range(0..bound)
     }
-}
 
-/// The address of a host: one per host and readdressing, from 10.0.0.0/8.
-fn address(host: usize, turn: u32) -> SocketAddr {
-    let number = host as u32 + 65_536 * (turn % 200);
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::from(0x0a00_0001 + number)), 12_345)
+    /// Up to `count` of `among`, all of them different, in random order.
+    pub fn pick_some(&mut self, mut among: Vec<usize>, count: usize) -> Vec<usize> {
+        let count = count.min(among.len());
+        for index in 0..count {
+            let other = index + self.pick(among.len() - index);
+            among.swap(index, other);
+        }
+        among.truncate(count);
+        among
+    }
+
+    /// How the process on `host` gets on.
+    pub fn pace(&self, host: usize) -> Pace {
+        self.population.hosts[host].pace
+    }
 }

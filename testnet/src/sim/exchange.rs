@@ -1,0 +1,179 @@
+//! Questions and answers over simulated TCP, whatever they are about.
+//!
+//! A question costs what it costs a real client: the handshake, the request and the answer each make
+//! their way over the network, what is lost is sent again, and who waits gives up in the end. A new
+//! kind of question is a new [`Errand`], with its two handlers in [`ask_core`] and [`tell_core`].
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use membership::{Knock, SyncFailure};
+use node::core::Core;
+
+use super::World;
+use super::oracle::Oracle;
+use super::world::Event;
+
+/// How long it takes a node to notice that nobody answers at an address.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a node waits for the answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a question is about, and who is to hear what comes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// A state sync.
+    Sync,
+}
+
+/// What comes of a question: the body of the answer, or why there is none.
+pub type Outcome = Result<Bytes, SyncFailure>;
+
+/// What reaches a process by other ways than gossip.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// A question.
+    Question { exchange: u64, body: Bytes },
+    /// What came of one.
+    Answer { exchange: u64, outcome: Outcome },
+    /// What came of a knock.
+    Knocked { life: u32, to: SocketAddr, knock: Knock },
+    /// What the name server says.
+    Seeds { life: u32, addresses: Result<Vec<SocketAddr>, String> },
+}
+
+/// A question that is under way.
+#[derive(Debug, Clone, Copy)]
+struct Exchange {
+    from: usize,
+    to: SocketAddr,
+    errand: Errand,
+}
+
+/// All questions that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Exchanges {
+    open: BTreeMap<u64, Exchange>,
+    last: u64,
+}
+
+impl Exchanges {
+    /// The node on `from` is no more: nobody waits for what it asked.
+    pub(super) fn forget(&mut self, from: usize) {
+        self.open.retain(|_, exchange| exchange.from != from);
+    }
+}
+
+/// Lets `core` answer a question.
+fn ask_core(core: &mut Core, errand: Errand, body: &[u8], now: Instant) -> Outcome {
+    let refused = |refusal: membership::Refusal| SyncFailure::Refused(refusal.to_string());
+    match errand {
+        Errand::Sync => core.handle_sync(body, now).map_err(refused),
+    }
+}
+
+/// Tells `core` what came of its question.
+fn tell_core(core: &mut Core, errand: Errand, to: SocketAddr, outcome: Outcome, now: Instant) {
+    match (errand, outcome) {
+        // Refusals are counted by the core, and expected in a world of faults.
+        (Errand::Sync, Ok(body)) => drop(core.handle_sync_reply(to, &body, now)),
+        (Errand::Sync, Err(failure)) => core.handle_sync_failure(to, failure, now),
+    }
+}
+
+impl<O: Oracle> World<O> {
+    /// Sends a question from the node on `from` to whoever is at `to`.
+    pub(super) fn ask(&mut self, from: usize, to: SocketAddr, errand: Errand, body: Bytes) {
+        self.cost.questions += 1;
+        self.cost.stream_bytes += body.len() as u64;
+        self.exchanges.last += 1;
+        let exchange = self.exchanges.last;
+        self.exchanges.open.insert(exchange, Exchange { from, to, errand });
+        let there = self.destination(from, to).filter(|host| self.population.hosts[*host].powered);
+        let path = there.and_then(|host| Some((host, self.handshake(from, host)?)));
+        match path {
+            Some((host, after)) => {
+                let question =
+                    Event::Deliver { host, delivery: Delivery::Question { exchange, body } };
+                self.schedule(after, question);
+                self.schedule(ANSWER_TIMEOUT, Event::GiveUp { exchange });
+            }
+            None => self.schedule(CONNECT_TIMEOUT, Event::GiveUp { exchange }),
+        }
+    }
+
+    /// Tries to open a connection from `from` to `to`. The machine takes it, or refuses it, whatever
+    /// its process does at that moment.
+    pub(super) fn knock(&mut self, from: usize, to: SocketAddr) {
+        let life = self.population.hosts[from].life;
+        let there = self.destination(from, to).filter(|host| self.population.hosts[*host].powered);
+        let round_trip = there.and_then(|host| {
+            let there = self.network.message(from, host, true, &mut self.rng)?;
+            Some(there + self.network.message(host, from, true, &mut self.rng)?)
+        });
+        let (knock, after) = match (there, round_trip) {
+            (Some(host), Some(after)) if after <= CONNECT_TIMEOUT => {
+                let runs = self.population.runs(host);
+                (if runs { Knock::Accepted } else { Knock::Refused }, after)
+            }
+            _ => (Knock::Silence, CONNECT_TIMEOUT),
+        };
+        let delivery = Delivery::Knocked { life, to, knock };
+        self.schedule(after, Event::Deliver { host: from, delivery });
+    }
+
+    /// How long until a request has arrived, the handshake included; `None` when nobody answers in
+    /// time.
+    fn handshake(&mut self, from: usize, host: usize) -> Option<Duration> {
+        let there = self.network.message(from, host, true, &mut self.rng)?;
+        let back = self.network.message(host, from, true, &mut self.rng)?;
+        let connected = there + back;
+        if connected > CONNECT_TIMEOUT {
+            return None;
+        }
+        Some(connected + self.network.message(from, host, false, &mut self.rng)?)
+    }
+
+    /// A question is at the machine `host`; its process answers, if there is one.
+    pub(super) fn question(&mut self, host: usize, exchange: u64, body: &[u8]) {
+        let Some(&Exchange { from, errand, .. }) = self.exchanges.open.get(&exchange) else {
+            return;
+        };
+        let answer = self.with_core(host, |core, now| ask_core(core, errand, body, now));
+        let outcome = match answer {
+            Some(outcome) => outcome,
+            None if !self.population.hosts[host].powered => return,
+            None => Err(SyncFailure::Unreachable("connection refused".to_owned())),
+        };
+        if let Ok(body) = &outcome {
+            self.cost.stream_bytes += body.len() as u64;
+        }
+        if let Some(after) = self.network.message(host, from, false, &mut self.rng) {
+            self.reply(exchange, after, outcome);
+        }
+    }
+
+    /// Whoever asked has waited long enough, unless there was an answer.
+    pub(super) fn give_up(&mut self, exchange: u64) {
+        let failure = SyncFailure::Unreachable("timed out".to_owned());
+        self.reply(exchange, Duration::ZERO, Err(failure));
+    }
+
+    fn reply(&mut self, exchange: u64, after: Duration, outcome: Outcome) {
+        if let Some(&Exchange { from, .. }) = self.exchanges.open.get(&exchange) {
+            let delivery = Delivery::Answer { exchange, outcome };
+            self.schedule(after, Event::Deliver { host: from, delivery });
+        }
+    }
+
+    /// What came of a question is at the machine of the one who asked.
+    pub(super) fn answered(&mut self, exchange: u64, outcome: Outcome) {
+        // It is closed with the first that comes of it: the answer, or the end of patience.
+        if let Some(Exchange { from, to, errand }) = self.exchanges.open.remove(&exchange) {
+            self.with_core(from, |core, now| tell_core(core, errand, to, outcome, now));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Oracles that never complain would be worth nothing.
+
+use super::*;
+
+/// The violations of a world of three after `happens`.
+fn violations(happens: impl FnOnce(&mut World)) -> Vec<String> {
+    let mut world = formed(4, 3);
+    happens(&mut world);
+    world.checks().violations().to_vec()
+}
+
+/// Tells the oracle something about `host` that never happened.
+fn pretend(world: &mut World, host: usize, event: &Event) {
+    world.tell(Fact::Swim { host, event });
+}
+
+fn me(world: &World, host: usize) -> membership::Peer {
+    world.core(host).expect("it runs").me().clone()
+}
+
+#[test]
+fn a_zombie_is_seen_by_whoever_buried_it() {
+    let found = violations(|world| {
+        let dead = me(world, 1);
+        world.crash(1);
+        agreed_within(world, 60);
+        pretend(world, 0, &Event::Up(dead));
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("node-0 sees a zombie that it buried itself: node-1"), "{found:?}");
+}
+
+#[test]
+fn a_zombie_is_a_zombie_for_a_newcomer_too_but_not_while_news_are_under_way() {
+    let newcomer_sees_the_dead_after = |seconds| {
+        violations(|world| {
+            let dead = me(world, 1);
+            world.crash(1);
+            agreed_within(world, 60);
+            world.crash(0);
+            world.boot(0);
+            agreed_within(world, 60);
+            world.run_until(world.now() + Duration::from_secs(seconds));
+            pretend(world, 0, &Event::Up(dead));
+        })
+    };
+    assert_eq!(newcomer_sees_the_dead_after(1), Vec::<String>::new());
+    let found = newcomer_sees_the_dead_after(300);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("nobody has seen since"), "{found:?}");
+}
+
+#[test]
+fn a_node_that_comes_back_is_no_zombie() {
+    let found = violations(|world| {
+        world.crash(1);
+        agreed_within(world, 60);
+        world.boot(1);
+        agreed_within(world, 60);
+    });
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn datagrams_that_are_too_long_or_too_many_are_noticed() {
+    let found = violations(|world| {
+        world.tell(Fact::Sent { host: 0, length: membership::DATAGRAM_MAX });
+        world.tell(Fact::Sent { host: 0, length: membership::DATAGRAM_MAX + 1 });
+        for _ in 0..1000 {
+            world.tell(Fact::Sent { host: 1, length: 1 });
+        }
+    });
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("host 0 sent a datagram of 1401 bytes"), "{found:?}");
+    assert!(found[1].contains("host 1 sent 600 datagrams within a second"), "{found:?}");
+}
+
+#[test]
+fn a_key_that_is_started_twice_or_stopped_by_others_is_noticed() {
+    let found = violations(|world| {
+        let component = "prometheus.scrape.simulated";
+        let key = world.core(0).expect("it runs").running(component).next();
+        let key = key.expect("it has a share");
+        world.tell(Fact::Started { host: 1, key });
+        assert_eq!(world.checks().doubled(), 1);
+        world.tell(Fact::Stopped { host: 1, key });
+        world.tell(Fact::Started { host: 0, key });
+        world.tell(Fact::Stopped { host: 2, key });
+    });
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
+fn a_view_with_a_node_of_another_cluster_is_noticed() {
+    let settings = Settings { hosts: 2, neighbours: 1, seeds: 2, ..Settings::default() };
+    let mut world = form(World::new(settings));
+    let stranger = me(&world, 2);
+    pretend(&mut world, 0, &Event::Up(stranger));
+    let found = world.checks().violations();
+    assert!(found[0].contains("node-0 sees neighbour-0"), "{found:?}");
+}
+
+#[test]
+fn a_newcomer_that_takes_a_name_is_noticed() {
+    let found = violations(|world| {
+        world.oracle().names.guard(1);
+        let peer = me(world, 1);
+        pretend(world, 0, &Event::Down { peer, cause: Cause::Failed });
+    });
+    assert!(found[0].contains("a newcomer of the same name disturbs node-1"), "{found:?}");
+}
+
+#[test]
+fn a_verdict_about_the_living_is_told_from_one_about_the_dead() {
+    let mut world = formed(5, 3);
+    let peer = me(&world, 1);
+    pretend(&mut world, 0, &Event::Down { peer: peer.clone(), cause: Cause::Failed });
+    assert_eq!((world.checks().verdicts.wrong, world.checks().verdicts.right), (1, 0));
+    world.crash(1);
+    pretend(&mut world, 2, &Event::Down { peer, cause: Cause::Failed });
+    assert_eq!((world.checks().verdicts.wrong, world.checks().verdicts.right), (1, 1));
+}

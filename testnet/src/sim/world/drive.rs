@@ -1,0 +1,136 @@
+//! What a node wants done is done in the world.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use membership::Swim;
+use node::core::Output;
+
+use super::{Event, World};
+use crate::sim::exchange::{Delivery, Errand};
+use crate::sim::host::{Dns, Pace, Role};
+use crate::sim::oracle::{Fact, Oracle};
+
+/// How long it takes to resolve the seeds.
+const RESOLVE: Duration = Duration::from_millis(2);
+
+/// What a process that sends while it is blocked keeps, and then drops: a send buffer of 208 KiB
+/// holds no more small datagrams than that.
+const OUTBOX: usize = 270;
+
+impl<O: Oracle> World<O> {
+    /// Does what the node on `host` wants done.
+    pub(in crate::sim) fn drive(&mut self, host: usize) {
+        let Some(mut core) = self.population.hosts[host].core.take() else { return };
+        let blocked = self.population.hosts[host].pace == Pace::Blocked;
+        let mut departed = false;
+        while let Some(output) = core.poll_output() {
+            match output {
+                Output::View => {
+                    let swim = core.swim();
+                    let out = swim.is_some_and(|swim| swim.name_clash().is_some());
+                    let digest = swim.map(Swim::digest).filter(|_| !out);
+                    self.tell(Fact::View { host, digest });
+                }
+                Output::Departed => departed = true,
+                Output::Transmit { .. }
+                | Output::Sync { .. }
+                | Output::Knock { .. }
+                | Output::Resolve
+                    if blocked =>
+                {
+                    let outbox = &mut self.population.hosts[host].outbox;
+                    if outbox.len() < OUTBOX {
+                        outbox.push_back(output);
+                    }
+                }
+                output => self.act(host, output),
+            }
+        }
+        let wake = core.poll_timeout().map(|at| at.saturating_duration_since(self.origin));
+        self.population.hosts[host].core = Some(core);
+        if departed {
+            self.crash(host);
+        } else {
+            self.set_alarm(host, wake);
+        }
+    }
+
+    fn set_alarm(&mut self, host: usize, wake: Option<Duration>) {
+        let wake = wake.map(|at| at.max(self.now));
+        let state = &mut self.population.hosts[host];
+        if state.wake != wake {
+            state.wake = wake;
+            let life = state.life;
+            if let Some(at) = wake {
+                self.queue.push(at, Event::Wake { host, life });
+            }
+        }
+    }
+
+    /// Does one thing that the node on `host` wants done.
+    pub(super) fn act(&mut self, host: usize, output: Output) {
+        match output {
+            Output::Transmit { to, datagram } => self.transmit(host, to, datagram),
+            Output::Sync { to, body } => self.ask(host, to, Errand::Sync, body),
+            Output::Knock { to } => self.knock(host, to),
+            Output::Resolve => self.resolve(host),
+            Output::Event(event) => {
+                if let membership::Event::Me { to, .. } = &event {
+                    self.population.hosts[host].generation = to.generation;
+                }
+                self.tell(Fact::Swim { host, event: &event });
+            }
+            Output::Start { key, .. } => {
+                self.cost.starts += 1;
+                self.tell(Fact::Started { host, key });
+            }
+            Output::Stop { key, .. } => {
+                self.cost.stops += 1;
+                self.tell(Fact::Stopped { host, key });
+            }
+            Output::Gate { .. } | Output::View | Output::Departed => {}
+        }
+    }
+
+    fn transmit(&mut self, from: usize, to: SocketAddr, datagram: Bytes) {
+        self.cost.datagrams += 1;
+        self.cost.datagram_bytes += datagram.len() as u64;
+        self.tell(Fact::Sent { host: from, length: datagram.len() });
+        let Some(to) = self.destination(from, to) else { return };
+        for arrival in self.network.arrivals(from, to, &mut self.rng).into_iter().flatten() {
+            let datagram = datagram.clone();
+            self.queue.push(self.now + arrival, Event::Datagram { to, datagram });
+        }
+    }
+
+    /// The host at `to`, as `from` reaches it.
+    pub(in crate::sim) fn destination(&self, _from: usize, to: SocketAddr) -> Option<usize> {
+        self.population.at(to)
+    }
+
+    /// Lets the name server answer; what it says is that of the moment of the question.
+    fn resolve(&mut self, host: usize) {
+        let state = &self.population.hosts[host];
+        let life = state.life;
+        let addresses = match &state.dns {
+            Dns::Honest => Ok(self.seeds_of(state.role)),
+            Dns::Empty => Ok(Vec::new()),
+            Dns::Failing => Err("the name server does not answer".to_owned()),
+            Dns::Lying(addresses) => Ok(addresses.clone()),
+        };
+        let delivery = Delivery::Seeds { life, addresses };
+        self.schedule(RESOLVE, Event::Deliver { host, delivery });
+    }
+
+    /// Where the seeds of such hosts really are.
+    pub(in crate::sim) fn seeds_of(&self, role: Role) -> Vec<SocketAddr> {
+        let first = if role == Role::Neighbour { self.settings.hosts } else { 0 };
+        let count = match role {
+            Role::Neighbour => self.settings.seeds.min(self.settings.neighbours),
+            Role::Member | Role::Impostor => self.settings.seeds.min(self.settings.hosts),
+        };
+        (first..first + count).map(|host| self.population.address(host)).collect()
+    }
+}

@@ -1,0 +1,165 @@
+//! How a process gets to what arrives: at once, later, or not at all.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Event, World};
+use crate::sim::exchange::Delivery;
+use crate::sim::host::{Input, Pace};
+use crate::sim::oracle::Oracle;
+
+/// Inputs that a process handles before its timers have their turn, as the real event loop does.
+const INPUTS_PER_TURN: usize = 256;
+
+impl<O: Oracle> World<O> {
+    /// A datagram is at the machine `to`.
+    pub(in crate::sim) fn arrive(&mut self, to: usize, datagram: Bytes) {
+        if self.population.runs(to) {
+            self.receive(to, Input::Datagram(datagram));
+        }
+    }
+
+    /// Something else is at the machine `host`.
+    pub(super) fn deliver(&mut self, host: usize, delivery: Delivery) {
+        match delivery {
+            // Whoever takes a connection for a process that is not there is its machine.
+            Delivery::Question { exchange, body } if !self.population.runs(host) => {
+                self.question(host, exchange, &body);
+            }
+            delivery if self.population.runs(host) => {
+                self.receive(host, Input::Delivery(delivery));
+            }
+            _ => {}
+        }
+    }
+
+    fn receive(&mut self, host: usize, input: Input) {
+        let state = &mut self.population.hosts[host];
+        if state.pace == Pace::Prompt {
+            self.handle(host, input);
+            return;
+        }
+        if !state.put_off(input) {
+            self.cost.overflows += 1;
+        }
+        if let Pace::Slow(_) = state.pace {
+            self.queue_up(host);
+        }
+    }
+
+    fn handle(&mut self, host: usize, input: Input) {
+        match input {
+            Input::Datagram(datagram) => {
+                // Refusals are counted by the core, and expected in a world of faults.
+                self.with_core(host, |core, now| core.handle_datagram(&datagram, now).is_ok());
+            }
+            Input::Delivery(Delivery::Question { exchange, body }) => {
+                self.question(host, exchange, &body);
+            }
+            Input::Delivery(Delivery::Answer { exchange, outcome }) => {
+                self.answered(exchange, outcome);
+            }
+            Input::Delivery(Delivery::Knocked { life, to, knock }) => {
+                if self.population.hosts[host].life == life {
+                    self.with_core(host, |core, now| core.handle_knock(to, knock, now));
+                }
+            }
+            Input::Delivery(Delivery::Seeds { life, addresses }) => {
+                if self.population.hosts[host].life == life {
+                    self.with_core(host, |core, now| match addresses {
+                        Ok(addresses) => core.handle_seeds(&addresses, now),
+                        Err(error) => core.handle_seeds_failure(error, now),
+                    });
+                }
+            }
+        }
+    }
+
+    /// A timer of the node on `host` is due.
+    pub(super) fn wake(&mut self, host: usize) {
+        match self.population.hosts[host].pace {
+            Pace::Prompt | Pace::Blocked => {
+                self.with_core(host, node::core::Core::handle_timeout);
+            }
+            Pace::Slow(_) => self.queue_up(host),
+            // It will see that it is late.
+            Pace::Stopped => {}
+        }
+    }
+
+    /// Sets how the process on `host` gets on from now on.
+    pub fn set_pace(&mut self, host: usize, pace: Pace) {
+        let state = &mut self.population.hosts[host];
+        if !state.runs {
+            return;
+        }
+        let before = std::mem::replace(&mut state.pace, pace);
+        state.busy = None;
+        if pace != Pace::Prompt || before == Pace::Prompt {
+            return;
+        }
+        for output in std::mem::take(&mut state.outbox) {
+            self.act(host, output);
+        }
+        self.catch_up(host);
+    }
+
+    /// A process that was held up handles what has piled up, timers in their turn.
+    fn catch_up(&mut self, host: usize) {
+        loop {
+            for _ in 0..INPUTS_PER_TURN {
+                let Some(input) = self.population.hosts[host].next_input() else { break };
+                self.handle(host, input);
+            }
+            if !self.population.runs(host) {
+                return;
+            }
+            if self.is_due(host) {
+                self.with_core(host, node::core::Core::handle_timeout);
+            }
+            if self.population.hosts[host].inbox.is_empty() {
+                // Whatever it may be late with from now on, it wakes up for.
+                self.drive(host);
+                return;
+            }
+        }
+    }
+
+    fn is_due(&self, host: usize) -> bool {
+        let due = self.core(host).and_then(node::core::Core::poll_timeout);
+        due.is_some_and(|due| due <= self.origin + self.now)
+    }
+
+    /// A slow process gets to the next thing as soon as it is done with the present one.
+    fn queue_up(&mut self, host: usize) {
+        let state = &mut self.population.hosts[host];
+        if state.busy.is_none() {
+            let life = state.life;
+            state.busy = Some(self.now);
+            self.schedule(Duration::ZERO, Event::Turn { host, life });
+        }
+    }
+
+    /// A slow process has time for one thing.
+    pub(super) fn turn(&mut self, host: usize, life: u32) {
+        let state = &mut self.population.hosts[host];
+        let (Pace::Slow(service), true) = (state.pace, state.life == life) else { return };
+        let input = state.next_input();
+        match input {
+            Some(input) => self.handle(host, input),
+            None if self.is_due(host) => {
+                self.with_core(host, node::core::Core::handle_timeout);
+            }
+            None => {
+                self.population.hosts[host].busy = None;
+                return;
+            }
+        }
+        let state = &mut self.population.hosts[host];
+        if state.life == life {
+            state.busy = Some(self.now + service);
+            self.schedule(service, Event::Turn { host, life });
+        }
+    }
+}
