@@ -36,7 +36,7 @@ pub struct Config {
     /// suspicion; cost is inversely proportional to it.
     pub probe_period: Duration,
     /// How long a probed peer has to answer before others are asked to probe it. Less than half of
-    /// `probe_period`, so that they have the time to.
+    /// `probe_period`, so that they have the time to. An answer until the end of the period counts.
     pub probe_timeout: Duration,
     /// The least time between suspicion and the verdict, which grows with the cluster.
     pub suspicion: Duration,
@@ -63,8 +63,8 @@ impl Default for Config {
             max_join_peers: 5,
             bootstrap_timeout: Duration::from_secs(10),
             sync_interval: Duration::from_secs(30),
-            probe_period: Duration::from_millis(400),
-            probe_timeout: Duration::from_millis(160),
+            probe_period: Duration::from_millis(300),
+            probe_timeout: Duration::from_millis(120),
             suspicion: Duration::from_secs(1),
             local_health: true,
             dynamic_suspicion: true,
@@ -103,12 +103,12 @@ impl Config {
         }
     }
 
-    /// The least time between suspicion and the verdict in a cluster of `size` nodes: two and a half
-    /// probe periods for each tenfold, since a refutation has that many more hops to make. Without
+    /// The least time between suspicion and the verdict in a cluster of `size` nodes: three and a
+    /// third probe periods for each tenfold, since a refutation has that many more hops to make. Without
     /// confirmations by others it is six times as long.
     pub fn suspicion(&self, size: usize) -> Duration {
         let tenfolds = (size.max(1) as f64).log10();
-        self.suspicion.max(self.probe_period.mul_f64(2.5 * tenfolds))
+        self.suspicion.max(self.probe_period.mul_f64(10.0 / 3.0 * tenfolds))
     }
 
     /// How long until the next comparison of states in a cluster of `size` nodes.

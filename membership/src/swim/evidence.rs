@@ -83,6 +83,7 @@ impl Swim {
                 return;
             }
             self.counters.suspicions_started += 1;
+            self.rhythm.news();
             self.dirty = true;
             if self.config.buddy {
                 let rumour = self.rumour(&peer, incarnation, false);
@@ -165,6 +166,7 @@ impl Swim {
     }
 
     fn pass_on(&mut self, rumour: Rumour) {
+        self.rhythm.news();
         self.outbox.rumours.push(rumour, self.tuned.max_transmissions.get());
     }
 

@@ -13,60 +13,6 @@ use crate::refusal::Refusal;
 /// message tells it, so this needs no hurry.
 const REMINDER_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often this node gossips while there is news to pass on.
-const GOSSIP_INTERVAL: Duration = Duration::from_millis(200);
-
-/// How soon after the last time it gossips when something new has come up, and how many times in a row
-/// it may do so at once: news of a death has a few legs to go, and each is to take no time.
-const EAGER_INTERVAL: Duration = Duration::from_millis(50);
-const EAGER_BURST: u32 = 4;
-
-/// When to gossip.
-#[derive(Debug)]
-pub(super) struct Rhythm {
-    last: Instant,
-    /// When the next burst of eager gossip would be complete again.
-    spent_until: Instant,
-    backlog: usize,
-    next: Option<Instant>,
-}
-
-impl Rhythm {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { last: now, spent_until: now, backlog: 0, next: None }
-    }
-
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.next
-    }
-
-    pub(super) fn stop(&mut self) {
-        self.next = None;
-        self.backlog = 0;
-    }
-
-    /// Notes that `backlog` pieces of news are waiting.
-    fn waiting(&mut self, backlog: usize, now: Instant) {
-        let fresh = backlog > self.backlog;
-        self.backlog = backlog;
-        if backlog == 0 {
-            self.next = None;
-            return;
-        }
-        let regular = (self.last + GOSSIP_INTERVAL).max(now);
-        let burst = EAGER_INTERVAL * (EAGER_BURST - 1);
-        let eager = self.spent_until.checked_sub(burst).unwrap_or(now).max(now);
-        let wanted = if fresh { eager.min(regular) } else { regular };
-        self.next = Some(self.next.map_or(wanted, |next| next.min(wanted)));
-    }
-
-    fn gossiped(&mut self, now: Instant) {
-        self.last = now;
-        self.spent_until = self.spent_until.max(now) + EAGER_INTERVAL;
-        self.next = None;
-    }
-}
-
 impl Swim {
     pub(super) fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), Refusal> {
         let payload = self.outbox.envelope.open(datagram)?;
@@ -259,8 +205,11 @@ impl Swim {
             self.rhythm.stop();
             return;
         }
-        let backlog = self.foca.updates_backlog() + self.outbox.rumours.len();
-        self.rhythm.waiting(backlog, now);
+        if self.foca.updates_backlog() == 0 && self.outbox.rumours.is_empty() {
+            self.rhythm.stop();
+        } else {
+            self.rhythm.wait(now);
+        }
     }
 
     /// Whether `timer` would condemn a suspect that has refuted the suspicion. foca 2.0.0 spares

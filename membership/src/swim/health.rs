@@ -11,6 +11,9 @@
 
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
 /// The worst score, as the paper has it: everything takes nine times as long.
 pub(super) const WORST: u8 = 8;
 

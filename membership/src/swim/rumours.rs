@@ -30,8 +30,8 @@ impl Rumours {
         self.waiting.retain(|(rumour, _)| rumour.suspect != suspect);
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// The next to be told, at most as many as one datagram takes.

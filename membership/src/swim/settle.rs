@@ -136,6 +136,7 @@ impl Swim {
             Event::Up(_) | Event::Down { .. } | Event::Changed { .. } | Event::Me { .. }
         ) {
             self.changed = true;
+            self.rhythm.news();
         }
         self.outputs.push_back(Output::Event(event));
     }

@@ -11,6 +11,9 @@ use foca::Incarnation;
 
 use crate::{Name, Peer};
 
+#[cfg(test)]
+mod tests;
+
 /// How many confirmations make a suspicion as certain as it gets. The paper found more not to help.
 pub(super) const CONFIRMATIONS: u32 = 3;
 

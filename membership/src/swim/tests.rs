@@ -4,3 +4,5 @@ mod hostile;
 mod keyed;
 mod living;
 mod net;
+mod suspicions;
+mod zombies;

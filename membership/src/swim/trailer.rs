@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::codec;
 use crate::refusal::Refusal;
 
+#[cfg(test)]
+mod tests;
+
 /// Room that is kept for it in every datagram: the digest and four of the longest rumours. Where the
 /// packet leaves more, more rumours travel.
 pub(super) const ROOM: usize = 8 + 1 + 4 * RUMOUR_MAX;

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
-use crate::{Config, Event, Name, Output, Peer, State, Swim, SyncFailure};
+use crate::{Config, Event, Knock, Name, Output, Peer, State, Swim, SyncFailure};
 
 const ONE_WAY: Duration = Duration::from_millis(1);
 
 enum Arrival {
-    Datagram(SocketAddr, Bytes),
+    Datagram(SocketAddr, SocketAddr, Bytes),
+    Knocked { at: SocketAddr, to: SocketAddr, knock: Knock },
     Question { to: SocketAddr, from: SocketAddr, body: Bytes },
     Answer { at: SocketAddr, from: SocketAddr, answer: Result<Bytes, SyncFailure> },
 }
@@ -30,6 +31,16 @@ pub(super) struct Net {
     pub island: BTreeSet<SocketAddr>,
     /// Addresses whose datagrams are all lost, both ways; TCP gets through.
     pub mute: BTreeSet<SocketAddr>,
+    /// Addresses whose machine is gone, so that not even a closed port answers.
+    pub vanished: BTreeSet<SocketAddr>,
+    /// From and to: ways on which TCP is refused although somebody listens.
+    pub closed: BTreeSet<(SocketAddr, SocketAddr)>,
+    /// From and to: ways on which datagrams are lost.
+    pub cut: BTreeSet<(SocketAddr, SocketAddr)>,
+    /// Nodes that hear nothing and say nothing for now, while their timers go on: what arrives and
+    /// what is sent waits.
+    pub stalled: BTreeSet<SocketAddr>,
+    waiting: Vec<(SocketAddr, SocketAddr, Bytes)>,
     /// From, to, what.
     pub sent: Vec<(SocketAddr, SocketAddr, Bytes)>,
     queue: BTreeMap<(Instant, u64), Arrival>,
@@ -60,6 +71,11 @@ impl Net {
             seeds: Ok(seeds.iter().map(|port| at(*port)).collect()),
             island: BTreeSet::new(),
             mute: BTreeSet::new(),
+            vanished: BTreeSet::new(),
+            closed: BTreeSet::new(),
+            cut: BTreeSet::new(),
+            stalled: BTreeSet::new(),
+            waiting: Vec::new(),
             sent: Vec::new(),
             queue: BTreeMap::new(),
             sequence: 0,
@@ -90,6 +106,22 @@ impl Net {
 
     pub(super) fn crash(&mut self, port: u16) {
         self.nodes.remove(&at(port)).expect("a node runs there");
+    }
+
+    /// The machine of the node at `port` is gone.
+    pub(super) fn vanish(&mut self, port: u16) {
+        self.crash(port);
+        self.vanished.insert(at(port));
+    }
+
+    /// Lets the stalled go on: all that waited is delivered.
+    pub(super) fn resume(&mut self) {
+        self.stalled.clear();
+        for (from, to, datagram) in std::mem::take(&mut self.waiting) {
+            if self.is_open(from, to) {
+                self.push(ONE_WAY, Arrival::Datagram(from, to, datagram));
+            }
+        }
     }
 
     pub(super) fn act(&mut self, address: SocketAddr, act: impl FnOnce(&mut Swim, Instant)) {
@@ -166,9 +198,15 @@ impl Net {
 
     fn arrive(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Datagram(to, datagram) => self.act(to, |swim, now| {
+            Arrival::Datagram(from, to, datagram) if self.stalled.contains(&to) => {
+                self.waiting.push((from, to, datagram));
+            }
+            Arrival::Datagram(_, to, datagram) => self.act(to, |swim, now| {
                 let _ = swim.handle_datagram(&datagram, now);
             }),
+            Arrival::Knocked { at, to, knock } => {
+                self.act(at, |swim, now| swim.handle_knock(to, knock, now));
+            }
             Arrival::Question { to, from, body } => {
                 let mut answer = Err(SyncFailure::Unreachable("refused".to_owned()));
                 self.act(to, |swim, now| {
@@ -198,9 +236,13 @@ impl Net {
             match output {
                 Output::Transmit { to, datagram } => {
                     self.sent.push((address, to, datagram.clone()));
-                    let lost = self.mute.contains(&address) || self.mute.contains(&to);
-                    if !lost && self.is_open(address, to) {
-                        self.push(ONE_WAY, Arrival::Datagram(to, datagram));
+                    let lost = self.mute.contains(&address)
+                        || self.mute.contains(&to)
+                        || self.cut.contains(&(address, to));
+                    if self.stalled.contains(&address) {
+                        self.waiting.push((address, to, datagram));
+                    } else if !lost && self.is_open(address, to) {
+                        self.push(ONE_WAY, Arrival::Datagram(address, to, datagram));
                     }
                 }
                 Output::Sync { to, body } if self.is_open(address, to) => {
@@ -215,7 +257,20 @@ impl Net {
                 }
                 Output::Resolve => resolve = true,
                 Output::Event(event) => self.events.push((address, event)),
-                Output::Knock { .. } | Output::View => {}
+                Output::View => {}
+                Output::Knock { to } => {
+                    let (knock, after) = if self.vanished.contains(&to)
+                        || !self.is_open(address, to)
+                    {
+                        (Knock::Silence, Duration::from_millis(900))
+                    } else if self.closed.contains(&(address, to)) || !self.nodes.contains_key(&to)
+                    {
+                        (Knock::Refused, 2 * ONE_WAY)
+                    } else {
+                        (Knock::Accepted, 2 * ONE_WAY)
+                    };
+                    self.push(after, Arrival::Knocked { at: address, to, knock });
+                }
                 Output::Departed => {
                     self.departed.insert(address);
                 }

@@ -1,0 +1,64 @@
+use super::*;
+use crate::State;
+
+fn suspect() -> Suspect {
+    let peer = Peer {
+        name: Name::new("a").expect("a name"),
+        address: "10.0.0.1:1".parse().expect("an address"),
+        generation: 1,
+        state: State::Participant,
+    };
+    Suspect::new(peer, 0, Instant::now())
+}
+
+#[test]
+fn each_confirmation_takes_time_away_down_to_the_minimum() {
+    let patience = Patience::new(Duration::from_secs(1), 100);
+    let millis: Vec<u128> = (0..6).map(|shared| patience.timeout(shared).as_millis()).collect();
+    assert_eq!(millis, [6000, 3500, 2037, 1000, 1000, 1000]);
+}
+
+#[test]
+fn where_few_can_confirm_few_have_to() {
+    let expected = [1, 2, 3, 4, 5, 6].map(|size| Patience::new(Duration::ZERO, size).expected);
+    assert_eq!(expected, [0, 0, 1, 2, 3, 3]);
+}
+
+#[test]
+fn a_witness_counts_once_and_is_passed_on_only_while_that_matters() {
+    let mut suspect = suspect();
+    let news: Vec<bool> = (0..20u8).map(|by| suspect.witness([by; 8], false)).collect();
+    assert_eq!(news.iter().filter(|news| **news).count(), CONFIRMATIONS as usize + 1);
+    assert_eq!(suspect.confirmations() as usize, WITNESSES_MAX - 1);
+    assert!(!suspect.witness([0; 8], false));
+    assert!(suspect.witness([0; 8], true), "that the port is closed is news");
+    assert!(!suspect.witness([0; 8], true));
+}
+
+#[test]
+fn it_takes_two_who_found_the_port_closed_or_the_only_one_left_twice() {
+    let mut suspect = suspect();
+    suspect.witness([1; 8], true);
+    suspect.refusals = 1;
+    assert!(!suspect.is_certain(2) && !suspect.is_certain(1));
+    suspect.refusals = 9;
+    assert!(suspect.is_certain(1) && !suspect.is_certain(2));
+    suspect.witness([2; 8], false);
+    assert!(!suspect.is_certain(2));
+    suspect.witness([2; 8], true);
+    assert!(suspect.is_certain(2));
+}
+
+#[test]
+fn a_message_of_the_suspect_discounts_what_was_found_before() {
+    let mut suspect = suspect();
+    for by in 1..=4 {
+        suspect.witness([by; 8], true);
+    }
+    let later = suspect.since + Duration::from_secs(1);
+    suspect.heard(later);
+    assert_eq!((suspect.confirmations(), suspect.since), (0, later));
+    assert!(!suspect.is_certain(2));
+    suspect.witness([1; 8], true);
+    assert!(!suspect.is_certain(2), "an echo of the past is no new finding");
+}
