@@ -2,11 +2,13 @@
 //! and the handles the rest of the process holds.
 
 pub mod advertise;
+pub mod discover;
 mod driver;
 mod exchange;
 pub mod generation;
 mod handle;
 pub mod keys;
+mod known;
 mod log;
 mod measure;
 mod node;
@@ -31,7 +33,7 @@ pub use ownership::Key;
 pub use question::{KeyHistory, KeyQuestion, Placed};
 pub(crate) use seal::Arrival;
 pub use seal::PeerSeal;
-pub use state::{ClusterState, ComponentShare, PeerStatus, SeedStatus};
+pub use state::{ClusterState, ComponentShare, Missing, PeerStatus, SeedLookup, SeedStatus};
 pub use subscription::{Announced, Delta, Reason, Snapshot, Subscription};
 
 /// The path of the state sync in the peer API.

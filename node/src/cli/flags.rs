@@ -111,6 +111,11 @@ struct ClusterFlags {
     #[arg(long = "cluster.join-addresses", value_name = "ADDRESSES", value_delimiter = ',')]
     join_addresses: Vec<String>,
 
+    /// How to find other nodes instead: provider=dns names=NAME[,NAME...] [type=host|srv|srvnoa]
+    /// [port=PORT].
+    #[arg(long = "cluster.discover-peers", value_name = "PROVIDER", default_value = "")]
+    discover_peers: String,
+
     /// How often those are looked up and tried again; 0 for never.
     #[arg(long = "cluster.rejoin-interval", value_name = "DURATION", default_value = "60s",
         value_parser = duration)]
@@ -206,6 +211,16 @@ impl ClusterFlags {
         {
             problems.push(format!("--cluster.node-name: {error}"));
         }
+        if !self.discover_peers.is_empty() {
+            if !self.join_addresses.is_empty() {
+                let problem = "at most one of --cluster.join-addresses and \
+                               --cluster.discover-peers may be set";
+                problems.push(problem.to_owned());
+            }
+            if let Err(error) = cluster::discover::seeds(&self.discover_peers) {
+                problems.push(format!("--cluster.discover-peers: {error}"));
+            }
+        }
         let limit = membership::CLUSTER_MAX;
         if self.name.len() > limit {
             let length = self.name.len();
@@ -238,14 +253,18 @@ impl ClusterFlags {
             let names = names.into_iter().map(|name| name.trim().to_owned());
             names.filter(|name| !name.is_empty()).collect()
         };
+        let tls = self.enable_tls.then(|| self.tls());
+        let mut join_addresses: Vec<String> = trimmed(self.join_addresses);
+        // Checked before.
+        join_addresses.extend(cluster::discover::seeds(&self.discover_peers).unwrap_or_default());
         cluster::Options {
-            tls: self.enable_tls.then(|| self.tls()),
+            tls,
             key_file: self.key_file,
             enabled: self.enabled,
             node_name: given(self.node_name),
             advertise_address: given(self.advertise_address),
             advertise_interfaces: trimmed(self.advertise_interfaces),
-            join_addresses: trimmed(self.join_addresses),
+            join_addresses,
             rejoin_interval: self.rejoin_interval,
             max_join_peers: self.max_join_peers,
             bootstrap_timeout: self.bootstrap_timeout,

@@ -1,6 +1,9 @@
 //! The address under which others reach this node.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::seeds::{Dns, System};
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +33,49 @@ pub enum Error {
         /// The interfaces that exist, with their addresses.
         found: String,
     },
+    /// Peers are on other hosts, and none of them could reach this node.
+    #[error(transparent)]
+    Loopback(#[from] Unreachable),
+}
+
+/// A node of this host alone is to join nodes of other hosts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the seed {seed} is on another host, and this node {}: listen on an address of this host \
+     (--server.http.listen-addr=0.0.0.0:{port}), which is then advertised, or is given by \
+     --cluster.advertise-address",
+    if *listens { "listens on loopback only" } else { "advertises a loopback address" }
+)]
+pub struct Unreachable {
+    /// Where it is to look for others.
+    pub seed: SocketAddr,
+    listens: bool,
+    port: u16,
+}
+
+/// Where a node listens, and how others are told to reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What it advertises.
+    pub advertise: SocketAddr,
+}
+
+impl Reach {
+    /// Checks that whoever is at `seed` can reach this node, as far as loopback decides it.
+    ///
+    /// # Errors
+    ///
+    /// When only this host can reach it, and `seed` is on another.
+    pub fn check(self, seed: SocketAddr) -> Result<(), Unreachable> {
+        let listens = self.listen.ip().is_loopback();
+        let here = listens || self.advertise.ip().is_loopback();
+        if here && !seed.ip().is_loopback() {
+            return Err(Unreachable { seed, listens, port: self.listen.port() });
+        }
+        Ok(())
+    }
 }
 
 /// An interface's name and one of its addresses.
@@ -107,10 +153,10 @@ fn listing(candidates: &[Candidate]) -> String {
 /// When it leads to no address.
 pub async fn parse(text: &str, default_port: u16) -> Result<SocketAddr, Error> {
     let unresolvable = |reason: String| Error::Unresolvable { text: text.to_owned(), reason };
-    let dns = super::seeds::System::default();
+    let dns: Arc<dyn Dns> = Arc::new(System::default());
     let resolved = super::seeds::resolve(&[text.to_owned()], default_port, &dns).await;
     if let Some(address) = resolved.addresses.first() {
         return Ok(*address);
     }
-    Err(unresolvable(resolved.failures.first().cloned().unwrap_or("it does not exist".to_owned())))
+    Err(unresolvable(resolved.failure().unwrap_or("it does not exist".to_owned())))
 }

@@ -21,7 +21,7 @@ use super::generation::Generation;
 use super::measure::Measures;
 use super::question::Question;
 use super::refusals::Refusals;
-use super::seeds::{self, Dns, Resolved};
+use super::seeds::Resolved;
 use super::state::{self, ClusterState, ComponentShare};
 use super::subscribers::Subscribers;
 use super::subscription::{Delta, Reason};
@@ -29,6 +29,9 @@ use super::{SYNC_PATH, log};
 use crate::core::{Core, Output, StopReason};
 
 mod answer;
+mod finding;
+
+pub(super) use finding::Finding;
 
 /// Datagrams that are read before timers and questions have their turn.
 const DATAGRAMS_PER_TURN: usize = 256;
@@ -42,12 +45,14 @@ const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a knock may take: within it, a lost handshake packet is not sent again.
 const KNOCK_TIMEOUT: Duration = Duration::from_millis(900);
 
-/// How long seeds may take to resolve. Name servers that are down make a resolver wait for long;
-/// the next attempt comes sooner than that.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(9);
-
 /// How often shares are counted at most: it costs a look at every key.
 const SHARES_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The same while a node that just joined takes over what it owns, and others wait for that.
+const SHARES_INTERVAL_AT_FIRST: Duration = Duration::from_millis(50);
+
+/// How often this node's view is compared with those of its peers: it costs a look at every peer.
+const CONVERGED_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Everything the loop holds.
 pub(super) struct Driver {
@@ -59,7 +64,7 @@ pub(super) struct Driver {
     pub(super) subscribers: Subscribers,
     pub(super) published: watch::Sender<Arc<ClusterState>>,
     pub(super) measures: Arc<Measures>,
-    pub(super) seeds: Seeds,
+    pub(super) finding: Finding,
     pub(super) peers: Arc<PeerAccess>,
     pub(super) generation: Generation,
     pub(super) cluster_name: String,
@@ -72,21 +77,17 @@ pub(super) struct Driver {
     pub(super) departing: Vec<oneshot::Sender<()>>,
     /// Whether the farewell is said.
     pub(super) departed: bool,
+    /// When this node's view was last compared with those of its peers.
+    pub(super) compared: Option<Instant>,
     /// Whether the state may differ from what is published.
     pub(super) unpublished: bool,
-}
-
-/// Where to look for other nodes.
-pub(super) struct Seeds {
-    pub(super) names: Vec<String>,
-    pub(super) default_port: u16,
-    pub(super) dns: Arc<dyn Dns>,
 }
 
 /// What comes back from the world.
 pub(super) enum Errand {
     Synced { to: SocketAddr, result: Result<Vec<u8>, PeerError> },
     Resolved(Resolved),
+    Remembered(std::io::Result<()>),
     Knocked { to: SocketAddr, knock: Knock },
 }
 
@@ -95,18 +96,32 @@ pub(super) struct Shares {
     pub(super) counted: BTreeMap<String, ComponentShare>,
     pub(super) at: Option<Instant>,
     pub(super) stale: bool,
+    /// Whether this node collected all that it owned at some time since it takes part. Once is
+    /// enough: what changes hands later is in somebody's hands all the time.
+    pub(super) settled: bool,
 }
 
 impl Default for Shares {
     fn default() -> Self {
-        Self { counted: BTreeMap::new(), at: None, stale: true }
+        Self { counted: BTreeMap::new(), at: None, stale: true, settled: false }
     }
 }
 
 impl Shares {
     /// When they are to be counted again.
     fn due(&self) -> Option<Instant> {
-        self.stale.then(|| self.at.map_or_else(Instant::now, |at| at + SHARES_INTERVAL))
+        let interval = if self.settled { SHARES_INTERVAL } else { SHARES_INTERVAL_AT_FIRST };
+        self.stale.then(|| self.at.map_or_else(Instant::now, |at| at + interval))
+    }
+
+    /// Compares what `me` owns with what it collects.
+    fn settle(&mut self, me: &membership::Peer) {
+        let owned = |share: &ComponentShare| share.owners.get(me.name.as_str()).copied();
+        let all = self.counted.values().all(|share| share.local >= owned(share).unwrap_or(0));
+        let takes_part = me.state == membership::State::Participant;
+        self.settled = takes_part && (self.settled || all);
+        // What is not settled yet is looked at again, also if nothing says that it changed.
+        self.stale |= takes_part && !self.settled;
     }
 }
 
@@ -131,6 +146,7 @@ impl Driver {
             }
         }
         self.publish();
+        self.remember_for_good();
         self.departing.drain(..).for_each(|done| {
             // Who asked may have given up waiting.
             let _ = done.send(());
@@ -156,10 +172,15 @@ impl Driver {
         }
         self.hear_components();
         self.act();
+        self.remember();
         self.subscribers.flush();
         self.measures.backlog(self.subscribers.backlog());
         if let Some(swim) = self.core.swim() {
             self.measures.swim(swim);
+            if self.compared.is_none_or(|at| now >= at + CONVERGED_INTERVAL) {
+                self.compared = Some(now);
+                self.measures.converged(swim.converged(now));
+            }
         }
         if self.shares.due().is_some_and(|due| due <= Instant::now()) {
             self.count_shares();
@@ -214,6 +235,7 @@ impl Driver {
                 Output::Event(event) => {
                     log::event(&event);
                     self.measures.event(&event);
+                    self.finding.hear(&event);
                     if let membership::Event::Me { to, .. } = &event
                         && let Err(error) = self.generation.raise(to.generation)
                     {
@@ -283,19 +305,6 @@ impl Driver {
         });
     }
 
-    fn resolve(&mut self) {
-        let Seeds { names, default_port, dns } = &self.seeds;
-        let (names, port, dns) = (names.clone(), *default_port, Arc::clone(dns));
-        self.errands.spawn(async move {
-            let resolution = seeds::resolve(&names, port, dns.as_ref());
-            let resolved = tokio::time::timeout(RESOLVE_TIMEOUT, resolution).await;
-            Errand::Resolved(resolved.unwrap_or_else(|_| Resolved {
-                failures: vec![format!("no answer in {RESOLVE_TIMEOUT:?}")],
-                ..Resolved::default()
-            }))
-        });
-    }
-
     fn finish(&mut self, errand: Result<Errand, tokio::task::JoinError>) {
         let now = Instant::now();
         match errand {
@@ -319,7 +328,8 @@ impl Driver {
                 debug!(peer = %to, ?knock, "knocked at a silent peer");
                 self.core.handle_knock(to, knock, now);
             }
-            Ok(Errand::Resolved(resolved)) => self.resolved(&resolved, now),
+            Ok(Errand::Resolved(resolved)) => self.resolved(resolved, now),
+            Ok(Errand::Remembered(written)) => self.remembered(written),
             Err(error) => warn!(%error, "an errand of the cluster failed"),
         }
         self.act();
@@ -327,33 +337,26 @@ impl Driver {
         self.unpublished = true;
     }
 
-    fn resolved(&mut self, resolved: &Resolved, now: Instant) {
-        for name in &resolved.unknown {
-            debug!(seed = %name, "failed to resolve provided join address: it does not exist");
-        }
-        debug!(addresses = ?resolved.addresses, "discovered peers");
-        if !resolved.addresses.is_empty() || resolved.failures.is_empty() {
-            self.core.handle_seeds(&resolved.addresses, now);
-            self.act();
-        }
-        if !resolved.failures.is_empty() {
-            let error = resolved.failures.join("; ");
-            warn!(%error, "failed to resolve provided join address");
-            self.core.handle_seeds_failure(error, now);
-        }
-    }
-
     fn count_shares(&mut self) {
         self.shares.counted = state::shares(&self.core);
         self.shares.at = Some(Instant::now());
         self.shares.stale = false;
+        self.shares.settle(self.core.me());
         self.unpublished = true;
     }
 
     fn publish(&mut self) {
         self.unpublished = false;
-        let shares = self.shares.counted.clone();
-        let state = state::of(&mut self.core, &self.cluster_name, shares, self.started);
+        let beside = state::Beside {
+            cluster_name: &self.cluster_name,
+            components: self.shares.counted.clone(),
+            started: self.started,
+            collecting: self.shares.settled,
+            lookups: &self.finding.lookups,
+            lost: self.finding.missing(),
+        };
+        let state = state::of(&mut self.core, beside);
+        self.finding.compare(&state);
         self.published.send_if_modified(|published| {
             let differs = **published != state;
             if differs {

@@ -1,6 +1,6 @@
 //! What the cluster says about itself: Alloy's names where they mean the same, Shoal's own else.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use membership::{Counters, Event, Refusal, State, Swim};
 use tokio::sync::watch;
 
 use super::subscription::Reason;
-use super::{ClusterState, PeerSeal};
+use super::{ClusterState, PeerSeal, SeedStatus};
 use crate::telemetry::{Exposition, Registration, Registry};
 
 /// Figures that the event loop keeps.
@@ -28,6 +28,8 @@ pub(super) struct Measures {
     conflicts: AtomicU64,
     swim: Mutex<Counters>,
     updates_waiting: AtomicUsize,
+    local_health: AtomicU8,
+    converged: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +104,12 @@ impl Measures {
     pub(super) fn swim(&self, swim: &Swim) {
         *self.swim.lock().unwrap_or_else(PoisonError::into_inner) = swim.counters().clone();
         self.updates_waiting.store(swim.backlog(), Ordering::Relaxed);
+        self.local_health.store(swim.local_health(), Ordering::Relaxed);
+    }
+
+    /// Takes over whether the cluster has converged, which costs a look at every peer.
+    pub(super) fn converged(&self, converged: bool) {
+        self.converged.store(converged, Ordering::Relaxed);
     }
 
     /// Puts the figures on the page for as long as the registration lives.
@@ -168,12 +176,46 @@ impl Measures {
         for (name, help, count) in [
             ("probes_failed", "Probes that nobody answered.", counters.probes_failed),
             ("rejoins", "Times this node was taken for dead and came back.", counters.rejoins),
+            (
+                "suspicions",
+                "Suspicions that a peer is dead, by this node's own probe or by hearing of them.",
+                counters.suspicions_started,
+            ),
+            (
+                "suspicions_refuted",
+                "Suspicions that the peer refuted.",
+                counters.suspicions_refuted,
+            ),
+            (
+                "suspicions_confirmed",
+                "Suspicions that became a verdict.",
+                counters.suspicions_confirmed,
+            ),
+            (
+                "evidence_of_death",
+                "Signs that a process is gone, which shortened a suspicion.",
+                counters.evidence_of_death,
+            ),
+            (
+                "evidence_of_life",
+                "Signs of life from a suspect, which put a verdict off.",
+                counters.evidence_of_life,
+            ),
+            ("knocks", "TCP ports of silent peers that were tried.", counters.knocks),
+            ("zombies", "Messages about ended lives, which were ignored.", counters.zombies),
             ("syncs", "State syncs that this node began.", counters.syncs),
             ("syncs_failed", "State syncs that got no answer.", counters.syncs_failed),
             ("syncs_answered", "State syncs that this node answered.", counters.syncs_answered),
         ] {
             page.counter(&format!("shoal_cluster_{name}_total"), help, &[], count as f64);
         }
+        let cluster = [("cluster_name", cluster_name)];
+        let health = f64::from(self.local_health.load(Ordering::Relaxed));
+        let help = "How much this node doubts itself, from 0 to 8: 0 is healthy.";
+        page.gauge("cluster_node_gossip_health_score", help, &cluster, health);
+        let converged = f64::from(self.converged.load(Ordering::Relaxed));
+        let help = "Whether this node and those that it hears of see the same cluster.";
+        page.gauge("shoal_cluster_converged", help, &cluster, converged);
         let waiting = self.updates_waiting.load(Ordering::Relaxed) as f64;
         let help = "Updates about peers that wait to be passed on.";
         page.gauge("shoal_cluster_updates_waiting", help, &[], waiting);
@@ -214,6 +256,25 @@ fn cluster(page: &mut Exposition, state: &ClusterState) {
     page.gauge("cluster_node_gossip_alive_peers", help, &[name], alive);
     let suspected = state.peers.iter().filter(|peer| peer.suspected).count() as f64;
     page.gauge("shoal_cluster_suspected_peers", "Peers taken for dead soon.", &[name], suspected);
+    let help = "Nodes that there should be: the live and the missing, at least the minimum size.";
+    page.gauge("shoal_cluster_expected_size", help, &[name], state.expected_size as f64);
+    let help = "Nodes that should be there and are not.";
+    page.gauge("shoal_cluster_missing_peers", help, &[name], state.missing.len() as f64);
+    let help = "Whether this node has joined a cluster, be it one of its own.";
+    page.gauge("shoal_cluster_joined", help, &[name], f64::from(state.joined));
+    let help = "Whether this node has begun to collect what it owns.";
+    page.gauge("shoal_cluster_collecting", help, &[name], f64::from(state.collecting));
+    for outcome in ["untried", "joined", "itself", "unreachable", "refused"] {
+        let of = |seed: &&SeedStatus| seed.outcome == outcome && !seed.remembered;
+        let count = state.seeds.iter().filter(of).count() as f64;
+        let help = "Addresses of seeds, by what came of asking there last.";
+        page.gauge("shoal_cluster_seeds", help, &[name, ("result", outcome)], count);
+    }
+    for outcome in ["found", "unknown", "failed"] {
+        let count = state.lookups.iter().filter(|l| l.outcome == outcome).count() as f64;
+        let help = "Seeds as configured, by what came of looking them up last.";
+        page.gauge("shoal_cluster_seed_lookups", help, &[name, ("result", outcome)], count);
+    }
     let help = "The least number of nodes before targets are started.";
     page.gauge("cluster_minimum_size", help, &[name], state.minimum_size as f64);
     let help = "Whether targets are started.";

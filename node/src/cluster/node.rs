@@ -14,7 +14,9 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use super::driver::{Driver, Seeds, Shares};
+use super::advertise::Reach;
+use super::driver::{Driver, Finding, Shares};
+use super::known::Known;
 use super::measure::Measures;
 use super::refusals::Refusals;
 use super::subscribers::Subscribers;
@@ -70,8 +72,10 @@ pub struct Node {
     generation: generation::Generation,
     listener: TcpListener,
     socket: Option<std::net::UdpSocket>,
-    port: u16,
     seal: PeerSeal,
+    /// Where it listens, the port being a definite one.
+    listen: SocketAddr,
+    known: Known,
 }
 
 /// A node that takes part.
@@ -84,6 +88,12 @@ pub struct Started {
 }
 
 impl Started {
+    /// Lets the event loop end as if the process had died: nobody holds a handle any more.
+    #[cfg(test)]
+    pub(super) fn crash(self) {
+        self.join();
+    }
+
     /// Waits for the event loop to end, which it does after [`Handle::depart`]. Blocks.
     pub fn join(self) {
         drop(self.handle);
@@ -120,11 +130,18 @@ impl Node {
                 advertise::choose(local, &options.advertise_interfaces, &candidates)?
             }
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let generation =
-            generation::Generation::next(&storage_path.join("cluster"), now.as_secs())?;
+        if options.enabled {
+            let reach = Reach { listen: local, advertise: address };
+            let literal = |seed: &String| seeds::literal(seed, local.port());
+            let mut checked = options.join_addresses.iter().filter_map(literal);
+            checked.try_for_each(|seed| reach.check(seed)).map_err(advertise::Error::from)?;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let directory = storage_path.join("cluster");
+        let generation = generation::Generation::next(&directory, now)?;
+        let known = Known::read(&directory, &options.name, &name, now);
         let me = Peer { name, address, generation: generation.current(), state: State::Joining };
-        let node = Self { options, me, generation, listener, socket, port: local.port(), seal };
+        let node = Self { options, me, generation, listener, socket, listen: local, known, seal };
         node.say_how_secure();
         Ok(node)
     }
@@ -179,12 +196,16 @@ impl Node {
         };
         let now = Instant::now();
         let config = core::Config {
-            membership: self.options.enabled.then(|| self.options.membership(self.seal.keyring())),
+            membership: self
+                .options
+                .enabled
+                .then(|| self.options.membership(self.seal.keyring(), self.known.is_empty())),
             gate: GateConfig {
                 wait_for_size: if self.options.enabled { self.options.wait_for_size } else { 0 },
                 wait_timeout: self.options.wait_timeout,
             },
         };
+        let advertise = self.me.address;
         let core = Core::new(self.me, config, ChaCha12Rng::from_rng(&mut rand::rng()), now);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -203,11 +224,13 @@ impl Node {
             subscribers: Subscribers::default(),
             published,
             measures,
-            seeds: Seeds {
-                names: self.options.join_addresses,
-                default_port: self.port,
-                dns: Arc::new(seeds::System::default()),
-            },
+            finding: Finding::new(
+                self.options.join_addresses,
+                self.listen.port(),
+                Arc::new(seeds::System::default()),
+                Reach { listen: self.listen, advertise },
+                self.known,
+            ),
             peers: Arc::new(peers),
             generation: self.generation,
             cluster_name: self.options.name,
@@ -217,6 +240,7 @@ impl Node {
             refusals: Refusals::default(),
             departing: Vec::new(),
             departed: false,
+            compared: None,
             unpublished: true,
         };
         let thread = std::thread::Builder::new()
@@ -228,11 +252,13 @@ impl Node {
 }
 
 impl Options {
-    fn membership(&self, keyring: Keyring) -> membership::Config {
+    /// What membership is told. A node that had peers looks for them before it is a cluster of
+    /// its own, even if nobody configured a seed: it may be the one that the others have as theirs.
+    fn membership(&self, keyring: Keyring, had_no_peers: bool) -> membership::Config {
         membership::Config {
             cluster: self.name.clone(),
             keyring,
-            seeded: !self.join_addresses.is_empty(),
+            seeded: !self.join_addresses.is_empty() || !had_no_peers,
             rejoin_interval: self.rejoin_interval,
             max_join_peers: self.max_join_peers,
             bootstrap_timeout: self.bootstrap_timeout,

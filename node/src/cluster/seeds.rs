@@ -8,6 +8,10 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 use crate::server::components::BoxFuture;
 
@@ -16,6 +20,10 @@ mod dns;
 mod tests;
 
 pub use dns::System;
+
+/// How long one seed may take to resolve. Name servers that are down make a resolver wait for
+/// long; the next attempt comes sooner than that.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// The most addresses that seeds may stand for. A headless service of a large cluster answers
 /// with hundreds of them; what is beyond this many is not needed to find the rest.
@@ -44,41 +52,111 @@ pub struct Service {
 /// What the seeds stand for at this moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resolved {
-    /// Every address once.
+    /// Every address once, in the order of the seeds.
     pub addresses: Vec<SocketAddr>,
-    /// Lookups that failed, as against names that do not exist (yet): nobody may conclude from
-    /// them that there is no cluster.
-    pub failures: Vec<String>,
-    /// Seeds that led nowhere because their names do not exist.
-    pub unknown: Vec<String>,
+    /// What came of each seed, in order.
+    pub lookups: Vec<Lookup>,
 }
 
-/// Resolves every seed, in order.
-pub async fn resolve(seeds: &[String], default_port: u16, dns: &dyn Dns) -> Resolved {
+/// A seed as it was written, and what it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// As it was written.
+    pub seed: String,
+    /// What came of looking it up.
+    pub outcome: Outcome,
+}
+
+/// What comes of looking a seed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// So many addresses.
+    Found(usize),
+    /// The name does not exist (yet): an answer, and no failure.
+    Unknown,
+    /// There was no answer. Nobody may conclude from that that there is no cluster.
+    Failed(String),
+}
+
+impl Outcome {
+    /// The outcome as one word, for a label: `found`, `unknown` or `failed`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Found(_) => "found",
+            Self::Unknown => "unknown",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Found(1) => f.write_str("1 address"),
+            Self::Found(count) => write!(f, "{count} addresses"),
+            Self::Unknown => f.write_str("does not exist"),
+            Self::Failed(error) => write!(f, "failed: {error}"),
+        }
+    }
+}
+
+impl Resolved {
+    /// The lookups that failed, as text; nothing when none did.
+    pub fn failure(&self) -> Option<String> {
+        let failed = |lookup: &Lookup| match &lookup.outcome {
+            Outcome::Failed(error) => Some(format!("{}: {error}", lookup.seed)),
+            Outcome::Found(_) | Outcome::Unknown => None,
+        };
+        let failures: Vec<String> = self.lookups.iter().filter_map(failed).collect();
+        (!failures.is_empty()).then(|| failures.join("; "))
+    }
+}
+
+/// Resolves every seed, all at the same time: one that takes long keeps no other.
+pub async fn resolve(seeds: &[String], default_port: u16, dns: &Arc<dyn Dns>) -> Resolved {
+    let mut lookups = JoinSet::new();
+    for (index, seed) in seeds.iter().enumerate() {
+        let (seed, dns) = (seed.clone(), Arc::clone(dns));
+        lookups.spawn(async move {
+            let found = tokio::time::timeout(LOOKUP_TIMEOUT, one(&seed, default_port, &*dns)).await;
+            (index, found.unwrap_or_else(|_| Err(format!("no answer in {LOOKUP_TIMEOUT:?}"))))
+        });
+    }
+    let mut found = lookups.join_all().await;
+    found.sort_by_key(|(index, _)| *index);
     let mut resolved = Resolved::default();
     let mut seen = BTreeSet::new();
-    for seed in seeds {
-        match one(seed, default_port, dns).await {
-            Ok(addresses) if addresses.is_empty() => resolved.unknown.push(seed.clone()),
+    for (index, result) in found {
+        let outcome = match result {
+            Ok(addresses) if addresses.is_empty() => Outcome::Unknown,
             Ok(addresses) => {
+                let count = addresses.len();
                 let fresh = addresses.into_iter().filter(|address| seen.insert(*address));
                 resolved.addresses.extend(fresh);
+                Outcome::Found(count)
             }
-            Err(error) => resolved.failures.push(format!("{seed}: {error}")),
-        }
+            Err(error) => Outcome::Failed(error),
+        };
+        resolved.lookups.push(Lookup { seed: seeds[index].clone(), outcome });
     }
     resolved.addresses.truncate(MAX_ADDRESSES);
     resolved
 }
 
+/// The address that a seed is without any lookup, if it is one.
+pub fn literal(seed: &str, default_port: u16) -> Option<SocketAddr> {
+    let (Kind::Any, rest) = prefix(seed) else { return None };
+    let (name, port) = split_port(rest).ok()?;
+    let ip: IpAddr = name.trim_matches(['[', ']']).parse().ok()?;
+    Some(SocketAddr::new(ip, port.unwrap_or(default_port)))
+}
+
 async fn one(seed: &str, default_port: u16, dns: &dyn Dns) -> Result<Vec<SocketAddr>, String> {
+    if let Some(address) = literal(seed, default_port) {
+        return Ok(vec![address]);
+    }
     let (kind, rest) = prefix(seed);
     let (name, port) = split_port(rest)?;
-    if kind == Kind::Any
-        && let Ok(ip) = name.trim_matches(['[', ']']).parse::<IpAddr>()
-    {
-        return Ok(vec![SocketAddr::new(ip, port.unwrap_or(default_port))]);
-    }
     let with_port = |addresses: Vec<IpAddr>, port: u16| {
         addresses.into_iter().map(move |ip| SocketAddr::new(ip, port)).collect()
     };

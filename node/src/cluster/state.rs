@@ -1,14 +1,18 @@
 //! What the cluster looks like from this node, as one snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
 use membership::{SeedResult, State};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::seeds::Lookup;
 use crate::core::Core;
 use crate::telemetry::clock;
+
+/// Missing nodes that a note names.
+const MISSING_NAMED: usize = 5;
 
 /// The cluster as this node sees it. Published on a `watch` as a whole whenever it changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -42,6 +46,45 @@ pub struct ClusterState {
     pub seeds: Vec<SeedStatus>,
     /// Why the seeds could not be looked up the last time.
     pub seeds_error: Option<String>,
+    /// The seeds as they were written, and what they lead to.
+    pub lookups: Vec<SeedLookup>,
+    /// How many nodes there should be: those that live, those that are missing, and no fewer than
+    /// the minimum size.
+    pub expected_size: usize,
+    /// Nodes that should be there and are not.
+    pub missing: Vec<Missing>,
+    /// Whether this node has begun to collect all that it owns, since it takes part; or may not,
+    /// because the cluster is too small.
+    pub collecting: bool,
+}
+
+/// A node that should be there and is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Its name, if it was ever seen.
+    pub name: Option<String>,
+    /// Where it was, or should be.
+    pub address: SocketAddr,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} at {}", self.address),
+            None => write!(f, "{}", self.address),
+        }
+    }
+}
+
+/// A seed as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeedLookup {
+    /// As it was written.
+    pub seed: String,
+    /// `found`, `unknown` or `failed`.
+    pub outcome: String,
+    /// The outcome in words.
+    pub detail: String,
 }
 
 /// One peer as this node sees it.
@@ -83,6 +126,12 @@ pub struct SeedStatus {
     pub address: SocketAddr,
     /// What came of asking it: `untried`, `joined`, `itself`, or what went wrong.
     pub result: String,
+    /// The result as one word: `untried`, `joined`, `itself`, `unreachable` or `refused`.
+    pub outcome: &'static str,
+    /// When it was asked last, in milliseconds since the Unix epoch.
+    pub at: Option<i64>,
+    /// Whether it is no seed, but where a peer was before.
+    pub remembered: bool,
 }
 
 impl ClusterState {
@@ -99,6 +148,44 @@ impl ClusterState {
     /// Whether this node takes part in its cluster.
     pub fn is_participant(&self) -> bool {
         self.me().is_some_and(|me| me.state == State::Participant.as_str())
+    }
+
+    /// What an operator should know although this node does its work; empty when all is well.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.enabled {
+            return notes;
+        }
+        let size = self.peers.len();
+        if self.joined && size < self.expected_size {
+            let missing: Vec<String> =
+                self.missing.iter().take(MISSING_NAMED).map(ToString::to_string).collect();
+            let more = match self.missing.len().saturating_sub(MISSING_NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let missing = match missing.is_empty() {
+                true => String::new(),
+                false => format!(" (missing: {}{more})", missing.join(", ")),
+            };
+            notes.push(format!("cluster of {size}, expected {}{missing}", self.expected_size));
+        }
+        if !self.ready {
+            let minimum = self.minimum_size;
+            notes.push(format!("nothing new is started before the cluster has {minimum} nodes"));
+        }
+        notes
+    }
+
+    /// Why this node has not joined, as far as its seeds tell: a failed lookup, a refusal, or
+    /// nobody being there.
+    pub fn why_not_joined(&self) -> Option<String> {
+        if let Some(error) = &self.seeds_error {
+            return Some(error.clone());
+        }
+        let first = |outcome| self.seeds.iter().find(|seed| seed.outcome == outcome);
+        let told = first("refused").or_else(|| first("unreachable"));
+        told.map(|seed| format!("{}: {}", seed.address, seed.result))
     }
 
     /// All targets of clustered components that this node knows of.
@@ -125,13 +212,20 @@ pub(super) fn shares(core: &Core) -> BTreeMap<String, ComponentShare> {
     components.map(|(id, announced)| (id.to_string(), share(id, announced))).collect()
 }
 
+/// What the snapshot needs beyond what the core knows.
+pub(super) struct Beside<'a> {
+    pub(super) cluster_name: &'a str,
+    pub(super) components: BTreeMap<String, ComponentShare>,
+    pub(super) started: Instant,
+    pub(super) collecting: bool,
+    pub(super) lookups: &'a [Lookup],
+    /// Who is gone without a farewell: names and where they were.
+    pub(super) lost: Vec<(String, SocketAddr)>,
+}
+
 /// The whole snapshot.
-pub(super) fn of(
-    core: &mut Core,
-    cluster_name: &str,
-    components: BTreeMap<String, ComponentShare>,
-    started: Instant,
-) -> ClusterState {
+pub(super) fn of(core: &mut Core, beside: Beside<'_>) -> ClusterState {
+    let Beside { cluster_name, components, started, collecting, lookups, lost } = beside;
     let now = Instant::now();
     let view = core.view();
     let mut targets: BTreeMap<&str, usize> = BTreeMap::new();
@@ -153,7 +247,7 @@ pub(super) fn of(
             targets: targets.get(peer.name.as_str()).copied().unwrap_or(0),
         }
     });
-    let peers = peers.collect();
+    let peers: Vec<PeerStatus> = peers.collect();
     let swim = core.swim();
     let keys: Vec<String> = swim
         .map(|swim| swim.keyring().ids())
@@ -161,7 +255,20 @@ pub(super) fn of(
         .iter()
         .map(ToString::to_string)
         .collect();
+    let seeds: Vec<SeedStatus> = swim.map(|swim| seeds(swim, now)).unwrap_or_default();
+    let missing = missing(view.me.address, &peers, &seeds, lost);
     ClusterState {
+        expected_size: (peers.len() + missing.len()).max(core.gate().wait_for_size()),
+        missing,
+        collecting: collecting || !core.gate().is_open(),
+        lookups: lookups
+            .iter()
+            .map(|lookup| SeedLookup {
+                seed: lookup.seed.clone(),
+                outcome: lookup.outcome.as_str().to_owned(),
+                detail: lookup.outcome.to_string(),
+            })
+            .collect(),
         unencrypted: swim.is_some() && keys.is_empty() && !view.me.address.ip().is_loopback(),
         keys,
         enabled: swim.is_some(),
@@ -176,23 +283,53 @@ pub(super) fn of(
             .and_then(membership::Swim::name_clash)
             .map(|peer| format!("{} at {}", peer.name, peer.address)),
         components,
-        seeds: swim.map(seeds).unwrap_or_default(),
+        seeds,
         seeds_error: swim.and_then(membership::Swim::resolution_error).map(str::to_owned),
     }
 }
 
-fn seeds(swim: &membership::Swim) -> Vec<SeedStatus> {
-    let status = |status: &membership::SeedStatus| SeedStatus {
-        address: status.address,
-        result: match &status.result {
-            SeedResult::Untried => "untried".to_owned(),
-            SeedResult::Joined => "joined".to_owned(),
-            SeedResult::Itself => "itself".to_owned(),
-            SeedResult::Unreachable(error) => format!("unreachable: {error}"),
-            SeedResult::Refused(error) => format!("refused: {error}"),
-        },
+fn seeds(swim: &membership::Swim, now: Instant) -> Vec<SeedStatus> {
+    let status = |status: &membership::SeedStatus| {
+        let (outcome, detail) = match &status.result {
+            SeedResult::Untried => ("untried", None),
+            SeedResult::Joined => ("joined", None),
+            SeedResult::Itself => ("itself", None),
+            SeedResult::Unreachable(error) => ("unreachable", Some(error)),
+            SeedResult::Refused(error) => ("refused", Some(error)),
+        };
+        SeedStatus {
+            address: status.address,
+            result: detail.map_or(outcome.to_owned(), |error| format!("{outcome}: {error}")),
+            outcome,
+            at: status.at.map(|at| wall(at, now)),
+            remembered: status.remembered,
+        }
     };
     swim.seeds().iter().map(status).collect()
+}
+
+/// Who should be there and is not: peers that fell silent, and seeds where nobody answers. A seed of
+/// the other address family counts for nothing: it is a second address of somebody.
+fn missing(
+    me: SocketAddr,
+    peers: &[PeerStatus],
+    seeds: &[SeedStatus],
+    lost: Vec<(String, SocketAddr)>,
+) -> Vec<Missing> {
+    let mut taken: BTreeSet<SocketAddr> = peers.iter().map(|peer| peer.address).collect();
+    let mut missing = Vec::new();
+    for (name, address) in lost {
+        if taken.insert(address) {
+            missing.push(Missing { name: Some(name), address });
+        }
+    }
+    for seed in seeds {
+        let silent = matches!(seed.outcome, "unreachable" | "refused") && !seed.remembered;
+        if silent && seed.address.is_ipv4() == me.is_ipv4() && taken.insert(seed.address) {
+            missing.push(Missing { name: None, address: seed.address });
+        }
+    }
+    missing
 }
 
 /// An instant of the monotonic clock in milliseconds since the Unix epoch.

@@ -24,7 +24,7 @@ struct TestNode {
     address: SocketAddr,
     registry: Registry,
     _server: JoinSet<()>,
-    _storage: tempfile::TempDir,
+    storage: tempfile::TempDir,
     _http: watch::Sender<Arc<HttpConfig>>,
 }
 
@@ -40,7 +40,10 @@ fn options(name: &str, join: &[SocketAddr]) -> Options {
 }
 
 async fn start(options: Options) -> TestNode {
-    let storage = tempfile::tempdir().expect("a directory");
+    start_with(options, tempfile::tempdir().expect("a directory")).await
+}
+
+async fn start_with(options: Options, storage: tempfile::TempDir) -> TestNode {
     let listen = "127.0.0.1:0".parse().expect("an address");
     let node = Node::bind(options, listen, storage.path()).await.expect("loopback can be bound");
     let address = node.me().address;
@@ -52,7 +55,7 @@ async fn start(options: Options) -> TestNode {
     let mut server = JoinSet::new();
     server.spawn(serve(listener, started.handle.clone()));
     started.handle.participate().await.expect("it runs");
-    TestNode { started, address, registry, _server: server, _storage: storage, _http: http }
+    TestNode { started, address, registry, _server: server, storage, _http: http }
 }
 
 /// The peer API and nothing else.
@@ -206,6 +209,12 @@ async fn the_page_has_the_names_that_dashboards_ask_for() {
         "cluster_node_gossip_alive_peers{cluster_name=\"tests\"} 2",
         "cluster_minimum_size{cluster_name=\"tests\"} 0",
         "cluster_ready_for_traffic{cluster_name=\"tests\"} 1",
+        "cluster_node_gossip_health_score{cluster_name=\"tests\"} 0",
+        "shoal_cluster_expected_size{cluster_name=\"tests\"} 2",
+        "shoal_cluster_missing_peers{cluster_name=\"tests\"} 0",
+        "shoal_cluster_joined{cluster_name=\"tests\"} 1",
+        "shoal_cluster_seeds{cluster_name=\"tests\",result=\"joined\"} 0",
+        "shoal_cluster_name_clash{cluster_name=\"tests\"} 0",
     ] {
         assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
     }
@@ -245,4 +254,84 @@ async fn a_component_that_ends_gives_up_its_targets() {
     drop(subscription);
     a.until("targets are gone", |state| state.components.is_empty()).await;
     assert_eq!(handle.listed().len(), 1);
+}
+
+#[tokio::test]
+async fn a_node_that_comes_back_without_its_seeds_finds_its_peers_where_they_were() {
+    let a = start(options("a", &[])).await;
+    let b = start(options("b", &[a.address])).await;
+    b.until_participants(&["a", "b"]).await;
+    b.started.handle.depart().await.expect("it runs");
+    let TestNode { started, storage, .. } = b;
+    started.join();
+    a.until("b left", |state| state.peers.len() == 1).await;
+    let state = a.until("nobody is missing", |state| state.missing.is_empty()).await;
+    assert_eq!(state.notes(), [""; 0], "who said farewell is not missed");
+
+    let b = start_with(options("b", &[]), storage).await;
+    b.until_participants(&["a", "b"]).await;
+    a.until_participants(&["a", "b"]).await;
+}
+
+#[tokio::test]
+async fn a_cluster_says_who_is_missing() {
+    let a = start(options("a", &[])).await;
+    let b = start(options("b", &[a.address])).await;
+    a.until_participants(&["a", "b"]).await;
+    b.until_participants(&["a", "b"]).await;
+    let address = b.address;
+    // A crash: the loop ends without a farewell.
+    let TestNode { started, _server, storage, .. } = b;
+    drop(_server);
+    tokio::task::spawn_blocking(|| started.crash()).await.expect("the loop ends");
+    let state = a.until("b is missing", |state| state.peers.len() == 1).await;
+    assert_eq!(state.notes(), [format!("cluster of 1, expected 2 (missing: b at {address})")]);
+    assert!(a.registry.text().contains("shoal_cluster_missing_peers{cluster_name=\"tests\"} 1\n"));
+    // It knows of its peer, finds it, and is missed no more.
+    let b = start_with(options("b", &[]), storage).await;
+    a.until("b is back", |state| state.expected_size == 2 && state.missing.is_empty()).await;
+    drop(b);
+}
+
+#[tokio::test]
+async fn a_node_alone_says_how_many_it_expected() {
+    let nobody: SocketAddr = "127.0.0.1:1".parse().expect("an address");
+    let hasty = Options {
+        bootstrap_timeout: Duration::from_millis(100),
+        wait_for_size: 5,
+        ..options("a", &[nobody])
+    };
+    let a = start(hasty).await;
+    let state = a.until("it takes part", ClusterState::is_participant).await;
+    assert_eq!(
+        state.notes(),
+        [
+            "cluster of 1, expected 5 (missing: 127.0.0.1:1)",
+            "nothing new is started before the cluster has 5 nodes"
+        ]
+    );
+    assert!(state.collecting, "it collects all that it may");
+}
+
+#[tokio::test]
+async fn a_node_of_this_host_alone_does_not_start_with_seeds_elsewhere() {
+    let storage = tempfile::tempdir().expect("a directory");
+    let elsewhere = options("a", &["192.0.2.1:12345".parse().expect("an address")]);
+    let listen = "127.0.0.1:0".parse().expect("an address");
+    let error = Node::bind(elsewhere, listen, storage.path()).await.expect_err("nobody reaches it");
+    let error = error.to_string();
+    assert!(error.contains("192.0.2.1:12345") && error.contains("--server.http.listen-addr"));
+}
+
+#[tokio::test]
+async fn two_nodes_of_one_name_are_told_apart_by_the_newcomer() {
+    let a = start(options("a", &[])).await;
+    let clone = start(options("a", &[a.address])).await;
+    let state = clone.until("it knows", |state| state.name_clash.is_some()).await;
+    assert_eq!(state.name_clash, Some(format!("a at {}", a.address)));
+    assert!(!state.joined && !state.is_participant());
+    let page = clone.registry.text();
+    assert!(page.contains("shoal_cluster_name_clash{cluster_name=\"tests\"} 1\n"), "{page}");
+    let state = a.started.handle.state().borrow().clone();
+    assert_eq!((state.is_participant(), &state.name_clash), (true, &None));
 }

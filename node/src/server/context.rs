@@ -96,9 +96,15 @@ impl Context {
         if self.graph().is_none() {
             return Some("its configuration is not loaded yet".to_owned());
         }
+        if state.me().is_some_and(|me| me.state == "leaving") {
+            return Some("it is leaving its cluster: others take over what it collects".to_owned());
+        }
         if !state.is_participant() {
-            let error = state.seeds_error.as_deref().map(|error| format!(" ({error})"));
-            return Some(format!("it has not joined its cluster yet{}", error.unwrap_or_default()));
+            let why = state.why_not_joined().map(|why| format!(" ({why})")).unwrap_or_default();
+            return Some(format!("it has not joined its cluster yet{why}"));
+        }
+        if !state.collecting {
+            return Some("it does not collect all that it owns yet".to_owned());
         }
         None
     }

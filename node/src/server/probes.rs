@@ -11,10 +11,17 @@ use super::context::Context;
 use super::reply::{self, Reply};
 use super::router::Asked;
 
-/// Whether this node does its work: the configuration runs and the cluster is joined.
+/// Whether this node does its work: the configuration runs, the cluster is joined, and what this
+/// node owns is collected. What is not as it should be all the same is noted.
 pub(super) fn ready(context: &Context) -> Reply {
     match context.unready() {
-        None => reply::text(StatusCode::OK, "Shoal is ready."),
+        None => {
+            let mut text = "Shoal is ready.".to_owned();
+            for note in context.cluster.state().borrow().notes() {
+                text.push_str(&format!("\nNote: {note}."));
+            }
+            reply::text(StatusCode::OK, text)
+        }
         Some(why) => {
             reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("Shoal is not ready: {why}."))
         }

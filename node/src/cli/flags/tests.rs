@@ -135,3 +135,16 @@ fn tls_to_other_nodes_is_asked_for_as_a_whole() {
         parse(&wrong).expect_err("half of it does nothing");
     }
 }
+
+#[test]
+fn peers_are_discovered_by_dns_or_listed_but_not_both() {
+    let discover = "--cluster.discover-peers=provider=dns names=a,b type=srv";
+    let options = parse(&["config.alloy", discover]).expect("it is right");
+    assert_eq!(options.cluster.join_addresses, ["dnssrv+a", "dnssrv+b"]);
+    let both = ["config.alloy", discover, "--cluster.join-addresses=c"];
+    let error = parse(&both).expect_err("one of them").to_string();
+    assert!(error.contains("at most one of"), "{error}");
+    let error = parse(&["config.alloy", "--cluster.discover-peers=provider=gce"]);
+    let error = error.expect_err("no cloud");
+    assert!(error.starts_with("--cluster.discover-peers: provider \"gce\""), "{error}");
+}

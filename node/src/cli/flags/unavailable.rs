@@ -66,9 +66,6 @@ unavailable! {
             "Shoal reads Alloy's syntax only; convert the file with `alloy convert` first";
         config_extra = "config.extra-args", "":
             "it belongs to converters of other formats, which Shoal does not have";
-        discover_peers = "cluster.discover-peers", "":
-            "Shoal has no cloud providers; name the peers in --cluster.join-addresses, \
-             which also takes DNS names";
         windows_priority = "windows.priority", "normal": "Shoal does not run on Windows";
     }
     booleans {

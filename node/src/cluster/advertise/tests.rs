@@ -60,3 +60,28 @@ async fn a_written_address_takes_the_listen_port_unless_it_has_one() {
     }
     parse("1.1.1.1:x", 80).await.expect_err("x is no port");
 }
+
+#[test]
+fn seeds_on_other_hosts_need_an_address_that_others_can_reach() {
+    for (listen, advertise, seed, flag) in [
+        (
+            "127.0.0.1:80",
+            "127.0.0.1:80",
+            "10.0.0.2:80",
+            Some("--server.http.listen-addr=0.0.0.0:80"),
+        ),
+        ("127.0.0.1:80", "10.0.0.1:80", "10.0.0.2:80", Some("listens on loopback only")),
+        ("0.0.0.0:80", "127.0.0.1:80", "[fd00::2]:80", Some("--cluster.advertise-address")),
+        ("0.0.0.0:80", "10.0.0.1:80", "10.0.0.2:80", None),
+        ("127.0.0.1:80", "127.0.0.1:80", "127.0.0.2:80", None),
+        ("[::1]:80", "[::1]:80", "127.0.0.2:80", None),
+    ] {
+        let [listen, advertise, seed] =
+            [listen, advertise, seed].map(|text| text.parse().expect("an address"));
+        let found = Reach { listen, advertise }.check(seed).err().map(|error| error.to_string());
+        assert_eq!(found.is_some(), flag.is_some(), "{listen} {advertise} {seed}: {found:?}");
+        if let (Some(found), Some(flag)) = (found, flag) {
+            assert!(found.contains(flag) && found.contains(&seed.to_string()), "{found}");
+        }
+    }
+}

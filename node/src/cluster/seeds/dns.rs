@@ -3,11 +3,14 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use hickory_resolver::TokioResolver;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 use super::{BoxFuture, Dns, Service};
+
+type Builder = ResolverBuilder<TokioRuntimeProvider>;
 
 /// Resolves as `/etc/resolv.conf` and `/etc/hosts` say. Answers that were cut short over UDP are
 /// asked for again over TCP.
@@ -17,15 +20,18 @@ pub struct System {
 }
 
 impl System {
+    /// Asks these servers and no others.
+    #[cfg(test)]
+    pub(super) fn of(resolver: TokioResolver) -> Self {
+        Self { resolver: OnceLock::from(resolver) }
+    }
+
     fn resolver(&self) -> Result<&TokioResolver, String> {
         if let Some(resolver) = self.resolver.get() {
             return Ok(resolver);
         }
         let builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
-        let mut builder = builder;
-        // A seed that is gone must be seen to be gone at the next attempt.
-        builder.options_mut().cache_size = 0;
-        let resolver = builder.build().map_err(|error| error.to_string())?;
+        let resolver = build(builder)?;
         Ok(self.resolver.get_or_init(|| resolver))
     }
 
@@ -35,6 +41,12 @@ impl System {
             Err(error) => nothing_or(error),
         }
     }
+}
+
+pub(super) fn build(mut builder: Builder) -> Result<TokioResolver, String> {
+    // A seed that is gone must be seen to be gone at the next attempt.
+    builder.options_mut().cache_size = 0;
+    builder.build().map_err(|error| error.to_string())
 }
 
 impl Dns for System {

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 
+mod server;
+
 /// Names and what they resolve to; a name that is missing does not exist, one that maps to an
 /// error cannot be looked up.
 #[derive(Default)]
@@ -29,9 +31,9 @@ fn service(host: &str, port: u16, addresses: &[&str]) -> Service {
     Service { host: host.to_owned(), port, addresses }
 }
 
-fn world() -> Fake {
+fn world() -> Arc<dyn Dns> {
     let error = "the server said SERVFAIL".to_owned();
-    Fake {
+    let world = Fake {
         hosts: BTreeMap::from([
             ("both", Ok(vec![ip("10.0.0.1"), ip("fd00::1")])),
             ("pod-0", Ok(vec![ip("10.0.1.0")])),
@@ -45,7 +47,12 @@ fn world() -> Fake {
             ("srv-broken", Err(error)),
             ("srv-to-broken", Ok(vec![service("broken", 1, &[])])),
         ]),
-    }
+    };
+    Arc::new(world)
+}
+
+fn outcomes(resolved: &Resolved) -> Vec<&'static str> {
+    resolved.lookups.iter().map(|lookup| lookup.outcome.as_str()).collect()
 }
 
 #[tokio::test]
@@ -71,8 +78,9 @@ async fn every_form_of_a_seed_leads_to_its_addresses() {
         let resolved = resolve(&[seed.to_owned()], 80, &world()).await;
         let found: Vec<String> = resolved.addresses.iter().map(ToString::to_string).collect();
         assert_eq!(found, addresses, "{seed}");
-        assert_eq!(resolved.failures, [""; 0], "{seed}");
-        assert_eq!(resolved.unknown.is_empty(), !addresses.is_empty(), "{seed}");
+        let outcome =
+            if addresses.is_empty() { Outcome::Unknown } else { Outcome::Found(addresses.len()) };
+        assert_eq!(resolved.lookups, [Lookup { seed: seed.to_owned(), outcome }]);
     }
 }
 
@@ -80,8 +88,9 @@ async fn every_form_of_a_seed_leads_to_its_addresses() {
 async fn a_failed_lookup_is_told_from_a_name_that_does_not_exist() {
     for seed in ["broken", "dns+broken", "dnssrv+srv-broken", "srv-to-broken", "both:port"] {
         let resolved = resolve(&[seed.to_owned()], 80, &world()).await;
-        assert_eq!((resolved.addresses.len(), resolved.unknown.len()), (0, 0), "{seed}");
-        assert!(resolved.failures[0].starts_with(seed), "{:?}", resolved.failures);
+        assert_eq!((resolved.addresses.len(), outcomes(&resolved)), (0, vec!["failed"]), "{seed}");
+        let failure = resolved.failure().expect("it failed");
+        assert!(failure.starts_with(seed), "{failure}");
     }
 }
 
@@ -91,15 +100,43 @@ async fn seeds_add_up_and_every_address_comes_once() {
     let resolved = resolve(&seeds, 80, &world()).await;
     let found: Vec<String> = resolved.addresses.iter().map(ToString::to_string).collect();
     assert_eq!(found, ["10.0.0.1:80", "[fd00::1]:80"]);
-    assert_eq!(resolved.unknown, ["nobody"]);
-    assert_eq!(resolved.failures.len(), 1);
+    assert_eq!(outcomes(&resolved), ["found", "found", "unknown", "failed", "found"]);
+    assert_eq!(resolved.failure().as_deref(), Some("broken: the server said SERVFAIL"));
 }
 
 #[tokio::test]
 async fn localhost_needs_no_name_server() {
-    let resolved = resolve(&["localhost:7".to_owned()], 80, &System::default()).await;
+    let system: Arc<dyn Dns> = Arc::new(System::default());
+    let resolved = resolve(&["localhost:7".to_owned()], 80, &system).await;
     assert!(
         resolved.addresses.contains(&"127.0.0.1:7".parse().expect("an address")),
         "{resolved:?}"
     );
+}
+
+/// Never answers, or says that there is nothing.
+struct Silent;
+
+impl Dns for Silent {
+    fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
+        Box::pin(async move {
+            if name == "silent" {
+                std::future::pending::<()>().await;
+            }
+            Ok(vec![ip("10.0.0.1")])
+        })
+    }
+
+    fn services<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Service>, String>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_that_takes_too_long_keeps_no_other() {
+    let silent: Arc<dyn Dns> = Arc::new(Silent);
+    let seeds = ["silent", "host"].map(str::to_owned);
+    let resolved = resolve(&seeds, 80, &silent).await;
+    assert_eq!(resolved.addresses, ["10.0.0.1:80".parse().expect("an address")]);
+    assert_eq!(resolved.failure().as_deref(), Some("silent: no answer in 9s"));
 }

@@ -1,0 +1,203 @@
+//! Where to look for other nodes: seeds are resolved, and earlier peers are remembered.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use membership::{Cause, Event};
+use tracing::{debug, info, warn};
+
+use super::{Driver, Errand};
+use crate::cluster::ClusterState;
+use crate::cluster::advertise::Reach;
+use crate::cluster::known::Known;
+use crate::cluster::seeds::{self, Dns, Lookup, Outcome, Resolved};
+
+/// The places where this node looks for others.
+pub(in crate::cluster) struct Finding {
+    /// The seeds as they were written.
+    names: Vec<String>,
+    default_port: u16,
+    dns: Arc<dyn Dns>,
+    reach: Reach,
+    pub(super) known: Known,
+    /// What came of looking up each seed the last time.
+    pub(super) lookups: Vec<Lookup>,
+    /// Whether seeds are being resolved.
+    resolving: bool,
+    /// Whether the file of earlier peers is being written.
+    writing: bool,
+    /// What the core knows of earlier peers.
+    told: Vec<SocketAddr>,
+    /// What was complained about last.
+    complaint: Option<String>,
+    /// The size of the cluster and the expected one, when that was too little.
+    shortfall: Option<(usize, usize)>,
+}
+
+impl Finding {
+    pub(in crate::cluster) fn new(
+        names: Vec<String>,
+        default_port: u16,
+        dns: Arc<dyn Dns>,
+        reach: Reach,
+        known: Known,
+    ) -> Self {
+        Self {
+            names,
+            default_port,
+            dns,
+            reach,
+            known,
+            lookups: Vec::new(),
+            resolving: false,
+            writing: false,
+            told: Vec::new(),
+            complaint: None,
+            shortfall: None,
+        }
+    }
+
+    /// Remembers what an event says about a peer.
+    pub(super) fn hear(&mut self, event: &Event) {
+        let now = unix_seconds();
+        match event {
+            Event::Up(peer) | Event::Changed { to: peer, .. } => self.known.up(peer, now),
+            Event::Down { peer, cause: Cause::Left } => self.known.left(&peer.name),
+            Event::Down { peer, cause: Cause::Failed | Cause::Withdrawn } => {
+                self.known.lost(&peer.name, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Who is gone without a farewell: names and where they were.
+    pub(super) fn missing(&self) -> Vec<(String, SocketAddr)> {
+        self.known.missing(unix_seconds())
+    }
+
+    /// Says once that nodes are missing, and once that none is any more.
+    pub(super) fn compare(&mut self, state: &ClusterState) {
+        let size = state.peers.len();
+        let short = state.enabled && state.joined && size < state.expected_size;
+        let shortfall = short.then_some((size, state.expected_size));
+        if shortfall == self.shortfall {
+            return;
+        }
+        if short {
+            let missing: Vec<String> = state.missing.iter().map(ToString::to_string).collect();
+            let missing = missing.join(", ");
+            warn!(size, expected = state.expected_size, %missing, "nodes of the cluster are missing");
+        } else if state.joined {
+            info!(size, "no node of the cluster is missing any more");
+        }
+        self.shortfall = shortfall;
+    }
+}
+
+impl Driver {
+    /// Looks the seeds up, unless that is under way.
+    pub(super) fn resolve(&mut self) {
+        self.tell_remembered();
+        if std::mem::replace(&mut self.finding.resolving, true) {
+            return;
+        }
+        let Finding { names, default_port, dns, .. } = &self.finding;
+        let (names, port, dns) = (names.clone(), *default_port, Arc::clone(dns));
+        self.errands
+            .spawn(async move { Errand::Resolved(seeds::resolve(&names, port, &dns).await) });
+    }
+
+    /// Takes what the seeds lead to. Seeds that could never reach this node back are a failure: to
+    /// join them would only spread an address that is of no use to them.
+    pub(super) fn resolved(&mut self, resolved: Resolved, now: Instant) {
+        self.finding.resolving = false;
+        debug!(addresses = ?resolved.addresses, "discovered peers");
+        let mut failures: Vec<String> = resolved.failure().into_iter().collect();
+        let mut addresses = resolved.addresses;
+        let mut unreachable = None;
+        addresses.retain(|address| match self.finding.reach.check(*address) {
+            Ok(()) => true,
+            Err(error) => {
+                unreachable.get_or_insert(error);
+                false
+            }
+        });
+        failures.extend(unreachable.map(|error| error.to_string()));
+        let unknown = resolved.lookups.iter().filter(|l| l.outcome == Outcome::Unknown);
+        let unknown: Vec<&str> = unknown.map(|lookup| lookup.seed.as_str()).collect();
+        let complaint = match (failures.is_empty(), unknown.is_empty()) {
+            (false, _) => Some(failures.join("; ")),
+            (true, false) => Some(format!("{} does not exist", unknown.join(", "))),
+            (true, true) => None,
+        };
+        self.complain(complaint);
+        self.finding.lookups = resolved.lookups;
+        if !addresses.is_empty() || failures.is_empty() {
+            self.core.handle_seeds(&addresses, now);
+            self.act();
+        }
+        if !failures.is_empty() {
+            self.core.handle_seeds_failure(failures.join("; "), now);
+        }
+    }
+
+    /// Logs once what keeps being wrong with the seeds.
+    fn complain(&mut self, complaint: Option<String>) {
+        if self.finding.complaint == complaint {
+            return;
+        }
+        if let Some(error) = &complaint {
+            warn!(%error, "failed to resolve provided join address");
+        }
+        self.finding.complaint = complaint;
+    }
+
+    /// Keeps the core and the disk informed about earlier peers.
+    pub(super) fn remember(&mut self) {
+        if self.socket.is_none() {
+            return;
+        }
+        if self.finding.known.take_news() {
+            self.tell_remembered();
+        }
+        if self.finding.writing {
+            return;
+        }
+        if let Some(writing) = self.finding.known.writing(unix_seconds(), Instant::now()) {
+            self.finding.writing = true;
+            self.errands.spawn_blocking(move || Errand::Remembered(writing.write()));
+        }
+    }
+
+    pub(super) fn remembered(&mut self, written: std::io::Result<()>) {
+        self.finding.writing = false;
+        if let Err(error) = written {
+            debug!(%error, "cannot write down the peers of this node");
+        }
+    }
+
+    /// Writes the peers down for the next start. Blocks, at the end only.
+    pub(super) fn remember_for_good(&self) {
+        if self.socket.is_none() {
+            return;
+        }
+        if let Err(error) = self.finding.known.file(unix_seconds()).write() {
+            warn!(%error, "cannot write down the peers of this node");
+        }
+    }
+
+    fn tell_remembered(&mut self) {
+        let addresses = self.finding.known.addresses(unix_seconds());
+        if addresses != self.finding.told {
+            self.core.handle_remembered(&addresses, Instant::now());
+            self.finding.told = addresses;
+            self.act();
+        }
+    }
+}
+
+/// The time of day; 0 for a clock that stands before 1970.
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
