@@ -29,9 +29,11 @@
 //! ```
 
 mod assignment;
+pub mod handover;
 mod key;
 mod rank;
 
 pub use assignment::{Assignment, Move, Placement};
+pub use handover::Handover;
 pub use key::{ComponentId, Key};
 pub use rank::{NodeHash, Ranking, StableHasher};

@@ -11,7 +11,7 @@ use serde_json::Value;
 /// decision that belongs into this table.
 const ARROWS: &[(&str, &[&str])] = &[
     ("membership", &[]),
-    ("ownership", &["membership"]),
+    ("ownership", &["membership", "model"]),
     ("model", &[]),
     ("client", &[]),
     ("discovery", &["client", "model"]),

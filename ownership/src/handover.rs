@@ -1,0 +1,370 @@
+//! How keys change hands without a gap: claims, seals and offers.
+//!
+//! [`Handover`] is told what the assignment makes of this node's keys, and what other nodes ask and
+//! answer; it says what to collect and what not. The states of a key:
+//!
+//! * *idle*: not this node's, or nothing is known of it;
+//! * *claiming*: this node's, but another is asked for it first, since it may be collecting it;
+//! * *active*: collected here;
+//! * *yielding*: collected here, though another's, until that one claims it: make before break. A key
+//!   that nobody claims is offered to its owner, which heals partitions: who collects it too says so;
+//! * *sealing*: claimed by another; its collector was told to stop.
+//!
+//! Every question is answered for each key on its own, and every answer leaves the key with exactly
+//! one of the two nodes, as long as the answer arrives. Where it does not, the one who asked goes on
+//! after a while, so that an overlap is possible and a gap is not.
+//!
+//! The machine is pure: inputs in, then [`Handover::handle_timeout`], then
+//! [`Handover::poll_output`] until there is nothing.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use membership::Name;
+use model::Seal;
+
+use crate::{ComponentId, Key, NodeHash};
+
+mod answering;
+mod asking;
+mod given;
+mod limits;
+mod offering;
+mod output;
+mod phase;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use limits::{
+    ANSWER_MAX, BATCH_KEYS, CLAIM_TIMEOUT, QUESTION_MAX, QUESTIONS_WAITING, SEAL_MAX, SEAL_TIMEOUT,
+};
+pub use output::{HandoverCounters, MoveCause, Output, Standing, Start, StopReason, Target};
+
+use answering::Waiting;
+use asking::Asked;
+use given::Given;
+use phase::{Claiming, Phase, Sealing, Yielding};
+
+/// A question or an answer that cannot be acted upon. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("malformed: {0}")]
+pub struct Malformed(pub(super) String);
+
+/// Why a question is not answered. The state is as before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QuestionError {
+    /// It is no question.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// It is for another node: an address has a new owner.
+    #[error("the question is for node {0}")]
+    Misdirected(Name),
+    /// Too many questions wait for seals. Asking again helps.
+    #[error("too many questions wait for an answer: ask again")]
+    Busy,
+}
+
+/// What this node collects, and how that becomes what it should collect.
+pub struct Handover {
+    me: NodeHash,
+    /// The others that take part or are leaving.
+    present: BTreeMap<Name, NodeHash>,
+    /// Who of these has gone since the last look, and whether it failed.
+    departed: Vec<(Name, bool)>,
+    /// Everything that is not idle.
+    held: BTreeMap<ComponentId, BTreeMap<Key, Phase>>,
+    /// When to look at which key. What is no longer due then is skipped.
+    timers: BTreeSet<(Instant, Target)>,
+    /// What is to be asked of whom.
+    queues: BTreeMap<(Name, asking::Matter), BTreeSet<Target>>,
+    /// Questions under way.
+    asked: BTreeMap<u64, Asked>,
+    /// When a node last answered.
+    heard: BTreeMap<Name, Instant>,
+    next_id: u64,
+    /// Questions of others that wait for seals.
+    waiting: BTreeMap<u64, Waiting>,
+    /// Who waits for the seal of a key: the question, and the place in it.
+    waiters: BTreeMap<Target, Vec<(u64, usize)>>,
+    given: Given,
+    counters: HandoverCounters,
+    outputs: VecDeque<Output>,
+}
+
+impl Handover {
+    /// Nothing is collected yet. `me` is this node.
+    pub fn new(me: &Name) -> Self {
+        Self {
+            me: NodeHash::new(me),
+            present: BTreeMap::new(),
+            departed: Vec::new(),
+            held: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            queues: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            next_id: 0,
+            waiting: BTreeMap::new(),
+            waiters: BTreeMap::new(),
+            given: Given::default(),
+            counters: HandoverCounters::default(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Another node takes part, or is leaving: it can be asked.
+    pub fn peer_up(&mut self, name: &Name) {
+        if name != self.me.name() {
+            self.present.entry(name.clone()).or_insert_with(|| NodeHash::new(name));
+            self.departed.retain(|(departed, _)| departed != name);
+        }
+    }
+
+    /// Another node is gone, or takes no part any more. With `failed` nobody knows whether it still
+    /// collects. To be followed by what that means for keys, then by [`Handover::handle_timeout`].
+    pub fn peer_down(&mut self, name: &Name, failed: bool) {
+        if self.present.remove(name).is_some() {
+            self.departed.push((name.clone(), failed));
+        }
+        self.heard.remove(name);
+    }
+
+    /// A key is this node's now. `before` is who owned it, if the assignment says so; else the key is
+    /// new to this node, and whoever ranks highest among the others may be collecting it.
+    pub fn gained(
+        &mut self,
+        target: &Target,
+        before: Option<&Name>,
+        cause: MoveCause,
+        now: Instant,
+    ) {
+        let asked = match before {
+            Some(name) => Some(name).filter(|name| self.present.contains_key(*name)).cloned(),
+            None => self.highest(target.key, None),
+        };
+        match self.phase_mut(target) {
+            Some(Phase::Claiming(claiming)) => claiming.lost = None,
+            Some(Phase::Active) => {}
+            Some(phase @ Phase::Yielding(_)) => *phase = Phase::Active,
+            Some(Phase::Sealing(sealing)) => sealing.mine = true,
+            None => match asked {
+                Some(name) => {
+                    self.counters.claimed += 1;
+                    let claiming = Claiming::new(name, cause, now);
+                    self.set(target, Phase::Claiming(Box::new(claiming)));
+                    self.queue_claim(target);
+                }
+                None => {
+                    // The one it was given to has died with it: its seal may still be here.
+                    let gift = self.given.remove(target);
+                    let seal = gift.filter(|gift| Some(&gift.to) == before).and_then(|g| g.seal);
+                    let overlap = cause == MoveCause::Failed;
+                    let from = before.cloned();
+                    let took = Duration::ZERO;
+                    let target = target.clone();
+                    self.start(Start { target, seal, overlap, from, took, cause });
+                }
+            },
+        }
+    }
+
+    /// A key is another node's now, that of `to`; or nobody's.
+    pub fn lost(&mut self, target: &Target, to: Option<&Name>, cause: MoveCause, now: Instant) {
+        match self.phase_mut(target) {
+            Some(Phase::Claiming(claiming)) => match to {
+                Some(to) => claiming.lost = Some(to.clone()),
+                None => self.forget(target),
+            },
+            Some(Phase::Active) => {
+                let yielding = Yielding::new(to.cloned(), cause, now);
+                self.set(target, Phase::Yielding(Box::new(yielding)));
+            }
+            Some(Phase::Yielding(yielding)) if yielding.to.as_ref() != to => {
+                let yielding = Yielding::new(to.cloned(), cause, now);
+                self.set(target, Phase::Yielding(Box::new(yielding)));
+            }
+            Some(Phase::Sealing(sealing)) => sealing.mine = false,
+            Some(Phase::Yielding(_)) | None => {}
+        }
+    }
+
+    /// The component does not announce the target any more.
+    pub fn gone(&mut self, target: &Target) {
+        match self.phase_mut(target) {
+            Some(Phase::Active | Phase::Yielding(_)) => {
+                self.forget(target);
+                self.stop(target, StopReason::Gone, false, MoveCause::Targets);
+            }
+            Some(Phase::Claiming(_)) => self.forget(target),
+            // Whoever claimed it knows it, or will say that it is gone.
+            Some(Phase::Sealing(sealing)) => sealing.mine = false,
+            None => {}
+        }
+    }
+
+    /// This node takes no part any more: whatever runs here stops.
+    pub fn withdraw(&mut self) {
+        for (component, keys) in std::mem::take(&mut self.held) {
+            for (key, phase) in keys {
+                if phase.standing().collects() {
+                    let target = Target::new(&component, key);
+                    self.stop(&target, StopReason::Unowned, false, MoveCause::Withdrawn);
+                }
+            }
+        }
+        self.queues.clear();
+        self.timers.clear();
+        self.asked.clear();
+    }
+
+    /// Does what is due at `now`. To be called after every input.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for (name, failed) in std::mem::take(&mut self.departed) {
+            self.bury(&name, failed, now);
+        }
+        while let Some((_, target)) = self.pop_timer(now) {
+            match self.phase(&target) {
+                Some(phase) if phase.due().is_some_and(|due| due <= now) => {}
+                _ => continue,
+            }
+            match self.phase_mut(&target) {
+                Some(Phase::Claiming(_)) => self.claim_due(&target, now),
+                Some(Phase::Yielding(_)) => self.offer_due(&target),
+                Some(Phase::Sealing(_)) => self.handle_seal(&target, None, now),
+                Some(Phase::Active) | None => {}
+            }
+        }
+        self.answer_due(now);
+        self.given.expire(now);
+        self.send(now);
+    }
+
+    /// When [`Handover::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let timer = self.timers.first().map(|(at, _)| *at);
+        timer.into_iter().chain(self.answers_due()).min()
+    }
+
+    /// What is to be done next, in order; `None` when nothing is.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The keys of `component` that this node collects, in order.
+    pub fn running(&self, component: &str) -> impl Iterator<Item = Key> {
+        let keys = self.held.get(component).into_iter().flatten();
+        keys.filter(|(_, phase)| phase.standing().collects()).map(|(key, _)| *key)
+    }
+
+    /// How every key that is not idle stands.
+    pub fn standings(&self) -> impl Iterator<Item = (&ComponentId, Key, Standing)> {
+        let keys = |(component, keys)| (std::iter::repeat(component), keys);
+        let held = self.held.iter().map(keys);
+        held.flat_map(|(component, keys): (_, &BTreeMap<Key, Phase>)| {
+            component.zip(keys).map(|(component, (key, phase))| (component, *key, phase.standing()))
+        })
+    }
+
+    /// How a key stands; `None` when it is idle.
+    pub fn standing(&self, target: &Target) -> Option<Standing> {
+        self.phase(target).map(Phase::standing)
+    }
+
+    /// How many keys this node has not given away: what a drain waits for. Keys that nobody else
+    /// could take, because nobody else takes part or their owner does not know them, do not count.
+    pub fn remaining(&self) -> usize {
+        let counts = |phase: &&Phase| match phase {
+            Phase::Yielding(yielding) => yielding.to.is_some() && !yielding.unknown,
+            Phase::Active | Phase::Sealing(_) => true,
+            Phase::Claiming(_) => false,
+        };
+        let given = self.held.values().flat_map(BTreeMap::values).filter(counts).count();
+        // Whoever was promised an answer gets it first.
+        given + self.waiting.len()
+    }
+
+    /// What happened since the start.
+    pub fn counters(&self) -> &HandoverCounters {
+        &self.counters
+    }
+
+    /// Of the present others, and this node unless it is `except`, the one that ranks highest for a
+    /// key; `None` when there is none but this node.
+    fn highest(&self, key: Key, except: Option<&Name>) -> Option<Name> {
+        let others = self.present.values().filter(|node| Some(node.name()) != except);
+        let best = others.map(|node| (node.score(key), node.name())).max()?;
+        let mine = (self.me.score(key), self.me.name());
+        // Asked by another, this node is one of the candidates.
+        (except.is_none() || best > mine).then(|| best.1.clone())
+    }
+
+    fn outranks_me(&self, name: &Name, key: Key) -> bool {
+        let theirs = NodeHash::new(name);
+        (theirs.score(key), theirs.name()) > (self.me.score(key), self.me.name())
+    }
+
+    /// Settles what depended on a node that is gone.
+    fn bury(&mut self, name: &Name, failed: bool, now: Instant) {
+        let mut claims = Vec::new();
+        for (component, keys) in &mut self.held {
+            for (key, phase) in keys {
+                match phase {
+                    Phase::Claiming(claiming) if claiming.ask == *name => {
+                        claims.push(Target::new(component, *key));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for target in claims {
+            self.start_unasked(&target, failed, now);
+        }
+    }
+
+    fn start(&mut self, start: Start) {
+        self.set(&start.target, Phase::Active);
+        self.given.remove(&start.target);
+        self.outputs.push_back(Output::Start(start));
+    }
+
+    fn stop(&mut self, target: &Target, reason: StopReason, seal: bool, cause: MoveCause) {
+        self.outputs.push_back(Output::Stop { target: target.clone(), reason, seal, cause });
+    }
+
+    fn phase(&self, target: &Target) -> Option<&Phase> {
+        self.held.get(&target.component)?.get(&target.key)
+    }
+
+    fn phase_mut(&mut self, target: &Target) -> Option<&mut Phase> {
+        self.held.get_mut(&target.component)?.get_mut(&target.key)
+    }
+
+    fn set(&mut self, target: &Target, phase: Phase) {
+        if let Some(due) = phase.due() {
+            self.timers.insert((due, target.clone()));
+        }
+        self.held.entry(target.component.clone()).or_default().insert(target.key, phase);
+    }
+
+    /// Notes when a key has to be looked at, after its phase was changed in place.
+    fn arm(&mut self, target: &Target) {
+        if let Some(due) = self.phase(target).and_then(Phase::due) {
+            self.timers.insert((due, target.clone()));
+        }
+    }
+
+    fn forget(&mut self, target: &Target) {
+        if let Some(keys) = self.held.get_mut(&target.component) {
+            keys.remove(&target.key);
+            if keys.is_empty() {
+                self.held.remove(&target.component);
+            }
+        }
+    }
+
+    fn pop_timer(&mut self, now: Instant) -> Option<(Instant, Target)> {
+        self.timers.first().filter(|(at, _)| *at <= now)?;
+        self.timers.pop_first()
+    }
+}

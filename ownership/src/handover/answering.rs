@@ -1,0 +1,261 @@
+//! The side that is asked: claims in, seals out.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use membership::Name;
+use model::Seal;
+
+use super::limits::{
+    CLAIM_BACK, CLAIM_TIMEOUT, HOLD, LINGER, QUESTIONS_WAITING, SEAL_MAX, SEALS_PER_ANSWER,
+};
+use super::phase::{Claiming, Phase, Sealing, Stage};
+use super::wire::{self, Answer, Ask, Outcome, Question};
+use super::{Handover, MoveCause, Output, QuestionError, Start, StopReason, Target};
+
+/// A question that waits for seals.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    from: Name,
+    outcomes: Vec<Option<Outcome>>,
+    /// How many outcomes are still missing.
+    missing: usize,
+    /// Bytes of seals so far.
+    bytes: usize,
+    due: Instant,
+}
+
+impl Handover {
+    /// Handles the question of another node. [`Output::Answer`] with this `id` follows, within the
+    /// time that a claim may take. `knows` says whether this node's components announce a target.
+    ///
+    /// # Errors
+    /// When there will be no answer.
+    pub fn handle_question(
+        &mut self,
+        id: u64,
+        body: &[u8],
+        knows: impl Fn(&Target) -> bool,
+        now: Instant,
+    ) -> Result<(), QuestionError> {
+        let question = Question::decode(body).inspect_err(|_| self.counters.malformed += 1)?;
+        if question.to != *self.me.name() || question.from == *self.me.name() {
+            return Err(QuestionError::Misdirected(question.to));
+        }
+        match question.ask {
+            Ask::Offer(groups) => {
+                let targets = wire::targets(&groups);
+                let from = question.from;
+                let outcomes = targets.iter().map(|target| self.offered(target, &from, &knows));
+                let outcomes = outcomes.collect();
+                self.answer(id, outcomes);
+            }
+            Ask::Claim(groups) => {
+                if self.waiting.len() >= QUESTIONS_WAITING {
+                    return Err(QuestionError::Busy);
+                }
+                self.claimed(id, question.from, &wire::targets(&groups), now);
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of an offer. A claim that has not been asked elsewhere yet is asked there.
+    fn offered(&mut self, target: &Target, from: &Name, knows: impl Fn(&Target) -> bool) -> Outcome {
+        match self.phase_mut(target) {
+            Some(Phase::Active) => Outcome::Mine,
+            Some(Phase::Claiming(claiming)) => {
+                if claiming.ask != *from && !matches!(claiming.stage, Stage::Asked(_)) {
+                    claiming.ask = from.clone();
+                    self.queue_claim(target);
+                }
+                Outcome::Later
+            }
+            Some(Phase::Yielding(_) | Phase::Sealing(_)) => Outcome::Later,
+            None if knows(target) => Outcome::Later,
+            None => Outcome::Unknown,
+        }
+    }
+
+    fn claimed(&mut self, id: u64, from: Name, targets: &[Target], now: Instant) {
+        let mut waiting = Waiting {
+            from: from.clone(),
+            outcomes: Vec::with_capacity(targets.len()),
+            missing: 0,
+            bytes: 0,
+            due: now + HOLD,
+        };
+        for (place, target) in targets.iter().enumerate() {
+            let outcome = self.claim(target, &from, now);
+            match &outcome {
+                None => {
+                    waiting.missing += 1;
+                    self.waiters.entry(target.clone()).or_default().push((id, place));
+                }
+                Some(Outcome::Sealed(seal)) => waiting.bytes += seal.length(),
+                Some(_) => {}
+            }
+            let full = waiting.bytes > SEALS_PER_ANSWER;
+            let sealed = matches!(outcome, Some(Outcome::Sealed(_)));
+            // A first seal always fits, so that there is progress.
+            let put_off = full && sealed && place > 0;
+            waiting.outcomes.push(if put_off { Some(Outcome::Soon) } else { outcome });
+        }
+        if waiting.missing == 0 {
+            return self.answer(id, waiting.outcomes.into_iter().flatten().collect());
+        }
+        self.waiting.insert(id, waiting);
+    }
+
+    /// What becomes of a claim; nothing as long as the seal is awaited.
+    fn claim(&mut self, target: &Target, from: &Name, now: Instant) -> Option<Outcome> {
+        let outranks = self.outranks_me(from, target.key);
+        match self.phase_mut(target) {
+            Some(Phase::Active) if !outranks => Some(Outcome::Keep),
+            Some(Phase::Active) => {
+                // News: this node has not heard of the claimant yet.
+                self.begin_sealing(target, from, true, MoveCause::Joined, now);
+                None
+            }
+            Some(Phase::Yielding(yielding)) => {
+                let cause = yielding.cause;
+                self.begin_sealing(target, from, false, cause, now);
+                None
+            }
+            Some(Phase::Sealing(sealing)) if sealing.to == *from => None,
+            Some(Phase::Sealing(sealing)) => Some(Outcome::Elsewhere(sealing.to.clone())),
+            Some(Phase::Claiming(claiming)) => Some(match &claiming.lost {
+                None if !outranks => Outcome::Keep,
+                _ if claiming.ask == *from => Outcome::Idle,
+                _ => Outcome::Elsewhere(claiming.ask.clone()),
+            }),
+            None => Some(self.recall(target, from)),
+        }
+    }
+
+    fn begin_sealing(
+        &mut self,
+        target: &Target,
+        to: &Name,
+        mine: bool,
+        cause: MoveCause,
+        now: Instant,
+    ) {
+        let sealing = Sealing::new(to.clone(), mine, cause, now);
+        self.set(target, Phase::Sealing(Box::new(sealing)));
+        self.stop(target, StopReason::Moved { to: to.clone() }, true, cause);
+    }
+
+    /// What this node says of a key that it does not hold.
+    fn recall(&self, target: &Target, from: &Name) -> Outcome {
+        if let Some(gift) = self.given.find(target) {
+            if gift.to != *from && self.present.contains_key(&gift.to) {
+                return Outcome::Elsewhere(gift.to.clone());
+            }
+            if gift.to == *from
+                && let Some(seal) = &gift.seal
+            {
+                return Outcome::Sealed(seal.clone().into());
+            }
+        }
+        match self.highest(target.key, Some(from)) {
+            Some(name) => Outcome::Elsewhere(name),
+            None => Outcome::Idle,
+        }
+    }
+
+    /// Takes what a collector knows about a target that it has stopped, in answer to an
+    /// [`Output::Stop`]; nothing when there is nothing.
+    pub fn handle_seal(&mut self, target: &Target, seal: Option<Seal>, now: Instant) {
+        let Some(Phase::Sealing(sealing)) = self.phase(target) else { return };
+        let (to, mine, cause) = (sealing.to.clone(), sealing.mine, sealing.cause);
+        let seal = seal.map(|seal| self.cut(seal));
+        self.forget(target);
+        match &seal {
+            Some(_) => self.counters.given += 1,
+            None => self.counters.given_unsealed += 1,
+        }
+        self.given.insert(target.clone(), to.clone(), seal.clone(), now);
+        let taken = self.tell_waiters(target, &to, seal.as_ref(), now);
+        let gone = !self.present.contains_key(&to);
+        if mine && gone && !taken {
+            // Whoever claimed it went away before there was an answer.
+            let took = now.saturating_duration_since(now);
+            let (target, from) = (target.clone(), Some(to));
+            self.start(Start { target, seal, overlap: false, from, took, cause });
+        } else if mine {
+            // It is still this node's, as far as it knows: it makes sure that it is in good hands.
+            let mut claiming = Claiming::new(to, cause, now);
+            claiming.stage = Stage::Paused(now + CLAIM_BACK);
+            claiming.deadline = now + CLAIM_BACK + CLAIM_TIMEOUT;
+            self.set(target, Phase::Claiming(Box::new(claiming)));
+        }
+    }
+
+    /// A seal that is too long is cut down to its tick.
+    fn cut(&mut self, seal: Seal) -> Seal {
+        if seal.payload.len() <= SEAL_MAX {
+            return seal;
+        }
+        self.counters.seals_cut += 1;
+        Seal { payload: Bytes::new(), ..seal }
+    }
+
+    /// Puts the outcome of a key into the answers that wait for it; whether one of these goes to the
+    /// node it was given to.
+    fn tell_waiters(
+        &mut self,
+        target: &Target,
+        to: &Name,
+        seal: Option<&Seal>,
+        now: Instant,
+    ) -> bool {
+        let mut taken = false;
+        for (id, place) in self.waiters.remove(target).unwrap_or_default() {
+            let Some(waiting) = self.waiting.get_mut(&id) else { continue };
+            let outcome = match seal {
+                _ if waiting.from != *to => Outcome::Elsewhere(to.clone()),
+                None => Outcome::Idle,
+                Some(_) if waiting.bytes > SEALS_PER_ANSWER => Outcome::Soon,
+                Some(seal) => {
+                    waiting.bytes += seal.payload.len();
+                    waiting.due = waiting.due.min(now + LINGER);
+                    Outcome::Sealed(seal.clone().into())
+                }
+            };
+            taken |= waiting.from == *to;
+            if waiting.outcomes[place].replace(outcome).is_none() {
+                waiting.missing -= 1;
+            }
+            if waiting.missing == 0 {
+                waiting.due = now;
+            }
+        }
+        taken
+    }
+
+    /// Answers what is complete or has waited for long enough.
+    pub(super) fn answer_due(&mut self, now: Instant) {
+        let due = |waiting: &Waiting| waiting.due <= now;
+        let ids: Vec<u64> =
+            self.waiting.iter().filter(|(_, waiting)| due(waiting)).map(|(id, _)| *id).collect();
+        for id in ids {
+            let Some(waiting) = self.waiting.remove(&id) else { continue };
+            let outcomes = waiting.outcomes.into_iter();
+            self.answer(id, outcomes.map(|outcome| outcome.unwrap_or(Outcome::Soon)).collect());
+        }
+        if self.waiting.is_empty() {
+            self.waiters.clear();
+        }
+    }
+
+    /// When the next answer is due.
+    pub(super) fn answers_due(&self) -> Option<Instant> {
+        self.waiting.values().map(|waiting| waiting.due).min()
+    }
+
+    fn answer(&mut self, id: u64, outcomes: Vec<Outcome>) {
+        let body = Answer { from: self.me.name().clone(), outcomes }.encode();
+        self.outputs.push_back(Output::Answer { id, body });
+    }
+}

@@ -1,0 +1,268 @@
+//! The side that asks: claims out, outcomes in.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use membership::Name;
+use model::Seal;
+
+use super::limits::{
+    BATCH_KEYS, CLAIM_TIMEOUT, FOLLOWS, KEEP_PAUSE, REQUESTS_PER_PEER, RETRY_PAUSE, SOON_LIMIT,
+    SOON_PAUSE,
+};
+use super::phase::{Claiming, Phase, Stage, Yielding};
+use super::wire::{self, Answer, Ask, Outcome, Question};
+use super::{Handover, Malformed, Output, Start, Target};
+
+/// What a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Matter {
+    Claim,
+    Offer,
+}
+
+/// A question under way.
+#[derive(Debug)]
+pub(super) struct Asked {
+    to: Name,
+    matter: Matter,
+    targets: Vec<Target>,
+}
+
+impl Handover {
+    /// Handles the answer to an [`Output::Ask`].
+    ///
+    /// # Errors
+    /// When it is no answer to that question; the keys are asked for again.
+    pub fn handle_answer(&mut self, id: u64, body: &[u8], now: Instant) -> Result<(), Malformed> {
+        let Some(asked) = self.asked.get(&id) else { return Ok(()) };
+        let answer = Answer::decode(body).and_then(|answer| {
+            let (got, wanted) = (answer.outcomes.len(), asked.targets.len());
+            if got != wanted || answer.from != asked.to {
+                let text = format!("{got} outcomes of {} for {wanted} keys", answer.from);
+                return Err(Malformed(text));
+            }
+            Ok(answer)
+        });
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.counters.malformed += 1;
+                self.handle_failure(id, now);
+                return Err(error);
+            }
+        };
+        let Some(asked) = self.asked.remove(&id) else { return Ok(()) };
+        self.heard.insert(asked.to.clone(), now);
+        for (target, outcome) in asked.targets.iter().zip(answer.outcomes) {
+            match asked.matter {
+                Matter::Claim => self.take_outcome(id, &asked.to, target, outcome, now),
+                Matter::Offer => self.take_standing(id, &asked.to, target, &outcome, now),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that an [`Output::Ask`] got no answer.
+    pub fn handle_failure(&mut self, id: u64, now: Instant) {
+        let Some(asked) = self.asked.remove(&id) else { return };
+        self.counters.failed += 1;
+        for target in &asked.targets {
+            match asked.matter {
+                Matter::Claim => {
+                    let Some(claiming) = self.claiming(id, target) else { continue };
+                    claiming.stage = Stage::Paused(now + RETRY_PAUSE);
+                    self.arm(target);
+                }
+                Matter::Offer => self.put_offer_off(id, target, now),
+            }
+        }
+    }
+
+    pub(super) fn queue_claim(&mut self, target: &Target) {
+        let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
+        claiming.stage = Stage::Queued;
+        let to = claiming.ask.clone();
+        self.queues.entry((to, Matter::Claim)).or_default().insert(target.clone());
+        self.arm(target);
+    }
+
+    /// A pause has ended, or time is up.
+    pub(super) fn claim_due(&mut self, target: &Target, now: Instant) {
+        let Some(Phase::Claiming(claiming)) = self.phase(target) else { return };
+        // As long as the other node answers, it is alive, and there are only many keys to ask for.
+        let heard = self.heard.get(&claiming.ask).map(|heard| *heard + CLAIM_TIMEOUT);
+        let limit = claiming.since + SOON_LIMIT;
+        let deadline = heard.map_or(claiming.deadline, |heard| {
+            claiming.deadline.max(heard.min(limit.max(claiming.deadline)))
+        });
+        if deadline <= now {
+            self.counters.timed_out += 1;
+            return self.start_unasked(target, true, now);
+        }
+        match self.phase_mut(target) {
+            Some(Phase::Claiming(claiming)) if matches!(claiming.stage, Stage::Paused(_)) => {
+                self.queue_claim(target);
+            }
+            Some(Phase::Claiming(claiming)) => {
+                claiming.deadline = deadline;
+                self.arm(target);
+            }
+            _ => {}
+        }
+    }
+
+    /// Nobody says anything about a key that was claimed: it is collected all the same, unless it has
+    /// become another's meanwhile.
+    pub(super) fn start_unasked(&mut self, target: &Target, overlap: bool, now: Instant) {
+        let Some(Phase::Claiming(claiming)) = self.phase(target) else { return };
+        let from = Some(claiming.ask.clone());
+        let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
+        if claiming.lost.is_some() {
+            return self.forget(target);
+        }
+        let target = target.clone();
+        self.start(Start { target, seal: None, overlap, from, took, cause });
+    }
+
+    /// The claim of a key that travels in the question `id`.
+    fn claiming(&mut self, id: u64, target: &Target) -> Option<&mut Claiming> {
+        match self.phase_mut(target)? {
+            Phase::Claiming(claiming) if claiming.stage == Stage::Asked(id) => Some(claiming),
+            _ => None,
+        }
+    }
+
+    fn take_outcome(
+        &mut self,
+        id: u64,
+        from: &Name,
+        target: &Target,
+        outcome: Outcome,
+        now: Instant,
+    ) {
+        let present = |name: &Name| self.present.contains_key(name);
+        let next = match &outcome {
+            Outcome::Elsewhere(name) if name != self.me.name() && present(name) => {
+                Some(name.clone())
+            }
+            _ => None,
+        };
+        let Some(claiming) = self.claiming(id, target) else { return };
+        match outcome {
+            Outcome::Sealed(seal) => self.take_seal(target, from, seal.into(), now),
+            Outcome::Elsewhere(_) if next.is_some() && claiming.follows < FOLLOWS => {
+                claiming.follows += 1;
+                claiming.ask = next.expect("it was looked at");
+                claiming.deadline = now + CLAIM_TIMEOUT;
+                self.counters.followed += 1;
+                self.queue_claim(target);
+            }
+            Outcome::Keep => {
+                claiming.deadline = now + KEEP_PAUSE + CLAIM_TIMEOUT;
+                claiming.stage = Stage::Paused(now + KEEP_PAUSE);
+                self.counters.kept += 1;
+                self.arm(target);
+            }
+            Outcome::Soon if now < claiming.since + SOON_LIMIT => {
+                claiming.deadline = now + CLAIM_TIMEOUT;
+                claiming.stage = Stage::Paused(now + SOON_PAUSE);
+                self.arm(target);
+            }
+            Outcome::Soon => {
+                self.counters.timed_out += 1;
+                self.start_unasked(target, true, now);
+            }
+            _ => {
+                self.counters.idle += 1;
+                self.start_unasked(target, false, now);
+            }
+        }
+    }
+
+    fn take_seal(&mut self, target: &Target, from: &Name, seal: Seal, now: Instant) {
+        let Some(Phase::Claiming(claiming)) = self.phase(target) else { return };
+        let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
+        let lost = claiming.lost.clone();
+        self.counters.sealed += 1;
+        self.counters.seal_bytes += seal.payload.len() as u64;
+        let from = Some(from.clone());
+        self.start(Start {
+            target: target.clone(),
+            seal: Some(seal),
+            overlap: false,
+            from,
+            took,
+            cause,
+        });
+        if lost.is_some() {
+            let yielding = Yielding::new(lost, cause, now);
+            self.set(target, Phase::Yielding(Box::new(yielding)));
+        }
+    }
+
+    /// Sends what is queued, in batches, as far as there is room.
+    pub(super) fn send(&mut self, now: Instant) {
+        let queues = std::mem::take(&mut self.queues);
+        for ((to, matter), mut queue) in queues {
+            queue.retain(|target| self.is_queued(target, &to, matter));
+            let under_way = self.asked.values().filter(|asked| asked.to == to).count();
+            for _ in under_way..REQUESTS_PER_PEER {
+                if queue.is_empty() {
+                    break;
+                }
+                let rest = queue.iter().nth(BATCH_KEYS).cloned();
+                let rest = rest.map(|first| queue.split_off(&first)).unwrap_or_default();
+                self.ask(&to, matter, std::mem::replace(&mut queue, rest), now);
+            }
+            if !queue.is_empty() {
+                self.queues.insert((to, matter), queue);
+            }
+        }
+    }
+
+    fn is_queued(&self, target: &Target, to: &Name, matter: Matter) -> bool {
+        match (self.phase(target), matter) {
+            (Some(Phase::Claiming(claiming)), Matter::Claim) => {
+                claiming.stage == Stage::Queued && claiming.ask == *to
+            }
+            (Some(Phase::Yielding(yielding)), Matter::Offer) => {
+                yielding.stage == Stage::Queued && yielding.to.as_ref() == Some(to)
+            }
+            _ => false,
+        }
+    }
+
+    fn ask(&mut self, to: &Name, matter: Matter, targets: BTreeSet<Target>, now: Instant) {
+        let id = self.next_id;
+        self.next_id += 1;
+        for target in &targets {
+            match self.phase_mut(target) {
+                Some(Phase::Claiming(claiming)) => {
+                    claiming.stage = Stage::Asked(id);
+                    claiming.deadline = claiming.deadline.max(now + CLAIM_TIMEOUT);
+                    self.arm(target);
+                }
+                Some(Phase::Yielding(yielding)) => yielding.stage = Stage::Asked(id),
+                _ => {}
+            }
+        }
+        let groups = wire::group(&targets);
+        let ask = match matter {
+            Matter::Claim => Ask::Claim(groups),
+            Matter::Offer => Ask::Offer(groups),
+        };
+        let question = Question { from: self.me.name().clone(), to: to.clone(), ask };
+        let targets = targets.into_iter().collect();
+        self.asked.insert(id, Asked { to: to.clone(), matter, targets });
+        self.outputs.push_back(Output::Ask { to: to.clone(), id, body: question.encode() });
+    }
+}
+
+impl Claiming {
+    /// How long the claim has been going on.
+    #[cfg(test)]
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.since)
+    }
+}

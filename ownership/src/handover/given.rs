@@ -1,0 +1,66 @@
+//! Who was given what, for those who ask later or again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use membership::Name;
+use model::Seal;
+
+use super::Target;
+use super::limits::{GIVEN_BYTES, GIVEN_FOR, GIVEN_KEYS};
+
+/// The keys that this node gave away lately. Bounded in time, number and bytes; what is forgotten
+/// too early costs a seal, or an overlap.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    entries: BTreeMap<Target, Gift>,
+    order: VecDeque<(Instant, Target)>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Gift {
+    pub to: Name,
+    /// Kept for the case that the answer got lost, as long as there is room.
+    pub seal: Option<Seal>,
+    at: Instant,
+}
+
+impl Given {
+    pub(super) fn insert(&mut self, target: Target, to: Name, seal: Option<Seal>, now: Instant) {
+        self.remove(&target);
+        let length = seal.as_ref().map_or(0, |seal| seal.payload.len());
+        let seal = seal.filter(|_| self.bytes + length <= GIVEN_BYTES);
+        self.bytes += seal.as_ref().map_or(0, |seal| seal.payload.len());
+        self.order.push_back((now, target.clone()));
+        self.entries.insert(target, Gift { to, seal, at: now });
+        self.expire(now);
+    }
+
+    pub(super) fn find(&self, target: &Target) -> Option<&Gift> {
+        self.entries.get(target)
+    }
+
+    pub(super) fn remove(&mut self, target: &Target) -> Option<Gift> {
+        let gift = self.entries.remove(target)?;
+        self.bytes -= gift.seal.as_ref().map_or(0, |seal| seal.payload.len());
+        Some(gift)
+    }
+
+    /// Forgets what is old, and the oldest of too many.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some((at, target)) = self.order.front() {
+            let old = now.saturating_duration_since(*at) > GIVEN_FOR;
+            // An entry that was replaced since leaves its place in the order behind.
+            let stale = self.entries.get(target).is_none_or(|gift| gift.at != *at);
+            let many = self.entries.len() > GIVEN_KEYS || self.order.len() > 2 * GIVEN_KEYS;
+            if !old && !stale && !many {
+                break;
+            }
+            let Some((_, target)) = self.order.pop_front() else { break };
+            if !stale {
+                self.remove(&target);
+            }
+        }
+    }
+}

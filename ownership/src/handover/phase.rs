@@ -1,0 +1,127 @@
+//! How a key stands, with what is needed to go on from there.
+
+use std::time::Instant;
+
+use membership::Name;
+
+use super::limits::{CLAIM_TIMEOUT, OFFER_AFTER, SEAL_TIMEOUT};
+use super::{MoveCause, Standing};
+
+/// A key that is not idle.
+#[derive(Debug)]
+pub(super) enum Phase {
+    Claiming(Box<Claiming>),
+    Active,
+    Yielding(Box<Yielding>),
+    Sealing(Box<Sealing>),
+}
+
+/// Asking another node for a key.
+#[derive(Debug)]
+pub(super) struct Claiming {
+    /// Who is asked.
+    pub ask: Name,
+    /// How often the claim was sent on to another node.
+    pub follows: u8,
+    pub since: Instant,
+    /// When it is started without an answer.
+    pub deadline: Instant,
+    pub stage: Stage,
+    /// Whose it is, when it has become another's meanwhile: if it comes all the same, it is
+    /// collected until that one claims it.
+    pub lost: Option<Name>,
+    pub cause: MoveCause,
+}
+
+/// How far a question has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Waits for a request to travel in.
+    Queued,
+    /// Asked, in the request of this number.
+    Asked(u64),
+    /// Asked again at this instant.
+    Paused(Instant),
+}
+
+/// Collecting what is another's.
+#[derive(Debug)]
+pub(super) struct Yielding {
+    pub to: Option<Name>,
+    pub since: Instant,
+    pub stage: Stage,
+    pub unknown: bool,
+    pub cause: MoveCause,
+}
+
+/// Waiting for the seal of a key that was claimed.
+#[derive(Debug)]
+pub(super) struct Sealing {
+    pub to: Name,
+    /// When the collector's time is up.
+    pub deadline: Instant,
+    /// Whether the key is this node's, as it sees things.
+    pub mine: bool,
+    pub cause: MoveCause,
+}
+
+impl Claiming {
+    pub(super) fn new(ask: Name, cause: MoveCause, now: Instant) -> Self {
+        Self {
+            ask,
+            follows: 0,
+            since: now,
+            deadline: now + CLAIM_TIMEOUT,
+            stage: Stage::Queued,
+            lost: None,
+            cause,
+        }
+    }
+}
+
+impl Yielding {
+    pub(super) fn new(to: Option<Name>, cause: MoveCause, now: Instant) -> Self {
+        let stage = Stage::Paused(now + OFFER_AFTER);
+        Self { to, since: now, stage, unknown: false, cause }
+    }
+}
+
+impl Sealing {
+    pub(super) fn new(to: Name, mine: bool, cause: MoveCause, now: Instant) -> Self {
+        Self { to, deadline: now + SEAL_TIMEOUT, mine, cause }
+    }
+}
+
+impl Phase {
+    /// When it has to be looked at again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        match self {
+            Self::Claiming(claiming) => Some(match claiming.stage {
+                Stage::Paused(until) => until,
+                Stage::Queued | Stage::Asked(_) => claiming.deadline,
+            }),
+            Self::Active => None,
+            Self::Yielding(yielding) => match yielding.stage {
+                Stage::Paused(until) if yielding.to.is_some() => Some(until),
+                _ => None,
+            },
+            Self::Sealing(sealing) => Some(sealing.deadline),
+        }
+    }
+
+    /// As it is shown.
+    pub(super) fn standing(&self) -> Standing {
+        match self {
+            Self::Claiming(claiming) => {
+                Standing::Claiming { from: claiming.ask.clone(), since: claiming.since }
+            }
+            Self::Active => Standing::Active,
+            Self::Yielding(yielding) => Standing::Yielding {
+                to: yielding.to.clone(),
+                since: yielding.since,
+                unknown: yielding.unknown,
+            },
+            Self::Sealing(sealing) => Standing::Sealing { to: sealing.to.clone() },
+        }
+    }
+}
