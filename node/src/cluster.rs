@@ -38,3 +38,6 @@ pub use subscription::{Announced, Delta, Reason, Snapshot, Subscription};
 
 /// The path of the state sync in the peer API.
 pub(crate) const SYNC_PATH: &str = "/api/v1/peer/sync";
+
+/// The path of claims in the peer API.
+pub(crate) const CLAIM_PATH: &str = "/api/v1/peer/claim";

@@ -17,7 +17,7 @@ use membership::{
     Cause, Event, Keyring, Kind, Knock, Name, Output as SwimOutput, Peer, Refusal, State, Swim,
     SyncFailure, View,
 };
-use ownership::{Assignment, ComponentId, Key, Placement};
+use ownership::{Assignment, Handover, Key, Placement};
 use rand_chacha::ChaCha12Rng;
 
 mod gate;
@@ -51,8 +51,8 @@ pub struct Core {
     present: usize,
     assignment: Assignment,
     gate: Gate,
-    /// The keys that this node collects, by component.
-    running: BTreeMap<ComponentId, BTreeSet<Key>>,
+    /// What this node collects, and how that becomes what it owns.
+    handover: Handover,
     history: History,
     outputs: VecDeque<Output>,
 }
@@ -69,6 +69,7 @@ impl Core {
     /// All randomness comes from `rng`; equal inputs give equal outputs.
     pub fn new(me: Peer, config: Config, rng: ChaCha12Rng, now: Instant) -> Self {
         let me = Peer { state: State::Joining, ..me };
+        let name = me.name.clone();
         let mind = match config.membership {
             Some(membership) => Mind::Clustered(Box::new(Swim::new(me, membership, rng, now))),
             None => Mind::Alone(Arc::new(View::alone(me))),
@@ -80,7 +81,7 @@ impl Core {
             present: 0,
             assignment: Assignment::default(),
             gate: Gate::new(config.gate, now),
-            running: BTreeMap::new(),
+            handover: Handover::new(&name),
             history: History::default(),
             outputs: VecDeque::new(),
         };
@@ -247,7 +248,8 @@ impl Core {
             Mind::Clustered(swim) => swim.poll_timeout(),
             Mind::Alone(_) => None,
         };
-        swim.into_iter().chain(self.gate.deadline()).min()
+        let moves = self.handover.poll_timeout();
+        swim.into_iter().chain(self.gate.deadline()).chain(moves).min()
     }
 
     /// This node, as it presents itself now.
@@ -297,7 +299,7 @@ impl Core {
 
     /// The keys of `component` that this node collects now, in order.
     pub fn running(&self, component: &str) -> impl Iterator<Item = Key> {
-        self.running.get(component).into_iter().flatten().copied()
+        self.handover.running(component)
     }
 
     /// What moved, and why.
@@ -360,6 +362,7 @@ impl Core {
                 };
                 self.joined.remove(&peer.name);
                 self.left.insert(peer.name.clone(), cause);
+                self.handover.peer_down(&peer.name, cause == ChangeCause::Failed);
             }
             Event::Joined { .. } | Event::Formed | Event::Isolated | Event::NameClash { .. } => {}
         }
@@ -372,6 +375,10 @@ impl Core {
         self.present -= usize::from(was_present);
         self.present += usize::from(to.state != State::Joining);
         let name = to.name.clone();
+        match to.state {
+            State::Participant | State::Leaving => self.handover.peer_up(&name),
+            State::Joining => self.handover.peer_down(&name, false),
+        }
         let cause = match to.state {
             State::Participant => {
                 self.left.remove(&name);

@@ -261,6 +261,12 @@ impl Assignment {
         self.nodes.iter().map(|(_, node)| node.name())
     }
 
+    /// Whether `component` has `key`.
+    pub fn knows(&self, component: &str, key: Key) -> bool {
+        let rows = self.components.get(component);
+        rows.is_some_and(|rows| rows.binary_search_by_key(&key, |row| row.key).is_ok())
+    }
+
     /// The components that have keys, with the number of these.
     pub fn components(&self) -> impl Iterator<Item = (&ComponentId, usize)> {
         self.components.iter().map(|(id, rows)| (id, rows.len()))

@@ -21,7 +21,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use membership::Name;
-use model::Seal;
 
 use crate::{ComponentId, Key, NodeHash};
 
@@ -44,7 +43,7 @@ pub use output::{HandoverCounters, MoveCause, Output, Standing, Start, StopReaso
 use answering::Waiting;
 use asking::Asked;
 use given::Given;
-use phase::{Claiming, Phase, Sealing, Yielding};
+use phase::{Claiming, Phase, Yielding};
 
 /// A question or an answer that cannot be acted upon. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -313,6 +312,7 @@ impl Handover {
                     Phase::Claiming(claiming) if claiming.ask == *name => {
                         claims.push(Target::new(component, *key));
                     }
+                    Phase::Sealing(sealing) if sealing.to == *name => sealing.to_gone = true,
                     _ => {}
                 }
             }

@@ -18,13 +18,12 @@ pub enum Command {
         key: u64,
         /// What to scrape.
         target: Arc<ScrapeTarget>,
-        /// What the last owner left. The scraper goes on as if it had been the owner: it writes
-        /// staleness for the series that do not come back, and makes up for a tick that fell into
-        /// the move.
-        seal: Option<Seal>,
+        /// What the last owner left.
+        takeover: Takeover,
     },
     /// Scrape this target no more. A scrape that is under way is finished first: at most the
-    /// timeout of the target.
+    /// timeout of the target. Where a seal is wanted and a tick is at hand, so that the next owner
+    /// could miss it, it is collected first as well.
     Stop {
         /// The place of the target in hashing.
         key: u64,
@@ -43,6 +42,25 @@ pub enum Command {
     },
     /// Say how every target is.
     Targets(oneshot::Sender<Vec<TargetStatus>>),
+}
+
+/// What is known of a target that another node collected before.
+#[derive(Debug, Clone, Default)]
+pub struct Takeover {
+    /// What that node left. The scraper goes on as if it had been the owner: it writes staleness
+    /// for the series that do not come back, and makes up for a tick that fell into the move.
+    pub seal: Option<Seal>,
+    /// Whether that node may still be collecting it: for half a minute the samples are marked as
+    /// possible doubles.
+    pub overlap: bool,
+    /// Its name.
+    pub from: Option<Arc<str>>,
+}
+
+impl From<Option<Seal>> for Takeover {
+    fn from(seal: Option<Seal>) -> Self {
+        Self { seal, ..Self::default() }
+    }
 }
 
 /// Why a target is scraped no more.

@@ -49,6 +49,8 @@ pub(crate) struct Scrape {
     pub(crate) known: Known,
     /// The timestamp of the scrape before; 0 when there was none.
     pub(crate) before: i64,
+    /// Whether another node may collect it, too.
+    pub(crate) overlap: bool,
     /// Bytes of the page before.
     pub(crate) body: usize,
     /// Fail without asking.
@@ -105,6 +107,9 @@ impl Scrape {
         let error = result.as_ref().err().map(ToString::to_string);
         let mut batches = self.take(result, &mut report, timestamp, shared);
         self.write_report(&mut batches, Some(&report), timestamp);
+        for batch in &mut batches {
+            batch.overlap = self.overlap;
+        }
         send(batches, shared).await;
         Outcome {
             key: self.key,

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::failure_log::FailureLog;
 use crate::page::{Families, Known};
 use crate::scrape::{Outcome, ROOM, Scrape, Shared, known_of};
-use crate::{Command, Fetch, ScrapeConfig, ScrapeTarget, StopReason, Telemetry};
+use crate::{Command, Fetch, ScrapeConfig, ScrapeTarget, StopReason, Takeover, Telemetry};
 
 mod target;
 #[cfg(test)]
@@ -24,7 +24,7 @@ mod tests;
 mod ticks;
 
 use target::{Stop, Target};
-use ticks::{after, first_tick, millis, next_tick, signed};
+use ticks::{after, first_tick, millis, missed_between, next_tick, signed};
 
 /// Commands that wait to be carried out. More make the sender wait.
 const COMMANDS: usize = 1024;
@@ -34,6 +34,9 @@ const SLOTS: usize = 8192;
 /// The longest sleep of the timer. The wall clock may be set meanwhile, and a tick is a matter of
 /// the wall clock.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
+/// How long the samples of a target are marked as possible doubles, in milliseconds, when the last
+/// owner may not have stopped: what it takes a cluster to notice, with a margin.
+const OVERLAP: i64 = 30_000;
 /// A clock that goes back by more milliseconds than this was set; less is a correction.
 const SET_BACK: i64 = 1000;
 
@@ -136,7 +139,7 @@ impl Scraper {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Start { key, target, seal } => self.start(key, target, seal),
+            Command::Start { key, target, takeover } => self.start(key, target, takeover),
             Command::Stop { key, reason, seal } => self.stop(key, reason, seal),
             Command::Reconfigure { config, fetch } => {
                 self.failures = FailureLog::new(config.scrape_failure_log_file.clone());
@@ -153,11 +156,11 @@ impl Scraper {
         self.shared.telemetry.targets.set(self.targets.len());
     }
 
-    fn start(&mut self, key: u64, target: Arc<ScrapeTarget>, seal: Option<Seal>) {
+    fn start(&mut self, key: u64, target: Arc<ScrapeTarget>, takeover: Takeover) {
         let now = self.shared.clock.now();
         let interval = millis(target.interval);
         match self.targets.get_mut(&key) {
-            Some(known) if known.stop.is_some() => known.restart = Some((target, seal)),
+            Some(known) if known.stop.is_some() => known.restart = Some((target, takeover)),
             Some(known) => {
                 let paced = known.target.interval == target.interval;
                 known.target = target;
@@ -168,16 +171,24 @@ impl Scraper {
                 }
             }
             None => {
-                let last_tick = seal.as_ref().map_or(0, |seal| seal.last_tick);
-                let mut new = Target::new(target, last_tick, known_of(seal.as_ref()));
+                let seal = takeover.seal.as_ref();
+                let last_tick = seal.map_or(0, |seal| seal.last_tick);
+                let mut new = Target::new(target, last_tick, known_of(seal));
+                if takeover.overlap {
+                    new.overlap_until = now.saturating_add(OVERLAP);
+                }
                 self.weigh(&mut new);
                 self.targets.insert(key, new);
-                self.schedule(key, first_tick(key, interval, now, last_tick));
+                let first = first_tick(key, interval, now, last_tick);
+                let missed = missed_between(last_tick, first, interval);
+                self.shared.telemetry.ticks_missed_in_moves.add(missed);
+                self.schedule(key, first);
             }
         }
     }
 
     fn stop(&mut self, key: u64, reason: StopReason, seal: Option<oneshot::Sender<Seal>>) {
+        let now = self.shared.clock.now();
         let Some(target) = self.targets.get_mut(&key) else { return };
         target.restart = None;
         match &mut target.stop {
@@ -193,7 +204,7 @@ impl Scraper {
                 target.stop = Some(Stop { reason, ending: false, seals });
             }
         }
-        if target.known.is_some() {
+        if target.known.is_some() && !target.finishes_first(now) {
             self.finish_stop(key);
         }
     }
@@ -228,8 +239,8 @@ impl Scraper {
         let Some(target) = self.targets.remove(&key) else { return };
         self.series -= target.series;
         self.series_bytes -= target.series_bytes;
-        if let Some((target, seal)) = target.restart {
-            self.start(key, target, seal);
+        if let Some((target, takeover)) = target.restart {
+            self.start(key, target, takeover);
         }
         self.publish();
     }
@@ -289,6 +300,7 @@ impl Scraper {
             accept: self.accept.clone(),
             known,
             before: target.last_timestamp,
+            overlap: target.overlap_until > self.seen,
             body: target.body,
             forced,
         }
@@ -323,6 +335,7 @@ impl Scraper {
         self.generation += 1;
         if let Some(target) = self.targets.get_mut(&key) {
             target.generation = self.generation;
+            target.next = tick;
         }
         self.due.push(Reverse(Due { tick, key, generation: self.generation }));
     }

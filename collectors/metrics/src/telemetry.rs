@@ -54,6 +54,8 @@ pub struct Telemetry {
     pub scrapes_failed: Counter,
     /// Ticks that passed while the scrape before was still under way.
     pub ticks_missed: Counter,
+    /// Ticks that fell between two owners, and that neither collected.
+    pub ticks_missed_in_moves: Counter,
     /// Scrapes whose response began later than a tenth of the interval after the tick; they carry
     /// the time of the response.
     pub ticks_late: Counter,

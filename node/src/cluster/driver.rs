@@ -19,19 +19,20 @@ use tracing::{debug, warn};
 use super::exchange::{PeerAccess, PeerError};
 use super::generation::Generation;
 use super::measure::Measures;
-use super::question::Question;
+use super::question::{ClaimAnswer, Question};
 use super::refusals::Refusals;
 use super::seeds::Resolved;
 use super::state::{self, ClusterState, ComponentShare};
 use super::subscribers::Subscribers;
-use super::subscription::{Delta, Reason};
 use super::{SYNC_PATH, log};
-use crate::core::{Core, Output, StopReason};
+use crate::core::{Core, Output};
 
 mod answer;
 mod finding;
+mod moves;
 
 pub(super) use finding::Finding;
+pub(super) use moves::Sealed;
 
 /// Datagrams that are read before timers and questions have their turn.
 const DATAGRAMS_PER_TURN: usize = 256;
@@ -71,6 +72,12 @@ pub(super) struct Driver {
     pub(super) started: Instant,
     /// Syncs and resolutions under way; each is bounded in time, and the core bounds their number.
     pub(super) errands: JoinSet<Errand>,
+    /// Seals that collectors were asked for.
+    pub(super) seals: JoinSet<Sealed>,
+    /// Who waits for the answer to a claim, by the number that the core knows it under. The core
+    /// bounds their number.
+    pub(super) claims: BTreeMap<u64, oneshot::Sender<ClaimAnswer>>,
+    pub(super) claim_id: u64,
     pub(super) shares: Shares,
     pub(super) refusals: Refusals,
     /// Whoever waits for the farewell.
@@ -139,6 +146,7 @@ impl Driver {
                 () = sleep_until(due) => {}
                 () = self.wake.notified() => {}
                 Some(errand) = self.errands.join_next() => self.finish(errand),
+                Some(sealed) = self.seals.join_next() => self.sealed(sealed),
                 question = self.questions.recv() => match question {
                     Some(question) => self.answer(question),
                     None => break,
@@ -250,22 +258,14 @@ impl Driver {
                     self.shares.stale = true;
                     self.unpublished = true;
                 }
-                Output::Start { component, key } => {
-                    self.measures.started();
-                    self.shares.stale = true;
-                    self.subscribers.tell(&component, Delta::Start { key, seal: None });
+                Output::Start { component, key, seal, overlap, from } => {
+                    self.start(&component, key, seal, overlap, from);
                 }
-                Output::Stop { component, key, reason } => {
-                    self.shares.stale = true;
-                    let reason = match reason {
-                        StopReason::Moved { to } => Reason::Moved { to: to.as_str().into() },
-                        // Its series may go on: whoever comes next writes staleness, if anybody.
-                        StopReason::Unowned => Reason::Moved { to: "".into() },
-                        StopReason::Gone => Reason::Gone,
-                    };
-                    self.measures.stopped(&reason);
-                    self.subscribers.tell(&component, Delta::Stop { key, reason, seal: None });
+                Output::Stop { component, key, reason, seal } => {
+                    self.stop(component, key, reason, seal);
                 }
+                Output::Claim { to, id, body } => self.claim(to, id, body),
+                Output::ClaimReply { id, body } => self.reply(id, body),
                 Output::Departed => self.departed = true,
             }
         }
@@ -330,6 +330,7 @@ impl Driver {
             }
             Ok(Errand::Resolved(resolved)) => self.resolved(resolved, now),
             Ok(Errand::Remembered(written)) => self.remembered(written),
+            Ok(Errand::Claimed { to, id, result }) => self.claimed(to, id, result),
             Err(error) => warn!(%error, "an errand of the cluster failed"),
         }
         self.act();

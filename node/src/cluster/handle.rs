@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use membership::Refusal;
+use ownership::handover::QuestionError;
 use ownership::{ComponentId, Key};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info};
@@ -152,6 +153,15 @@ impl Handle {
     /// When the cluster has stopped, or refuses the question.
     pub async fn sync(&self, body: Bytes) -> Result<Result<Bytes, Refusal>, Closed> {
         self.ask(|answer| Question::Sync { body, answer }).await
+    }
+
+    /// Answers the claim of another node.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped, or refuses the claim.
+    pub async fn claim(&self, body: Bytes) -> Result<Result<Bytes, QuestionError>, Closed> {
+        self.ask(|answer| Question::Claim { body, answer }).await
     }
 
     /// The keys of a component that this node collects, in order.

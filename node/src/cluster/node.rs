@@ -1,5 +1,6 @@
 //! Starting a node's part in its cluster.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -236,6 +237,9 @@ impl Node {
             cluster_name: self.options.name,
             started: now,
             errands: JoinSet::new(),
+            seals: JoinSet::new(),
+            claims: BTreeMap::new(),
+            claim_id: 0,
             shares: Shares::default(),
             refusals: Refusals::default(),
             departing: Vec::new(),

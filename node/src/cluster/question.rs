@@ -2,10 +2,14 @@
 
 use bytes::Bytes;
 use membership::{Keyring, Refusal};
+use ownership::handover::QuestionError;
 use ownership::{ComponentId, Key};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::subscription::{Delta, Snapshot};
+
+/// What becomes of a claim: the body of the answer.
+pub(super) type ClaimAnswer = Result<Bytes, QuestionError>;
 
 /// An order or a question. Answers come over a `oneshot`; the task never waits for anybody.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(super) enum Question {
     Sync { body: Bytes, answer: oneshot::Sender<Result<Bytes, Refusal>> },
     /// The keys of the cluster have changed.
     Keys { keyring: Keyring },
+    /// Another node claims keys, or offers some.
+    Claim { body: Bytes, answer: oneshot::Sender<ClaimAnswer> },
     /// The configuration runs.
     Participate,
     /// This node will be gone soon, and owns nothing any more.

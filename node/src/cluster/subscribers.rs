@@ -109,13 +109,25 @@ impl Pending {
     }
 
     /// Adds a delta. It takes the place of one about the same key, or they cancel out: what was
-    /// never started needs no stop, and what was never stopped no start. Where a seal is wanted or
-    /// brought, both must be heard, and the later one stands for both.
+    /// never started needs no stop, and what was never stopped no start.
     fn put(&mut self, delta: Delta) {
         let key = delta.key();
         match (self.deltas.remove(&key), delta) {
-            (Some(Delta::Start { .. }), Delta::Stop { .. }) => {}
+            // What was never started goes on to the next owner as it came.
+            (Some(Delta::Start { seal, .. }), Delta::Stop { seal: wanted, .. }) => {
+                if let (Some(seal), Some(wanted)) = (seal, wanted) {
+                    let _ = wanted.send(seal);
+                }
+            }
+            // Where a seal is wanted or brought, both must be heard, and the later one stands for
+            // both: the seal that comes with it is the newer one.
             (Some(Delta::Stop { seal: None, .. }), Delta::Start { seal: None, .. }) => {}
+            (
+                Some(Delta::Stop { seal: earlier @ Some(_), .. }),
+                Delta::Stop { reason, seal: None, .. },
+            ) => {
+                self.deltas.insert(key, Delta::Stop { key, reason, seal: earlier });
+            }
             (Some(_), delta) => {
                 self.deltas.insert(key, delta);
             }

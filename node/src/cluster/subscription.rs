@@ -65,6 +65,11 @@ pub enum Delta {
         key: Key,
         /// What the last owner left behind, when it could be had.
         seal: Option<Seal>,
+        /// Whether that one may go on collecting it for a while, because nobody could say that it
+        /// stopped: what is collected then may be stored twice.
+        overlap: bool,
+        /// The name of the node that collected it before, as far as is known.
+        from: Option<Arc<str>>,
     },
     /// Collect this target no more.
     Stop {
@@ -79,6 +84,11 @@ pub enum Delta {
 }
 
 impl Delta {
+    /// The start of a target that nobody collected before.
+    pub fn start(key: Key) -> Self {
+        Self::Start { key, seal: None, overlap: false, from: None }
+    }
+
     /// The target it is about.
     pub fn key(&self) -> Key {
         match self {
@@ -185,7 +195,7 @@ impl Drop for Subscription {
 fn difference(owned: &mut BTreeSet<Key>, now: &[Announced]) -> Vec<Delta> {
     let now: BTreeSet<Key> = now.iter().map(|target| target.key).collect();
     let stop = |key: &Key| Delta::Stop { key: *key, reason: Reason::Gone, seal: None };
-    let start = |key: &Key| Delta::Start { key: *key, seal: None };
+    let start = |key: &Key| Delta::start(*key);
     let deltas = owned.difference(&now).map(stop).chain(now.difference(owned).map(start)).collect();
     *owned = now;
     deltas

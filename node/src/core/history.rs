@@ -5,9 +5,10 @@
 //! key but what really happened on this node.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use membership::Name;
+pub use ownership::handover::MoveCause as ChangeCause;
 use ownership::{ComponentId, Key, Ranking};
 
 use super::StopReason;
@@ -20,37 +21,6 @@ const CHANGES: usize = 256;
 
 /// Starts and stops kept: about half a megabyte.
 const RECORDS: usize = 4096;
-
-/// Why the participants, or the keys of this node, became others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ChangeCause {
-    /// A node joined.
-    Joined,
-    /// A node said that it leaves.
-    Left,
-    /// A node was silent for too long.
-    Failed,
-    /// This node withdrew: another one has its name.
-    Withdrawn,
-    /// The component announced other targets.
-    Targets,
-    /// The cluster reached its least size, or waited long enough for it.
-    Gate,
-}
-
-impl ChangeCause {
-    /// The cause as one word, for pages and telemetry.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ChangeCause::Joined => "join",
-            ChangeCause::Left => "leave",
-            ChangeCause::Failed => "crash",
-            ChangeCause::Withdrawn => "withdrawal",
-            ChangeCause::Targets => "targets",
-            ChangeCause::Gate => "size",
-        }
-    }
-}
 
 /// The participants became others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +66,15 @@ pub struct Record {
     pub stopped: Option<StopReason>,
     /// What brought it about.
     pub cause: ChangeCause,
+    /// Who collected it before, as far as is known; `None` when it stopped.
+    pub from: Option<Name>,
+    /// The last tick of the node before, in milliseconds since the Unix epoch: what comes between
+    /// it and the first tick here is the gap. `None` when that node left no word.
+    pub last_tick: Option<i64>,
+    /// How long it took from wanting the key to starting it.
+    pub took: Duration,
+    /// Whether both nodes may have collected it for a while.
+    pub overlap: bool,
 }
 
 /// The last moves. Bounded; the oldest are forgotten first.

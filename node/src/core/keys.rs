@@ -1,16 +1,20 @@
-//! From the participants to starts and stops.
+//! From the participants to what this node collects.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use membership::Name;
+use model::Seal;
+use ownership::handover::{self, Malformed, QuestionError, Start, Target};
 use ownership::{ComponentId, Key};
 
 use super::{Change, ChangeCause, Core, Output, Record, StopReason};
 
-/// What a change of the participants means for a key of this node.
-enum Step {
-    Start,
-    Stop(StopReason),
+/// What the assignment says about a key that this node is concerned with.
+enum Turn {
+    Gained { before: Option<Name> },
+    Lost { to: Option<Name> },
+    Gone,
 }
 
 impl Core {
@@ -19,16 +23,80 @@ impl Core {
     /// ends.
     pub fn set_keys(&mut self, component: &ComponentId, keys: Vec<Key>, now: Instant) {
         let me = self.me().name.clone();
-        let mut steps = Vec::new();
+        let mut turns = Vec::new();
         self.assignment.set_keys(component, keys, |moved| match moved.to {
-            Some(to) if *to == me => steps.push((moved.key, Step::Start)),
+            Some(to) if *to == me => turns.push((moved.key, Turn::Gained { before: None })),
             Some(_) => {}
-            // Gone. It may run here even if the view gave it to another, while the gate is closed.
-            None => steps.push((moved.key, Step::Stop(StopReason::Gone))),
+            // Gone, or no key of anybody yet. It may run here even if the view gave it to another.
+            None => turns.push((moved.key, Turn::Gone)),
         });
-        for (key, step) in steps {
-            self.take(component, key, step, ChangeCause::Targets, now);
+        for (key, turn) in turns {
+            self.take(&Target::new(component, key), turn, ChangeCause::Targets, now);
         }
+        self.hand_over(now);
+    }
+
+    /// Handles another node's claim, which came under a number of the driver's choosing;
+    /// [`Output::ClaimReply`] of this number follows within the time a claim may take.
+    ///
+    /// # Errors
+    /// When there will be no answer; the asker is to be told the error's text along with an error
+    /// status.
+    pub fn handle_claim(
+        &mut self,
+        id: u64,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<(), QuestionError> {
+        let assignment = &self.assignment;
+        let knows = |target: &Target| assignment.knows(&target.component, target.key);
+        let result = self.handover.handle_question(id, body, knows, now);
+        self.settle(now);
+        result
+    }
+
+    /// Handles the answer to an [`Output::Claim`].
+    ///
+    /// # Errors
+    /// When it is no answer; the keys are asked for again.
+    pub fn handle_claim_reply(
+        &mut self,
+        id: u64,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        let result = self.handover.handle_answer(id, body, now);
+        self.settle(now);
+        result
+    }
+
+    /// Notes that an [`Output::Claim`] got no answer.
+    pub fn handle_claim_failure(&mut self, id: u64, now: Instant) {
+        self.handover.handle_failure(id, now);
+        self.settle(now);
+    }
+
+    /// Takes what a collector left of a target that it has stopped, where an [`Output::Stop`] wanted
+    /// it; `None` when there is nothing.
+    pub fn handle_seal(
+        &mut self,
+        component: &ComponentId,
+        key: Key,
+        seal: Option<Seal>,
+        now: Instant,
+    ) {
+        self.handover.handle_seal(&Target::new(component, key), seal, now);
+        self.settle(now);
+    }
+
+    /// How many keys wait to be taken by others: 0 once a node that leaves may go.
+    pub fn remaining(&self) -> usize {
+        self.handover.remaining()
+    }
+
+    /// How keys change hands: standings and counters.
+    pub fn handover(&self) -> &handover::Handover {
+        &self.handover
     }
 
     /// Acts on what membership found out.
@@ -38,135 +106,137 @@ impl Core {
             self.outputs.push_back(Output::Gate { open: self.gate.is_open() });
         }
         if !self.joined.is_empty() || !self.left.is_empty() {
-            self.move_participants(!turned, now);
+            self.move_participants(now);
         }
         if turned && self.gate.is_open() {
             self.resume(now);
         }
+        self.hand_over(now);
     }
 
-    /// Takes over who joined and left. A gate that has just opened makes up for all keys afterwards,
-    /// so that none is started only to be stopped.
-    fn move_participants(&mut self, act: bool, now: Instant) {
+    /// Takes over who joined and left.
+    fn move_participants(&mut self, now: Instant) {
         let mut joined: Vec<Name> = std::mem::take(&mut self.joined).into_iter().collect();
         let mut left: Vec<_> = std::mem::take(&mut self.left).into_iter().collect();
         joined.retain(|name| !self.assignment.contains(name));
         left.retain(|(name, _)| self.assignment.contains(name));
         let change = Change { at: now, joined, left };
         if !change.joined.is_empty() || !change.left.is_empty() {
-            self.apply(&change, act, now);
+            self.apply(&change, now);
             self.history.push_change(change);
         }
     }
 
-    fn apply(&mut self, change: &Change, act: bool, now: Instant) {
+    fn apply(&mut self, change: &Change, now: Instant) {
         let me = self.me().name.clone();
         let left: Vec<Name> = change.left.iter().map(|(name, _)| name.clone()).collect();
-        let mut steps = Vec::new();
+        let mut turns = Vec::new();
+        let handover = &self.handover;
         self.assignment.change(&change.joined, &left, |moved| {
-            let step = match (moved.from, moved.to) {
-                (_, Some(to)) if *to == me => Step::Start,
-                (Some(from), to) if *from == me => Step::Stop(moved_to(to)),
+            let target = Target::new(moved.component, moved.key);
+            let turn = match (moved.from, moved.to) {
+                (from, Some(to)) if *to == me => Turn::Gained { before: from.cloned() },
+                // It may run here though it is another's already.
+                (_, to) if handover.standing(&target).is_some() => Turn::Lost { to: to.cloned() },
                 _ => return,
             };
-            steps.push((moved.component.clone(), moved.key, step));
+            turns.push((target, turn));
         });
-        let withdrawn = change.left.contains(&(me, ChangeCause::Withdrawn));
-        if act && self.gate.is_open() {
-            for (component, key, step) in steps {
-                self.take(&component, key, step, change.cause(), now);
-            }
+        for (target, turn) in turns {
+            self.take(&target, turn, change.cause(), now);
         }
-        if withdrawn {
-            self.stop_all(now);
+        if change.left.contains(&(me, ChangeCause::Withdrawn)) {
+            self.handover.withdraw();
         }
     }
 
-    /// The gate has opened: what this node runs becomes what it owns.
+    /// The gate has opened: what is this node's and was not started is started now.
     fn resume(&mut self, now: Instant) {
         let me = self.me().name.clone();
-        let mut steps = Vec::new();
+        let mut targets = Vec::new();
         for (component, _) in self.assignment.components() {
-            let running = self.running.get(component);
-            for (key, owner) in self.assignment.owners(component) {
-                let runs = running.is_some_and(|keys| keys.contains(&key));
-                match (owner == Some(&me), runs) {
-                    (true, false) => steps.push((component.clone(), key, Step::Start)),
-                    (false, true) => {
-                        steps.push((component.clone(), key, Step::Stop(moved_to(owner))));
-                    }
-                    _ => {}
-                }
+            for key in self.assignment.owned(component, &me) {
+                targets.push(Target::new(component, key));
             }
         }
-        for (component, key, step) in steps {
-            self.take(&component, key, step, ChangeCause::Gate, now);
+        for target in targets {
+            self.take(&target, Turn::Gained { before: None }, ChangeCause::Gate, now);
         }
     }
 
-    /// Another node has this node's name: whatever runs here, runs there.
-    fn stop_all(&mut self, now: Instant) {
-        for (component, keys) in std::mem::take(&mut self.running) {
-            for key in keys {
-                let cause = ChangeCause::Withdrawn;
-                self.report(&component, key, Some(StopReason::Unowned), cause, now);
+    fn take(&mut self, target: &Target, turn: Turn, cause: ChangeCause, now: Instant) {
+        match turn {
+            Turn::Gained { before } => {
+                // What runs here already is only told that it may stay.
+                if self.gate.is_open() || self.handover.standing(target).is_some() {
+                    self.handover.gained(target, before.as_ref(), cause, now);
+                }
             }
+            Turn::Lost { to } => self.handover.lost(target, to.as_ref(), cause, now),
+            Turn::Gone => self.handover.gone(target),
         }
     }
 
-    fn take(
-        &mut self,
-        component: &ComponentId,
-        key: Key,
-        step: Step,
-        cause: ChangeCause,
-        now: Instant,
-    ) {
-        match step {
-            Step::Start => {
-                if self.gate.is_open()
-                    && self.running.entry(component.clone()).or_default().insert(key)
-                {
-                    self.report(component, key, None, cause, now);
+    /// Does what the handover wants done.
+    fn hand_over(&mut self, now: Instant) {
+        self.handover.handle_timeout(now);
+        while let Some(output) = self.handover.poll_output() {
+            match output {
+                handover::Output::Ask { to, id, body } => self.claim(&to, id, body, now),
+                handover::Output::Answer { id, body } => {
+                    self.outputs.push_back(Output::ClaimReply { id, body });
                 }
-            }
-            Step::Stop(reason) => {
-                let Some(keys) = self.running.get_mut(component) else {
-                    return;
-                };
-                if keys.remove(&key) {
-                    if keys.is_empty() {
-                        self.running.remove(component);
-                    }
-                    self.report(component, key, Some(reason), cause, now);
+                handover::Output::Start(start) => self.start(start, now),
+                handover::Output::Stop { target, reason, seal, cause } => {
+                    self.stop(target, reason, seal, cause, now);
                 }
             }
         }
     }
 
-    fn report(
-        &mut self,
-        component: &ComponentId,
-        key: Key,
-        stopped: Option<StopReason>,
-        cause: ChangeCause,
-        now: Instant,
-    ) {
-        let component = component.clone();
+    fn claim(&mut self, to: &Name, id: u64, body: Bytes, now: Instant) {
+        match self.view().find(to) {
+            Some(peer) => self.outputs.push_back(Output::Claim { to: peer.address, id, body }),
+            // It is tried again, and given up after a while.
+            None => self.handover.handle_failure(id, now),
+        }
+    }
+
+    fn start(&mut self, start: Start, now: Instant) {
+        let Start { target: Target { component, key }, seal, overlap, from, took, cause } = start;
         self.history.push_record(Record {
             at: now,
             component: component.clone(),
             key,
-            stopped: stopped.clone(),
+            stopped: None,
             cause,
+            from: from.clone(),
+            last_tick: seal.as_ref().map(|seal| seal.last_tick),
+            took,
+            overlap,
         });
-        self.outputs.push_back(match stopped {
-            None => Output::Start { component, key },
-            Some(reason) => Output::Stop { component, key, reason },
-        });
+        self.outputs.push_back(Output::Start { component, key, seal, overlap, from });
     }
-}
 
-fn moved_to(owner: Option<&Name>) -> StopReason {
-    owner.map_or(StopReason::Unowned, |to| StopReason::Moved { to: to.clone() })
+    fn stop(
+        &mut self,
+        Target { component, key }: Target,
+        reason: StopReason,
+        seal: bool,
+        cause: ChangeCause,
+        now: Instant,
+    ) {
+        self.history.push_record(Record {
+            at: now,
+            component: component.clone(),
+            key,
+            stopped: Some(reason.clone()),
+            cause,
+            from: None,
+            last_tick: None,
+            took: Duration::ZERO,
+            overlap: false,
+        });
+        self.outputs.push_back(Output::Stop { component, key, reason, seal });
+    }
 }

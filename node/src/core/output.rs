@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use membership::{Event, Name};
+use model::Seal;
+pub use ownership::handover::StopReason;
 use ownership::{ComponentId, Key};
 
 /// What the driver is to do, in order.
@@ -50,6 +52,12 @@ pub enum Output {
         component: ComponentId,
         /// Which.
         key: Key,
+        /// What the last owner left, when it could be had.
+        seal: Option<Seal>,
+        /// Whether another node may go on collecting it for a while.
+        overlap: bool,
+        /// Who collected it before, as far as is known.
+        from: Option<Name>,
     },
     /// Collect this target no more.
     Stop {
@@ -59,21 +67,28 @@ pub enum Output {
         key: Key,
         /// Why.
         reason: StopReason,
+        /// Whether a seal is wanted: hand it to [`super::Core::handle_seal`], or say there that
+        /// there is none, as soon as the target has stopped.
+        seal: bool,
+    },
+    /// Send `body` to the peer API at `to`, and hand what comes of it to
+    /// [`super::Core::handle_claim_reply`] or [`super::Core::handle_claim_failure`] within
+    /// [`ownership::handover::CLAIM_TIMEOUT`].
+    Claim {
+        /// Where to.
+        to: SocketAddr,
+        /// To tell answers apart.
+        id: u64,
+        /// At most [`ownership::handover::QUESTION_MAX`] bytes.
+        body: Bytes,
+    },
+    /// The answer to the claim that was handed to [`super::Core::handle_claim`] under `id`.
+    ClaimReply {
+        /// Which.
+        id: u64,
+        /// At most [`ownership::handover::ANSWER_MAX`] bytes.
+        body: Bytes,
     },
     /// The farewell is said: the process may end.
     Departed,
-}
-
-/// Why a target stops on this node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StopReason {
-    /// Another node collects it: its series go on.
-    Moved {
-        /// The owner.
-        to: Name,
-    },
-    /// The component does not announce it any more: its series have ended.
-    Gone,
-    /// This node takes no part any more, and knows of nobody who does. The series may go on.
-    Unowned,
 }

@@ -1,7 +1,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ownership::handover::{CLAIM_TIMEOUT, Standing};
 use rand_chacha::rand_core::SeedableRng;
+
+use ownership::ComponentId;
 
 use super::*;
 
@@ -98,12 +101,12 @@ fn a_join_and_a_crash_move_keys_to_and_fro() {
     assert_eq!(moves(&mut core).started.len(), 1000);
 
     others(&mut core, &["b"], now);
-    let joined = moves(&mut core);
+    // Make before break: nothing stops before b claims it.
+    assert_eq!(moves(&mut core), Moves::default());
     let b = peer("b", 9).name;
-    assert!(joined.started.is_empty());
-    assert!((400..600).contains(&joined.stopped.len()), "{}", joined.stopped.len());
-    for (key, reason) in &joined.stopped {
-        assert_eq!(*reason, StopReason::Moved { to: b.clone() });
+    let yielded = yielding(&core);
+    assert!((400..600).contains(&yielded.len()), "{}", yielded.len());
+    for key in &yielded {
         assert_eq!(core.placement(*key).owner, Some(b.clone()));
         assert_eq!(core.ranking(*key)[0], b);
     }
@@ -113,16 +116,54 @@ fn a_join_and_a_crash_move_keys_to_and_fro() {
         cause: Cause::Failed,
     });
     core.settle(now);
-    let back = moves(&mut core);
-    assert_eq!(back.started, joined.stopped.keys().copied().collect());
-    let key = *back.started.first().expect("some came back");
+    assert_eq!(moves(&mut core), Moves::default());
+    assert!(yielding(&core).is_empty());
+    assert_eq!(core.running(&component()).count(), 1000);
     let causes: Vec<ChangeCause> = core
         .history()
-        .moves(key, core.assignment().participants())
+        .moves(yielded[0], core.assignment().participants())
         .iter()
         .map(|m| m.cause)
         .collect();
     assert_eq!(causes, [ChangeCause::Joined, ChangeCause::Joined, ChangeCause::Failed]);
+}
+
+/// The keys that a core collects though they are another's.
+fn yielding(core: &Core) -> Vec<Key> {
+    let standings = core.handover().standings();
+    standings
+        .filter(|(_, _, standing)| matches!(standing, Standing::Yielding { .. }))
+        .map(|(_, key, _)| key)
+        .collect()
+}
+
+#[test]
+fn the_keys_of_a_node_that_crashed_are_started_at_once_and_marked() {
+    let now = Instant::now();
+    let clustered = Config { membership: Some(membership::Config::default()), ..Config::default() };
+    let mut core = core(clustered, now);
+    moves(&mut core);
+    core.participate(now);
+    others(&mut core, &["b"], now);
+    core.set_keys(&component(), keys(100), now);
+    // b may be collecting what is new to this node, so it is asked.
+    let claims = std::iter::from_fn(|| core.poll_output());
+    assert_eq!(claims.filter(|output| matches!(output, Output::Claim { .. })).count(), 1);
+    assert_eq!(core.running(&component()).count(), 0);
+
+    core.hear(Event::Down {
+        peer: Peer { state: State::Participant, ..peer("b", 9) },
+        cause: Cause::Failed,
+    });
+    core.settle(now);
+    let mut started = 0;
+    while let Some(output) = core.poll_output() {
+        if let Output::Start { overlap, .. } = output {
+            assert!(overlap, "b may be alive, only out of sight");
+            started += 1;
+        }
+    }
+    assert_eq!(started, 100);
     let last = core.history().records().next_back().expect("it is recorded");
     assert_eq!((last.cause, &last.stopped), (ChangeCause::Failed, &None));
 }
@@ -141,9 +182,10 @@ fn many_changes_at_once_move_each_key_at_most_once() {
         to: Peer { state: State::Participant, ..peer("a", 1) },
     });
     others(&mut core, &names.iter().map(String::as_str).collect::<Vec<_>>(), now);
-    let found = moves(&mut core);
-    assert!(found.stopped.is_empty());
-    assert!((20..90).contains(&found.started.len()), "{}", found.started.len());
+    // All of them may be collecting something already: they are asked, and none is started yet.
+    assert_eq!(moves(&mut core), Moves::default());
+    let claiming = core.handover().standings().count();
+    assert!((20..90).contains(&claiming), "{claiming}");
 }
 
 #[test]
@@ -162,8 +204,14 @@ fn below_the_least_size_nothing_new_starts_and_what_runs_keeps_running() {
 
     core.hear(Event::Up(Peer { state: State::Participant, ..peer("c", 8) }));
     core.settle(now);
+    let claimed = core.handover().standings().count();
+    assert!((200..400).contains(&claimed), "{claimed}");
+    assert_eq!(moves(&mut core), Moves::default());
+    // Nobody answers, so they are started after a while.
+    let now = now + CLAIM_TIMEOUT;
+    core.handle_timeout(now);
     let share = moves(&mut core).started;
-    assert!((200..400).contains(&share.len()), "{}", share.len());
+    assert_eq!(share.len(), claimed);
 
     // Two of three are gone: their keys are this node's, but it starts none of them.
     for name in ["b", "c"] {
@@ -199,8 +247,10 @@ fn a_leaving_node_gives_everything_away_but_stays() {
     others(&mut core, &["b"], now);
     moves(&mut core);
     core.leave(now);
-    let stopped = moves(&mut core).stopped;
-    assert!(stopped.values().all(|reason| matches!(reason, StopReason::Moved { .. })));
-    assert_eq!(core.running(&component()).count(), 0);
+    // Everything is b's now, and collected here until b claims it.
+    assert_eq!(moves(&mut core), Moves::default());
     assert_eq!(core.me().state, State::Leaving);
+    assert_eq!(core.remaining(), core.running(&component()).count());
+    assert_eq!(yielding(&core).len(), core.remaining());
+    assert!(core.remaining() > 0);
 }

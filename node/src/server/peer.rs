@@ -10,7 +10,7 @@ use super::context::Context;
 use super::reply::{self, Reply};
 use super::router::Asked;
 
-use crate::cluster::{Arrival, SYNC_PATH};
+use crate::cluster::{Arrival, CLAIM_PATH, SYNC_PATH};
 
 /// The targets that a node collects: [`targets::Wanted`] in, [`targets::Collected`] out.
 pub(super) const TARGETS_PATH: &str = "/api/v1/peer/targets";
@@ -44,6 +44,7 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
     let payload = question.payload.clone();
     let (route, reply) = match asked.path.as_str() {
         SYNC_PATH => ("peer_sync", sync(context, payload).await),
+        CLAIM_PATH => ("peer_claim", claim(context, payload).await),
         TARGETS_PATH => ("peer_targets", targets(context, &payload).await),
         _ => ("unknown", reply::not_found()),
     };
@@ -59,6 +60,15 @@ async fn sync(context: &Context, body: Bytes) -> Reply {
     match context.cluster.sync(body).await {
         Ok(Ok(answer)) => reply::with(StatusCode::OK, CONTENT_TYPE, answer),
         Ok(Err(refusal)) => reply::text(StatusCode::FORBIDDEN, refusal.to_string()),
+        Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
+    }
+}
+
+/// Another node claims keys, or offers some.
+async fn claim(context: &Context, body: Bytes) -> Reply {
+    match context.cluster.claim(body).await {
+        Ok(Ok(answer)) => reply::with(StatusCode::OK, CONTENT_TYPE, answer),
+        Ok(Err(error)) => reply::text(StatusCode::FORBIDDEN, error.to_string()),
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
     }
 }

@@ -1,6 +1,6 @@
 //! The side that is asked: claims in, seals out.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use membership::Name;
@@ -169,6 +169,7 @@ impl Handover {
     pub fn handle_seal(&mut self, target: &Target, seal: Option<Seal>, now: Instant) {
         let Some(Phase::Sealing(sealing)) = self.phase(target) else { return };
         let (to, mine, cause) = (sealing.to.clone(), sealing.mine, sealing.cause);
+        let to_gone = sealing.to_gone;
         let seal = seal.map(|seal| self.cut(seal));
         self.forget(target);
         match &seal {
@@ -176,12 +177,9 @@ impl Handover {
             None => self.counters.given_unsealed += 1,
         }
         self.given.insert(target.clone(), to.clone(), seal.clone(), now);
-        let taken = self.tell_waiters(target, &to, seal.as_ref(), now);
-        let gone = !self.present.contains_key(&to);
-        if mine && gone && !taken {
-            // Whoever claimed it went away before there was an answer.
-            let took = now.saturating_duration_since(now);
-            let (target, from) = (target.clone(), Some(to));
+        self.tell_waiters(target, &to, seal.as_ref(), now);
+        if mine && to_gone {
+            let (target, from, took) = (target.clone(), Some(to), Duration::ZERO);
             self.start(Start { target, seal, overlap: false, from, took, cause });
         } else if mine {
             // It is still this node's, as far as it knows: it makes sure that it is in good hands.
@@ -201,16 +199,8 @@ impl Handover {
         Seal { payload: Bytes::new(), ..seal }
     }
 
-    /// Puts the outcome of a key into the answers that wait for it; whether one of these goes to the
-    /// node it was given to.
-    fn tell_waiters(
-        &mut self,
-        target: &Target,
-        to: &Name,
-        seal: Option<&Seal>,
-        now: Instant,
-    ) -> bool {
-        let mut taken = false;
+    /// Puts the outcome of a key into the answers that wait for it.
+    fn tell_waiters(&mut self, target: &Target, to: &Name, seal: Option<&Seal>, now: Instant) {
         for (id, place) in self.waiters.remove(target).unwrap_or_default() {
             let Some(waiting) = self.waiting.get_mut(&id) else { continue };
             let outcome = match seal {
@@ -223,7 +213,6 @@ impl Handover {
                     Outcome::Sealed(seal.clone().into())
                 }
             };
-            taken |= waiting.from == *to;
             if waiting.outcomes[place].replace(outcome).is_none() {
                 waiting.missing -= 1;
             }
@@ -231,7 +220,6 @@ impl Handover {
                 waiting.due = now;
             }
         }
-        taken
     }
 
     /// Answers what is complete or has waited for long enough.

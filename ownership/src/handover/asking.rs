@@ -1,7 +1,7 @@
 //! The side that asks: claims out, outcomes in.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use membership::Name;
 use model::Seal;
@@ -256,13 +256,5 @@ impl Handover {
         let targets = targets.into_iter().collect();
         self.asked.insert(id, Asked { to: to.clone(), matter, targets });
         self.outputs.push_back(Output::Ask { to: to.clone(), id, body: question.encode() });
-    }
-}
-
-impl Claiming {
-    /// How long the claim has been going on.
-    #[cfg(test)]
-    pub(super) fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.since)
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Sealing {
     pub deadline: Instant,
     /// Whether the key is this node's, as it sees things.
     pub mine: bool,
+    /// Whether the one who claimed it is gone.
+    pub to_gone: bool,
     pub cause: MoveCause,
 }
 
@@ -88,7 +90,7 @@ impl Yielding {
 
 impl Sealing {
     pub(super) fn new(to: Name, mine: bool, cause: MoveCause, now: Instant) -> Self {
-        Self { to, deadline: now + SEAL_TIMEOUT, mine, cause }
+        Self { to, deadline: now + SEAL_TIMEOUT, mine, to_gone: false, cause }
     }
 }
 

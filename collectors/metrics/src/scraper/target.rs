@@ -6,9 +6,10 @@ use std::time::Duration;
 use model::Seal;
 use tokio::sync::oneshot;
 
+use super::ticks::{is_at_hand, millis};
 use crate::page::Known;
 use crate::scrape::Outcome;
-use crate::{Health, ScrapeTarget, StopReason, TargetStatus};
+use crate::{Health, ScrapeTarget, StopReason, Takeover, TargetStatus};
 
 #[derive(Debug)]
 pub(super) struct Target {
@@ -16,6 +17,10 @@ pub(super) struct Target {
     /// `None` while a scrape is under way, which has it.
     pub(super) known: Option<Known>,
     pub(super) generation: u64,
+    /// The next tick.
+    pub(super) next: i64,
+    /// Until when another node may be collecting it, too.
+    pub(super) overlap_until: i64,
     /// The last tick, or the later timestamp that its samples got; 0 before the first.
     pub(super) last_timestamp: i64,
     pub(super) body: usize,
@@ -24,7 +29,7 @@ pub(super) struct Target {
     pub(super) series_bytes: usize,
     pub(super) stop: Option<Stop>,
     /// What to do when the stop is done.
-    pub(super) restart: Option<(Arc<ScrapeTarget>, Option<Seal>)>,
+    pub(super) restart: Option<(Arc<ScrapeTarget>, Takeover)>,
     pub(super) health: Health,
     pub(super) last_error: Option<String>,
     pub(super) last_scrape: Option<i64>,
@@ -46,6 +51,8 @@ impl Target {
             target,
             known: Some(known),
             generation: 0,
+            next: 0,
+            overlap_until: 0,
             last_timestamp: last_tick,
             body: 0,
             series: 0,
@@ -58,6 +65,13 @@ impl Target {
             last_duration: Duration::ZERO,
             samples: 0,
         }
+    }
+
+    /// Whether a tick is at hand that should be collected before the target is given away.
+    pub(super) fn finishes_first(&self, now: i64) -> bool {
+        let Some(stop) = &self.stop else { return false };
+        let given_away = stop.reason == StopReason::Moved && !stop.seals.is_empty();
+        given_away && !stop.ending && is_at_hand(self.next, millis(self.target.interval), now)
     }
 
     pub(super) fn take(&mut self, outcome: Outcome) {

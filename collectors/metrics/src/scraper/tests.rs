@@ -9,7 +9,7 @@ use model::Labels;
 use tokio::time::Instant;
 
 use super::*;
-use crate::{FetchError, Fetched, Health, TargetStatus};
+use crate::{FetchError, Fetched, Health, Takeover, TargetStatus};
 
 const ORIGIN: i64 = 1_700_000_000_000;
 /// The interval of the targets, in milliseconds.
@@ -106,7 +106,7 @@ impl World {
 
     async fn start_as(&self, key: u64, instance: &str, seal: Option<Seal>) {
         let target = target(instance);
-        self.commands.send(Command::Start { key, target, seal }).await.unwrap();
+        self.commands.send(Command::Start { key, target, takeover: seal.into() }).await.unwrap();
     }
 
     async fn stop(&self, reason: StopReason) -> Option<Seal> {
@@ -342,7 +342,7 @@ async fn a_new_pace_holds_from_the_next_tick_on() {
     world.next().await;
     let mut paced = (*target("i")).clone();
     paced.interval = Duration::from_secs(4);
-    let start = Command::Start { key: KEY, target: Arc::new(paced), seal: None };
+    let start = Command::Start { key: KEY, target: Arc::new(paced), takeover: Takeover::default() };
     world.commands.send(start).await.unwrap();
     // 7,000 is 3,000 past a multiple of 4,000, and the origin is a multiple of it.
     assert_eq!(world.next().await, ["a 1 @3000", "up 1 @3000"]);
@@ -371,7 +371,7 @@ async fn a_scrape_that_took_longer_than_the_interval_is_followed_by_the_tick_aft
     target.timeout = Duration::from_secs(5);
     let slow = Answer::After(Duration::from_millis(1030), "a 1\n");
     let mut world = World::new(Script::new([slow, Answer::Page("a 2\n")]));
-    let start = Command::Start { key: KEY, target: Arc::new(target), seal: None };
+    let start = Command::Start { key: KEY, target: Arc::new(target), takeover: Takeover::default() };
     world.commands.send(start).await.unwrap();
     assert_eq!(world.next().await, ["a 1 @2030", "up 1 @2030"]);
     assert_eq!(world.next().await, ["a 2 @3000", "up 1 @3000"]);
@@ -395,7 +395,7 @@ async fn a_clock_that_is_set_back_an_hour_is_followed_at_once() {
     let script = Script::new([Answer::Page("")]);
     let (mut scraper, _commands) =
         Scraper::new(Arc::new(config()), script, sink, Arc::default(), clock);
-    scraper.start(KEY, target("i"), None);
+    scraper.start(KEY, target("i"), Takeover::default());
     let hour = 3_600_000;
     scraper.seen += hour;
     scraper.targets.get_mut(&KEY).unwrap().last_timestamp = ORIGIN + hour;
@@ -440,4 +440,53 @@ fn ticks_that_passed_are_missed_unless_they_just_did() {
     assert_eq!(next_tick(KEY, 1000, last, last + 1200), (last + 2000, 1));
     assert_eq!(next_tick(KEY, 1000, last, last + 3050), (last + 3000, 2));
     assert_eq!(next_tick(KEY, 1000, last, last + 3500), (last + 4000, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_at_hand_is_collected_before_the_target_is_given_away() {
+    let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
+    world.start(None).await;
+    assert_eq!(world.next().await, ["a 1 @1000", "up 1 @1000"]);
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    // Less than a quarter of the interval is left: the next owner might come too late for it.
+    let seal = world.stop(StopReason::Moved).await.unwrap();
+    assert_eq!(seal.last_tick, ORIGIN + 2 * SECOND);
+    assert_eq!(world.next().await, ["a 1 @2000", "up 1 @2000"]);
+    assert_eq!(world.statuses().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_ends_does_not_wait_for_its_tick() {
+    let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
+    world.start(None).await;
+    world.next().await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let (sender, seal) = oneshot::channel();
+    let moved = Command::Stop { key: KEY, reason: StopReason::Moved, seal: Some(sender) };
+    world.commands.send(moved).await.unwrap();
+    assert_eq!(world.stop(StopReason::Gone).await.unwrap().last_tick, ORIGIN + SECOND);
+    assert_eq!(seal.await.unwrap().last_tick, ORIGIN + SECOND);
+    assert_eq!(world.next().await, ["a stale @1800", "up stale @1800"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_node_may_store_too_is_marked_for_half_a_minute() {
+    let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
+    let takeover = Takeover { overlap: true, ..Takeover::default() };
+    let start = Command::Start { key: KEY, target: target("i"), takeover };
+    world.commands.send(start).await.unwrap();
+    for second in 1..40 {
+        let batch = world.batches.recv().await.unwrap();
+        assert_eq!(batch.overlap, second <= 30, "after {second} seconds");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ticks_that_neither_owner_collected_are_counted() {
+    let world = World::new(Script::new([Answer::Page("a 1\n")]));
+    tokio::time::advance(Duration::from_millis(3500)).await;
+    let seal = Seal { version: 99, last_tick: ORIGIN + SECOND, payload: Bytes::new() };
+    world.start(Some(seal)).await;
+    world.statuses().await;
+    assert_eq!(world.telemetry.ticks_missed_in_moves.value(), 2);
 }

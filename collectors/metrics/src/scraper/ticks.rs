@@ -23,6 +23,25 @@ pub(super) fn after(now: i64, last_tick: i64, interval: u64) -> i64 {
     if behind > signed(interval).saturating_mul(MAX_BACKWARDS) { now } else { now.max(last_tick) }
 }
 
+/// Ticks at hand are collected before a target is given away: a quarter of the interval, and a
+/// second at most, is what a move may take, the difference of two clocks included.
+const AT_HAND: i64 = 1000;
+
+/// Whether a target that is to be given away should collect its next tick first.
+pub(super) fn is_at_hand(next: i64, interval: u64, now: i64) -> bool {
+    next.saturating_sub(now) <= (signed(interval) / 4).min(AT_HAND)
+}
+
+/// Ticks between the last one of the owner before and the first one here.
+pub(super) fn missed_between(last_tick: i64, first: i64, interval: u64) -> usize {
+    if last_tick <= 0 {
+        return 0;
+    }
+    let half = signed(interval) / 2;
+    let passed = first.saturating_sub(last_tick).saturating_add(half) / signed(interval);
+    usize::try_from(passed - 1).unwrap_or_default()
+}
+
 /// The tick that a new owner begins with. If the last owner left a tick out and it is less than a
 /// tenth of the interval ago, it is made up for.
 pub(super) fn first_tick(key: u64, interval: u64, now: i64, last_tick: i64) -> i64 {

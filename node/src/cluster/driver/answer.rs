@@ -27,6 +27,7 @@ impl Driver {
                 self.core.set_keyring(keyring);
                 self.unpublished = true;
             }
+            Question::Claim { body, answer } => self.asked(&body, answer),
             Question::Participate => self.core.participate(now),
             Question::Leave => self.core.leave(now),
             Question::Depart { done } => {

@@ -18,7 +18,7 @@ fn subscribe(subscribers: &mut Subscribers, name: &str, room: usize) -> Componen
 }
 
 fn start(key: u64) -> Delta {
-    Delta::Start { key: Key::from(key), seal: None }
+    Delta::start(Key::from(key))
 }
 
 fn stop(key: u64, to: Option<&str>) -> Delta {

@@ -49,7 +49,7 @@ async fn taking_a_piece_wakes_the_cluster() {
     assert_eq!(announced.borrow()[0].key, Key::from(9));
 
     pieces
-        .send(vec![Delta::Start { key: Key::from(9), seal: None }])
+        .send(vec![Delta::start(Key::from(9))])
         .await
         .expect("room for a piece");
     assert_eq!(next(&mut subscription).await, (true, 9));

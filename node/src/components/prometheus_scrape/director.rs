@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{Command, Fetch, ScrapeConfig, ScrapeTarget, Scraper, StopReason};
+use metrics::{Command, Fetch, ScrapeConfig, ScrapeTarget, Scraper, StopReason, Takeover};
 use model::{Batch, Labels, Seal};
 use ownership::Key;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -53,7 +53,7 @@ pub(super) struct Director {
     owned: BTreeMap<Key, Owned>,
     /// Keys that are ours, of targets that discovery has taken back. The cluster either says that
     /// they stop, or never saw them missing: then they are started once they are back.
-    awaited: BTreeMap<Key, Option<Seal>>,
+    awaited: BTreeMap<Key, Takeover>,
 }
 
 /// A target that this node collects.
@@ -138,7 +138,9 @@ impl Director {
                     Err(_) => return,
                 },
                 delta = self.subscription.next(), if shared => match delta {
-                    Some(Delta::Start { key, seal }) => self.start(key, seal).await,
+                    Some(Delta::Start { key, seal, overlap, from }) => {
+                        self.start(key, Takeover { seal, overlap, from }).await;
+                    }
                     Some(Delta::Stop { key, reason, seal }) => self.stop(key, reason, seal).await,
                     // Nothing will change any more: what is ours stays ours.
                     None => shared = false,
@@ -166,8 +168,8 @@ impl Director {
         self.refused.send_replace(Arc::new(refused));
         self.subscription.announce(snapshot);
         self.refresh(reconfigured).await;
-        for (key, seal) in std::mem::take(&mut self.awaited) {
-            self.start(key, seal).await;
+        for (key, takeover) in std::mem::take(&mut self.awaited) {
+            self.start(key, takeover).await;
         }
     }
 
@@ -187,19 +189,20 @@ impl Director {
             }
         }
         for (key, target) in changed {
-            self.tell(Command::Start { key: key.as_u64(), target, seal: None }).await;
+            let takeover = Takeover::default();
+            self.tell(Command::Start { key: key.as_u64(), target, takeover }).await;
         }
     }
 
-    async fn start(&mut self, key: Key, seal: Option<Seal>) {
+    async fn start(&mut self, key: Key, takeover: Takeover) {
         let labels = self.inventory.labels(key).cloned();
         let (Some(labels), Some(target)) = (labels, self.inventory.target(key, &self.config))
         else {
-            self.awaited.insert(key, seal);
+            self.awaited.insert(key, takeover);
             return;
         };
         self.owned.insert(key, Owned { labels, target: Arc::clone(&target) });
-        self.tell(Command::Start { key: key.as_u64(), target, seal }).await;
+        self.tell(Command::Start { key: key.as_u64(), target, takeover }).await;
     }
 
     async fn stop(&mut self, key: Key, reason: Reason, seal: Option<oneshot::Sender<Seal>>) {

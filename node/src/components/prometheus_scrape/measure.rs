@@ -58,7 +58,7 @@ impl Counts {
         }
     }
 
-    fn counters(&self) -> [(&'static str, &'static str, &Counter); 18] {
+    fn counters(&self) -> [(&'static str, &'static str, &Counter); 19] {
         let scraper = &self.scraper;
         [
             ("shoal_scrapes_total", "Scrapes that succeeded.", &scraper.scrapes),
@@ -67,6 +67,11 @@ impl Counts {
                 "shoal_scrape_ticks_missed_total",
                 "Ticks that a slow scrape took.",
                 &scraper.ticks_missed,
+            ),
+            (
+                "shoal_scrape_ticks_missed_in_moves_total",
+                "Ticks between two owners that neither collected.",
+                &scraper.ticks_missed_in_moves,
             ),
             (
                 "shoal_scrape_ticks_late_total",

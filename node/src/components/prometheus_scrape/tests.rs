@@ -148,7 +148,7 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn a_target_is_scraped_only_once_the_cluster_gives_it() {
     let mut stage = Stage::start(told(&["a:1", "b:2"], SECOND));
     let keys = stage.keys(2).await;
-    stage.tell(Delta::Start { key: keys[1], seal: None }).await;
+    stage.tell(Delta::start(keys[1])).await;
     for _ in 0..3 {
         assert_eq!(stage.up().await, [("b:2".to_owned(), 1.0)]);
     }
@@ -160,7 +160,7 @@ async fn a_target_is_scraped_only_once_the_cluster_gives_it() {
 async fn a_target_that_moves_hands_its_seal_over_and_does_not_end() {
     let mut stage = Stage::start(told(&["a:1"], SECOND));
     let key = stage.keys(1).await[0];
-    stage.tell(Delta::Start { key, seal: None }).await;
+    stage.tell(Delta::start(key)).await;
     stage.up().await;
     let (seal, sealed) = oneshot::channel();
     let reason = Reason::Moved { to: "other".into() };
@@ -170,7 +170,7 @@ async fn a_target_that_moves_hands_its_seal_over_and_does_not_end() {
     assert_eq!(stage.counts.moved.value(), 1);
 
     // Coming back with it, it goes on as if it had never been away.
-    stage.tell(Delta::Start { key, seal: Some(seal) }).await;
+    stage.tell(Delta::Start { key, seal: Some(seal), overlap: false, from: None }).await;
     assert_eq!(stage.up().await, [("a:1".to_owned(), 1.0)]);
     assert!(!stage.end().await.into_iter().any(is_stale));
 }
@@ -180,7 +180,7 @@ async fn a_target_that_is_gone_and_a_component_that_is_removed_end_their_series(
     let mut stage = Stage::start(told(&["a:1", "b:2"], SECOND));
     let keys = stage.keys(2).await;
     for key in keys {
-        stage.tell(Delta::Start { key, seal: None }).await;
+        stage.tell(Delta::start(key)).await;
     }
     let mut scraped = std::collections::BTreeSet::new();
     while scraped.len() < 2 {
@@ -210,8 +210,8 @@ async fn a_target_that_comes_back_before_the_cluster_missed_it_is_scraped() {
     let kept = stage.keys(1).await[0];
     let gone = old.into_iter().find(|key| *key != kept).expect("one is gone");
     // The cluster looks only now and then: it saw the target before, and will see it after.
-    stage.tell(Delta::Start { key: gone, seal: None }).await;
-    stage.tell(Delta::Start { key: kept, seal: None }).await;
+    stage.tell(Delta::start(gone)).await;
+    stage.tell(Delta::start(kept)).await;
     assert_eq!(stage.up().await, [("b:2".to_owned(), 1.0)]);
     stage.told.send_replace(told(&["a:1", "b:2"], SECOND));
     stage.keys(2).await;
@@ -228,9 +228,9 @@ async fn a_target_that_was_stopped_while_it_was_gone_stays_stopped() {
     let gone = stage.keys(2).await.into_iter().find(|key| *key != kept).expect("one is new");
     stage.told.send_replace(told(&["b:2"], SECOND));
     stage.keys(1).await;
-    stage.tell(Delta::Start { key: gone, seal: None }).await;
+    stage.tell(Delta::start(gone)).await;
     stage.tell(Delta::Stop { key: gone, reason: Reason::Gone, seal: None }).await;
-    stage.tell(Delta::Start { key: kept, seal: None }).await;
+    stage.tell(Delta::start(kept)).await;
     stage.up().await;
     stage.told.send_replace(told(&["a:1", "b:2"], SECOND));
     stage.keys(2).await;
@@ -244,7 +244,7 @@ async fn a_target_that_was_stopped_while_it_was_gone_stays_stopped() {
 async fn a_changed_pace_reaches_a_target_whose_key_stays() {
     let mut stage = Stage::start(told(&["a:1"], 600 * SECOND));
     let key = stage.keys(1).await[0];
-    stage.tell(Delta::Start { key, seal: None }).await;
+    stage.tell(Delta::start(key)).await;
     stage.up().await;
     stage.told.send_replace(told(&["a:1"], SECOND));
     let began = tokio::time::Instant::now();

@@ -56,7 +56,17 @@ fn history_is_bounded() {
         history.push_change(Change { at, joined: vec![], left: vec![] });
         let component = ComponentId::from("c");
         let (key, cause) = (Key::from(1), ChangeCause::Targets);
-        history.push_record(Record { at, component, key, stopped: None, cause });
+        history.push_record(Record {
+            at,
+            component,
+            key,
+            stopped: None,
+            cause,
+            from: None,
+            last_tick: None,
+            took: Duration::ZERO,
+            overlap: false,
+        });
     }
     assert_eq!(history.changes().count(), CHANGES);
     assert_eq!(history.records().count(), RECORDS);
