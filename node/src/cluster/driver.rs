@@ -80,6 +80,8 @@ pub(super) struct Driver {
     pub(super) claim_id: u64,
     pub(super) shares: Shares,
     pub(super) refusals: Refusals,
+    /// Whoever waits for others to take what this node collects.
+    pub(super) draining: Vec<oneshot::Sender<()>>,
     /// Whoever waits for the farewell.
     pub(super) departing: Vec<oneshot::Sender<()>>,
     /// Whether the farewell is said.
@@ -95,6 +97,7 @@ pub(super) enum Errand {
     Synced { to: SocketAddr, result: Result<Vec<u8>, PeerError> },
     Resolved(Resolved),
     Remembered(std::io::Result<()>),
+    Claimed { to: SocketAddr, id: u64, result: Result<Vec<u8>, PeerError> },
     Knocked { to: SocketAddr, knock: Knock },
 }
 
@@ -182,6 +185,7 @@ impl Driver {
         self.act();
         self.remember();
         self.subscribers.flush();
+        self.tell_drained();
         self.measures.backlog(self.subscribers.backlog());
         if let Some(swim) = self.core.swim() {
             self.measures.swim(swim);

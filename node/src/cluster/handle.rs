@@ -137,6 +137,24 @@ impl Handle {
         self.questions.send(Question::Leave).await.map_err(|_| Closed)
     }
 
+    /// Waits until others have taken what this node collects, as far as there is anybody to take it.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn drained(&self) -> Result<(), Closed> {
+        self.ask(|done| Question::Drained { done }).await
+    }
+
+    /// How many targets this node still collects that others could take.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn remaining(&self) -> Result<usize, Closed> {
+        self.ask(|answer| Question::Remaining { answer }).await
+    }
+
     /// Leaves for good; returns when the news is spread, within about 200 ms.
     ///
     /// # Errors

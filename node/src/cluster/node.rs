@@ -242,6 +242,7 @@ impl Node {
             claim_id: 0,
             shares: Shares::default(),
             refusals: Refusals::default(),
+            draining: Vec::new(),
             departing: Vec::new(),
             departed: false,
             compared: None,

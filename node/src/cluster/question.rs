@@ -30,6 +30,10 @@ pub(super) enum Question {
     Participate,
     /// This node will be gone soon, and owns nothing any more.
     Leave,
+    /// Answered when others have taken what this node collects.
+    Drained { done: oneshot::Sender<()> },
+    /// How many targets this node still collects that others could take.
+    Remaining { answer: oneshot::Sender<usize> },
     /// This node goes; answered when the farewell is said.
     Depart { done: oneshot::Sender<()> },
     /// Which keys of a component are collected here.

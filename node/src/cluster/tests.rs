@@ -67,12 +67,12 @@ async fn serve(listener: TcpListener, handle: Handle) {
             let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
                 let handle = handle.clone();
                 async move {
-                    assert_eq!(request.uri().path(), SYNC_PATH);
+                    let path = request.uri().path().to_owned();
                     let body = request.into_body().collect().await?.to_bytes();
-                    let answer = match handle.sync(body).await {
-                        Ok(Ok(answer)) => http::Response::new(Full::new(answer)),
-                        Ok(Err(refusal)) => refused(refusal.to_string()),
-                        Err(closed) => refused(closed.to_string()),
+                    let answer = match path.as_str() {
+                        SYNC_PATH => told(handle.sync(body).await),
+                        CLAIM_PATH => told(handle.claim(body).await),
+                        _ => refused("no such path".to_owned()),
                     };
                     Ok::<_, hyper::Error>(answer)
                 }
@@ -82,6 +82,14 @@ async fn serve(listener: TcpListener, handle: Handle) {
             // A peer that goes away mid-request is part of the tests.
             let _ = connection.await;
         });
+    }
+}
+
+fn told<E: ToString>(answer: Result<Result<Bytes, E>, Closed>) -> http::Response<Full<Bytes>> {
+    match answer {
+        Ok(Ok(answer)) => http::Response::new(Full::new(answer)),
+        Ok(Err(refusal)) => refused(refusal.to_string()),
+        Err(closed) => refused(closed.to_string()),
     }
 }
 
@@ -114,13 +122,30 @@ fn targets(count: u64) -> Snapshot {
     (0..count).map(|n| Announced::new(Key::of("c", [n.to_le_bytes()]), format!("t{n}"))).collect()
 }
 
+/// What a collector of these tests knows of a target.
+fn seal_of(key: Key) -> model::Seal {
+    let payload = Bytes::from(key.to_string());
+    model::Seal { version: 1, last_tick: 7, payload }
+}
+
 /// Applies deltas until `count` targets run.
 async fn runs(subscription: &mut Subscription, running: &mut Vec<Key>, count: usize) {
     while running.len() != count {
         let next = tokio::time::timeout(PATIENCE, subscription.next()).await;
         match next.expect("a change in time").expect("the cluster runs") {
-            Delta::Start { key, .. } => running.push(key),
-            Delta::Stop { key, .. } => running.retain(|other| *other != key),
+            Delta::Start { key, seal, from, overlap } => {
+                // Whoever had it before has left its seal, and nobody had to guess.
+                assert_eq!(seal.is_some(), from.is_some(), "{key} from {from:?}");
+                assert!(seal.is_none_or(|seal| seal == seal_of(key)));
+                assert!(!overlap);
+                running.push(key);
+            }
+            Delta::Stop { key, seal, .. } => {
+                running.retain(|other| *other != key);
+                if let Some(wanted) = seal {
+                    let _ = wanted.send(seal_of(key));
+                }
+            }
         }
     }
 }
@@ -166,7 +191,9 @@ async fn two_nodes_share_targets_and_a_leaver_hands_its_own_over() {
     assert_eq!((placed[0].owner.as_str(), placed[0].deputy.as_str()), ("b", "a"));
 
     b.started.handle.leave().await.expect("it runs");
-    runs(&mut of_a, &mut at_a, 200).await;
+    let mut left_at_b = at_b.clone();
+    tokio::join!(runs(&mut of_a, &mut at_a, 200), runs(&mut of_b, &mut left_at_b, 0));
+    b.started.handle.drained().await.expect("it runs");
     b.started.handle.depart().await.expect("it runs");
     a.until("b is gone", |state| state.peers.len() == 1).await;
     let question = KeyQuestion { component: "c".to_owned(), key: at_b[0] };

@@ -61,7 +61,12 @@ impl Handover {
     }
 
     /// What becomes of an offer. A claim that has not been asked elsewhere yet is asked there.
-    fn offered(&mut self, target: &Target, from: &Name, knows: impl Fn(&Target) -> bool) -> Outcome {
+    fn offered(
+        &mut self,
+        target: &Target,
+        from: &Name,
+        knows: impl Fn(&Target) -> bool,
+    ) -> Outcome {
         match self.phase_mut(target) {
             Some(Phase::Active) => Outcome::Mine,
             Some(Phase::Claiming(claiming)) => {

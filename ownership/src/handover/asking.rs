@@ -116,7 +116,8 @@ impl Handover {
     /// become another's meanwhile.
     pub(super) fn start_unasked(&mut self, target: &Target, overlap: bool, now: Instant) {
         let Some(Phase::Claiming(claiming)) = self.phase(target) else { return };
-        let from = Some(claiming.ask.clone());
+        // Who says that it does not collect the key is not the one before.
+        let from = overlap.then(|| claiming.ask.clone());
         let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
         if claiming.lost.is_some() {
             return self.forget(target);

@@ -125,8 +125,7 @@ pub(super) fn group<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Vec<Gr
     for Target { component, key } in targets {
         match groups.last_mut() {
             Some(group) if *group.component == **component => group.keys.push(key.as_u64()),
-            _ => groups
-                .push(Group { component: component.to_string(), keys: vec![key.as_u64()] }),
+            _ => groups.push(Group { component: component.to_string(), keys: vec![key.as_u64()] }),
         }
     }
     groups
@@ -138,10 +137,8 @@ pub(super) fn targets(groups: &[Group]) -> Vec<Target> {
         .iter()
         .flat_map(|group| {
             let component = ComponentId::from(group.component.as_str());
-            let target = move |key: &u64| Target {
-                component: component.clone(),
-                key: Key::from(*key),
-            };
+            let target =
+                move |key: &u64| Target { component: component.clone(), key: Key::from(*key) };
             group.keys.iter().map(target)
         })
         .collect()

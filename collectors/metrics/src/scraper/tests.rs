@@ -371,7 +371,8 @@ async fn a_scrape_that_took_longer_than_the_interval_is_followed_by_the_tick_aft
     target.timeout = Duration::from_secs(5);
     let slow = Answer::After(Duration::from_millis(1030), "a 1\n");
     let mut world = World::new(Script::new([slow, Answer::Page("a 2\n")]));
-    let start = Command::Start { key: KEY, target: Arc::new(target), takeover: Takeover::default() };
+    let start =
+        Command::Start { key: KEY, target: Arc::new(target), takeover: Takeover::default() };
     world.commands.send(start).await.unwrap();
     assert_eq!(world.next().await, ["a 1 @2030", "up 1 @2030"]);
     assert_eq!(world.next().await, ["a 2 @3000", "up 1 @3000"]);

@@ -30,6 +30,10 @@ impl Driver {
             Question::Claim { body, answer } => self.asked(&body, answer),
             Question::Participate => self.core.participate(now),
             Question::Leave => self.core.leave(now),
+            Question::Drained { done } => self.draining.push(done),
+            Question::Remaining { answer } => {
+                let _ = answer.send(self.core.remaining());
+            }
             Question::Depart { done } => {
                 self.departing.push(done);
                 self.core.depart(now);

@@ -1,6 +1,7 @@
 //! Keys on their way: claims out and in, seals from collectors.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -8,7 +9,6 @@ use membership::Name;
 use model::Seal;
 use ownership::handover::{ANSWER_MAX, CLAIM_TIMEOUT};
 use ownership::{ComponentId, Key};
-use std::sync::Arc;
 use tokio::sync::oneshot;
 use tracing::debug;
 
@@ -125,6 +125,14 @@ impl Driver {
         if let Some(answer) = self.claims.remove(&id) {
             // Whoever asked may have given up; then it asks again.
             let _ = answer.send(Ok(body));
+        }
+    }
+
+    /// Tells whoever waits for it that nobody needs this node's targets any more.
+    pub(super) fn tell_drained(&mut self) {
+        if !self.draining.is_empty() && self.core.remaining() == 0 {
+            // Whoever asked may have given up waiting.
+            self.draining.drain(..).for_each(|done| drop(done.send(())));
         }
     }
 }

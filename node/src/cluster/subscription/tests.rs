@@ -48,10 +48,7 @@ async fn taking_a_piece_wakes_the_cluster() {
     wake.notified().await;
     assert_eq!(announced.borrow()[0].key, Key::from(9));
 
-    pieces
-        .send(vec![Delta::start(Key::from(9))])
-        .await
-        .expect("room for a piece");
+    pieces.send(vec![Delta::start(Key::from(9))]).await.expect("room for a piece");
     assert_eq!(next(&mut subscription).await, (true, 9));
     wake.notified().await;
 
