@@ -131,8 +131,10 @@ impl Driver {
     /// Tells whoever waits for it that nobody needs this node's targets any more.
     pub(super) fn tell_drained(&mut self) {
         if !self.draining.is_empty() && self.core.remaining() == 0 {
-            // Whoever asked may have given up waiting.
-            self.draining.drain(..).for_each(|done| drop(done.send(())));
+            for done in self.draining.drain(..) {
+                // Whoever asked may have given up waiting.
+                let _ = done.send(());
+            }
         }
     }
 }
