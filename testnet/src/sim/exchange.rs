@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use membership::{Knock, SyncFailure};
 use node::core::Core;
+use ownership::Key;
+use ownership::handover::CLAIM_TIMEOUT;
 
 use super::World;
 use super::oracle::Oracle;
@@ -22,11 +24,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a node waits for the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a collector takes to stop a target.
+const SEALING: Duration = Duration::from_millis(1);
+
 /// What a question is about, and who is to hear what comes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Errand {
     /// A state sync.
     Sync,
+    /// A claim, or an offer, with the number that the asker knows it under.
+    Claim(u64),
 }
 
 /// What comes of a question: the body of the answer, or why there is none.
@@ -41,6 +48,8 @@ pub(super) enum Delivery {
     Answer { exchange: u64, outcome: Outcome },
     /// What came of a knock.
     Knocked { life: u32, to: SocketAddr, knock: Knock },
+    /// What a collector leaves that was told to stop.
+    Sealed { life: u32, key: Key },
     /// What the name server says.
     Seeds { life: u32, addresses: Result<Vec<SocketAddr>, String> },
 }
@@ -67,11 +76,20 @@ impl Exchanges {
     }
 }
 
-/// Lets `core` answer a question.
-fn ask_core(core: &mut Core, errand: Errand, body: &[u8], now: Instant) -> Outcome {
-    let refused = |refusal: membership::Refusal| SyncFailure::Refused(refusal.to_string());
+/// Lets `core` answer a question; nothing when the answer comes later.
+fn ask_core(
+    core: &mut Core,
+    exchange: u64,
+    errand: Errand,
+    body: &[u8],
+    now: Instant,
+) -> Option<Outcome> {
+    fn refused(refusal: impl ToString) -> SyncFailure {
+        SyncFailure::Refused(refusal.to_string())
+    }
     match errand {
-        Errand::Sync => core.handle_sync(body, now).map_err(refused),
+        Errand::Sync => Some(core.handle_sync(body, now).map_err(refused)),
+        Errand::Claim(_) => core.handle_claim(exchange, body, now).err().map(|e| Err(refused(e))),
     }
 }
 
@@ -81,6 +99,8 @@ fn tell_core(core: &mut Core, errand: Errand, to: SocketAddr, outcome: Outcome, 
         // Refusals are counted by the core, and expected in a world of faults.
         (Errand::Sync, Ok(body)) => drop(core.handle_sync_reply(to, &body, now)),
         (Errand::Sync, Err(failure)) => core.handle_sync_failure(to, failure, now),
+        (Errand::Claim(id), Ok(body)) => drop(core.handle_claim_reply(id, &body, now)),
+        (Errand::Claim(id), Err(_)) => core.handle_claim_failure(id, now),
     }
 }
 
@@ -99,7 +119,11 @@ impl<O: Oracle> World<O> {
                 let question =
                     Event::Deliver { host, delivery: Delivery::Question { exchange, body } };
                 self.schedule(after, question);
-                self.schedule(ANSWER_TIMEOUT, Event::GiveUp { exchange });
+                let patience = match errand {
+                    Errand::Sync => ANSWER_TIMEOUT,
+                    Errand::Claim(_) => CLAIM_TIMEOUT,
+                };
+                self.schedule(patience, Event::GiveUp { exchange });
             }
             None => self.schedule(CONNECT_TIMEOUT, Event::GiveUp { exchange }),
         }
@@ -142,18 +166,37 @@ impl<O: Oracle> World<O> {
         let Some(&Exchange { from, errand, .. }) = self.exchanges.open.get(&exchange) else {
             return;
         };
-        let answer = self.with_core(host, |core, now| ask_core(core, errand, body, now));
+        let answer = self.with_core(host, |core, now| ask_core(core, exchange, errand, body, now));
         let outcome = match answer {
-            Some(outcome) => outcome,
+            Some(Some(outcome)) => outcome,
+            Some(None) => return,
             None if !self.population.hosts[host].powered => return,
             None => Err(SyncFailure::Unreachable("connection refused".to_owned())),
         };
+        self.send_back(host, from, exchange, outcome);
+    }
+
+    /// The node on `host` has the answer to a claim.
+    pub(super) fn claim_answered(&mut self, host: usize, exchange: u64, body: Bytes) {
+        if let Some(&Exchange { from, .. }) = self.exchanges.open.get(&exchange) {
+            self.send_back(host, from, exchange, Ok(body));
+        }
+    }
+
+    fn send_back(&mut self, host: usize, from: usize, exchange: u64, outcome: Outcome) {
         if let Ok(body) = &outcome {
             self.cost.stream_bytes += body.len() as u64;
         }
         if let Some(after) = self.network.message(host, from, false, &mut self.rng) {
             self.reply(exchange, after, outcome);
         }
+    }
+
+    /// A collector is told to stop, which takes it a moment.
+    pub(super) fn seal(&mut self, host: usize, key: Key) {
+        let life = self.population.hosts[host].life;
+        let delivery = Delivery::Sealed { life, key };
+        self.schedule(SEALING, Event::Deliver { host, delivery });
     }
 
     /// Whoever asked has waited long enough, unless there was an answer.

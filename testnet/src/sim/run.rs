@@ -12,8 +12,9 @@ use super::{Fault, Pace, Scenario, Strike, Undo, World};
 /// settled, and the rest is for the news to spread.
 const RECOVERY: Duration = Duration::from_secs(120);
 
-/// How long after the views agree every key has one owner: claims may have to be given up.
-const SETTLED: Duration = Duration::from_secs(10);
+/// How long after the views agree every key has one owner: claims may have to be given up, and keys
+/// that two nodes collect are offered to their owner, every two seconds or so.
+const SETTLED: Duration = Duration::from_secs(30);
 
 /// How long all is left alone after forming, to measure what that costs.
 const QUIET: Duration = Duration::from_secs(60);

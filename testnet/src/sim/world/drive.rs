@@ -38,6 +38,8 @@ impl<O: Oracle> World<O> {
                 | Output::Sync { .. }
                 | Output::Knock { .. }
                 | Output::Resolve
+                | Output::Claim { .. }
+                | Output::ClaimReply { .. }
                     if blocked =>
                 {
                     let outbox = &mut self.population.hosts[host].outbox;
@@ -86,10 +88,15 @@ impl<O: Oracle> World<O> {
                 self.cost.starts += 1;
                 self.tell(Fact::Started { host, key });
             }
-            Output::Stop { key, .. } => {
+            Output::Stop { key, seal, .. } => {
                 self.cost.stops += 1;
                 self.tell(Fact::Stopped { host, key });
+                if seal {
+                    self.seal(host, key);
+                }
             }
+            Output::Claim { to, id, body } => self.ask(host, to, Errand::Claim(id), body),
+            Output::ClaimReply { id, body } => self.claim_answered(host, id, body),
             Output::Gate { .. } | Output::View | Output::Departed => {}
         }
     }

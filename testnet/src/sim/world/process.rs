@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use model::Seal;
 
 use super::{Event, World};
 use crate::sim::exchange::Delivery;
@@ -63,6 +64,15 @@ impl<O: Oracle> World<O> {
             Input::Delivery(Delivery::Knocked { life, to, knock }) => {
                 if self.population.hosts[host].life == life {
                     self.with_core(host, |core, now| core.handle_knock(to, knock, now));
+                }
+            }
+            Input::Delivery(Delivery::Sealed { life, key }) => {
+                if self.population.hosts[host].life == life {
+                    let component = self.component.clone();
+                    let seal = Seal { version: 1, last_tick: 1, payload: Bytes::new() };
+                    self.with_core(host, |core, now| {
+                        core.handle_seal(&component, key, Some(seal), now);
+                    });
                 }
             }
             Input::Delivery(Delivery::Seeds { life, addresses }) => {
