@@ -210,7 +210,15 @@ impl Swim {
     /// is as before.
     pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), Refusal> {
         self.begin(now);
-        let result = self.receive(datagram, now);
+        let payload = match self.outbox.envelope.open(datagram) {
+            Ok(payload) => payload,
+            Err(refusal) => {
+                // Nothing has changed, so nothing is to be settled: a flood of it stays cheap.
+                self.counters.refuse(&refusal);
+                return Err(refusal);
+            }
+        };
+        let result = self.receive(&payload, now);
         match &result {
             Ok(()) => self.counters.received += 1,
             Err(refusal) => self.counters.refuse(refusal),

@@ -14,14 +14,14 @@ use crate::refusal::Refusal;
 const REMINDER_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Swim {
-    pub(super) fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), Refusal> {
-        let payload = self.outbox.envelope.open(datagram)?;
+    /// Receives the payload of a datagram.
+    pub(super) fn receive(&mut self, payload: &[u8], now: Instant) -> Result<(), Refusal> {
         // foca, given anything after leaving, would join again. Before joining, this node has
         // not yet found out whether its name is free.
         if self.farewell != Farewell::No || self.joined.is_none() {
             return Err(Refusal::Out);
         }
-        let mut packet = Packet::parse(&payload)?;
+        let mut packet = Packet::parse(payload)?;
         let source = packet.header.src.clone();
         if source.name == self.me.name {
             self.hear_of_namesake(&Member::alive(source.clone()), now);

@@ -139,9 +139,14 @@ impl Driver {
     /// Runs until the farewell is said, or until nobody holds a handle any more.
     pub(super) async fn run(mut self) {
         loop {
-            self.turn();
+            let more = self.turn();
             if self.departed {
                 break;
+            }
+            if more {
+                // The socket is always ready while a flood lasts, and a loop that never waits
+                // would keep errands from running: they live on the same thread.
+                tokio::task::yield_now().await;
             }
             let due = self.core.poll_timeout().into_iter().chain(self.shares.due()).min();
             tokio::select! {
@@ -164,9 +169,9 @@ impl Driver {
         });
     }
 
-    /// Handles what there is, without waiting.
-    fn turn(&mut self) {
-        self.receive();
+    /// Handles what there is, without waiting. Whether there may be more datagrams.
+    fn turn(&mut self) -> bool {
+        let more = self.receive();
         let now = Instant::now();
         if let Some(due) = self.core.poll_timeout()
             && due <= now
@@ -201,21 +206,22 @@ impl Driver {
         if self.unpublished {
             self.publish();
         }
+        more
     }
 
-    /// Reads datagrams until there is none, or others want their turn.
-    fn receive(&mut self) {
+    /// Reads datagrams until there is none, or others want their turn: whether that was the reason.
+    fn receive(&mut self) -> bool {
         // One byte more than is allowed, so that what is too long is seen to be.
         let mut buffer = [0; membership::DATAGRAM_MAX + 1];
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some(socket) = &self.socket else { return };
+            let Some(socket) = &self.socket else { return false };
             let (length, from) = match socket.try_recv_from(&mut buffer) {
                 Ok(received) => received,
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
                 Err(error) => {
                     self.measures.receive_failed();
                     debug!(%error, "cannot receive a datagram");
-                    return;
+                    return false;
                 }
             };
             self.measures.received(length);
@@ -225,6 +231,7 @@ impl Driver {
             // Outputs are drained before the next input.
             self.act();
         }
+        true
     }
 
     /// Hands what components announce to the core.

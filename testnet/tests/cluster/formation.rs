@@ -5,10 +5,10 @@ use testnet::process::{Cluster, World, eventually, http};
 use crate::world::{self, PATIENCE, setup};
 
 /// A configuration in which nothing is collected.
-const NOTHING: &str = "logging {\n  level = \"info\"\n}\n";
+pub(crate) const NOTHING: &str = "logging {\n  level = \"info\"\n}\n";
 
 /// Waits until every node that runs sees as many peers, itself included.
-async fn everybody_sees(cluster: &mut Cluster, peers: f64) -> anyhow::Result<()> {
+pub(crate) async fn everybody_sees(cluster: &mut Cluster, peers: f64) -> anyhow::Result<()> {
     eventually(&format!("everybody to see {peers} peers"), PATIENCE, async || {
         for node in cluster.running() {
             node.child.check_alive()?;

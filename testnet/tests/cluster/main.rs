@@ -1,6 +1,7 @@
 //! Nodes as real processes on loopback, with synthetic targets and the ledger.
 
 mod formation;
+mod keyed;
 mod sharing;
 mod up;
 #[path = "../world/mod.rs"]
