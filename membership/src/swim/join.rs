@@ -9,7 +9,7 @@ use foca::{Member, Message, State as Liveness};
 use rand::RngExt;
 
 use super::seeds::SeedResult;
-use super::sync::{Answer, Ask, PEERS_MAX, Reply, Request};
+use super::sync::{Answer, Ask, PEERS_MAX, Reply, Request, bucket, differing};
 use super::{Event, Farewell, Output, Swim, SyncFailure};
 use crate::codec;
 use crate::envelope::Kind;
@@ -34,8 +34,8 @@ impl Swim {
             self.schedule_sync(now);
             let chosen = self.random_peer();
             if let Some(address) = chosen {
-                let digest = self.digest();
-                self.ask(address, Ask::State { digest }, now);
+                let ask = self.ask_for_state();
+                self.ask(address, ask, now);
             }
         }
         self.expire_check(now);
@@ -78,9 +78,9 @@ impl Swim {
         };
         let limit = self.config.max_join_peers;
         let chosen = self.seeds.choose(limit, known, &mut self.rng, now);
-        let digest = self.digest();
         for address in chosen {
-            self.ask(address, Ask::State { digest }, now);
+            let ask = self.ask_for_state();
+            self.ask(address, ask, now);
         }
         self.form_if_alone(now);
     }
@@ -121,8 +121,10 @@ impl Swim {
             (self.me.clone(), Answer::Out)
         } else {
             match request.ask {
-                Ask::State { digest } if digest != self.digest() => {
-                    (self.me.clone(), Answer::Members(self.members()))
+                Ask::State { digest, buckets } if digest != self.digest() => {
+                    let buckets = differing(&self.buckets(), &buckets);
+                    let members = self.members(buckets);
+                    (self.me.clone(), Answer::Members { buckets, members })
                 }
                 Ask::Push { members } => {
                     self.take_push(request.from, members, now);
@@ -154,9 +156,12 @@ impl Swim {
         Answer::Clash { you_stay_out }
     }
 
-    /// Everybody this node knows of, itself included, the living first.
-    pub(super) fn members(&self) -> Vec<Member<Peer>> {
-        let known = || self.foca.iter_membership_state();
+    /// Everybody in some buckets this node knows of, and itself, the living first.
+    pub(super) fn members(&self, buckets: u64) -> Vec<Member<Peer>> {
+        let known = || {
+            let members = self.foca.iter_membership_state();
+            members.filter(move |member| buckets >> bucket(&member.id().name) & 1 == 1)
+        };
         let me = Member::new(self.me.clone(), self.outbox.incarnation, Liveness::Alive);
         let living = known().filter(|member| member.state() != Liveness::Down);
         let dead = known().filter(|member| member.state() == Liveness::Down);
@@ -229,13 +234,13 @@ impl Swim {
                 let reason = "it takes no part in the cluster".to_owned();
                 self.seeds.answered(to, SeedResult::Unreachable(reason), now);
             }
-            Answer::Members(members) => {
+            Answer::Members { buckets, members } => {
                 self.seeds.answered(to, SeedResult::Joined, now);
                 if self.is_checking() || self.is_name_taken(&members, now) {
                     return;
                 }
                 let was_joined = self.joined.is_some();
-                let lacking = self.lacking(&members);
+                let lacking = self.lacking(buckets, &members);
                 self.merge(members, was_joined, now);
                 if was_joined {
                     self.sync_soon(now);
@@ -283,14 +288,14 @@ impl Swim {
     }
 
     /// What this node knows to be alive and the sender of `members` does not.
-    fn lacking(&self, members: &[Member<Peer>]) -> Vec<Member<Peer>> {
+    fn lacking(&self, buckets: u64, members: &[Member<Peer>]) -> Vec<Member<Peer>> {
         let theirs: BTreeMap<&Name, &Member<Peer>> =
             members.iter().map(|member| (&member.id().name, member)).collect();
         let news = |mine: &Peer| match theirs.get(&mine.name) {
             None => true,
             Some(member) => mine.outranks(member.id()),
         };
-        self.members()
+        self.members(buckets)
             .into_iter()
             .filter(|member| member.state() != Liveness::Down && news(member.id()))
             .collect()

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use foca::Incarnation;
 
 use super::PeerStatus;
+use super::sync::{BUCKETS, bucket};
 use crate::{Name, Peer};
 
 /// A live peer, and what only this machine needs to know about it.
@@ -16,22 +17,43 @@ pub(super) struct Known {
     pub incarnation: Incarnation,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Live {
     peers: BTreeMap<Name, Known>,
     by_hash: BTreeMap<[u8; 8], Name>,
     /// The sum of the digests of all, so that it follows changes at no cost.
     digest: u64,
+    /// The same for each bucket.
+    buckets: [u64; BUCKETS],
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { peers: BTreeMap::new(), by_hash: BTreeMap::new(), digest: 0, buckets: [0; BUCKETS] }
+    }
 }
 
 impl Live {
+    /// Lets the digests follow a change from one peer to another of the same name.
+    fn count(&mut self, before: Option<&Peer>, after: Option<&Peer>) {
+        for (peer, sign) in [(before, u64::MAX), (after, 1)] {
+            if let Some(peer) = peer {
+                let change = peer.digest().wrapping_mul(sign);
+                self.digest = self.digest.wrapping_add(change);
+                let bucket = &mut self.buckets[bucket(&peer.name)];
+                *bucket = bucket.wrapping_add(change);
+            }
+        }
+    }
+
     /// Adds `peer` or replaces the one of its name, which is returned.
     pub(super) fn insert(&mut self, peer: Peer, now: Instant) -> Option<Peer> {
-        self.digest = self.digest.wrapping_add(peer.digest());
+        self.count(None, Some(&peer));
         if let Some(known) = self.peers.get_mut(&peer.name) {
-            self.digest = self.digest.wrapping_sub(known.status.peer.digest());
             known.incarnation = 0;
-            return Some(std::mem::replace(&mut known.status.peer, peer));
+            let before = std::mem::replace(&mut known.status.peer, peer);
+            self.count(Some(&before), None);
+            return Some(before);
         }
         let status = PeerStatus {
             peer: peer.clone(),
@@ -50,7 +72,7 @@ impl Live {
     pub(super) fn remove(&mut self, name: &Name) -> Option<Peer> {
         let status = self.peers.remove(name)?.status;
         self.by_hash.remove(&name.hash64());
-        self.digest = self.digest.wrapping_sub(status.peer.digest());
+        self.count(Some(&status.peer), None);
         Some(status.peer)
     }
 
@@ -114,6 +136,10 @@ impl Live {
         self.digest
     }
 
+    pub(super) fn buckets(&self) -> &[u64; BUCKETS] {
+        &self.buckets
+    }
+
     /// Sorted by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = &PeerStatus> + Clone {
         self.peers.values().map(|known| &known.status)
@@ -121,6 +147,7 @@ impl Live {
 
     pub(super) fn clear(&mut self) -> Vec<Peer> {
         self.digest = 0;
+        self.buckets = [0; BUCKETS];
         self.by_hash.clear();
         std::mem::take(&mut self.peers).into_values().map(|known| known.status.peer).collect()
     }
