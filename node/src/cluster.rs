@@ -25,7 +25,7 @@ pub mod subscription;
 #[cfg(test)]
 mod tests;
 
-pub use exchange::PeerAccess;
+pub use exchange::{PeerAccess, PeerError};
 pub use handle::{Closed, Handle, Listed};
 pub use node::{Node, StartError, Started};
 pub use options::Options;

@@ -8,6 +8,7 @@
 //! * [`graph`] is the component graph: what the configuration describes, running;
 //! * [`components`] are the kinds of components, [`config`] the blocks that are none;
 //! * [`mod@core`] is one node's mind, pure: membership and ownership composed;
+//! * [`deliveries`] is where destinations of one name on several nodes find each other;
 //! * [`pages`] turns what is known into HTML;
 //! * [`server`] is the HTTP surface: probes, Alloy's JSON, Shoal's own API, pages;
 //! * [`telemetry`] is what Shoal says about itself: metrics, log lines, profiles.
@@ -17,6 +18,7 @@ pub mod cluster;
 pub mod components;
 pub mod config;
 pub mod core;
+pub mod deliveries;
 pub mod graph;
 pub mod pages;
 pub mod server;

@@ -24,6 +24,9 @@ pub struct Consignment {
     pub giver: Arc<str>,
     /// The id of the log that they were written to.
     pub log: u128,
+    /// Tells apart the logs of the giver that hold frames of that log: 0 for the log itself, else
+    /// a hash of the nodes that gave them before. Within one of them sequences only grow.
+    pub route: u64,
     /// The frames, whole.
     pub frames: Vec<Bytes>,
 }
@@ -40,6 +43,7 @@ impl Consignment {
         let mut out = Vec::with_capacity(frames + 256);
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&self.log.to_le_bytes());
+        out.extend_from_slice(&self.route.to_le_bytes());
         let names = [&self.destination, &self.origin, &self.giver];
         names.into_iter().for_each(|name| push(&mut out, name.as_bytes()));
         self.frames.iter().for_each(|frame| push(&mut out, frame));
@@ -52,11 +56,13 @@ impl Consignment {
     ///
     /// When the bytes are something else. The frames are checked by whoever adopts them.
     pub fn decode(mut bytes: Bytes) -> Result<Self, Malformed> {
-        if bytes.len() < MAGIC.len() + 16 || bytes.split_to(MAGIC.len()) != MAGIC[..] {
+        if bytes.len() < MAGIC.len() + 24 || bytes.split_to(MAGIC.len()) != MAGIC[..] {
             return Err(Malformed);
         }
         let log = bytes.split_to(16);
         let log = u128::from_le_bytes(log[..].try_into().map_err(|_| Malformed)?);
+        let route = bytes.split_to(8);
+        let route = u64::from_le_bytes(route[..].try_into().map_err(|_| Malformed)?);
         let mut name = || {
             let name = pull(&mut bytes).filter(|name| name.len() <= MAX_NAME);
             let name = name.ok_or(Malformed)?;
@@ -67,7 +73,7 @@ impl Consignment {
         while !bytes.is_empty() {
             frames.push(pull(&mut bytes).ok_or(Malformed)?);
         }
-        Ok(Self { destination, origin, giver, log, frames })
+        Ok(Self { destination, origin, giver, log, route, frames })
     }
 }
 
@@ -97,11 +103,12 @@ mod tests {
         fn what_is_encoded_is_decoded(
             names in [".{0,20}", ".{0,20}", ".{0,20}"],
             log in any::<u128>(),
+            route in any::<u64>(),
             frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..10),
         ) {
             let [destination, origin, giver] = names.map(|name| Arc::from(name.as_str()));
             let frames = frames.into_iter().map(Bytes::from).collect();
-            let consignment = Consignment { destination, origin, giver, log, frames };
+            let consignment = Consignment { destination, origin, giver, log, route, frames };
             let decoded = Consignment::decode(consignment.encode().into());
             prop_assert_eq!(decoded, Ok(consignment));
         }

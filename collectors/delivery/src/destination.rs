@@ -236,13 +236,16 @@ impl Destination {
     }
 
     fn log_mut(&mut self, id: u128) -> Option<&mut Log> {
-        self.logs_mut().find(|log| log.id() == id)
+        self.logs_mut().find(|log| log.instance() == id)
     }
 
-    /// Who wrote the frames of a log.
-    fn origin_of(&self, id: u128) -> Arc<str> {
-        let replica = self.adopted.iter().find(|replica| replica.log.id() == id);
-        replica.map_or_else(|| self.node(), |replica| Arc::clone(&replica.origin))
+    /// Who wrote the frames of an open log, the id of the log they were written to, and the way
+    /// that they took from there.
+    fn provenance(&self, instance: u128) -> (Arc<str>, u128, u64) {
+        match self.adopted.iter().find(|replica| replica.log.instance() == instance) {
+            Some(replica) => (Arc::clone(&replica.origin), replica.log.id(), replica.way()),
+            None => (self.node(), self.own.id(), 0),
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -283,7 +286,7 @@ impl Destination {
                 Some(index) => &mut self.adopted[index].log,
             };
             if let Some((meta, payload)) = log.take(now_ms())? {
-                return Ok(Some((log.id(), meta, payload)));
+                return Ok(Some((log.instance(), meta, payload)));
             }
         }
         Ok(None)
@@ -327,7 +330,7 @@ impl Destination {
         {
             warn!(endpoint = self.config.name, %error, "a request ended without an answer");
         }
-        let adopted = flight.log != self.own.id();
+        let adopted = flight.log != self.own.instance();
         if let Some(log) = self.log_mut(flight.log) {
             match done {
                 Ok((_, (_, meta))) => log.finish(&meta, now_ms()),

@@ -52,6 +52,11 @@ impl Handle {
         (Self(sender), asks)
     }
 
+    /// Whether the destination has ended.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// What is not delivered of the frames that a node wrote.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ mod write;
 
 pub use adopt::AdoptError;
 pub use frame::{Content, FrameMeta, HEADER, MAX_PAYLOAD};
-pub use gate::{Gate, MARGIN_MS, Verdict};
+pub use gate::{Gate, MARGIN_MS, Oldest, Verdict};
 pub use open::OpenError;
 pub use sync::SyncWork;
 pub use window::{Lane, SPAN};
@@ -111,12 +111,18 @@ pub struct Log {
     /// Nothing is stamped before this; see [`gate`].
     floor_ms: i64,
     role: open::Role,
+    instance: u128,
 }
 
 impl Log {
     /// The id of the log: with the sequence it names a frame for ever.
     pub fn id(&self) -> u128 {
         self.id
+    }
+
+    /// Tells this open log from every other one: several replicas of a log have its id.
+    pub fn instance(&self) -> u128 {
+        self.instance
     }
 
     /// What is sealed and not finished.

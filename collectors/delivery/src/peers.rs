@@ -49,7 +49,8 @@ pub enum Pending {
     },
     /// Somebody who lives did not answer.
     Unknown,
-    /// Nothing, but the origin does not live: it may come back with some.
+    /// Nothing, but the origin does not live and may come back with some, or it has waited itself
+    /// for a node that does not live.
     Gone,
 }
 
@@ -84,8 +85,17 @@ pub struct PendingReport {
     pub origin: Arc<str>,
     /// The stamp of the oldest, in milliseconds since the Unix epoch; `None` when there is none.
     pub oldest_ms: Option<i64>,
+    /// Whether it has waited for a node that does not live and may come back.
+    pub passes: bool,
     /// How many.
     pub frames: u64,
     /// Whether the backend took the last request; `None` when there has been none.
     pub accepting: Option<bool>,
+}
+
+impl PendingReport {
+    /// Everything of an origin has been delivered.
+    pub fn nothing(origin: &str) -> Self {
+        Self { origin: origin.into(), oldest_ms: None, passes: false, frames: 0, accepting: None }
+    }
 }

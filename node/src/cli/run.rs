@@ -14,6 +14,7 @@ use super::life::{Life, Signal};
 use super::{Options, host, limits};
 use crate::cluster::{self, Node, PeerAccess};
 use crate::components::{Registry as Kinds, Services};
+use crate::deliveries::Others;
 use crate::graph::{Controller, Graph, Settings};
 use crate::server::config::HttpConfig;
 use crate::server::{self, Context, Phase, Serve};
@@ -114,6 +115,11 @@ impl Process {
             || PeerAccess::new(options.cluster.tls.clone(), http_now.clone(), seal.clone());
         let peers = access().context("--cluster.tls-*")?;
         let (cluster, listener) = node.start(access().context("--cluster.tls-*")?, &registry)?;
+
+        if options.cluster.enabled {
+            let others = Others::new(access().context("--cluster.tls-*")?, cluster.handle.state());
+            cluster.handle.deliveries().connect(others);
+        }
 
         let (memory, from_memory) = MemoryDialer::bind(&options.memory_address);
         let loaded = Graph::load(settings(options, &cluster.handle, &registry, memory)).await;

@@ -13,6 +13,7 @@ use tracing::{error, info};
 use super::question::{KeyHistory, KeyQuestion, Placed, Question};
 use super::subscription::{PIECES_IN_FLIGHT, Snapshot, Subscription};
 use super::{ClusterState, PeerSeal, keys};
+use crate::deliveries::Deliveries;
 
 /// The cluster's task has ended: the process is about to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +29,7 @@ pub struct Handle {
     pub(super) listed: Arc<Mutex<Vec<Listed>>>,
     pub(super) seal: PeerSeal,
     pub(super) key_file: Option<Arc<Path>>,
+    pub(super) deliveries: Deliveries,
 }
 
 /// A component that announces targets, for whoever lists them.
@@ -82,6 +84,11 @@ impl Handle {
         // A cluster that has stopped needs no keys.
         let _ = self.questions.send(Question::Keys { keyring }).await;
         Ok(())
+    }
+
+    /// The destinations of this node.
+    pub fn deliveries(&self) -> &Deliveries {
+        &self.deliveries
     }
 
     /// Lets a component take part in the sharing of targets. A second subscription of one

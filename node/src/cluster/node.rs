@@ -25,6 +25,7 @@ use super::{
     ClusterState, Handle, Options, PeerAccess, PeerSeal, advertise, generation, keys, seeds, socket,
 };
 use crate::core::{self, Core, GateConfig};
+use crate::deliveries::Deliveries;
 use crate::telemetry::{Registration, Registry};
 
 /// Questions that may wait for the event loop; whoever asks one more waits.
@@ -194,6 +195,7 @@ impl Node {
             listed: Arc::new(Mutex::new(Vec::new())),
             seal: self.seal.clone(),
             key_file: self.options.key_file.as_deref().map(Arc::from),
+            deliveries: Deliveries::new(self.me.name.as_str()),
         };
         let now = Instant::now();
         let config = core::Config {

@@ -79,6 +79,11 @@ impl Context {
         self.graph.get().filter(|graph| graph.is_loaded())
     }
 
+    /// Whether the configuration runs and goes on running.
+    pub(super) fn is_settled(&self) -> bool {
+        self.graph().is_some() && *self.phase.borrow() == Phase::Running
+    }
+
     /// Why the node is not ready; nothing when it is.
     pub(super) fn unready(&self) -> Option<String> {
         let state = self.cluster.state();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use delivery::{Consignment, NotAdopted};
 use http::{Method, StatusCode};
 
 use super::api::targets;
@@ -11,6 +12,7 @@ use super::reply::{self, Reply};
 use super::router::Asked;
 
 use crate::cluster::{Arrival, CLAIM_PATH, SYNC_PATH};
+use crate::deliveries::{self, ADOPT_PATH, PENDING_PATH};
 
 /// The targets that a node collects: [`targets::Wanted`] in, [`targets::Collected`] out.
 pub(super) const TARGETS_PATH: &str = "/api/v1/peer/targets";
@@ -45,6 +47,8 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
     let (route, reply) = match asked.path.as_str() {
         SYNC_PATH => ("peer_sync", sync(context, payload).await),
         CLAIM_PATH => ("peer_claim", claim(context, payload).await),
+        PENDING_PATH => ("peer_pending", pending(context, &payload).await),
+        ADOPT_PATH => ("peer_adopt", adopt(context, payload).await),
         TARGETS_PATH => ("peer_targets", targets(context, &payload).await),
         _ => ("unknown", reply::not_found()),
     };
@@ -86,4 +90,51 @@ async fn targets(context: &Arc<Context>, body: &[u8]) -> Reply {
         },
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
     }
+}
+
+/// Another node waits until older samples are delivered.
+async fn pending(context: &Context, body: &[u8]) -> Reply {
+    let asked = match deliveries::Asked::decode(body) {
+        Ok(asked) => asked,
+        Err(problem) => return reply::text(StatusCode::BAD_REQUEST, problem.to_string()),
+    };
+    let answer = match context.cluster.deliveries().find(&asked.destination) {
+        Some(destination) => destination.pending(&asked.origin).await.ok(),
+        // Where the configuration has no such destination, nothing will be delivered to it.
+        None if context.is_settled() => Some(delivery::PendingReport::nothing(&asked.origin)),
+        None => None,
+    };
+    let Some(report) = answer else {
+        let text = "its configuration is not running, or about to end";
+        return reply::text(StatusCode::SERVICE_UNAVAILABLE, text);
+    };
+    let delivery::PendingReport { oldest_ms, passes, accepting, .. } = report;
+    match (deliveries::Answer { oldest_ms, passes, accepting }).encode() {
+        Ok(body) => reply::with(StatusCode::OK, CONTENT_TYPE, body),
+        Err(problem) => reply::text(StatusCode::INTERNAL_SERVER_ERROR, problem.to_string()),
+    }
+}
+
+/// Another node leaves and gives what it could not deliver.
+async fn adopt(context: &Context, body: Bytes) -> Reply {
+    let consignment = match Consignment::decode(body) {
+        Ok(consignment) => consignment,
+        Err(malformed) => return reply::text(StatusCode::BAD_REQUEST, malformed.to_string()),
+    };
+    let name = Arc::clone(&consignment.destination);
+    if !context.is_settled() {
+        let text = "this node is starting or about to end";
+        return reply::text(StatusCode::SERVICE_UNAVAILABLE, text);
+    }
+    let Some(destination) = context.cluster.deliveries().find(&name) else {
+        let text = format!("there is no destination {name} here: the configurations differ");
+        return reply::text(StatusCode::NOT_FOUND, text);
+    };
+    let status = match destination.adopt(consignment).await {
+        Ok(()) => return reply::with(StatusCode::OK, CONTENT_TYPE, Bytes::new()),
+        Err(refused @ NotAdopted::Ending) => (StatusCode::SERVICE_UNAVAILABLE, refused),
+        Err(refused @ NotAdopted::Full { .. }) => (StatusCode::INSUFFICIENT_STORAGE, refused),
+        Err(refused @ NotAdopted::Log(_)) => (StatusCode::INTERNAL_SERVER_ERROR, refused),
+    };
+    reply::text(status.0, status.1.to_string())
 }

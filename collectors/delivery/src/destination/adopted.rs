@@ -19,7 +19,7 @@ use crate::telemetry::Telemetry;
 
 /// The folder of replicas, within that of the destination's own log.
 const FOLDER: &str = "adopted";
-/// Who wrote the frames and who gave them, one a line.
+/// Who wrote the frames, who gave them and by which route, one a line.
 const NAMES: &str = "origin";
 /// Longest content of that file, in bytes.
 const MAX_NAMES: u64 = 4096;
@@ -30,8 +30,8 @@ pub(super) struct Replica {
     /// Who wrote them.
     pub(super) origin: Arc<str>,
     giver: Arc<str>,
-    /// The id of the log they were written to.
-    id: u128,
+    /// Which of the giver's logs they come from.
+    route: u64,
     pub(super) log: Log,
 }
 
@@ -44,13 +44,12 @@ impl Replica {
     ) -> Result<Vec<Self>, OpenError> {
         let mut replicas = Vec::new();
         for path in folders(&directory.join(FOLDER)) {
-            let Some((origin, giver)) = read_names(&path) else {
+            let Some((origin, giver, route)) = read_names(&path) else {
                 // Its names are written before its first frame.
                 warn!(path = %path.display(), "nothing was adopted here yet");
                 continue;
             };
             let log = Log::open_replica(&path, 0, config.clone(), Arc::clone(telemetry))?;
-            let id = log.id();
             if log.is_empty() && !log.has_gates() && is_older(&path, config) {
                 drop(log);
                 if let Err(error) = fs::remove_dir_all(&path) {
@@ -60,7 +59,7 @@ impl Replica {
             }
             let frames = log.queued().frames;
             info!(%origin, %giver, frames, "goes on with frames of another node");
-            replicas.push(Self { origin, giver, id, log });
+            replicas.push(Self { origin, giver, route, log });
         }
         Ok(replicas)
     }
@@ -73,7 +72,8 @@ impl Replica {
         telemetry: &Arc<Telemetry>,
     ) -> Result<Self, OpenError> {
         let log = Log::open_replica(path, 0, config.clone(), Arc::clone(telemetry))?;
-        Ok(Self { origin: Arc::clone(node), giver: Arc::clone(node), id: log.id(), log })
+        // No consignment has this node for its giver.
+        Ok(Self { origin: Arc::clone(node), giver: Arc::clone(node), route: 0, log })
     }
 
     fn create(
@@ -82,23 +82,30 @@ impl Replica {
         config: &LogConfig,
         telemetry: &Arc<Telemetry>,
     ) -> Result<Self, NotAdopted> {
-        let Consignment { origin, giver, log: id, .. } = consignment;
+        let Consignment { origin, giver, log: id, route, .. } = consignment;
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
         let readable: String = origin.chars().take(40).map(plain).collect();
-        let hash = xxh3_64([origin.as_bytes(), &[0], giver.as_bytes()].concat().as_slice());
+        let names = [origin.as_bytes(), &[0], giver.as_bytes(), &[0], &route.to_le_bytes()];
+        let hash = xxh3_64(&names.concat());
         let folder = directory.join(FOLDER);
         let path = folder.join(format!("{readable}-{hash:016x}-{id:032x}"));
-        write_names(&folder, &path, origin, giver).map_err(refused)?;
+        write_names(&folder, &path, origin, giver, *route).map_err(refused)?;
         let log = Log::open_replica(&path, *id, config.clone(), Arc::clone(telemetry));
         let log = log.map_err(refused)?;
         if log.id() != *id {
             return Err(NotAdopted::Log("another log is in its place".to_owned()));
         }
-        Ok(Self { origin: Arc::clone(origin), giver: Arc::clone(giver), id: *id, log })
+        Ok(Self { origin: Arc::clone(origin), giver: Arc::clone(giver), route: *route, log })
+    }
+
+    /// The route of what is given from here: see [`Consignment::route`].
+    pub(super) fn way(&self) -> u64 {
+        xxh3_64(&[self.giver.as_bytes(), &self.route.to_le_bytes()].concat())
     }
 
     fn is_of(&self, consignment: &Consignment) -> bool {
-        self.id == consignment.log
+        self.log.id() == consignment.log
+            && self.route == consignment.route
             && self.origin == consignment.origin
             && self.giver == consignment.giver
     }
@@ -188,11 +195,17 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Writes the names so that they are either there or not, whatever happens meanwhile.
-fn write_names(folder: &Path, path: &Path, origin: &str, giver: &str) -> io::Result<()> {
+fn write_names(
+    folder: &Path,
+    path: &Path,
+    origin: &str,
+    giver: &str,
+    route: u64,
+) -> io::Result<()> {
     fs::create_dir_all(path)?;
     let fresh = path.join("origin.new");
     let mut file = fs::File::create(&fresh)?;
-    io::Write::write_all(&mut file, format!("{origin}\n{giver}\n").as_bytes())?;
+    io::Write::write_all(&mut file, format!("{origin}\n{giver}\n{route}\n").as_bytes())?;
     file.sync_all()?;
     fs::rename(&fresh, path.join(NAMES))?;
     fs::File::open(path)?.sync_all()?;
@@ -203,12 +216,12 @@ fn write_names(folder: &Path, path: &Path, origin: &str, giver: &str) -> io::Res
     Ok(())
 }
 
-fn read_names(path: &Path) -> Option<(Arc<str>, Arc<str>)> {
+fn read_names(path: &Path) -> Option<(Arc<str>, Arc<str>, u64)> {
     let mut text = String::new();
     let file = fs::File::open(path.join(NAMES)).ok()?;
     io::Read::read_to_string(&mut io::Read::take(file, MAX_NAMES), &mut text).ok()?;
     let mut lines = text.split_terminator('\n');
-    Some((lines.next()?.into(), lines.next()?.into()))
+    Some((lines.next()?.into(), lines.next()?.into(), lines.next()?.parse().ok()?))
 }
 
 /// Whether nothing has happened to a log for longer than anybody would give frames of it again.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Destination;
 use crate::handle::{Ask, NotAdopted};
-use crate::log::Log;
+use crate::log::Oldest;
 use crate::peers::PendingReport;
 
 impl Destination {
@@ -46,20 +46,19 @@ impl Destination {
 
     fn report(&mut self, origin: &Arc<str>) -> PendingReport {
         let own = self.node() == *origin;
-        let mut oldest = self.open_since().filter(|_| own);
-        let mut frames = u64::from(oldest.is_some());
+        let open = self.open_since().filter(|_| own);
+        let mut oldest = Oldest { stamp_ms: open, passes: false };
+        let mut frames = u64::from(open.is_some());
         let logs = own.then_some(&mut self.own).into_iter();
         let adopted = self.adopted.iter_mut().filter(|replica| replica.origin == *origin);
         for log in logs.chain(adopted.map(|replica| &mut replica.log)) {
             frames += log.queued().frames;
-            oldest = [oldest, oldest_of(log)].into_iter().flatten().min();
+            // A log that cannot be read has something, and nobody knows since when.
+            let unknown = Oldest { stamp_ms: Some(i64::MIN), passes: false };
+            oldest = oldest.and(log.oldest_pending().unwrap_or(unknown));
         }
+        let Oldest { stamp_ms: oldest_ms, passes } = oldest;
         let accepting = self.sender.accepting();
-        PendingReport { origin: Arc::clone(origin), oldest_ms: oldest, frames, accepting }
+        PendingReport { origin: Arc::clone(origin), oldest_ms, passes, frames, accepting }
     }
-}
-
-/// A log that cannot be read has something, and nobody knows since when.
-fn oldest_of(log: &mut Log) -> Option<i64> {
-    log.oldest_pending().unwrap_or(Some(i64::MIN))
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Destination;
-use crate::log::{Gate, Verdict};
+use crate::log::{Gate, Oldest, Verdict};
 use crate::peers::{Pending, Question};
 use crate::sender::now_ms;
 
@@ -30,7 +30,7 @@ const SILENCE_AT_MOST: Duration = Duration::from_secs(60);
 /// missing twice.
 const GONE_TWICE: u32 = 2;
 
-/// A gate, by the id of its log and its sequence.
+/// A gate, by the instance of its log and its sequence.
 pub(super) type GateId = (u128, u64);
 
 /// What is under way about gates.
@@ -119,7 +119,7 @@ impl Destination {
         // No frame may hold something from before the gate and something from behind it.
         self.seal();
         if let Some(sequence) = self.own.depend(origin, until, now_ms()) {
-            self.holds.renew((self.own.id(), sequence), Instant::now());
+            self.holds.renew((self.own.instance(), sequence), Instant::now());
         }
     }
 
@@ -133,7 +133,7 @@ impl Destination {
         let mut reached: BTreeMap<GateId, Gate> = BTreeMap::new();
         for log in self.logs() {
             let gates = log.reached_gates().into_iter();
-            reached.extend(gates.map(|gate| ((log.id(), gate.sequence), gate)));
+            reached.extend(gates.map(|gate| ((log.instance(), gate.sequence), gate)));
         }
         self.holds.watches.retain(|id, _| reached.contains_key(id));
         for (id, gate) in reached {
@@ -168,26 +168,29 @@ impl Destination {
         let accepting = self.sender.accepting().unwrap_or(true);
         let node = self.neighbours.as_ref().map(|neighbours| Arc::clone(&neighbours.node));
         let open = self.open_since().filter(|_| node.as_ref() == Some(&gate.origin));
-        let mut oldest = open;
+        let mut oldest = Oldest { stamp_ms: open, passes: false };
         let own = (node.as_ref() == Some(&gate.origin)).then_some(&mut self.own);
         let adopted = self.adopted.iter_mut().filter(|adopted| adopted.origin == gate.origin);
         for log in own.into_iter().chain(adopted.map(|adopted| &mut adopted.log)) {
-            if log.id() == of {
-                continue;
+            if log.instance() != of {
+                // What cannot be read cannot be sent either: it is not waited for.
+                oldest = oldest.and(log.oldest_pending().unwrap_or_default());
             }
-            // What cannot be read cannot be sent either: it is not waited for.
-            let pending = log.oldest_pending().ok().flatten();
-            oldest = [oldest, pending].into_iter().flatten().min();
         }
-        let oldest_ms = oldest.filter(|oldest| *oldest <= gate.until)?;
-        Some(Pending::Since { oldest_ms, accepting })
+        match oldest.stamp_ms {
+            Some(oldest_ms) if oldest_ms <= gate.until => {
+                Some(Pending::Since { oldest_ms, accepting })
+            }
+            _ if oldest.passes => Some(Pending::Gone),
+            _ => None,
+        }
     }
 
     /// Acts on what the other nodes said about a gate.
     pub(super) fn take_answer(&mut self, answered: Answered) {
         let now = Instant::now();
         let Answered { gate: id, epoch, pending } = answered;
-        let gate = self.logs().find(|log| log.id() == id.0);
+        let gate = self.logs().find(|log| log.instance() == id.0);
         let gate =
             gate.and_then(|log| log.reached_gates().into_iter().find(|g| g.sequence == id.1));
         let own_accepting = self.sender.accepting();

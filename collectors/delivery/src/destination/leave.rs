@@ -63,15 +63,16 @@ impl Destination {
     /// Gives what is left to another node, log by log, oldest frames first.
     async fn hand_over(&mut self, neighbours: &Neighbours) {
         let deadline = Instant::now() + neighbours.hand_over;
-        let ids: Vec<u128> = self.logs().map(crate::log::Log::id).collect();
+        let ids: Vec<u128> = self.logs().map(crate::log::Log::instance).collect();
         for id in ids {
             while let Some(batch) = self.export(id) {
-                let origin = self.origin_of(id);
+                let (origin, log, route) = self.provenance(id);
                 let consignment = Consignment {
                     destination: neighbours.destination.clone(),
                     origin,
                     giver: neighbours.node.clone(),
-                    log: id,
+                    log,
+                    route,
                     frames: batch.iter().map(|(_, frame)| frame.clone()).collect(),
                 };
                 if !self.offer(neighbours, consignment, deadline).await {

@@ -8,6 +8,7 @@ use crate::telemetry::DropReason;
 
 mod backend;
 mod crash;
+mod moves;
 mod outage;
 mod rules;
 

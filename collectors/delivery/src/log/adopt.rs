@@ -2,8 +2,8 @@
 //!
 //! A replica has the id of the log that it comes from, and its frames keep their sequences, their
 //! stamps and their gates, so a frame has one name for ever, and a frame that comes a second time
-//! is recognised. What one node gives arrives in order of the sequences; two nodes that give frames
-//! of one log give to two replicas.
+//! is recognised. What one node gives of one log arrives in order of the sequences; two nodes that
+//! give frames of one log, or one that has them from two, give to two replicas.
 
 use std::io;
 use std::path::Path;

@@ -15,9 +15,13 @@
 //! it began. Nothing in this depends on the clocks: nodes whose clocks differ stamp ahead of time,
 //! as Lamport's clocks do.
 //!
+//! A gate counts as a frame here: a series that moves on before anything was collected of it still
+//! waits for the node before, by way of the gate that it leaves behind.
+//!
 //! What depends on the clocks is that `until` is late enough: what the origin handed to its log
 //! before the move must be stamped by then. [`MARGIN_MS`] allows for clocks that differ, for the
-//! half second that a frame stays open, and for what is on its way from a collector to the log.
+//! half second that a frame stays open, and for what is on its way from a collector to the log. It
+//! is used up where a series moves twice within less than the clocks differ.
 
 use std::sync::Arc;
 
@@ -50,6 +54,26 @@ pub struct Gate {
     pub until: i64,
     /// Open for now, because the origin does not live.
     passes: bool,
+}
+
+/// What a log has that is not delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Oldest {
+    /// The stamp of the oldest frame or closed gate, in milliseconds since the Unix epoch.
+    pub stamp_ms: Option<i64>,
+    /// Whether a gate is open only because the node does not live that it waits for.
+    pub passes: bool,
+}
+
+impl Oldest {
+    /// What two logs have in sum.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            stamp_ms: [self.stamp_ms, other.stamp_ms].into_iter().flatten().min(),
+            passes: self.passes || other.passes,
+        }
+    }
 }
 
 /// What is known of the frames that a gate waits for.
@@ -124,20 +148,24 @@ impl Log {
         Vec::new()
     }
 
-    /// The stamp of the oldest frame that is not delivered.
+    /// What is not delivered, gates among it: what has waited for another node here and moves on
+    /// waits for that node still.
     ///
     /// # Errors
     ///
     /// Those of reading the log.
-    pub fn oldest_pending(&mut self) -> std::io::Result<Option<i64>> {
+    pub fn oldest_pending(&mut self) -> std::io::Result<Oldest> {
+        let passes = self.gates.iter().any(|gate| gate.passes);
         loop {
-            let stamps = self.window.unfinished().map(|entry| entry.meta.sealed_ms);
-            match stamps.min() {
-                Some(oldest) => return Ok(Some(oldest)),
-                None if self.is_empty() => return Ok(None),
+            let stamps = self.window.holding().map(|entry| entry.meta.sealed_ms);
+            let oldest = stamps.min();
+            if oldest.is_some() {
+                return Ok(Oldest { stamp_ms: oldest, passes });
+            }
+            if self.fill()? == 0 {
                 // The window is full of gates: what is behind them is as old as can be.
-                None if self.fill()? == 0 => return Ok((!self.is_empty()).then_some(i64::MIN)),
-                None => {}
+                let stamp_ms = (!self.is_empty()).then_some(i64::MIN);
+                return Ok(Oldest { stamp_ms, passes });
             }
         }
     }

@@ -124,6 +124,7 @@ pub(super) fn open(
         gates: Vec::new(),
         floor_ms: floor_ms.unwrap_or(i64::MIN),
         role,
+        instance: rand::random(),
     };
     log.handed = log.handed.min(log.next);
     log.publish();

@@ -5,6 +5,7 @@ use super::*;
 mod crash;
 mod damage;
 mod disk;
+mod gates;
 
 fn open_with(directory: &Path, config: LogConfig) -> (Log, Arc<Telemetry>) {
     let telemetry = Arc::new(Telemetry::default());

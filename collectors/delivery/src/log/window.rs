@@ -213,6 +213,11 @@ impl Window {
         self.entries.iter().filter(|e| !e.is_gate() && e.state != State::Finished)
     }
 
+    /// The requests that are not finished and the gates that are closed.
+    pub(super) fn holding(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|e| e.state != State::Finished && (e.closed || !e.is_gate()))
+    }
+
     /// The oldest frame that is not finished.
     pub(super) fn front(&self) -> Option<&Entry> {
         self.entries.front()

@@ -18,17 +18,22 @@ use crate::wire::{self, v1};
 use super::{End, Parcel, Sender, now_ms};
 
 /// Requests for the parts of one frame at most; when they are used up, what is left is tried once
-/// more as it is. At some milliseconds each this is about a second.
-const BUDGET: usize = 256;
+/// more as it is. At some milliseconds each this is one or two seconds.
+const BUDGET: usize = 400;
 /// So many refusals in a row are unlikely to be about single offenders.
 const SUSPICIOUS: usize = 6;
+/// The size of parts of which some samples are tried alone, whatever came before: so small that
+/// most are doubles if a target was collected twice, and so large that a part is worth the tries.
+const WORTH_TRYING: std::ops::Range<usize> = 32..64;
 /// Smaller parts are divided to the end: it costs no more than trying samples of them.
-const WORTH_TRYING: usize = 32;
+const TOO_SMALL: usize = 8;
 /// One in so many samples of a part is tried alone: a target has more series than that, so a
 /// target that is no double is not missed.
 const STRIDE: usize = 32;
-/// Samples that are tried alone at least and at most.
+/// Samples that are tried alone at least and at most, of a part that is worth it.
 const TRIES: std::ops::RangeInclusive<usize> = 8..=32;
+/// Samples that are tried alone of a smaller part.
+const FEW_TRIES: usize = 4;
 
 /// One sample with the labels of its series.
 #[derive(Debug, Clone)]
@@ -36,6 +41,14 @@ struct Atom {
     /// Of the sample; that of an exemplar does not matter for the order.
     timestamp: i64,
     series: v1::TimeSeries,
+}
+
+/// Some samples that were refused together.
+#[derive(Debug, Default)]
+struct Part {
+    atoms: Vec<Atom>,
+    /// Most samples that were tried alone around here are doubles.
+    is_dense: bool,
 }
 
 /// Dividing one refused frame.
@@ -79,9 +92,9 @@ impl Sender {
 impl Search<'_> {
     async fn run(&mut self, atoms: Vec<Atom>, reason: DropReason) {
         let mut parts = Vec::new();
-        self.divide(atoms, reason, &mut parts).await;
+        self.divide(Part { atoms, is_dense: false }, reason, &mut parts).await;
         while let Some(part) = parts.pop() {
-            match self.send(&part).await {
+            match self.send(&part.atoms).await {
                 Some(reason) => self.divide(part, reason, &mut parts).await,
                 None => self.refusals = 0,
             }
@@ -103,61 +116,69 @@ impl Search<'_> {
 
     /// Puts the halves of a refused part on the stack, the earlier one on top: a series keeps its
     /// order. Drops what is a double.
-    async fn divide(&mut self, part: Vec<Atom>, reason: DropReason, parts: &mut Vec<Vec<Atom>>) {
+    async fn divide(&mut self, mut part: Part, reason: DropReason, parts: &mut Vec<Part>) {
         self.refusals += 1;
-        if part.len() <= 1 || self.budget == 0 {
-            self.sender.drop_doubles(&part, reason);
+        let size = part.atoms.len();
+        if size <= 1 || self.budget == 0 {
+            self.sender.drop_doubles(&part.atoms, reason);
             return;
         }
-        let times: BTreeSet<i64> = part.iter().map(|atom| atom.timestamp).collect();
-        let is_suspicious = self.refusals >= SUSPICIOUS && part.len() >= WORTH_TRYING;
+        let times: BTreeSet<i64> = part.atoms.iter().map(|atom| atom.timestamp).collect();
+        let is_suspicious = self.refusals >= SUSPICIOUS && size >= WORTH_TRYING.start;
+        let is_dense = part.is_dense && size >= TOO_SMALL;
         // With one timestamp each series is there once, so any order will do.
-        let part = match is_suspicious && times.len() == 1 {
-            true => self.try_some(part, reason).await,
-            false => part,
-        };
-        if part.is_empty() {
+        if times.len() == 1 && (is_suspicious || is_dense || WORTH_TRYING.contains(&size)) {
+            part = self.try_some(part.atoms, reason).await;
+        }
+        if part.atoms.is_empty() {
             return;
         }
         self.sender.telemetry.bisections.add(1);
+        let Part { atoms, is_dense } = part;
         let (earlier, later) = match times.iter().nth(times.len() / 2) {
             Some(pivot) if times.len() > 1 => {
-                part.into_iter().partition(|atom| atom.timestamp < *pivot)
+                atoms.into_iter().partition(|atom| atom.timestamp < *pivot)
             }
             _ => {
-                let mut earlier = part;
+                let mut earlier = atoms;
                 let later = earlier.split_off(earlier.len() / 2);
                 (earlier, later)
             }
         };
-        parts.extend([later, earlier].into_iter().filter(|half: &Vec<Atom>| !half.is_empty()));
+        let halves: [Vec<Atom>; 2] = [later, earlier];
+        let halves = halves.into_iter().filter(|half| !half.is_empty());
+        parts.extend(halves.map(|atoms| Part { atoms, is_dense }));
     }
 
     /// Tries some samples of a part alone. When the backend has all of them the rest is given up;
     /// returns what is left to be sent.
-    async fn try_some(&mut self, part: Vec<Atom>, reason: DropReason) -> Vec<Atom> {
-        let tries = (part.len() / STRIDE).clamp(*TRIES.start(), *TRIES.end());
-        let stride = part.len() / tries;
-        let mut rest = Vec::with_capacity(part.len());
-        let mut all_doubles = true;
-        for (index, atom) in part.into_iter().enumerate() {
+    async fn try_some(&mut self, atoms: Vec<Atom>, reason: DropReason) -> Part {
+        let tries = match atoms.len() {
+            small if small < WORTH_TRYING.start => FEW_TRIES,
+            size => (size / STRIDE).clamp(*TRIES.start(), *TRIES.end()),
+        };
+        let stride = atoms.len() / tries;
+        let mut rest = Vec::with_capacity(atoms.len());
+        let (mut doubles, mut tried) = (0, 0);
+        for (index, atom) in atoms.into_iter().enumerate() {
             let is_tried = index % stride == stride / 2 && self.budget > 0;
             if !is_tried {
                 rest.push(atom);
                 continue;
             }
             let atom = [atom];
-            match self.send(&atom).await {
-                Some(reason) => self.sender.drop_doubles(&atom, reason),
-                None => all_doubles = false,
+            tried += 1;
+            if let Some(reason) = self.send(&atom).await {
+                self.sender.drop_doubles(&atom, reason);
+                doubles += 1;
             }
         }
-        if all_doubles {
+        if doubles == tried {
             self.sender.drop_doubles(&rest, reason);
-            return Vec::new();
+            return Part::default();
         }
         self.refusals = 0;
-        rest
+        Part { atoms: rest, is_dense: 2 * doubles >= tried }
     }
 }
 

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use super::arguments::Wanted;
 use super::measure;
 use crate::components::{Context, Refusal};
+use crate::deliveries::{Deliveries, Registered};
 use crate::graph::ComponentId;
 use crate::telemetry::{Registration, Registry};
 
@@ -23,6 +24,10 @@ use crate::telemetry::{Registration, Registry};
 /// buys little and must not hold up a restart.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// How long a node that leaves goes on giving other nodes what it could not send, at most, and
+/// never more than half of what components have to stop in. A gigabyte takes some ten seconds.
+const HAND_OVER: Duration = Duration::from_secs(60);
+
 /// What endpoints need of the component they belong to.
 pub(super) struct Surroundings {
     id: ComponentId,
@@ -30,6 +35,8 @@ pub(super) struct Surroundings {
     memory: Option<MemoryDialer>,
     telemetry: Registry,
     drain: Duration,
+    deliveries: Option<Deliveries>,
+    hand_over: Duration,
 }
 
 impl Surroundings {
@@ -40,6 +47,8 @@ impl Surroundings {
             memory: context.services.memory.clone(),
             telemetry: context.services.telemetry.clone(),
             drain: DRAIN.min(context.services.shutdown_deadline / 4),
+            deliveries: context.services.cluster.as_ref().map(|c| c.deliveries().clone()),
+            hand_over: HAND_OVER.min(context.services.shutdown_deadline / 2),
         }
     }
 }
@@ -59,11 +68,17 @@ struct Endpoint {
 
 enum State {
     /// Opened, and not run yet.
-    Ready(Box<Destination>, Registration),
+    Ready(Box<Destination>, Known),
     /// It takes batches.
     Running(Handle),
     /// Its log cannot be opened.
     Closed(String),
+}
+
+/// What makes an endpoint known for as long as it is there.
+struct Known {
+    registration: Registration,
+    registered: Option<Registered>,
 }
 
 struct Handle {
@@ -71,6 +86,8 @@ struct Handle {
     stop: CancellationToken,
     /// Cancelled when its log is closed.
     ended: CancellationToken,
+    /// Cancelled for it to end without sending what is left.
+    hurry: CancellationToken,
     _registration: Registration,
 }
 
@@ -92,6 +109,7 @@ impl Endpoints {
         let Surroundings { id, directory, memory, telemetry, .. } = &self.surroundings;
         let directory = directory.join(wanted.config()?.directory_name());
         let (config, client) = (wanted.config()?, wanted.client(memory.as_ref())?);
+        let name_everywhere: Arc<str> = format!("{id}/{}", config.directory_name()).into();
         let (name, mut url) = (config.name.clone(), config.url.clone());
         let shown = directory.display().to_string();
         let opening = tokio::task::spawn_blocking(move || {
@@ -99,7 +117,7 @@ impl Endpoints {
             Destination::open(&directory, config, client).map_err(Refusal::new)
         });
         let opened = opening.await.map_err(Refusal::new)?;
-        let destination = opened
+        let mut destination = opened
             .map_err(|error| Refusal::new(format!("cannot open the log {shown}: {error}")))?;
         // A metric is no place for a password; a URL that has none does not mind.
         let _ = url.set_username("");
@@ -112,7 +130,14 @@ impl Endpoints {
             ("url", url.as_str()),
         ];
         let registration = measure::register(telemetry, &labels, destination.telemetry());
-        Ok(State::Ready(Box::new(destination), registration))
+        let registered = self.surroundings.deliveries.as_ref().map(|deliveries| {
+            let hand_over = self.surroundings.hand_over;
+            if let Some(neighbours) = deliveries.neighbours(&name_everywhere, hand_over) {
+                destination.set_neighbours(neighbours);
+            }
+            deliveries.register(&name_everywhere, destination.handle())
+        });
+        Ok(State::Ready(Box::new(destination), Known { registration, registered }))
     }
 
     /// Runs what was opened.
@@ -121,8 +146,8 @@ impl Endpoints {
         for endpoint in &mut self.list {
             let closed = State::Closed(String::new());
             endpoint.state = match std::mem::replace(&mut endpoint.state, closed) {
-                State::Ready(destination, registration) => {
-                    State::Running(Handle::run(*destination, registration, drain, &mut self.tasks))
+                State::Ready(destination, known) => {
+                    State::Running(Handle::run(*destination, known, drain, &mut self.tasks))
                 }
                 other => other,
             };
@@ -139,6 +164,8 @@ impl Endpoints {
                 Some(endpoint) if endpoint.wanted == wanted => self.list.push(endpoint),
                 known => {
                     if let Some(State::Running(handle)) = known.map(|known| known.state) {
+                        // Its successor goes on with the log; whoever scrapes must not wait.
+                        handle.hurry.cancel();
                         handle.end().await;
                     }
                     let state =
@@ -212,7 +239,7 @@ fn closed(wanted: &Wanted, error: &Refusal) -> State {
 impl Handle {
     fn run(
         destination: Destination,
-        registration: Registration,
+        known: Known,
         drain: Duration,
         tasks: &mut JoinSet<()>,
     ) -> Self {
@@ -221,10 +248,14 @@ impl Handle {
             input: destination.input(),
             stop: stop.clone(),
             ended: ended.clone(),
-            _registration: registration,
+            hurry: destination.hurry(),
+            _registration: known.registration,
         };
+        let registered = known.registered;
         tasks.spawn(async move {
+            // The log is closed before it is forgotten, and forgotten before its end is told.
             let _ended = ended.drop_guard();
+            let _registered = registered;
             let left = destination.run(stop, drain).await;
             if left != Left::default() {
                 let Left { frames, samples, bytes } = left;
