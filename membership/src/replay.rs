@@ -2,6 +2,12 @@
 //!
 //! Whoever seals counts. Whoever opens keeps, for each session, the highest number it has opened
 //! and which of the [`WINDOW`] numbers up to it: what is below these is too old to tell.
+//!
+//! This is the memory of one process. What was recorded before a restart is told by other means,
+//! none of which needs a clock: a datagram names the generation of the node that it is for, which
+//! grows with every boot, and a question over TCP names its life, see [`crate::Channel`]. What is
+//! left to somebody on the way is to hold back a datagram and deliver it later, once; and, after
+//! [`SESSIONS`] boots of others, to repeat a datagram of a session that was forgotten.
 
 use std::collections::BTreeMap;
 
