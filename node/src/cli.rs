@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod ask;
+mod cluster;
 mod console;
 mod docs;
 mod flags;
@@ -43,6 +45,10 @@ enum Command {
     Status(status::Arguments),
     /// Make and show the keys of a cluster.
     Key(key::Arguments),
+    /// Print the cluster as a running node sees it: peers, seeds, and what is wrong.
+    Cluster(cluster::Arguments),
+    /// Check the paths between a running node and its peers and seeds: TCP, UDP out, UDP in.
+    Check(cluster::Arguments),
     /// Print the reference of components.
     Docs(docs::Arguments),
 }
@@ -71,6 +77,8 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Fmt(arguments) => arguments.run(),
         Command::Validate(arguments) => arguments.run(),
         Command::Status(arguments) => arguments.run(),
+        Command::Cluster(arguments) => arguments.run(),
+        Command::Check(arguments) => arguments.check(),
         Command::Key(arguments) => arguments.run(),
         Command::Docs(arguments) => arguments.run(),
     }

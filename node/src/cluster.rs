@@ -2,6 +2,8 @@
 //! and the handles the rest of the process holds.
 
 pub mod advertise;
+mod check;
+mod detail;
 pub mod discover;
 mod driver;
 mod exchange;
@@ -25,6 +27,8 @@ pub mod subscription;
 #[cfg(test)]
 mod tests;
 
+pub use check::Nonce;
+pub use detail::{Detail, PeerDetail, Suspicion};
 pub use exchange::{PeerAccess, PeerError};
 pub use handle::{Closed, Handle, Listed};
 pub use node::{Node, StartError, Started};

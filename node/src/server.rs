@@ -22,6 +22,8 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+pub use api::check::{Check, Path, Paths};
+pub use api::cluster::{Cluster, Peer, Seed};
 pub use api::status::{Queue, Status};
 pub use context::{Context, Phase};
 pub use listen::{Serve, serve};

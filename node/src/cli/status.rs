@@ -2,43 +2,28 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use bytes::Bytes;
 use clap::Args;
-use client::{Client, Config, Credentials, Secret, Source};
+use http::Method;
 
+use super::ask::Node;
 use super::console;
 use crate::server::{Queue, Status};
-
-/// How long the node may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The longest answer, in bytes.
-const MAX_ANSWER: usize = 16 << 20;
 
 /// Whom to ask.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Where the node listens: HOST:PORT, or a URL.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:12345")]
-    address: String,
+    #[command(flatten)]
+    node: Node,
 
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
-
-    /// The user name that the node asks for; the password is read from SHOAL_PASSWORD.
-    #[arg(long, value_name = "NAME")]
-    username: Option<String>,
 }
 
 impl Arguments {
     pub(super) fn run(&self) -> ExitCode {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let answer = runtime
-            .map_err(|error| error.to_string())
-            .and_then(|runtime| runtime.block_on(self.ask()));
+        let answer = self.node.ask(Method::GET, "/api/v1/status");
         let printed = answer.and_then(|body| {
             if self.json {
                 return String::from_utf8(body).map_err(|error| error.to_string());
@@ -48,38 +33,10 @@ impl Arguments {
         });
         match printed {
             Ok(text) => console::print(&text),
-            Err(problem) => console::fail(&format!("no status from {}: {problem}", self.address)),
-        }
-    }
-
-    async fn ask(&self) -> Result<Vec<u8>, String> {
-        let credentials = self.username.as_ref().map(|username| Credentials::Basic {
-            username: username.clone(),
-            password: std::env::var("SHOAL_PASSWORD")
-                .ok()
-                .map(|password| Source::Inline(Secret::new(password))),
-        });
-        let client = Client::new(&Config { credentials, ..Config::default() })
-            .map_err(|error| error.to_string())?;
-        let base = match self.address.contains("://") {
-            true => self.address.trim_end_matches('/').to_owned(),
-            false => format!("http://{}", self.address),
-        };
-        let request = http::Request::get(format!("{base}/api/v1/status"))
-            .body(Bytes::new())
-            .map_err(|error| error.to_string())?;
-        let exchange = async {
-            let mut response = client.send(request).await.map_err(|error| error.to_string())?;
-            if response.status() != http::StatusCode::OK {
-                return Err(format!("it answered {}", response.status()));
+            Err(problem) => {
+                console::fail(&format!("no status from {}: {problem}", self.node.address()))
             }
-            let mut body = Vec::new();
-            let read = response.read_body(MAX_ANSWER, &mut body).await;
-            read.map_err(|error| error.to_string())?;
-            Ok(body)
-        };
-        let answer = tokio::time::timeout(TIMEOUT, exchange).await;
-        answer.unwrap_or_else(|_| Err(format!("no answer in {TIMEOUT:?}")))
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::check::Awaited;
 use super::exchange::{PeerAccess, PeerError};
 use super::generation::Generation;
 use super::measure::Measures;
@@ -86,6 +87,8 @@ pub(super) struct Driver {
     pub(super) departing: Vec<oneshot::Sender<()>>,
     /// Whether the farewell is said.
     pub(super) departed: bool,
+    /// Datagrams of checks that somebody waits for.
+    pub(super) awaited: Awaited,
     /// When this node's view was last compared with those of its peers.
     pub(super) compared: Option<Instant>,
     /// Whether the state may differ from what is published.
@@ -225,6 +228,9 @@ impl Driver {
                 }
             };
             self.measures.received(length);
+            if self.awaited.take(&buffer[..length], from) {
+                continue;
+            }
             if let Err(refusal) = self.core.handle_datagram(&buffer[..length], Instant::now()) {
                 self.refusals.note(from.ip(), "a datagram", &refusal, Instant::now());
             }

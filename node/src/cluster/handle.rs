@@ -1,5 +1,6 @@
 //! What the rest of the process holds of the cluster.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,9 +11,10 @@ use ownership::{ComponentId, Key};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info};
 
+use super::check::Nonce;
 use super::question::{KeyHistory, KeyQuestion, Placed, Question};
 use super::subscription::{PIECES_IN_FLIGHT, Snapshot, Subscription};
-use super::{ClusterState, PeerSeal, keys};
+use super::{ClusterState, Detail, PeerSeal, keys};
 use crate::deliveries::Deliveries;
 
 /// The cluster's task has ended: the process is about to.
@@ -197,6 +199,39 @@ impl Handle {
     pub async fn running(&self, component: &str) -> Result<Vec<Key>, Closed> {
         let component = component.to_owned();
         self.ask(|answer| Question::Running { component, answer }).await
+    }
+
+    /// What is known of the peers beyond what is published.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn detail(&self) -> Result<Detail, Closed> {
+        self.ask(|answer| Question::Detail { answer }).await
+    }
+
+    /// Waits for a datagram with this number: says where it came from, once it is there.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn await_datagram(
+        &self,
+        nonce: Nonce,
+    ) -> Result<oneshot::Receiver<SocketAddr>, Closed> {
+        let (arrived, arrival) = oneshot::channel();
+        let question = Question::AwaitDatagram { nonce, arrived };
+        self.questions.send(question).await.map_err(|_| Closed)?;
+        Ok(arrival)
+    }
+
+    /// Sends a datagram with this number from the socket of gossip.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn send_datagram(&self, nonce: Nonce, to: SocketAddr) -> Result<(), Closed> {
+        self.questions.send(Question::SendDatagram { nonce, to }).await.map_err(|_| Closed)
     }
 
     /// Where keys belong, in the order of `keys`.

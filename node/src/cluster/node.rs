@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::advertise::Reach;
+use super::check::Awaited;
 use super::driver::{Driver, Finding, Shares};
 use super::known::Known;
 use super::measure::Measures;
@@ -247,6 +248,7 @@ impl Node {
             draining: Vec::new(),
             departing: Vec::new(),
             departed: false,
+            awaited: Awaited::default(),
             compared: None,
             unpublished: true,
         };

@@ -1,11 +1,15 @@
 //! What the rest of the process may ask of the cluster's task.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use membership::{Keyring, Refusal};
 use ownership::handover::QuestionError;
 use ownership::{ComponentId, Key};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::Detail;
+use super::check::Nonce;
 use super::subscription::{Delta, Snapshot};
 
 /// What becomes of a claim: the body of the answer.
@@ -38,6 +42,12 @@ pub(super) enum Question {
     Depart { done: oneshot::Sender<()> },
     /// Which keys of a component are collected here.
     Running { component: String, answer: oneshot::Sender<Vec<Key>> },
+    /// What is known of peers beyond what is published.
+    Detail { answer: oneshot::Sender<Detail> },
+    /// Somebody waits for a datagram with this number; where it came from is the answer.
+    AwaitDatagram { nonce: Nonce, arrived: oneshot::Sender<SocketAddr> },
+    /// Send a datagram with this number.
+    SendDatagram { nonce: Nonce, to: SocketAddr },
     /// Where keys belong.
     Place { keys: Vec<Key>, answer: oneshot::Sender<Vec<Placed>> },
     /// Everything there is to say about one key.

@@ -1,5 +1,7 @@
 //! What programs ask: Alloy's JSON under `/api/v0`, Shoal's own under `/api/v1`.
 
+pub(super) mod check;
+pub(super) mod cluster;
 pub(super) mod component;
 pub(super) mod explain;
 pub(super) mod search;

@@ -3,8 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use super::api::check::ANSWERED_AT_ONCE;
 use super::components::Components;
 use super::measure::Measures;
 use crate::cluster::{Handle, PeerAccess};
@@ -38,6 +39,10 @@ pub struct Context {
     pub(super) started: Instant,
     pub(super) started_at: SystemTime,
     pub(super) measures: Arc<Measures>,
+    /// Held by whoever checks the paths to other nodes: one at a time.
+    pub(super) checks: Semaphore,
+    /// Held while another node's check is answered.
+    pub(super) checks_answered: Semaphore,
     graph: OnceLock<Arc<dyn Components>>,
     _registration: Registration,
 }
@@ -64,6 +69,8 @@ impl Context {
             started: Instant::now(),
             started_at: SystemTime::now(),
             measures,
+            checks: Semaphore::new(1),
+            checks_answered: Semaphore::new(ANSWERED_AT_ONCE),
             graph: OnceLock::new(),
             _registration: registration,
         }

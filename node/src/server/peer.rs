@@ -6,6 +6,7 @@ use bytes::Bytes;
 use delivery::{Consignment, NotAdopted};
 use http::{Method, StatusCode};
 
+use super::api::check::{self, CHECK_PATH};
 use super::api::targets;
 use super::context::Context;
 use super::reply::{self, Reply};
@@ -50,6 +51,7 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
         PENDING_PATH => ("peer_pending", pending(context, &payload).await),
         ADOPT_PATH => ("peer_adopt", adopt(context, payload).await),
         TARGETS_PATH => ("peer_targets", targets(context, &payload).await),
+        CHECK_PATH => ("peer_check", check::respond(context, &payload, asked.from).await),
         _ => ("unknown", reply::not_found()),
     };
     if reply.status() != StatusCode::OK {

@@ -23,6 +23,7 @@ use crate::cluster::{self, Announced, Node, PeerAccess, Started, Subscription};
 use crate::telemetry::Registry;
 
 mod keyed;
+mod peers;
 mod targets;
 mod tls;
 

@@ -7,6 +7,7 @@ use ownership::ComponentId;
 use super::Driver;
 use crate::cluster::question::{KeyHistory, KeyQuestion, Moved, Placed, Question, Recorded};
 use crate::cluster::state::wall;
+use crate::cluster::{check, detail};
 use crate::core::StopReason;
 
 impl Driver {
@@ -41,6 +42,11 @@ impl Driver {
             Question::Running { component, answer } => {
                 let _ = answer.send(self.core.running(&component).collect());
             }
+            Question::Detail { answer } => {
+                let _ = answer.send(detail::of(&self.core, now));
+            }
+            Question::AwaitDatagram { nonce, arrived } => self.awaited.add(nonce, arrived),
+            Question::SendDatagram { nonce, to } => self.transmit(to, &check::datagram(nonce)),
             Question::Place { keys, answer } => {
                 let placed = keys.into_iter().map(|key| self.core.placement(key));
                 let placed = placed.map(|placement| Placed {
