@@ -142,3 +142,23 @@ fn who_has_not_heard_of_a_restart_hears_of_it_from_the_node_itself() {
         net.agree(2) && net.node(1).peers().iter().all(|status| status.peer.generation >= 2000)
     });
 }
+
+#[test]
+fn halves_that_restart_their_nodes_while_apart_become_one_again() {
+    let mut net = cluster(6);
+    net.island = [4, 5, 6].map(at).into();
+    net.run_until("each half is alone", |net| net.nodes.values().all(|swim| swim.size() == 3));
+    // Each half knows only earlier lives of the other, and gossip alone has to do.
+    for (port, name) in [(2, "b"), (3, "c"), (5, "e")] {
+        net.crash(port);
+        net.seeds = Ok(vec![at(if port < 4 { 1 } else { 4 })]);
+        net.boot(peer(name, port, 2000), with(&[1]));
+    }
+    net.run_until("each half is whole", |net| net.nodes.values().all(|swim| swim.size() == 3));
+    net.run_for(Duration::from_secs(300));
+    net.seeds = Ok(Vec::new());
+    net.island.clear();
+    let took = net.run_until("all see all", |net| net.agree(6));
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(net.nodes.values().all(|swim| swim.counters().inconsistencies == 0));
+}
