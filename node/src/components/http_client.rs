@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use client::{Client, Config, Credentials, Headers, MemoryDialer, OAuth2, Proxy, Source, Tls};
+use client::{
+    Client, Config, ConfigError, Credentials, Headers, MemoryDialer, OAuth2, Proxy, Source, Tls,
+};
 use syntax::{Arguments, Choice, Problems, Secret};
 
 #[cfg(test)]
@@ -168,14 +170,11 @@ impl HttpClient {
             problems.presence(second, text);
             return;
         }
-        for problem in self.config(true).problems() {
-            // Most messages begin with the argument they are about.
-            let text = problem.to_string();
-            match text.split_once(' ').filter(|(name, _)| problems.is_written(name)) {
-                Some((name, _)) => problems.field(name, text.as_str()),
-                None => problems.block(text),
-            }
-        }
+        // TLS and OAuth 2.0 have blocks of their own, which answer for themselves.
+        let config = Config { tls: Tls::default(), ..self.config(true) };
+        let credentials =
+            config.credentials.filter(|given| !matches!(given, Credentials::OAuth2(_)));
+        report(problems, &Config { credentials, ..config });
     }
 
     /// The settings of the client. `http2` is what holds where nothing is said.
@@ -206,20 +205,7 @@ impl HttpClient {
                 .unwrap_or(Source::Inline(client::Secret::default()));
             return Some(Credentials::Authorization { scheme: given.scheme.clone(), credentials });
         }
-        let given = self.oauth2.as_ref()?;
-        let client_secret =
-            source(given.client_secret.as_ref(), given.client_secret_file.as_deref())
-                .unwrap_or(Source::Inline(client::Secret::default()));
-        let endpoint_params = given.endpoint_params.clone().into_iter().collect();
-        Some(Credentials::OAuth2(Box::new(OAuth2 {
-            client_id: given.client_id.clone(),
-            client_secret,
-            scopes: given.scopes.clone(),
-            token_url: given.token_url.clone(),
-            endpoint_params,
-            tls: tls(given.tls_config.as_ref()),
-            proxy: given.proxy.config(),
-        })))
+        self.oauth2.as_ref().map(|given| Credentials::OAuth2(Box::new(given.config())))
     }
 }
 
@@ -254,6 +240,22 @@ impl Authorization {
 impl OAuth2Block {
     fn validate(&self, problems: &mut Problems<'_>) {
         exclusive(problems, "client_secret", "client_secret_file");
+        let config = OAuth2 { tls: Tls::default(), ..self.config() };
+        let credentials = Some(Credentials::OAuth2(Box::new(config)));
+        report(problems, &Config { credentials, ..Config::default() });
+    }
+
+    fn config(&self) -> OAuth2 {
+        let secret = source(self.client_secret.as_ref(), self.client_secret_file.as_deref());
+        OAuth2 {
+            client_id: self.client_id.clone(),
+            client_secret: secret.unwrap_or(Source::Inline(client::Secret::default())),
+            scopes: self.scopes.clone(),
+            token_url: self.token_url.clone(),
+            endpoint_params: self.endpoint_params.clone().into_iter().collect(),
+            tls: tls(self.tls_config.as_ref()),
+            proxy: self.proxy.config(),
+        }
     }
 }
 
@@ -262,6 +264,42 @@ impl TlsBlock {
         exclusive(problems, "ca_pem", "ca_file");
         exclusive(problems, "cert_pem", "cert_file");
         exclusive(problems, "key_pem", "key_file");
+        report(problems, &Config { tls: tls(Some(self)), ..Config::default() });
+    }
+}
+
+/// Says what the client would say of these settings, each where it is written.
+fn report(problems: &mut Problems<'_>, config: &Config) {
+    for error in config.problems() {
+        let fields = fields_of(&error);
+        let text = error.to_string();
+        match fields.iter().find(|field| problems.is_written(field)) {
+            Some(field) => problems.field(field, text),
+            None => problems.block(text),
+        }
+    }
+}
+
+/// The arguments that a mistake may be about, the likeliest first.
+fn fields_of(error: &ConfigError) -> &'static [&'static str] {
+    match error {
+        ConfigError::ReservedHeader(_) => &["http_headers"],
+        ConfigError::BadHeaderName(_) | ConfigError::BadHeaderValue(_) => {
+            &["http_headers", "proxy_connect_header"]
+        }
+        ConfigError::ColonInUsername => &["basic_auth"],
+        ConfigError::BasicScheme | ConfigError::BadScheme(_) => &["authorization"],
+        ConfigError::NoClientId => &["client_id"],
+        ConfigError::BadTokenUrl => &["token_url"],
+        ConfigError::HalfKeyPair => &["cert_pem", "cert_file", "key_pem", "key_file"],
+        ConfigError::OldTls(_) | ConfigError::UnknownTlsVersion(_) => &["min_version"],
+        ConfigError::BadServerName(_) => &["server_name"],
+        ConfigError::ProxyTwice => &["proxy_from_environment"],
+        ConfigError::NoProxyWithoutProxy => &["no_proxy"],
+        ConfigError::ConnectHeadersWithoutProxy => &["proxy_connect_header"],
+        ConfigError::BadProxyUrl(_) => &["proxy_url"],
+        // These come with files, which nobody has read yet.
+        _ => &[],
     }
 }
 

@@ -107,7 +107,7 @@ fn contradictions_are_refused() {
     mistakes(
         "tls_config {\nmin_version = \"TLS10\"\n}\nno_proxy = \"a\"",
         expect![[r#"
-            0: min_version "TLS10" cannot be honoured: the oldest supported version is "TLS12"
+            2: min_version "TLS10" cannot be honoured: the oldest supported version is "TLS12"
             4: no_proxy needs proxy_url"#]],
     );
     mistakes(
@@ -115,6 +115,15 @@ fn contradictions_are_refused() {
         expect![
             "1: proxy_url cannot be used: its scheme is none of http, https, socks5 and socks5h"
         ],
+    );
+    mistakes(
+        "http_headers = {\"a b\" = [\"c\"]}\noauth2 {\nclient_id = \"\"\ntoken_url = \"here\"\nno_proxy = \"a\"\ntls_config {\nkey_file = \"/k\"\n}\n}",
+        expect![[r#"
+            1: "a b" is not a valid name of a header
+            3: client_id of oauth2 must not be empty
+            4: token_url of oauth2 is not an absolute http or https URL
+            5: no_proxy needs proxy_url
+            7: a TLS certificate and its key must be set together"#]],
     );
     mistakes("bearer_tokn = \"a\"", expect![[r#"1: unknown attribute "bearer_tokn""#]]);
 }

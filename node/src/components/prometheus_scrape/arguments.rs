@@ -183,7 +183,12 @@ impl Input {
             );
         }
         for error in self.config("").check().err().into_iter().flatten() {
-            problems.field(field_of(&error), error.to_string());
+            let field = match field_of(&error) {
+                // Of the two, the one that is written.
+                "scrape_timeout" if !problems.is_written("scrape_timeout") => "scrape_interval",
+                field => field,
+            };
+            problems.field(field, error.to_string());
         }
     }
 
