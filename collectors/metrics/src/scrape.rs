@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING};
 use http::{HeaderName, HeaderValue, Request};
-use model::{Batch, Seal};
+use model::{Batch, Predecessor, Seal};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
 
@@ -51,6 +51,8 @@ pub(crate) struct Scrape {
     pub(crate) before: i64,
     /// Whether another node may collect it, too.
     pub(crate) overlap: bool,
+    /// Who collected it before, if this is the first time here.
+    pub(crate) predecessor: Option<Predecessor>,
     /// Bytes of the page before.
     pub(crate) body: usize,
     /// Fail without asking.
@@ -109,6 +111,7 @@ impl Scrape {
         self.write_report(&mut batches, Some(&report), timestamp);
         for batch in &mut batches {
             batch.overlap = self.overlap;
+            batch.predecessor = self.predecessor.clone();
         }
         send(batches, shared).await;
         Outcome {
@@ -271,6 +274,9 @@ impl Scrape {
         let mut batches = self.end_series(timestamp, &shared.telemetry);
         if self.before > 0 {
             self.write_report(&mut batches, None, timestamp);
+            for batch in &mut batches {
+                batch.predecessor = self.predecessor.clone();
+            }
             send(batches, shared).await;
         }
         Outcome {

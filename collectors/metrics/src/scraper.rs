@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use model::{Batch, Seal, tick};
+use model::{Batch, Predecessor, Seal, tick};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -177,6 +177,8 @@ impl Scraper {
                 if takeover.overlap {
                     new.overlap_until = now.saturating_add(OVERLAP);
                 }
+                let node = takeover.from.clone();
+                new.predecessor = node.map(|node| Predecessor { node, until: now });
                 self.weigh(&mut new);
                 self.targets.insert(key, new);
                 let first = first_tick(key, interval, now, last_tick);
@@ -301,6 +303,7 @@ impl Scraper {
             known,
             before: target.last_timestamp,
             overlap: target.overlap_until > self.seen,
+            predecessor: target.predecessor.clone(),
             body: target.body,
             forced,
         }

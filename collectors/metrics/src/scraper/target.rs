@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::Seal;
+use model::{Predecessor, Seal};
 use tokio::sync::oneshot;
 
 use super::ticks::{is_at_hand, millis};
@@ -21,6 +21,8 @@ pub(super) struct Target {
     pub(super) next: i64,
     /// Until when another node may be collecting it, too.
     pub(super) overlap_until: i64,
+    /// Who collected it before, until something has been collected here.
+    pub(super) predecessor: Option<Predecessor>,
     /// The last tick, or the later timestamp that its samples got; 0 before the first.
     pub(super) last_timestamp: i64,
     pub(super) body: usize,
@@ -53,6 +55,7 @@ impl Target {
             generation: 0,
             next: 0,
             overlap_until: 0,
+            predecessor: None,
             last_timestamp: last_tick,
             body: 0,
             series: 0,
@@ -80,6 +83,7 @@ impl Target {
             // The end of the target, not a scrape of it.
             return;
         }
+        self.predecessor = None;
         self.last_timestamp = outcome.timestamp;
         self.body = outcome.body;
         self.health = if outcome.error.is_none() { Health::Up } else { Health::Down };
