@@ -3,8 +3,12 @@
 //! missing fails the suite with the line that installs it.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use delivery::telemetry::DropReason;
+use model::{Batch, Labels};
 use serde_json::Value;
 use testnet::exporter::Fleet;
 use testnet::process::{Child, Cluster, World, eventually, free_port, http, real};
@@ -190,6 +194,72 @@ async fn a_real_node_exporter_arrives_in_a_real_prometheus() -> anyhow::Result<(
     prometheus.becomes("count(node_cpu_seconds_total)", expected as f64).await?;
     prometheus.becomes("count(node_uname_info)", 1.0).await?;
     drop(cluster);
+    world.end().await;
+    Ok(())
+}
+
+/// So many series with one sample each, of one instant.
+fn page(series: std::ops::Range<usize>, timestamp: i64, value: f64) -> Arc<Batch> {
+    let mut batch = Batch::default();
+    for number in series {
+        let labels =
+            Labels::from_pairs([("__name__", "measured"), ("number", &number.to_string())]);
+        batch.push(labels.borrowed(), timestamp, value);
+    }
+    Arc::new(batch)
+}
+
+/// Sends batches over remote write 1.0; what came of it.
+async fn deliver(
+    world: &World,
+    name: &str,
+    url: &str,
+    batches: Vec<Arc<Batch>>,
+) -> anyhow::Result<Arc<delivery::Telemetry>> {
+    let client = client::Client::new(&client::Config::default())?;
+    let config = delivery::EndpointConfig::new("prometheus", url.parse()?);
+    let destination = delivery::Destination::open(&world.folder(name)?, config, client)?;
+    let (input, telemetry) = (destination.input(), destination.telemetry());
+    let stop = tokio_util::sync::CancellationToken::new();
+    let handing_in = async {
+        for batch in batches {
+            input.send(batch).await?;
+        }
+        stop.cancel();
+        anyhow::Ok(())
+    };
+    let (left, sent) = tokio::join!(destination.run(stop.clone(), PATIENCE), handing_in);
+    sent?;
+    anyhow::ensure!(left == delivery::Left::default(), "{left:?} is left");
+    Ok(telemetry)
+}
+
+#[tokio::test]
+async fn one_double_in_a_request_of_2_000_series_costs_prometheus_that_sample_alone()
+-> anyhow::Result<()> {
+    const SERIES: usize = 2_000;
+    let world = World::new()?;
+    let mut prometheus = Backend::prometheus(&world).await?;
+    let url = prometheus.write_url();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let now = i64::try_from(since.as_millis())? - 30_000;
+
+    // Another value for the same instant, and a sample that is older than the last one.
+    deliver(&world, "first", &url, vec![page(777..778, now, 1.0)]).await?;
+    let doubles = deliver(&world, "second", &url, vec![page(0..SERIES, now, 2.0)]).await?;
+    assert_eq!(doubles.sent.samples.get(), 1_999);
+    assert_eq!(doubles.dropped(DropReason::Double).samples.get(), 1);
+    assert_eq!(doubles.dropped(DropReason::OutOfOrder).samples.get(), 0);
+    assert_eq!(doubles.failed.samples.get(), 0);
+    prometheus.becomes("count(measured == 2)", 1_999.0).await?;
+    prometheus.becomes("count(measured == 1)", 1.0).await?;
+
+    deliver(&world, "third", &url, vec![page(5..6, now + 2_000, 3.0)]).await?;
+    let late = deliver(&world, "fourth", &url, vec![page(0..SERIES, now + 1_000, 4.0)]).await?;
+    assert_eq!(late.sent.samples.get(), 1_999);
+    assert_eq!(late.dropped(DropReason::OutOfOrder).samples.get(), 1);
+    prometheus.becomes("count(measured == 4)", 1_999.0).await?;
+    assert!(late.send_duration.sum() < Duration::from_secs(60).as_secs_f64());
     world.end().await;
     Ok(())
 }
