@@ -34,6 +34,7 @@ mod consignment;
 mod destination;
 mod handle;
 pub mod log;
+mod orphans;
 mod peers;
 mod sender;
 mod shards;
@@ -46,5 +47,6 @@ pub use config::{ConfigError, EndpointConfig, LogConfig, MetadataConfig, Protoco
 pub use consignment::{Consignment, MAX_CONSIGNMENT, Malformed};
 pub use destination::{Destination, Left, OpenError};
 pub use handle::{Closed, Handle, NotAdopted};
+pub use orphans::{Orphan, orphans};
 pub use peers::{Later, Neighbours, Peers, Pending, PendingReport, Question, Refused};
 pub use telemetry::Telemetry;

@@ -308,6 +308,11 @@ impl Wanted {
         self.endpoint.key()
     }
 
+    /// How long what was not delivered is kept.
+    pub(super) fn max_age(&self) -> Duration {
+        self.max_age
+    }
+
     /// The configuration of its delivery.
     pub(super) fn config(&self) -> Result<EndpointConfig, Refusal> {
         let url = Url::parse(&self.endpoint.url).map_err(Refusal::new)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::MemoryDialer;
-use delivery::{Destination, Left};
+use delivery::{Destination, Left, Orphan};
 use model::Batch;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -27,6 +27,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// How long a node that leaves goes on giving other nodes what it could not send, at most, and
 /// never more than half of what components have to stop in. A gigabyte takes some ten seconds.
 const HAND_OVER: Duration = Duration::from_secs(60);
+
+/// How long a log of no endpoint is kept where there is no endpoint at all.
+const DEFAULT_KEEP: Duration = Duration::from_secs(8 * 3600);
 
 /// What endpoints need of the component they belong to.
 pub(super) struct Surroundings {
@@ -102,7 +105,58 @@ impl Endpoints {
             let state = self.open(&wanted).await?;
             self.list.push(Endpoint { wanted, state });
         }
+        self.sweep().await;
         Ok(())
+    }
+
+    /// Looks after logs that no endpoint has any more: one for the same URL is gone on with, others
+    /// are kept for as long as their frames would be, in case the endpoint comes back.
+    async fn sweep(&mut self) {
+        let mut wanted = Vec::new();
+        for endpoint in &self.list {
+            wanted.extend(endpoint.wanted.config().ok().map(|config| config.directory_name()));
+        }
+        let parent = self.surroundings.directory.clone();
+        let looking = tokio::task::spawn_blocking(move || delivery::orphans(&parent, &wanted));
+        for orphan in looking.await.unwrap_or_default() {
+            self.look_after(&orphan);
+        }
+    }
+
+    fn look_after(&mut self, orphan: &Orphan) {
+        let directory = orphan.directory.display();
+        let Left { frames, samples, bytes } = orphan.left;
+        for endpoint in &mut self.list {
+            let Ok(config) = endpoint.wanted.config() else { continue };
+            if let State::Ready(destination, _) = &mut endpoint.state
+                && frames > 0
+                && orphan.is_for(&config)
+            {
+                match destination.take_over(&orphan.directory) {
+                    Ok(()) => info!(
+                        endpoint = config.name,
+                        before = orphan.name,
+                        frames,
+                        samples,
+                        "goes on with the log of the endpoint under its former name"
+                    ),
+                    Err(error) => warn!(%directory, %error, "could not go on with a log"),
+                }
+                return;
+            }
+        }
+        let keep = self.list.iter().map(|endpoint| endpoint.wanted.max_age()).max();
+        if frames > 0 && orphan.idle <= keep.unwrap_or(DEFAULT_KEEP) {
+            warn!(%directory, endpoint = orphan.name, frames, samples, bytes,
+                "a log belongs to no endpoint any more; it is kept for now");
+            return;
+        }
+        match orphan.remove() {
+            Ok(()) if frames == 0 => info!(%directory, "removed an empty log of no endpoint"),
+            Ok(()) => warn!(%directory, endpoint = orphan.name, frames, samples, bytes,
+                "removed a log that belongs to no endpoint"),
+            Err(error) => warn!(%directory, %error, "could not remove a log of no endpoint"),
+        }
     }
 
     async fn open(&self, wanted: &Wanted) -> Result<State, Refusal> {
@@ -179,6 +233,7 @@ impl Endpoints {
                 self.tasks.spawn(handle.end());
             }
         }
+        self.sweep().await;
         self.run();
     }
 

@@ -160,3 +160,33 @@ async fn endpoints_do_not_wait_for_each_other() {
     assert_eq!(second.stop().await, Left::default());
     assert_eq!(first.stop().await.samples, 500);
 }
+
+#[tokio::test]
+async fn a_renamed_endpoint_goes_on_with_its_log() {
+    let (_keep, path) = directory();
+    let backend = stranded(&path.join("old"), |_| {}).await;
+    let healthy = Backend::start(|_, _| Reply::ok()).await;
+    let mut renamed = EndpointConfig { name: "new".to_owned(), ..config(&backend) };
+    let client = Client::new(&client::Config::default()).unwrap();
+    let found = orphans(&path, &["new".to_owned()]);
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].name.as_str(), found[0].left.samples), ("test", 50));
+    assert!(found[0].is_for(&renamed));
+    assert!(!found[0].is_for(&config(&healthy)));
+
+    renamed.url = config(&healthy).url;
+    let mut destination = Destination::open(&path.join("new"), renamed, client).unwrap();
+    destination.take_over(&found[0].directory).unwrap();
+    assert!(orphans(&path, &["new".to_owned()]).is_empty(), "it is in use");
+    let (stop, input) = (CancellationToken::new(), destination.input());
+    let mut task = JoinSet::new();
+    task.spawn(destination.run(stop.clone(), Duration::from_secs(60)));
+    healthy.until_accepted(50).await;
+    stop.cancel();
+    drop(input);
+    assert_eq!(task.join_next().await.unwrap().unwrap(), Left::default());
+    let empty = orphans(&path, &["new".to_owned()]);
+    assert_eq!(empty[0].left, Left::default());
+    empty[0].remove().unwrap();
+    assert!(!path.join("old").exists());
+}

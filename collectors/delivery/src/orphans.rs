@@ -1,0 +1,98 @@
+//! Logs that no endpoint has any more: what was left when an endpoint was renamed or removed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::config::{EndpointConfig, LogConfig};
+use crate::destination::Left;
+use crate::log::Log;
+use crate::telemetry::Telemetry;
+
+/// What tells a log apart that nobody opens: beside its segments, one value a line.
+const LABEL: &str = "endpoint";
+
+/// A log that belongs to no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphan {
+    /// Where it is.
+    pub directory: PathBuf,
+    /// What its endpoint was called.
+    pub name: String,
+    /// A hash of the URL that it was for.
+    url: u64,
+    /// What it holds.
+    pub left: Left,
+    /// How long ago something was last written to it or delivered from it.
+    pub idle: Duration,
+}
+
+impl Orphan {
+    /// Whether it was for the URL of this endpoint, which then may go on with it.
+    pub fn is_for(&self, config: &EndpointConfig) -> bool {
+        self.url == url_of(config)
+    }
+
+    /// Removes it from the disk with all it holds.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn remove(&self) -> std::io::Result<()> {
+        fs::remove_dir_all(&self.directory)
+    }
+}
+
+/// The logs in `parent` whose directories are not among `wanted`. Those that are in use, by an
+/// endpoint that is still ending, are left out, and so is what is no log. It blocks.
+pub fn orphans(parent: &Path, wanted: &[String]) -> Vec<Orphan> {
+    let Ok(entries) = fs::read_dir(parent) else { return Vec::new() };
+    let mut found: Vec<Orphan> = entries
+        .flatten()
+        .filter(|entry| !wanted.iter().any(|name| entry.file_name() == name.as_str()))
+        .filter_map(|entry| look(entry.path()))
+        .collect();
+    found.sort_by(|a, b| a.directory.cmp(&b.directory));
+    found
+}
+
+fn look(directory: PathBuf) -> Option<Orphan> {
+    let changed = fs::metadata(directory.join("cursor")).and_then(|file| file.modified()).ok()?;
+    let (name, url) = read_label(&directory).unwrap_or_default();
+    let log = Log::open(&directory, LogConfig::default(), Arc::<Telemetry>::default()).ok()?;
+    let queued = log.queued();
+    let left = Left {
+        frames: queued.frames,
+        samples: queued.samples + queued.histograms,
+        bytes: queued.bytes,
+    };
+    // Opening it writes the cursor; that is nothing that happened to it.
+    drop(log);
+    let cursor = fs::File::options().write(true).open(directory.join("cursor"));
+    let _ = cursor.and_then(|file| file.set_modified(changed));
+    let idle = SystemTime::now().duration_since(changed).unwrap_or_default();
+    Some(Orphan { directory, name, url, left, idle })
+}
+
+/// Writes down whose log it is. It is no loss if that fails: the log is then nobody's when its
+/// endpoint is gone, and is removed in time.
+pub(crate) fn label(directory: &Path, config: &EndpointConfig) {
+    let url = url_of(config);
+    let written = fs::write(directory.join(LABEL), format!("{}\n{url:016x}\n", config.name));
+    if let Err(error) = written {
+        tracing::warn!(endpoint = config.name, %error, "could not label the log");
+    }
+}
+
+fn read_label(directory: &Path) -> Option<(String, u64)> {
+    let text = fs::read_to_string(directory.join(LABEL)).ok()?;
+    let (name, rest) = text.split_once('\n')?;
+    Some((name.to_owned(), u64::from_str_radix(rest.trim_end(), 16).ok()?))
+}
+
+fn url_of(config: &EndpointConfig) -> u64 {
+    xxh3_64(config.url.as_str().as_bytes())
+}
