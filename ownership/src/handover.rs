@@ -172,8 +172,9 @@ impl Handover {
     pub fn lost(&mut self, target: &Target, to: Option<&Name>, cause: MoveCause, now: Instant) {
         match self.phase_mut(target) {
             Some(Phase::Claiming(claiming)) => match to {
-                Some(to) => claiming.lost = Some(to.clone()),
-                None => self.forget(target),
+                // It may come all the same, and must not fall to the ground then.
+                Some(to) if claiming.is_on_its_way() => claiming.lost = Some(to.clone()),
+                _ => self.forget(target),
             },
             Some(Phase::Active) => {
                 let yielding = Yielding::new(to.cloned(), cause, now);

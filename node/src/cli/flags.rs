@@ -143,6 +143,12 @@ struct ClusterFlags {
         value_parser = duration)]
     wait_timeout: Duration,
 
+    /// How long a node that stops waits for others to take over what it collects. What nobody has
+    /// taken by then is collected again once the others find it gone.
+    #[arg(long = "cluster.drain-timeout", value_name = "DURATION", default_value = "20s",
+        value_parser = duration)]
+    drain_timeout: Duration,
+
     /// A file with the keys of the cluster, one a line, as `shoal key new` prints them. What nodes
     /// say to each other is sealed with the first and opened with each; read again on reload.
     #[arg(long = "cluster.key-file", value_name = "FILE")]
@@ -271,6 +277,7 @@ impl ClusterFlags {
             name: self.name,
             wait_for_size: self.wait_for_size,
             wait_timeout: self.wait_timeout,
+            drain_timeout: self.drain_timeout,
         }
     }
 }

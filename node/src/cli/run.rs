@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::MemoryDialer;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -63,12 +63,17 @@ async fn live(options: Options, control: logging::Control) -> anyhow::Result<()>
         None => return Ok(()),
     };
     process.follow_logging(control);
+    let mut asked = false;
     loop {
         tokio::select! {
             signal = life.next() => match signal {
                 Signal::Reload => process.reload(),
                 Signal::Stop => break,
             },
+            () = process.drain.notified() => {
+                asked = true;
+                break;
+            }
             Some(ended) = process.tasks.join_next() => {
                 if let Err(problem) = ended {
                     error!(error = %problem, "a part of the process broke; stopping");
@@ -77,10 +82,18 @@ async fn live(options: Options, control: logging::Control) -> anyhow::Result<()>
             }
         }
     }
-    let deadline = options.component_shutdown_deadline + STOP_MARGIN;
+    let drain = options.cluster.drain_timeout;
+    let deadline = drain + options.component_shutdown_deadline + STOP_MARGIN;
+    let twice = async {
+        if asked {
+            // Whoever asked for it over HTTP goes on with a signal, as orchestrators do.
+            life.next_stop().await;
+        }
+        life.next_stop().await
+    };
     tokio::select! {
-        () = process.stop(deadline) => info!("stopped"),
-        _ = life.next_stop() => anyhow::bail!("stopped at once, as asked twice"),
+        () = process.stop(drain, deadline) => info!("stopped"),
+        _ = twice => anyhow::bail!("stopped at once, as asked twice"),
     }
     Ok(())
 }
@@ -96,6 +109,8 @@ struct Process {
     /// Cancelled for the server to stop, and everything that is left.
     rest: CancellationToken,
     stopped: watch::Receiver<bool>,
+    /// Told when somebody asks over HTTP that this node drain and stop.
+    drain: Arc<Notify>,
     _measures: Vec<telemetry::Registration>,
 }
 
@@ -156,6 +171,7 @@ impl Process {
             components: CancellationToken::new(),
             rest: CancellationToken::new(),
             stopped,
+            drain: context.drain(),
             _measures: measures,
         };
         process.follow_http(http, options.cluster.clone());
@@ -238,12 +254,13 @@ impl Process {
 
     /// Drains: leaves the cluster, so that others take over; stops components, which deliver what
     /// they have; says farewell; stops the server last, so that it can be watched.
-    async fn stop(mut self, deadline: Duration) {
+    async fn stop(mut self, patience: Duration, deadline: Duration) {
         info!("shutting down");
         self.phase.send_replace(Phase::Draining);
         let drain = async {
             // The cluster can be gone only if it broke, which was logged.
             let _ = self.cluster.handle.leave().await;
+            hand_over(&self.cluster.handle, patience).await;
             self.components.cancel();
             let _ = self.stopped.wait_for(|stopped| *stopped).await;
             farewell(&self.cluster.handle).await;
@@ -275,6 +292,19 @@ fn settings(
             hostname: host::host().hostname,
             shutdown_deadline: options.component_shutdown_deadline,
         },
+    }
+}
+
+/// Waits for others to take over what this node collects, which goes on meanwhile.
+async fn hand_over(cluster: &cluster::Handle, patience: Duration) {
+    match tokio::time::timeout(patience, cluster.drained()).await {
+        Ok(Ok(())) => info!("others have taken over what this node collected"),
+        // It is gone already, and said why.
+        Ok(Err(cluster::Closed)) => {}
+        Err(_) => {
+            let left = cluster.remaining().await.unwrap_or_default();
+            warn!(left, ?patience, "not all targets were taken over in time");
+        }
     }
 }
 

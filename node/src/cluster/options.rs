@@ -32,6 +32,10 @@ pub struct Options {
     pub wait_for_size: usize,
     /// How long to wait for them; zero for ever.
     pub wait_timeout: Duration,
+    /// How long a node that stops waits for others to take over what it collects: a target is
+    /// handed over when a scrape that is under way has ended, 10 s at most by default, and
+    /// orchestrators kill after 30 s.
+    pub drain_timeout: Duration,
 }
 
 impl Default for Options {
@@ -50,6 +54,7 @@ impl Default for Options {
             name: String::new(),
             wait_for_size: 0,
             wait_timeout: Duration::ZERO,
+            drain_timeout: Duration::from_secs(20),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::api::check::ANSWERED_AT_ONCE;
 use super::components::Components;
@@ -44,6 +44,8 @@ pub struct Context {
     /// Held while another node's check is answered.
     pub(super) checks_answered: Semaphore,
     graph: OnceLock<Arc<dyn Components>>,
+    /// Told when somebody asks over HTTP that this node drain and stop.
+    drain: Arc<Notify>,
     _registration: Registration,
 }
 
@@ -72,8 +74,14 @@ impl Context {
             checks: Semaphore::new(1),
             checks_answered: Semaphore::new(ANSWERED_AT_ONCE),
             graph: OnceLock::new(),
+            drain: Arc::new(Notify::new()),
             _registration: registration,
         }
+    }
+
+    /// Wakes who waits for it when this node is asked to drain and stop.
+    pub fn drain(&self) -> Arc<Notify> {
+        Arc::clone(&self.drain)
     }
 
     /// Takes the graph once it is loaded. A second one changes nothing: there is one a process.

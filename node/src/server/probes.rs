@@ -72,6 +72,25 @@ pub(super) async fn reload(context: &Arc<Context>, asked: &Asked) -> Reply {
     }
 }
 
+/// Drains this node, which then stops: others take over what it collects, and what it has is
+/// delivered. Answers once others have taken over.
+pub(super) async fn drain(context: &Arc<Context>, asked: &Asked) -> Reply {
+    if asked.method != Method::POST {
+        return reply::method_not_allowed("POST");
+    }
+    let left = context.cluster.leave().await;
+    // A permit is kept for whoever waits next, so that it is not lost.
+    context.drain().notify_one();
+    let drained = match left {
+        Ok(()) => context.cluster.drained().await,
+        Err(closed) => Err(closed),
+    };
+    match drained {
+        Ok(()) => reply::text(StatusCode::OK, "drained; stopping"),
+        Err(_) => reply::text(StatusCode::OK, "stopping; not everything was taken over"),
+    }
+}
+
 /// What this process says about itself.
 pub(super) fn metrics(context: &Context, headers: &HeaderMap) -> Reply {
     let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();

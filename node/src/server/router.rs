@@ -113,6 +113,7 @@ async fn dispatch(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply)
         "/-/ready" => return ("ready", probes::ready(context)),
         "/-/healthy" => return ("healthy", probes::healthy(context)),
         "/-/reload" => return ("reload", probes::reload(context, &asked).await),
+        "/-/drain" => return ("drain", probes::drain(context, &asked).await),
         "/metrics" => return ("metrics", probes::metrics(context, &asked.headers)),
         "/api/v1/cluster" => return ("cluster", api::cluster::answer(context).await),
         "/api/v1/cluster/check" => return ("check", api::check::answer(context, &asked).await),

@@ -71,6 +71,10 @@ impl Handover {
             match asked.matter {
                 Matter::Claim => {
                     let Some(claiming) = self.claiming(id, target) else { continue };
+                    if claiming.lost.is_some() && !claiming.promised {
+                        self.forget(target);
+                        continue;
+                    }
                     claiming.stage = Stage::Paused(now + RETRY_PAUSE);
                     self.arm(target);
                 }
@@ -154,11 +158,13 @@ impl Handover {
             Outcome::Sealed(seal) => self.take_seal(target, from, seal.into(), now),
             Outcome::Elsewhere(_) if next.is_some() && claiming.follows < FOLLOWS => {
                 claiming.follows += 1;
+                claiming.tried = false;
                 claiming.ask = next.expect("it was looked at");
                 claiming.deadline = now + CLAIM_TIMEOUT;
                 self.counters.followed += 1;
                 self.queue_claim(target);
             }
+            Outcome::Keep if claiming.lost.is_some() => self.forget(target),
             Outcome::Keep => {
                 claiming.deadline = now + KEEP_PAUSE + CLAIM_TIMEOUT;
                 claiming.stage = Stage::Paused(now + KEEP_PAUSE);
@@ -166,6 +172,7 @@ impl Handover {
                 self.arm(target);
             }
             Outcome::Soon if now < claiming.since + SOON_LIMIT => {
+                claiming.promised = true;
                 claiming.deadline = now + CLAIM_TIMEOUT;
                 claiming.stage = Stage::Paused(now + SOON_PAUSE);
                 self.arm(target);
@@ -241,7 +248,9 @@ impl Handover {
             match self.phase_mut(target) {
                 Some(Phase::Claiming(claiming)) => {
                     claiming.stage = Stage::Asked(id);
-                    claiming.deadline = claiming.deadline.max(now + CLAIM_TIMEOUT);
+                    if !std::mem::replace(&mut claiming.tried, true) {
+                        claiming.deadline = claiming.deadline.max(now + CLAIM_TIMEOUT);
+                    }
                     self.arm(target);
                 }
                 Some(Phase::Yielding(yielding)) => yielding.stage = Stage::Asked(id),

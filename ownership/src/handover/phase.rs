@@ -30,6 +30,10 @@ pub(super) struct Claiming {
     /// Whose it is, when it has become another's meanwhile: if it comes all the same, it is
     /// collected until that one claims it.
     pub lost: Option<Name>,
+    /// Whether it was asked before: time runs from the first attempt.
+    pub tried: bool,
+    /// Whether the other node said that it stops for this one.
+    pub promised: bool,
     pub cause: MoveCause,
 }
 
@@ -76,8 +80,17 @@ impl Claiming {
             deadline: now + CLAIM_TIMEOUT,
             stage: Stage::Queued,
             lost: None,
+            tried: false,
+            promised: false,
             cause,
         }
+    }
+}
+
+impl Claiming {
+    /// Whether the other node may have stopped for this one.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        self.promised || matches!(self.stage, Stage::Asked(_))
     }
 }
 

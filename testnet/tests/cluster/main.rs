@@ -1,5 +1,6 @@
 //! Nodes as real processes on loopback, with synthetic targets and the ledger.
 
+mod continuity;
 mod formation;
 mod keyed;
 mod sharing;

@@ -1,0 +1,129 @@
+//! What holds whatever happens.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::world::{Truth, Weather, World};
+
+const CALM: Weather = Weather { loss: 0, latency: 40, news: 400, sealing: 30 };
+
+/// Long enough for everything to be given up, offered and claimed again.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// A seal that is ready after the answer has gone is asked for again: a pause, three messages and
+/// what an answer waits for its other keys.
+const LONGEST_GAP: Duration = Duration::from_millis(20 + 3 * 40 + 25);
+
+/// Begins with so many nodes, all settled.
+fn settled(nodes: usize, extra: usize, keys: u64, weather: Weather, seed: u64) -> World {
+    let mut world = World::new(nodes + extra, keys, weather, seed);
+    for node in 0..nodes {
+        world.become_true(node, Truth::Participant);
+        world.run(Duration::from_secs(5));
+    }
+    world.run(QUIET);
+    world.assert_settled();
+    world
+}
+
+/// Lets a node leave as a process does: it goes once nothing is left to give away.
+fn leave(world: &mut World, node: usize) {
+    world.become_true(node, Truth::Leaving);
+    for _ in 0..400 {
+        if world.remaining(node) == 0 {
+            break;
+        }
+        world.run(Duration::from_millis(50));
+    }
+    assert_eq!(world.remaining(node), 0, "n{node} drains");
+    // The last answers are on their way.
+    world.run(Duration::from_millis(100));
+    world.become_true(node, Truth::Out);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// Joins and leaves, one after the other or on top of each other.
+    #[test]
+    fn planned_moves_leave_no_key_alone(
+        seed in any::<u64>(),
+        nodes in 1..4usize,
+        steps in proptest::collection::vec((0..5usize, 0..3000u64), 1..6),
+    ) {
+        let mut world = settled(nodes, 5 - nodes, 40, CALM, seed);
+        for (node, pause) in steps {
+            let others = (0..5).any(|n| n != node && world.truth(n) == Truth::Participant);
+            match world.truth(node) {
+                Truth::Out => world.become_true(node, Truth::Participant),
+                // The last one has nobody to give anything to.
+                Truth::Participant if others => leave(&mut world, node),
+                _ => {}
+            }
+            world.run(Duration::from_millis(pause));
+        }
+        world.run(QUIET);
+        world.assert_settled();
+        prop_assert!(world.gap <= LONGEST_GAP, "{:?}", world.gap);
+        prop_assert_eq!(world.overlaps, 0);
+    }
+
+    /// Whatever is lost, delayed or dead: in the end every key has one collector.
+    #[test]
+    fn in_the_end_every_key_has_one_collector(
+        seed in any::<u64>(),
+        loss in 0..40u64,
+        news in 0..4000u64,
+        sealing in prop_oneof![0..50u64, 0..14_000u64],
+        steps in proptest::collection::vec((0..5usize, 0..4000u64, 0..3u8), 1..10),
+    ) {
+        let weather = Weather { loss, latency: 200, news, sealing };
+        let mut world = settled(2, 3, 20, CALM, seed);
+        world.set_weather(weather);
+        for (node, pause, what) in steps {
+            match (world.truth(node), what) {
+                (Truth::Out | Truth::Crashed, _) => world.become_true(node, Truth::Participant),
+                (Truth::Participant, 0) => world.become_true(node, Truth::Crashed),
+                (Truth::Participant, _) => world.become_true(node, Truth::Leaving),
+                (Truth::Leaving, 0) => world.become_true(node, Truth::Crashed),
+                (Truth::Leaving, _) => world.become_true(node, Truth::Out),
+            }
+            world.run(Duration::from_millis(pause));
+        }
+        world.set_weather(CALM);
+        world.run(2 * QUIET);
+        world.assert_settled();
+    }
+
+    /// What does not move is not touched.
+    #[test]
+    fn a_join_or_a_leave_touches_only_what_it_moves(
+        seed in any::<u64>(),
+        nodes in 2..5usize,
+        join in any::<bool>(),
+    ) {
+        let mut world = settled(nodes, 1, 100, CALM, seed);
+        let (before, starts, stops) = (world.owners(), world.starts, world.stops);
+        if join {
+            world.become_true(nodes, Truth::Participant);
+        } else {
+            leave(&mut world, 0);
+        }
+        world.run(QUIET);
+        world.assert_settled();
+        let after = world.owners();
+        let moved = before.iter().filter(|(key, owner)| after[*key] != **owner).count() as u64;
+        prop_assert_eq!((world.starts - starts, world.stops - stops), (moved, moved));
+    }
+}
+
+#[test]
+fn a_crash_costs_its_detection_and_marks_what_may_be_stored_twice() {
+    let mut world = settled(3, 0, 90, CALM, 7);
+    let mine = world.owners().values().filter(|owner| **owner == Some(1)).count() as u64;
+    world.become_true(1, Truth::Crashed);
+    world.run(Duration::from_secs(3));
+    world.assert_settled();
+    assert_eq!(world.overlaps, mine);
+}
