@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use membership::{Knock, SyncFailure};
+use ownership::handover::Standing;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -195,6 +196,7 @@ impl Driver {
         self.subscribers.flush();
         self.tell_drained();
         self.measures.backlog(self.subscribers.backlog());
+        self.measures.handover(self.core.handover());
         if let Some(swim) = self.core.swim() {
             self.measures.swim(swim);
             if self.compared.is_none_or(|at| now >= at + CONVERGED_INTERVAL) {
@@ -357,6 +359,9 @@ impl Driver {
 
     fn count_shares(&mut self) {
         self.shares.counted = state::shares(&self.core);
+        let standings = self.core.handover().standings();
+        let yielding = |standing: &Standing| matches!(standing, Standing::Yielding { .. });
+        self.measures.yielding(standings.filter(|(_, _, standing)| yielding(standing)).count());
         self.shares.at = Some(Instant::now());
         self.shares.stale = false;
         self.shares.settle(self.core.me());

@@ -1,5 +1,6 @@
 //! What the rest of the process holds of the cluster.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,7 @@ use tracing::{error, info};
 
 use super::check::Nonce;
 use super::question::{KeyHistory, KeyQuestion, Placed, Question};
-use super::subscription::{PIECES_IN_FLIGHT, Snapshot, Subscription};
+use super::subscription::{Kept, PIECES_IN_FLIGHT, Snapshot, Subscription};
 use super::{ClusterState, Detail, PeerSeal, keys};
 use crate::deliveries::Deliveries;
 
@@ -29,6 +30,7 @@ pub struct Handle {
     pub(super) wake: Arc<Notify>,
     pub(super) state: watch::Receiver<Arc<ClusterState>>,
     pub(super) listed: Arc<Mutex<Vec<Listed>>>,
+    pub(super) kept: Arc<Mutex<BTreeMap<ComponentId, Kept>>>,
     pub(super) seal: PeerSeal,
     pub(super) key_file: Option<Arc<Path>>,
     pub(super) deliveries: Deliveries,
@@ -101,17 +103,25 @@ impl Handle {
         let (pieces, deltas) = mpsc::channel(PIECES_IN_FLIGHT);
         let component = ComponentId::from(component);
         self.list(&component, true, announced.clone());
+        let kept = self.kept(&component);
         let question = Question::Subscribe { component, announced, deltas: pieces };
         // When nobody takes the question, the senders in it are dropped and the deltas end.
         let _ = self.questions.send(question).await;
-        Subscription::clustered(announce, deltas, Arc::clone(&self.wake))
+        Subscription::clustered(announce, deltas, Arc::clone(&self.wake)).with_kept(kept)
     }
 
     /// A subscription that owns everything it announces, and is listed with the others.
     pub fn subscribe_local(&self, component: &str) -> Subscription {
         let subscription = Subscription::local();
-        self.list(&ComponentId::from(component), false, subscription.announced());
-        subscription
+        let component = ComponentId::from(component);
+        self.list(&component, false, subscription.announced());
+        subscription.with_kept(self.kept(&component))
+    }
+
+    /// Where a component leaves its seals, and finds those of its earlier life.
+    fn kept(&self, component: &ComponentId) -> Kept {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.entry(component.clone()).or_default().clone()
     }
 
     fn list(&self, component: &ComponentId, clustered: bool, announced: watch::Receiver<Snapshot>) {

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use membership::{Counters, Event, Refusal, State, Swim};
+use ownership::Handover;
+use ownership::handover::HandoverCounters;
 use tokio::sync::watch;
 
 use super::subscription::Reason;
@@ -27,6 +29,9 @@ pub(super) struct Measures {
     updates: AtomicU64,
     conflicts: AtomicU64,
     swim: Mutex<Counters>,
+    handover: Mutex<HandoverCounters>,
+    /// Keys that others should have and do not claim, by now.
+    yielding: AtomicUsize,
     updates_waiting: AtomicUsize,
     local_health: AtomicU8,
     converged: AtomicBool,
@@ -112,6 +117,17 @@ impl Measures {
         self.converged.store(converged, Ordering::Relaxed);
     }
 
+    pub(super) fn handover(&self, handover: &Handover) {
+        let mut counters = self.handover.lock().unwrap_or_else(PoisonError::into_inner);
+        if *counters != *handover.counters() {
+            *counters = *handover.counters();
+        }
+    }
+
+    pub(super) fn yielding(&self, keys: usize) {
+        self.yielding.store(keys, Ordering::Relaxed);
+    }
+
     /// Puts the figures on the page for as long as the registration lives.
     pub(super) fn register(
         self: &Arc<Self>,
@@ -125,6 +141,7 @@ impl Measures {
             measures.moves(page);
             cluster(page, &state);
             if state.enabled {
+                measures.handovers(page);
                 measures.gossip(page, &state.cluster_name, &seal.refused());
                 security(page, &state);
             }
@@ -141,6 +158,32 @@ impl Measures {
         let backlog = self.backlog.load(Ordering::Relaxed) as f64;
         let help = "Starts and stops that wait for a component to take them.";
         page.gauge("shoal_cluster_deltas_waiting", help, &[], backlog);
+    }
+
+    fn handovers(&self, page: &mut Exposition) {
+        let now = *self.handover.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, help, count) in [
+            ("claimed", "Targets that were claimed from another node.", now.claimed),
+            ("sealed", "Claims that were answered with a seal.", now.sealed),
+            ("idle", "Claims of targets that nobody collected.", now.idle),
+            ("kept", "Claims that a node of higher rank refused.", now.kept),
+            ("followed", "Claims that were sent on to another node.", now.followed),
+            ("timed_out", "Claims without an answer: an overlap is possible.", now.timed_out),
+            ("given", "Targets given away with a seal.", now.given),
+            ("given_unsealed", "Targets given away without a seal.", now.given_unsealed),
+            ("seal_bytes", "Bytes of seals that were received.", now.seal_bytes),
+            ("seals_cut", "Seals that were too long.", now.seals_cut),
+            ("offered", "Offers of targets that nobody claimed.", now.offered),
+            ("doubled", "Targets that two nodes were found to collect.", now.doubled),
+            ("unknown", "Offers of targets that their owner did not know.", now.unknown),
+            ("malformed", "Claims and answers that could not be read.", now.malformed),
+            ("failed", "Claims and offers that could not be delivered.", now.failed),
+        ] {
+            page.counter(&format!("shoal_handover_{name}_total"), help, &[], count as f64);
+        }
+        let yielding = self.yielding.load(Ordering::Relaxed) as f64;
+        let help = "Targets collected here that are another node's.";
+        page.gauge("shoal_handover_yielding", help, &[], yielding);
     }
 
     fn gossip(

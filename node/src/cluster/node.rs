@@ -194,6 +194,7 @@ impl Node {
             wake: Arc::clone(&wake),
             state,
             listed: Arc::new(Mutex::new(Vec::new())),
+            kept: Arc::default(),
             seal: self.seal.clone(),
             key_file: self.options.key_file.as_deref().map(Arc::from),
             deliveries: Deliveries::new(self.me.name.as_str()),

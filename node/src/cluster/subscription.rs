@@ -16,15 +16,18 @@
 //! # });
 //! ```
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::{Labels, Seal};
 use ownership::Key;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+mod kept;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use kept::Kept;
 
 /// Deltas travel in pieces of at most this many, so that a piece stays far below a millisecond of
 /// work for whoever receives it.
@@ -115,6 +118,9 @@ pub struct Subscription {
     announce: watch::Sender<Snapshot>,
     source: Source,
     ready: VecDeque<Delta>,
+    kept: Option<Kept>,
+    /// What an earlier life of the component knew of targets that have not been started yet.
+    inherited: BTreeMap<Key, Seal>,
 }
 
 #[derive(Debug)]
@@ -130,7 +136,7 @@ impl Subscription {
     pub fn local() -> Self {
         let (announce, announced) = watch::channel(Snapshot::from([]));
         let source = Source::Local { announced, owned: BTreeSet::new() };
-        Self { announce, source, ready: VecDeque::new() }
+        Self::of(announce, source)
     }
 
     /// A subscription whose deltas come from the cluster.
@@ -139,7 +145,40 @@ impl Subscription {
         deltas: mpsc::Receiver<Vec<Delta>>,
         wake: Arc<Notify>,
     ) -> Self {
-        Self { announce, source: Source::Cluster { deltas, wake }, ready: VecDeque::new() }
+        Self::of(announce, Source::Cluster { deltas, wake })
+    }
+
+    fn of(announce: watch::Sender<Snapshot>, source: Source) -> Self {
+        let (ready, inherited) = (VecDeque::new(), BTreeMap::new());
+        Self { announce, source, ready, kept: None, inherited }
+    }
+
+    /// Takes over what the component knew before it was made anew, and will leave what it knows
+    /// there in its turn.
+    pub(crate) fn with_kept(mut self, kept: Kept) -> Self {
+        self.inherited = kept.take();
+        self.kept = Some(kept);
+        self
+    }
+
+    /// Leaves what is known of targets to the component's next life in this process: it goes on
+    /// where this one ended. To be called when nothing is collected any more.
+    pub fn leave(self, seals: BTreeMap<Key, Seal>) {
+        if let Some(kept) = &self.kept {
+            kept.put(seals);
+        }
+    }
+
+    /// Adds to a start what an earlier life of the component knew, unless somebody has collected
+    /// the target since.
+    fn inherit(&mut self, delta: Delta) -> Delta {
+        let Some(known) = self.inherited.remove(&delta.key()) else { return delta };
+        match delta {
+            Delta::Start { key, seal: None, overlap, from } => {
+                Delta::Start { key, seal: Some(known), overlap, from }
+            }
+            delta => delta,
+        }
     }
 
     /// What was announced last, for whoever lists targets.
@@ -162,7 +201,7 @@ impl Subscription {
     pub async fn next(&mut self) -> Option<Delta> {
         loop {
             if let Some(delta) = self.ready.pop_front() {
-                return Some(delta);
+                return Some(self.inherit(delta));
             }
             match &mut self.source {
                 Source::Cluster { deltas, wake } => {

@@ -1,10 +1,16 @@
 //! Moves that lose nothing and store nothing twice, with real processes.
 
+use std::time::Duration;
+
 use testnet::exporter::Fleet;
 use testnet::ledger::{Ledger, Limits, Totals};
 use testnet::process::{Cluster, World, eventually, http};
 
 use crate::world::{self, INTERVAL, PATIENCE, addresses, configuration, fleet, setup};
+
+/// Longer than in other suites: what is asked for here is that no tick is late by more than a tenth
+/// of it, on a machine that is busy with other things.
+const SLOW: Duration = Duration::from_secs(3);
 
 const TARGETS: usize = 60;
 
@@ -14,20 +20,27 @@ struct Stage {
     ledger: Ledger,
     fleet: Fleet,
     cluster: Cluster,
+    /// What was stored by the time that the cluster had formed.
+    formed: Totals,
 }
 
 impl Stage {
     async fn begin(nodes: usize) -> anyhow::Result<Self> {
         let world = World::new()?;
-        let interval = i64::try_from(INTERVAL.as_millis())?;
+        let interval = i64::try_from(SLOW.as_millis())?;
         let limits = Limits { interval, ..Limits::default() };
         let ledger = Ledger::start(limits, &world.tasks, &world.cancel).await?;
         let fleet = fleet(&world, TARGETS).await?;
-        let config = world::write(&world, &configuration(&addresses(&fleet, TARGETS)))?;
+        let text = configuration(&addresses(&fleet, TARGETS));
+        let quoted = |interval| format!("\"{}\"", model::duration::format(interval));
+        let text = text.replace(&quoted(INTERVAL), &quoted(SLOW));
+        let config = world::write(&world, &text)?;
         let write_url = |node: &str| ledger.write_url(node);
         let cluster = Cluster::start(&world, setup(&config), nodes, write_url).await?;
-        let mut stage = Self { world, ledger, fleet, cluster };
+        let formed = Totals::default();
+        let mut stage = Self { world, ledger, fleet, cluster, formed };
         stage.ticks(3).await?;
+        stage.formed = stage.ledger.totals().borrow().clone();
         Ok(stage)
     }
 
@@ -48,21 +61,28 @@ impl Stage {
         .await
     }
 
-    /// Ends it, and says what was stored. Nodes that still run end all at once.
-    async fn end(self) -> anyhow::Result<Totals> {
-        let totals = self.ledger.totals().borrow().clone();
-        if totals.missing + totals.doubles + totals.stale > 0 {
-            println_tails(&self.cluster);
+    /// Ends it. Fails unless every tick was stored once since the cluster had formed.
+    async fn end_with_every_tick_stored_once(mut self) -> anyhow::Result<()> {
+        let (formed, totals) = (&self.formed, self.ledger.totals().borrow().clone());
+        let since = |what: fn(&Totals) -> u64| what(&totals).saturating_sub(what(formed));
+        let found = (since(|t| t.missing), since(|t| t.doubles), since(|t| t.stale));
+        let mut figures = String::new();
+        for node in self.cluster.running() {
+            let page = http::text(&node.url("/metrics")).await?;
+            let wanted = |line: &&str| {
+                line.starts_with("shoal_handover") || line.starts_with("shoal_scrape_ticks")
+            };
+            figures.extend(page.lines().filter(wanted).map(|line| format!("{line}\n")));
         }
+        let tails = self.cluster.log_tails();
         self.world.end().await;
-        Ok(totals)
+        anyhow::ensure!(
+            found == (0, 0, 0),
+            "missing, stored twice, ended: {found:?} of {}\n{figures}\n{tails}",
+            totals.samples
+        );
+        Ok(())
     }
-}
-
-fn println_tails(cluster: &Cluster) {
-    // Only seen when the test fails.
-    let tails = cluster.log_tails();
-    std::io::Write::write_all(&mut std::io::stderr(), tails.as_bytes()).ok();
 }
 
 #[tokio::test]
@@ -74,9 +94,7 @@ async fn a_rolling_restart_loses_no_tick_and_stores_none_twice() -> anyhow::Resu
         stage.cluster.spawn(node)?.ready().await?;
         stage.ticks(2).await?;
     }
-    let totals = stage.end().await?;
-    assert_eq!((totals.missing, totals.doubles, totals.stale), (0, 0, 0), "{totals:?}");
-    Ok(())
+    stage.end_with_every_tick_stored_once().await
 }
 
 #[tokio::test]
@@ -89,9 +107,7 @@ async fn a_node_that_is_drained_over_http_hands_over_and_stops() -> anyhow::Resu
     stage.cluster.take(1).child.end(PATIENCE).await?;
     stage.ticks(3).await?;
     assert_eq!(stage.fleet.len(), TARGETS);
-    let totals = stage.end().await?;
-    assert_eq!((totals.missing, totals.doubles, totals.stale), (0, 0, 0), "{totals:?}");
-    Ok(())
+    stage.end_with_every_tick_stored_once().await
 }
 
 #[tokio::test]
@@ -107,7 +123,5 @@ async fn scaling_out_and_in_loses_no_tick_and_stores_none_twice() -> anyhow::Res
         stage.cluster.take(node).child.end(PATIENCE).await?;
         stage.ticks(2).await?;
     }
-    let totals = stage.end().await?;
-    assert_eq!((totals.missing, totals.doubles, totals.stale), (0, 0, 0), "{totals:?}");
-    Ok(())
+    stage.end_with_every_tick_stored_once().await
 }

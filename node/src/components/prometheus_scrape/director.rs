@@ -220,17 +220,26 @@ impl Director {
         self.tell(Command::Stop { key: key.as_u64(), reason, seal }).await;
     }
 
-    /// Stops every target, and waits until the last sample is with the one who forwards it.
+    /// Stops every target, and waits until the last sample is with the one who forwards it. What is
+    /// known of targets that go on is left to the component's next life, if there is one.
     async fn end(mut self, reason: StopReason) {
         let longest = self.owned.values().map(|owned| owned.target.timeout).max();
         let deadline = Instant::now() + longest.unwrap_or_default() + Duration::from_secs(1);
+        let mut sealing = Vec::new();
         for key in std::mem::take(&mut self.owned).into_keys() {
-            self.tell(Command::Stop { key: key.as_u64(), reason, seal: None }).await;
+            let (answer, answered) = oneshot::channel();
+            let seal = (reason == StopReason::Shutdown).then_some(answer);
+            self.tell(Command::Stop { key: key.as_u64(), reason, seal }).await;
+            sealing.push((key, answered));
         }
         self.counts.owned.set(0);
         while self.is_scraping().await && Instant::now() < deadline {
             tokio::time::sleep(LOOK).await;
         }
+        let seals =
+            sealing.into_iter().filter_map(|(key, mut seal)| Some((key, seal.try_recv().ok()?)));
+        let seals = seals.collect();
+        self.subscription.leave(seals);
     }
 
     async fn is_scraping(&self) -> bool {

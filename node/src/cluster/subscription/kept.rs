@@ -1,0 +1,29 @@
+//! What a component knew when it ended, for its next life in the same process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use model::Seal;
+use ownership::Key;
+
+/// How long it is kept: a component that is made anew begins at once, and what is older than a few
+/// intervals says little.
+const KEPT_FOR: Duration = Duration::from_secs(60);
+
+/// Where one component leaves its seals.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept(Arc<Mutex<Option<(Instant, BTreeMap<Key, Seal>)>>>);
+
+impl Kept {
+    /// What was left, unless that is long ago.
+    pub(super) fn take(&self) -> BTreeMap<Key, Seal> {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let fresh = taken.filter(|(at, _)| at.elapsed() <= KEPT_FOR);
+        fresh.map(|(_, seals)| seals).unwrap_or_default()
+    }
+
+    pub(super) fn put(&self, seals: BTreeMap<Key, Seal>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), seals));
+    }
+}
