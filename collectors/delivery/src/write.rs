@@ -177,7 +177,7 @@ impl Writer {
                 dropped.too_old += 1;
                 continue;
             }
-            let Some(labels) = self.dresser.dress(batch.labels(item.labels()).as_encoded()) else {
+            let Some(labels) = self.dresser.dress(batch.labels(item.series()).as_encoded()) else {
                 dropped.relabelled += 1;
                 continue;
             };

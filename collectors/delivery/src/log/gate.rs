@@ -237,5 +237,7 @@ impl Gate {
 }
 
 fn truncated(origin: &str) -> &str {
-    &origin[..origin.floor_char_boundary(MAX_ORIGIN)]
+    let longest = (0..=origin.len().min(MAX_ORIGIN)).rev();
+    let end = longest.into_iter().find(|end| origin.is_char_boundary(*end));
+    &origin[..end.unwrap_or(0)]
 }

@@ -10,7 +10,7 @@ pub(super) trait Item {
     /// Milliseconds since the Unix epoch.
     fn timestamp(&self) -> i64;
     /// The series, in the arena of the batch.
-    fn labels(&self) -> Span;
+    fn series(&self) -> Span;
     /// Writes it with the labels that the series is sent with.
     fn push(&self, body: &mut Body, labels: &[u8], batch: &Batch, metadata: bool);
     /// So many of them.
@@ -24,7 +24,7 @@ impl Item for Sample {
     }
 
     #[inline]
-    fn labels(&self) -> Span {
+    fn series(&self) -> Span {
         self.labels
     }
 
@@ -44,7 +44,7 @@ impl Item for HistogramSample {
         self.timestamp
     }
 
-    fn labels(&self) -> Span {
+    fn series(&self) -> Span {
         self.labels
     }
 
@@ -63,7 +63,7 @@ impl Item for Exemplar {
         self.timestamp
     }
 
-    fn labels(&self) -> Span {
+    fn series(&self) -> Span {
         self.series
     }
 
