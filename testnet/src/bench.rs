@@ -11,6 +11,7 @@ use std::time::Duration;
 mod contender;
 mod figures;
 mod measure;
+pub mod membership;
 mod sink;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,11 @@ use crate::process::World;
 
 /// `testnet bench`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    /// Measure something else.
+    #[command(subcommand)]
+    pub what: Option<What>,
     /// A small load for a short time, to see that it works.
     #[arg(long)]
     pub quick: bool,
@@ -47,12 +52,25 @@ pub struct Arguments {
     pub report: Option<PathBuf>,
 }
 
+/// What else can be measured.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum What {
+    /// Membership among real processes on loopback.
+    Membership(membership::Arguments),
+}
+
 /// Measures, and prints what was measured.
 ///
 /// # Errors
 ///
 /// When a program is not installed, does not start, or delivers nothing.
 pub async fn run(mut arguments: Arguments) -> anyhow::Result<()> {
+    if let Some(What::Membership(arguments)) = &arguments.what {
+        let world = World::new()?;
+        let measured = membership::run(arguments, &world).await;
+        world.end().await;
+        return measured;
+    }
     if arguments.quick {
         arguments.loads = vec![Load { targets: 20, series: 500 }];
         arguments.interval = Duration::from_secs(1);

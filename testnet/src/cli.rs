@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, sim, up};
+use crate::{bench, sim, tables, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "testnet", about = "The world around Shoal")]
@@ -21,6 +21,8 @@ enum Command {
     Up(up::Arguments),
     /// Simulate a cluster with faults, in virtual time.
     Sim(sim::Arguments),
+    /// Measure membership in virtual time, and print tables.
+    Tables(tables::Arguments),
     /// Measure Shoal beside Prometheus' agent and vmagent on the same pages.
     Bench(bench::Arguments),
     /// The node itself, so that this one program is all that is needed.
@@ -46,6 +48,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::Up(arguments) => in_runtime(up::run(arguments)),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Tables(arguments) => tables::run(&arguments),
         Command::Bench(arguments) => in_runtime(bench::run(arguments)),
     };
     match done {

@@ -5,6 +5,7 @@
 //! * [`ledger`]: a remote-write receiver that remembers who stored which tick of which series;
 //! * [`process`]: node processes and real programs that never outlive who started them;
 //! * [`sim`]: many nodes in virtual time, over a simulated network with faults;
+//! * [`tables`]: what membership costs and how fast it is, measured in that simulator;
 //! * [`up`]: the README's first command, a whole cluster on loopback;
 //! * [`mod@bench`]: Shoal beside Prometheus' agent and vmagent on the same pages.
 
@@ -14,4 +15,5 @@ pub mod exporter;
 pub mod ledger;
 pub mod process;
 pub mod sim;
+pub mod tables;
 pub mod up;

@@ -1,5 +1,6 @@
 //! Nodes that share a configuration and a list of seeds.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use super::node::{Node, NodeSetup};
@@ -91,6 +92,7 @@ impl Cluster {
         }
         self.setups.push(NodeSetup {
             program: self.setup.program.clone(),
+            ip: Ipv4Addr::LOCALHOST.into(),
             port,
             config: self.setup.config.clone(),
             storage: self.folder.join(&name),

@@ -1,6 +1,6 @@
 //! One node of Shoal as a process.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,7 +16,9 @@ pub struct NodeSetup {
     pub program: PathBuf,
     /// Its name in the cluster.
     pub name: String,
-    /// The port of HTTP and of gossip, on loopback.
+    /// Where it listens and says that it is.
+    pub ip: IpAddr,
+    /// The port of HTTP and of gossip.
     pub port: u16,
     /// The configuration, a file or a folder.
     pub config: PathBuf,
@@ -47,7 +49,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 impl NodeSetup {
     /// Where its HTTP listens.
     pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        (self.ip, self.port).into()
     }
 
     /// A URL of this node.

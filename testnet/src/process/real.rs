@@ -15,6 +15,10 @@ pub enum Program {
     Vmagent,
     /// The exporter of a machine's own figures.
     NodeExporter,
+    /// What makes interfaces and bridges.
+    Ip,
+    /// What drops packets.
+    Nft,
 }
 
 impl Program {
@@ -24,6 +28,8 @@ impl Program {
             Self::VictoriaMetrics => ("victoria-metrics", "victoria-metrics"),
             Self::Vmagent => ("vmagent", "victoria-metrics"),
             Self::NodeExporter => ("prometheus-node-exporter", "prometheus-node-exporter"),
+            Self::Ip => ("ip", "iproute2"),
+            Self::Nft => ("nft", "nftables"),
         }
     }
 

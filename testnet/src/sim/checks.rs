@@ -57,6 +57,11 @@ impl Checks {
         }
     }
 
+    /// Checks of a world in which nothing is collected.
+    pub fn of_members() -> Self {
+        Self::new(Vec::new())
+    }
+
     /// What must never happen but did.
     pub fn violations(&self) -> &[String] {
         self.findings.told()

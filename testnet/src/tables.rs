@@ -1,0 +1,74 @@
+//! The figures of membership, measured in the simulator and printed as tables.
+//!
+//! Each experiment is a world of its own, single-threaded and determined by its seed; independent
+//! ones run on all cores.
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+
+mod detection;
+mod experiment;
+mod healing;
+mod lifeguard;
+mod render;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+/// `testnet tables`.
+#[derive(Debug, Clone, Args)]
+pub struct Arguments {
+    /// Small worlds and few repetitions, to see that it works.
+    #[arg(long)]
+    pub quick: bool,
+    /// Only these, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "TABLE")]
+    pub only: Vec<Table>,
+    /// What everything random follows from.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Table {
+    /// The interval and threshold experiments of the Lifeguard paper.
+    Lifeguard,
+    /// How long until a death is known, against the number of nodes.
+    Detection,
+    /// What idling costs, against the number of nodes.
+    Traffic,
+    /// How long a cluster that was parted takes to be one, and one that was restarted as a whole.
+    Healing,
+}
+
+impl Table {
+    /// All tables, in the order in which they are printed.
+    pub const ALL: [Table; 4] =
+        [Table::Lifeguard, Table::Detection, Table::Traffic, Table::Healing];
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// When nothing can be printed, or a cluster does not even form.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    print(arguments, &mut std::io::stdout().lock())
+}
+
+fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    for table in Table::ALL {
+        if !arguments.only.is_empty() && !arguments.only.contains(&table) {
+            continue;
+        }
+        match table {
+            Table::Lifeguard => lifeguard::print(arguments, out)?,
+            Table::Detection => detection::print(arguments, out)?,
+            Table::Traffic => traffic::print(arguments, out)?,
+            Table::Healing => healing::print(arguments, out)?,
+        }
+        out.flush()?;
+    }
+    Ok(())
+}

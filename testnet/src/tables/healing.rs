@@ -1,0 +1,94 @@
+//! How long a cluster takes to be one again.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::ensure;
+use membership::Config;
+
+use super::Arguments;
+use super::experiment::{Job, formed, on_all_cores, settings};
+use super::render::{Grid, seconds};
+use crate::sim::{Checks, World};
+
+/// How long the halves are apart: longer than anybody remembers the dead, which is an hour. Nothing
+/// else changes with time, so that a day is no different.
+const PARTED: Duration = Duration::from_secs(70 * 60);
+
+/// Within this time everybody restarts.
+const RESTART: Duration = Duration::from_secs(10);
+
+/// When all has to be well, at the latest.
+const LIMIT: Duration = Duration::from_secs(300);
+
+struct Healing {
+    what: String,
+    nodes: usize,
+    seed: u64,
+    agreed: Option<Duration>,
+    zombies: usize,
+}
+
+fn all_well(world: &mut World<Checks>) -> (Option<Duration>, usize) {
+    let from = world.now();
+    let agreed = world.run_until_agreed(from + LIMIT).map(|at| at - from);
+    // Whoever is to come back from the dead has the time to do so.
+    world.run_until(world.now() + Duration::from_secs(60));
+    (agreed, world.checks().violations().len())
+}
+
+fn parted(seed: u64, nodes: usize, parted: Duration) -> anyhow::Result<Healing> {
+    let settings = settings(seed, nodes, Config::default());
+    let mut world = formed(Checks::of_members(), settings, Duration::from_secs(20))?;
+    let island = world.pick_some((0..nodes).collect(), nodes / 2);
+    let rules = world.network.part(island);
+    world.run_until(world.now() + parted);
+    ensure!(!world.agreed(), "halves that do not hear each other agree");
+    rules.into_iter().for_each(|rule| world.network.remove(rule));
+    let (agreed, zombies) = all_well(&mut world);
+    let what = format!("two halves, apart for {} s", parted.as_secs());
+    Ok(Healing { what, nodes, seed, agreed, zombies })
+}
+
+fn restarted(seed: u64, nodes: usize) -> anyhow::Result<Healing> {
+    let settings = settings(seed, nodes, Config::default());
+    let mut world = formed(Checks::of_members(), settings, Duration::from_secs(20))?;
+    let order = world.pick_some((0..nodes).collect(), nodes);
+    let from = world.now();
+    for (number, host) in order.into_iter().enumerate() {
+        world.run_until(from + RESTART.mul_f64(number as f64 / nodes as f64));
+        world.crash(host);
+        world.readdress(host);
+        world.boot(host);
+    }
+    let (agreed, zombies) = all_well(&mut world);
+    let what = format!("all restart within {} s at new addresses", RESTART.as_secs());
+    Ok(Healing { what, nodes, seed, agreed, zombies })
+}
+
+pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    let (sizes, seeds): (&[usize], usize) =
+        if arguments.quick { (&[10, 30], 1) } else { (&[10, 100, 1000], 3) };
+    let heads = ["what", "nodes", "seed", "one view after", "zombies"];
+    let mut grid = Grid::new("Healing", heads).note(
+        "One view: every node sees exactly the nodes that run, each at its address and in its present \
+         life. Counted from the healing, or from the last boot.",
+    );
+    let mut jobs: Vec<Job<'_, anyhow::Result<Healing>>> = Vec::new();
+    for nodes in sizes {
+        for seed in (arguments.seed..).take(seeds) {
+            jobs.push(Box::new(move || parted(seed, *nodes, Duration::from_secs(60))));
+            if seed == arguments.seed {
+                jobs.push(Box::new(move || parted(seed, *nodes, PARTED)));
+            }
+            jobs.push(Box::new(move || restarted(seed, *nodes)));
+        }
+    }
+    for done in on_all_cores(jobs) {
+        let Healing { what, nodes, seed, agreed, zombies } = done?;
+        let (nodes, seed) = (nodes.to_string(), seed.to_string());
+        grid.row([what, nodes, seed, seconds(agreed), zombies.to_string()]);
+    }
+    write!(out, "{grid}")?;
+    Ok(())
+}
