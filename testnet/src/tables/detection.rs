@@ -102,7 +102,7 @@ fn experiment(seed: u64, nodes: usize, count: usize, death: Death) -> anyhow::Re
 }
 
 /// Sizes of clusters, and for each: worlds, and deaths in each.
-const QUICK: [(usize, usize, usize); 2] = [(10, 2, 10), (32, 2, 5)];
+const QUICK: [(usize, usize, usize); 2] = [(5, 2, 5), (10, 2, 5)];
 const FULL: [(usize, usize, usize); 6] =
     [(3, 8, 25), (10, 8, 25), (30, 8, 25), (100, 8, 25), (300, 4, 20), (1000, 4, 10)];
 

@@ -194,7 +194,7 @@ fn table(title: &str, notes: &[String], nodes: usize, sums: &[Outcome]) -> Grid 
 
 pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     let quick = arguments.quick;
-    let nodes = if quick { 32 } else { NODES };
+    let nodes = if quick { 16 } else { NODES };
     let defaults = Config::default();
     let parameters = format!(
         "{nodes} nodes, seeds from {}; a probe each {:?}, answered within {:?}; suspicion at least {:?}. \
@@ -209,7 +209,7 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
         compare(seeds, nodes, grid).map(|sums| table(title, &notes, nodes, &sums))
     };
     let (sufferers, lasts, pauses): (&[usize], &[u64], &[Option<u64>]) = if quick {
-        (&[1, 8], &[2048, 8192], &[Some(16), Some(1024)])
+        (&[1, 4], &[8192], &[Some(1024)])
     } else {
         (&[4, 16, 32], &[2048, 8192, 32_768], &[Some(16), Some(1024), Some(16_384)])
     };
@@ -228,7 +228,7 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
     write!(out, "{}", run(title, &seed, &intervals, which)?)?;
 
     let (sufferers, lasts): (&[usize], &[u64]) = if quick {
-        (&[1, 8], &[4096, 16_384])
+        (&[1, 4], &[16_384])
     } else {
         (&[1, 4, 8, 16, 32], &[2048, 4096, 8192, 16_384, 32_768])
     };
