@@ -3,14 +3,15 @@
 //! Nothing here asks anybody anything: the server collects what a page shows and hands it in. The
 //! pages work without scripts and without anything fetched from elsewhere.
 
+mod clustering;
 mod diagram;
 mod format;
 mod statements;
 
 use askama::Template;
 
-use crate::cluster::ClusterState;
 use crate::server::components::{Component, HealthState};
+pub use clustering::{Shown, clustering};
 use diagram::Diagram;
 pub use format::{age, count, duration, moment};
 pub use statements::MOST_SHOWN;
@@ -111,62 +112,6 @@ pub fn component(frame: &Frame, component: &Component) -> Result<String, askama:
         targets_left_out,
     }
     .render()
-}
-
-/// A peer's part of all targets, as a bar.
-struct Share {
-    name: String,
-    address: String,
-    state: &'static str,
-    is_self: bool,
-    suspected: bool,
-    since: String,
-    targets: usize,
-    percent: f64,
-    /// How far the bar reaches, against the longest.
-    width: f64,
-}
-
-#[derive(Template)]
-#[template(path = "clustering.html")]
-struct Clustering<'a> {
-    frame: &'a Frame,
-    cluster: &'a ClusterState,
-    shares: Vec<Share>,
-    fair: f64,
-    total: usize,
-}
-
-/// The cluster: its peers, their states, and how the targets are shared among them.
-///
-/// # Errors
-///
-/// When the template fails, which only a bug can cause.
-pub fn clustering(
-    frame: &Frame,
-    cluster: &ClusterState,
-    now: i64,
-) -> Result<String, askama::Error> {
-    let total: usize = cluster.peers.iter().map(|peer| peer.targets).sum();
-    let most = cluster.peers.iter().map(|peer| peer.targets).max().unwrap_or(0).max(1);
-    let shares = cluster
-        .peers
-        .iter()
-        .map(|peer| Share {
-            name: peer.name.clone(),
-            address: peer.address.to_string(),
-            state: peer.state,
-            is_self: peer.is_self,
-            suspected: peer.suspected,
-            since: age(now - peer.since),
-            targets: peer.targets,
-            percent: 100.0 * peer.targets as f64 / total.max(1) as f64,
-            width: 100.0 * peer.targets as f64 / most as f64,
-        })
-        .collect();
-    let participants = cluster.count("participant").max(1);
-    let fair = 100.0 * (total as f64 / participants as f64 / most as f64).min(1.0);
-    Clustering { frame, cluster, shares, fair, total }.render()
 }
 
 /// One target of the cluster, as a line.

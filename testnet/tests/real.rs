@@ -15,6 +15,8 @@ use testnet::process::{Child, Cluster, World, eventually, free_port, http, real}
 use tokio::process::Command;
 use url::Url;
 
+#[path = "real/ops.rs"]
+mod ops;
 mod world;
 
 use world::{INTERVAL, PATIENCE, addresses, configuration, fleet, setup};

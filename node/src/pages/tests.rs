@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::cluster::ClusterState;
 use crate::server::components::Health;
 
 fn frame() -> Frame {
@@ -170,7 +171,7 @@ fn targets_of_a_scrape_get_a_table_of_their_own() {
 
 #[test]
 fn the_cluster_page_shows_what_each_peer_collects() {
-    use crate::cluster::PeerStatus;
+    use crate::cluster::{Detail, PeerStatus};
     let peer = |name: &str, targets| PeerStatus {
         name: name.to_owned(),
         address: "127.0.0.1:1".parse().expect("an address"),
@@ -187,9 +188,103 @@ fn the_cluster_page_shows_what_each_peer_collects() {
         peers: vec![peer("node-0", 3), peer("node-1", 1)],
         ..ClusterState::default()
     };
-    let page = clustering(&frame(), &cluster, 5_000).expect("the page renders");
+    let detail = Detail::default();
+    let shown =
+        Shown { cluster: &cluster, detail: &detail, check: None, check_refused: false, now: 5_000 };
+    let page = clustering(&frame(), shown).expect("the page renders");
     assert!(page.contains("node-1 collects 1 targets"));
     assert!(page.contains("25.0 %"));
+    assert!(page.contains("by hearsay"), "node-1 was never heard");
+}
+
+#[test]
+fn the_cluster_page_says_what_keeps_nodes_apart() {
+    use crate::cluster::{
+        Detail, Missing, PeerDetail, PeerStatus, SeedLookup, SeedStatus, Suspicion,
+    };
+    use crate::server::{Check, Path, Paths};
+    let address: std::net::SocketAddr = "10.0.0.9:1".parse().expect("an address");
+    let peer = |name: &str, is_self| PeerStatus {
+        name: name.to_owned(),
+        address,
+        state: "participant",
+        generation: 1,
+        is_self,
+        suspected: !is_self,
+        since: 0,
+        targets: 0,
+    };
+    let cluster = ClusterState {
+        enabled: true,
+        expected_size: 3,
+        digest: 7,
+        peers: vec![peer("node-0", true), peer("node-1", false)],
+        missing: vec![Missing { name: Some("node-2".to_owned()), address }],
+        lookups: vec![SeedLookup {
+            seed: "dns+shoal".to_owned(),
+            outcome: "failed".to_owned(),
+            detail: "failed: <no answer>".to_owned(),
+        }],
+        seeds: vec![SeedStatus {
+            address,
+            result: "refused: it is of cluster \"x\"".to_owned(),
+            outcome: "refused",
+            at: Some(3_000),
+            remembered: true,
+        }],
+        ..ClusterState::default()
+    };
+    let heard = PeerDetail {
+        last_heard: Some(2_000),
+        round_trip_seconds: Some(0.0012),
+        suspicion: Some(Suspicion { since: 4_000, confirmations: 2, left: 1_500 }),
+        digest: Some(8),
+    };
+    let detail = Detail {
+        local_health: 3,
+        peers: [("node-1".to_owned(), heard)].into(),
+        ..Detail::default()
+    };
+    let paths = Paths {
+        address: address.to_string(),
+        name: "node-1".to_owned(),
+        tcp: Path::Ok,
+        peer_api: Path::Ok,
+        udp_out: Path::Ok,
+        udp_in: Path::Failed,
+        connect_seconds: None,
+        problem: "allow UDP".to_owned(),
+    };
+    let check = Check {
+        node: "node-0".to_owned(),
+        address: address.to_string(),
+        ok: false,
+        paths: vec![paths],
+        left_out: 0,
+        lookups: Vec::new(),
+    };
+    let check = Some(&check);
+    let shown =
+        Shown { cluster: &cluster, detail: &detail, check, check_refused: false, now: 5_000 };
+    let page = clustering(&frame(), shown).expect("the page renders");
+    for text in [
+        "of 3 expected",
+        "differ",
+        "Local health 3 of 8",
+        "3 s ago",
+        "1.2 ms",
+        "another",
+        "for 1 s, confirmed by 2; dead in 1.50 s",
+        "<b>node-2</b>",
+        "an earlier peer",
+        "refused: it is of cluster",
+        "2 s ago",
+        "allow UDP",
+        "path failed",
+    ] {
+        assert!(page.contains(text), "{text:?} is not on the page:\n{page}");
+    }
+    assert!(!page.contains("<no answer>"), "an error must not become markup");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 
-use super::api::{status, targets};
+use super::api::{check, status, targets};
 use super::components::HealthState;
 use super::context::Context;
 use super::reply::{self, Reply};
@@ -45,8 +45,7 @@ pub(super) async fn answer(context: &Arc<Context>, path: &str, asked: &Asked) ->
         "" => overview(context, &frame, &state),
         // Alloy draws its graph on a page of its own; here it is on the first.
         "graph" => return redirect(&context.prefix),
-        "clustering" => pages::clustering(&frame, &state, clock::unix_millis(SystemTime::now()))
-            .map(|page| (StatusCode::OK, page)),
+        "clustering" => clustering(context, &frame, &state, asked).await,
         "targets" => targets(context, &frame, &state, asked).await,
         path => match path.strip_prefix("component/") {
             Some(id) => component(context, &frame, id).await,
@@ -74,7 +73,10 @@ fn frame(context: &Context, state: &ClusterState) -> Frame {
         cluster: state.cluster_name.clone(),
         state: state.me().map(|me| me.state.to_owned()).unwrap_or_default(),
         version: process::VERSION,
-        warning: context.unready().map(|why| format!("Not ready: {why}.")).unwrap_or_default(),
+        warning: match context.unready() {
+            Some(why) => format!("Not ready: {why}."),
+            None => state.notes().iter().map(|note| format!("Note: {note}. ")).collect(),
+        },
     }
 }
 
@@ -117,6 +119,27 @@ fn overview(context: &Context, frame: &Frame, state: &ClusterState) -> Page {
     ];
     let troubles = context.graph().map(|graph| graph.troubles()).unwrap_or_default();
     Ok((StatusCode::OK, pages::overview(frame, &tiles, &troubles, &components)?))
+}
+
+async fn clustering(
+    context: &Arc<Context>,
+    frame: &Frame,
+    state: &ClusterState,
+    asked: &Asked,
+) -> Page {
+    // When the cluster has stopped, the frame says that the process does.
+    let detail = context.cluster.detail().await.unwrap_or_default();
+    let (mut checked, mut check_refused) = (None, false);
+    if !asked.query.text("check").is_empty() {
+        match check::run(context).await {
+            Some(check) => checked = check.ok(),
+            None => check_refused = true,
+        }
+    }
+    let now = clock::unix_millis(SystemTime::now());
+    let check = checked.as_ref();
+    let shown = pages::Shown { cluster: state, detail: &detail, check, check_refused, now };
+    Ok((StatusCode::OK, pages::clustering(frame, shown)?))
 }
 
 async fn component(context: &Context, frame: &Frame, id: &str) -> Page {

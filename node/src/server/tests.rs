@@ -149,7 +149,7 @@ impl Default for Setup {
 async fn start(setup: Setup) -> World {
     let world = begin(setup).await;
     let mut state = world.cluster.handle.state();
-    let joined = state.wait_for(|state| state.is_participant());
+    let joined = state.wait_for(|state| state.is_participant() && state.collecting);
     tokio::time::timeout(PATIENCE, joined).await.expect("in time").expect("the loop runs");
     world
 }

@@ -13,6 +13,8 @@ pub enum Program {
     VictoriaMetrics,
     /// VictoriaMetrics' agent.
     Vmagent,
+    /// Prometheus' tool for rules.
+    Promtool,
     /// The exporter of a machine's own figures.
     NodeExporter,
     /// What makes interfaces and bridges.
@@ -27,6 +29,7 @@ impl Program {
             Self::Prometheus => ("prometheus", "prometheus"),
             Self::VictoriaMetrics => ("victoria-metrics", "victoria-metrics"),
             Self::Vmagent => ("vmagent", "victoria-metrics"),
+            Self::Promtool => ("promtool", "prometheus"),
             Self::NodeExporter => ("prometheus-node-exporter", "prometheus-node-exporter"),
             Self::Ip => ("ip", "iproute2"),
             Self::Nft => ("nft", "nftables"),

@@ -86,9 +86,11 @@ pub(in crate::server) async fn respond(
         return reply::text(StatusCode::TOO_MANY_REQUESTS, text);
     };
     let state = Arc::clone(&context.cluster.state().borrow());
-    let Ok(arrived) = context.cluster.await_datagram(probe.out).await else {
-        return reply::text(StatusCode::SERVICE_UNAVAILABLE, "this node is about to stop");
+    let deaf = || {
+        let text = "it listens to no datagrams: it is about to stop, or busy with too many checks";
+        reply::text(StatusCode::SERVICE_UNAVAILABLE, text)
     };
+    let Ok(arrived) = context.cluster.await_datagram(probe.out).await else { return deaf() };
     let sent = may_send(&state, from.map(|from| from.ip()), probe.address);
     let sending = async {
         if sent.is_ok() {
@@ -96,7 +98,11 @@ pub(in crate::server) async fn respond(
         }
     };
     let (heard, ()) = tokio::join!(tokio::time::timeout(PATIENCE, arrived), sending);
-    let heard = matches!(heard, Ok(Ok(_)));
+    let heard = match heard {
+        Ok(Ok(_)) => true,
+        Ok(Err(_)) => return deaf(),
+        Err(_) => false,
+    };
     let probed = Probed { name: state.node_name.clone(), heard, sent };
     reply::with(StatusCode::OK, "application/octet-stream", probed.encode().into())
 }

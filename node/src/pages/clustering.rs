@@ -1,0 +1,147 @@
+//! The page of the cluster: who takes part, how well they hear each other, and where this node
+//! looks for others.
+
+use askama::Template;
+
+use super::{Frame, age, duration, moment};
+use crate::cluster::{ClusterState, Detail, PeerDetail, PeerStatus};
+use crate::server::Check;
+
+/// What the page shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The cluster as this node sees it.
+    pub cluster: &'a ClusterState,
+    /// The same in motion.
+    pub detail: &'a Detail,
+    /// What came of a check of all paths, if one was asked for.
+    pub check: Option<&'a Check>,
+    /// Whether one was asked for while another was under way.
+    pub check_refused: bool,
+    /// The time, in milliseconds since the Unix epoch.
+    pub now: i64,
+}
+
+/// A peer's part of all targets, as a bar.
+struct Share {
+    name: String,
+    address: String,
+    state: &'static str,
+    is_self: bool,
+    suspected: bool,
+    since: String,
+    targets: usize,
+    percent: f64,
+    /// How far the bar reaches, against the longest.
+    width: f64,
+}
+
+/// How a peer is heard.
+struct Voice {
+    name: String,
+    generation: u64,
+    last_heard: String,
+    round_trip: String,
+    /// Whether it sees what this node sees; empty when nobody knows.
+    view: &'static str,
+    suspicion: String,
+}
+
+/// A place where this node looks for others.
+struct Place {
+    address: String,
+    result: String,
+    asked: String,
+    remembered: bool,
+}
+
+#[derive(Template)]
+#[template(path = "clustering.html")]
+struct Clustering<'a> {
+    frame: &'a Frame,
+    cluster: &'a ClusterState,
+    detail: &'a Detail,
+    check: Option<&'a Check>,
+    check_refused: bool,
+    shares: Vec<Share>,
+    voices: Vec<Voice>,
+    places: Vec<Place>,
+    fair: f64,
+    total: usize,
+}
+
+/// The cluster: its peers, their states, how the targets are shared among them, and what this node
+/// knows of everybody.
+///
+/// # Errors
+///
+/// When the template fails, which only a bug can cause.
+pub fn clustering(frame: &Frame, shown: Shown<'_>) -> Result<String, askama::Error> {
+    let Shown { cluster, detail, check, check_refused, now } = shown;
+    let total: usize = cluster.peers.iter().map(|peer| peer.targets).sum();
+    let most = cluster.peers.iter().map(|peer| peer.targets).max().unwrap_or(0).max(1);
+    let participants = cluster.count("participant").max(1);
+    let fair = 100.0 * (total as f64 / participants as f64 / most as f64).min(1.0);
+    let others = cluster.peers.iter().filter(|peer| !peer.is_self);
+    let places = cluster.seeds.iter().map(|seed| Place {
+        address: seed.address.to_string(),
+        result: seed.result.clone(),
+        asked: moment(seed.at.unwrap_or(0), now),
+        remembered: seed.remembered,
+    });
+    Clustering {
+        frame,
+        cluster,
+        detail,
+        check,
+        check_refused,
+        shares: cluster.peers.iter().map(|peer| share(peer, total, most, now)).collect(),
+        voices: others.map(|peer| voice(peer, cluster.digest, detail, now)).collect(),
+        places: places.collect(),
+        fair,
+        total,
+    }
+    .render()
+}
+
+fn share(peer: &PeerStatus, total: usize, most: usize, now: i64) -> Share {
+    Share {
+        name: peer.name.clone(),
+        address: peer.address.to_string(),
+        state: peer.state,
+        is_self: peer.is_self,
+        suspected: peer.suspected,
+        since: age(now - peer.since),
+        targets: peer.targets,
+        percent: 100.0 * peer.targets as f64 / total.max(1) as f64,
+        width: 100.0 * peer.targets as f64 / most as f64,
+    }
+}
+
+fn voice(peer: &PeerStatus, digest: u64, detail: &Detail, now: i64) -> Voice {
+    let unknown = PeerDetail::default();
+    let known = detail.peers.get(&peer.name).unwrap_or(&unknown);
+    Voice {
+        name: peer.name.clone(),
+        generation: peer.generation,
+        last_heard: match known.last_heard {
+            Some(at) => moment(at, now),
+            None => "by hearsay".to_owned(),
+        },
+        round_trip: known.round_trip_seconds.map(duration).unwrap_or_default(),
+        view: match known.digest {
+            None => "",
+            Some(theirs) if theirs == digest => "the same",
+            Some(_) => "another",
+        },
+        suspicion: match &known.suspicion {
+            None => String::new(),
+            Some(suspicion) => format!(
+                "for {}, confirmed by {}; dead in {}",
+                age(now - suspicion.since),
+                suspicion.confirmations,
+                duration(suspicion.left as f64 / 1000.0)
+            ),
+        },
+    }
+}

@@ -1,0 +1,71 @@
+//! The alert rules and the dashboard: right in themselves, and about metrics that exist.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use testnet::process::real::Program;
+use testnet::process::{Cluster, World, eventually, http};
+
+use crate::world::{PATIENCE, addresses, configuration, fleet, setup, write};
+
+fn ops() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a room of the house").join("node/ops")
+}
+
+async fn promtool(arguments: &[&str], file: &str) -> anyhow::Result<()> {
+    let mut command = Program::Promtool.command()?;
+    let output = command.args(arguments).arg(file).current_dir(ops()).output().await?;
+    let said = [output.stdout, output.stderr].concat();
+    anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_alert_rules_are_right_and_fire_when_they_should() -> anyhow::Result<()> {
+    promtool(&["check", "rules"], "alerts.yaml").await?;
+    promtool(&["test", "rules"], "alerts_test.yaml").await
+}
+
+/// The names of metrics in a text, by their prefixes.
+fn metrics(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let prefixes =
+        ["shoal_", "cluster_node_", "cluster_transport_", "alloy_", "prometheus_remote_"];
+    let named = words.filter(|word| prefixes.iter().any(|prefix| word.starts_with(prefix)));
+    named
+        .map(str::to_owned)
+        .chain(
+            text.contains("cluster_ready_for_traffic")
+                .then(|| "cluster_ready_for_traffic".to_owned()),
+        )
+        .collect()
+}
+
+#[tokio::test]
+async fn rules_and_dashboard_ask_for_metrics_that_a_node_has() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let fleet = fleet(&world, 3).await?;
+    let config = write(&world, &configuration(&addresses(&fleet, 3)))?;
+    let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
+    let mut cluster = Cluster::start(&world, setup(&config), 2, away).await?;
+    let mut wanted = BTreeSet::new();
+    for file in ["alerts.yaml", "dashboard.json"] {
+        wanted.extend(metrics(&std::fs::read_to_string(ops().join(file))?));
+    }
+    anyhow::ensure!(wanted.len() > 20, "the files name metrics: {wanted:?}");
+    eventually("all metrics to be there", PATIENCE, async || {
+        let page = http::text(&cluster.node(0).url("/metrics")).await?;
+        let there: BTreeSet<&str> =
+            page.lines().filter_map(|line| line.split([' ', '{']).next()).collect();
+        let lacking: Vec<&String> =
+            wanted.iter().filter(|name| !there.contains(name.as_str())).collect();
+        anyhow::ensure!(lacking.is_empty(), "a node has no {lacking:?}");
+        Ok(())
+    })
+    .await?;
+    let dashboard = std::fs::read_to_string(ops().join("dashboard.json"))?;
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard)?;
+    let panels = dashboard["panels"].as_array().map(Vec::len);
+    anyhow::ensure!(panels > Some(10), "the dashboard has panels");
+    Ok(())
+}
