@@ -289,7 +289,12 @@ fn settings(
             telemetry: registry.clone(),
             storage_path: options.storage_path.clone(),
             memory: Some(memory),
-            hostname: host::host().hostname,
+            instance: options
+                .cluster
+                .node_name
+                .clone()
+                .filter(|_| options.cluster.enabled)
+                .unwrap_or_else(|| host::host().hostname),
             shutdown_deadline: options.component_shutdown_deadline,
         },
     }

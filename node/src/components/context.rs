@@ -25,8 +25,9 @@ pub struct Services {
     pub storage_path: PathBuf,
     /// Reaches this process without a network, under an address of its own.
     pub memory: Option<MemoryDialer>,
-    /// The machine's name.
-    pub hostname: String,
+    /// Under what name this process writes of itself: the machine's, or the node's in a cluster,
+    /// since several nodes may share a machine and would write each other's series.
+    pub instance: String,
     /// How long a component may take to stop.
     pub shutdown_deadline: Duration,
 }

@@ -33,20 +33,12 @@ impl Kind for ExporterSelf {
             return Err(Refusal::new("this process serves no metrics"));
         };
         let path = format!("/api/v0/component/{}/metrics", context.id);
-        // The host's name, unless the node was given another: several nodes of a cluster may share
-        // a host, and would write each other's series.
-        let instance = match &context.services.cluster {
-            Some(cluster) if cluster.state().borrow().enabled => {
-                cluster.state().borrow().node_name.clone()
-            }
-            _ => context.services.hostname.clone(),
-        };
         let target = Labels::from_pairs([
             ("__address__", memory.address()),
             ("__scheme__", "http"),
             ("__metrics_path__", path.as_str()),
             ("__meta_component_name", Self::NAME),
-            ("instance", instance.as_str()),
+            ("instance", context.services.instance.as_str()),
             ("job", "integrations/self"),
         ]);
         context.exports.set(&Output { targets: Targets([target].into()) });

@@ -72,7 +72,7 @@ impl World {
                 telemetry: telemetry::Registry::default(),
                 storage_path: self.directory.path().to_owned(),
                 memory: None,
-                hostname: "here".to_owned(),
+                instance: "here".to_owned(),
                 shutdown_deadline: Duration::from_secs(5),
             },
         }

@@ -46,7 +46,7 @@ impl World {
                 telemetry: self.telemetry.clone(),
                 storage_path: self.path("data"),
                 memory: self.memory.clone(),
-                hostname: "here".to_owned(),
+                instance: "here".to_owned(),
                 shutdown_deadline: Duration::from_secs(4),
             },
         })
