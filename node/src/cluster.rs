@@ -38,10 +38,13 @@ pub use question::{KeyHistory, KeyQuestion, Placed};
 pub(crate) use seal::Arrival;
 pub use seal::PeerSeal;
 pub use state::{ClusterState, ComponentShare, Missing, PeerStatus, SeedLookup, SeedStatus};
-pub use subscription::{Announced, Delta, Reason, Snapshot, Subscription};
+pub use subscription::{Announced, Checkpointed, Delta, Reason, Snapshot, Subscription};
 
 /// The path of the state sync in the peer API.
 pub(crate) const SYNC_PATH: &str = "/api/v1/peer/sync";
+
+/// The path of checkpoints in the peer API.
+pub(crate) const CHECKPOINT_PATH: &str = "/api/v1/peer/checkpoint";
 
 /// The path of claims in the peer API.
 pub(crate) const CLAIM_PATH: &str = "/api/v1/peer/claim";

@@ -17,9 +17,11 @@ use membership::{
     Cause, Event, Keyring, Kind, Knock, Name, Output as SwimOutput, Peer, Refusal, State, Swim,
     SyncFailure, View,
 };
+use ownership::handover::Checkpoints;
 use ownership::{Assignment, Handover, Key, Placement};
 use rand_chacha::ChaCha12Rng;
 
+mod checkpoints;
 mod gate;
 mod history;
 mod keys;
@@ -53,6 +55,8 @@ pub struct Core {
     gate: Gate,
     /// What this node collects, and how that becomes what it owns.
     handover: Handover,
+    /// What this node keeps as a deputy.
+    checkpoints: Checkpoints,
     history: History,
     outputs: VecDeque<Output>,
 }
@@ -82,6 +86,7 @@ impl Core {
             assignment: Assignment::default(),
             gate: Gate::new(config.gate, now),
             handover: Handover::new(&name),
+            checkpoints: Checkpoints::default(),
             history: History::default(),
             outputs: VecDeque::new(),
         };

@@ -26,6 +26,7 @@ use crate::{ComponentId, Key, NodeHash};
 
 mod answering;
 mod asking;
+pub mod checkpoints;
 mod given;
 mod limits;
 mod offering;
@@ -36,9 +37,12 @@ mod tests;
 mod wire;
 
 pub use limits::{
-    ANSWER_MAX, BATCH_KEYS, CLAIM_TIMEOUT, QUESTION_MAX, QUESTIONS_WAITING, SEAL_MAX, SEAL_TIMEOUT,
+    ANSWER_MAX, BATCH_KEYS, CHECKPOINT_BYTES, CHECKPOINT_MAX, CLAIM_TIMEOUT, QUESTION_MAX,
+    QUESTIONS_WAITING, SEAL_MAX, SEAL_TIMEOUT,
 };
 pub use output::{HandoverCounters, MoveCause, Output, Standing, Start, StopReason, Target};
+
+pub use checkpoints::Checkpoints;
 
 use answering::Waiting;
 use asking::Asked;

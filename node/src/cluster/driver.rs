@@ -30,9 +30,11 @@ use super::{SYNC_PATH, log};
 use crate::core::{Core, Output};
 
 mod answer;
+mod checkpoints;
 mod finding;
 mod moves;
 
+pub(super) use checkpoints::Rhythm;
 pub(super) use finding::Finding;
 pub(super) use moves::Sealed;
 
@@ -80,6 +82,7 @@ pub(super) struct Driver {
     /// bounds their number.
     pub(super) claims: BTreeMap<u64, oneshot::Sender<ClaimAnswer>>,
     pub(super) claim_id: u64,
+    pub(super) rhythm: Rhythm,
     pub(super) shares: Shares,
     pub(super) refusals: Refusals,
     /// Whoever waits for others to take what this node collects.
@@ -102,6 +105,8 @@ pub(super) enum Errand {
     Resolved(Resolved),
     Remembered(std::io::Result<()>),
     Claimed { to: SocketAddr, id: u64, result: Result<Vec<u8>, PeerError> },
+    Checkpointed,
+    Saved(std::io::Result<()>),
     Knocked { to: SocketAddr, knock: Knock },
 }
 
@@ -152,7 +157,8 @@ impl Driver {
                 // would keep errands from running: they live on the same thread.
                 tokio::task::yield_now().await;
             }
-            let due = self.core.poll_timeout().into_iter().chain(self.shares.due()).min();
+            let due = self.core.poll_timeout().into_iter().chain(self.shares.due());
+            let due = due.chain([self.rhythm.due()]).min();
             tokio::select! {
                 () = readable(self.socket.as_ref()) => {}
                 () = sleep_until(due) => {}
@@ -195,6 +201,7 @@ impl Driver {
         self.remember();
         self.subscribers.flush();
         self.tell_drained();
+        self.keep_rhythm();
         self.measures.backlog(self.subscribers.backlog());
         self.measures.handover(self.core.handover());
         if let Some(swim) = self.core.swim() {
@@ -285,6 +292,7 @@ impl Driver {
                 }
                 Output::Claim { to, id, body } => self.claim(to, id, body),
                 Output::ClaimReply { id, body } => self.reply(id, body),
+                Output::Checkpoint { to, body } => self.send_checkpoint(to, body),
                 Output::Departed => self.departed = true,
             }
         }
@@ -350,6 +358,8 @@ impl Driver {
             Ok(Errand::Resolved(resolved)) => self.resolved(resolved, now),
             Ok(Errand::Remembered(written)) => self.remembered(written),
             Ok(Errand::Claimed { to, id, result }) => self.claimed(to, id, result),
+            Ok(Errand::Checkpointed) => return,
+            Ok(Errand::Saved(written)) => self.saved(written),
             Err(error) => warn!(%error, "an errand of the cluster failed"),
         }
         self.act();

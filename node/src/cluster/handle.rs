@@ -14,7 +14,7 @@ use tracing::{error, info};
 
 use super::check::Nonce;
 use super::question::{KeyHistory, KeyQuestion, Placed, Question};
-use super::subscription::{Kept, PIECES_IN_FLIGHT, Snapshot, Subscription};
+use super::subscription::{Checkpointed, Kept, PIECES_IN_FLIGHT, Snapshot, Subscription};
 use super::{ClusterState, Detail, PeerSeal, keys};
 use crate::deliveries::Deliveries;
 
@@ -104,10 +104,17 @@ impl Handle {
         let component = ComponentId::from(component);
         self.list(&component, true, announced.clone());
         let kept = self.kept(&component);
-        let question = Question::Subscribe { component, announced, deltas: pieces };
+        let checkpoints = Checkpointed::default();
+        let question = Question::Subscribe {
+            component,
+            announced,
+            deltas: pieces,
+            checkpoints: checkpoints.clone(),
+        };
         // When nobody takes the question, the senders in it are dropped and the deltas end.
         let _ = self.questions.send(question).await;
-        Subscription::clustered(announce, deltas, Arc::clone(&self.wake)).with_kept(kept)
+        let subscription = Subscription::clustered(announce, deltas, Arc::clone(&self.wake));
+        subscription.with_kept(kept).with_checkpoints(checkpoints)
     }
 
     /// A subscription that owns everything it announces, and is listed with the others.
@@ -190,6 +197,15 @@ impl Handle {
     /// When the cluster has stopped, or refuses the question.
     pub async fn sync(&self, body: Bytes) -> Result<Result<Bytes, Refusal>, Closed> {
         self.ask(|answer| Question::Sync { body, answer }).await
+    }
+
+    /// Keeps the checkpoints that another node sends.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped, or refuses them.
+    pub async fn checkpoint(&self, body: Bytes) -> Result<Result<(), String>, Closed> {
+        self.ask(|answer| Question::Checkpoint { body, answer }).await
     }
 
     /// Answers the claim of another node.

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use super::advertise::Reach;
 use super::check::Awaited;
-use super::driver::{Driver, Finding, Shares};
+use super::driver::{Driver, Finding, Rhythm, Shares};
 use super::known::Known;
 use super::measure::Measures;
 use super::refusals::Refusals;
@@ -79,6 +79,7 @@ pub struct Node {
     /// Where it listens, the port being a definite one.
     listen: SocketAddr,
     known: Known,
+    rhythm: Rhythm,
 }
 
 /// A node that takes part.
@@ -144,7 +145,9 @@ impl Node {
         let generation = generation::Generation::next(&directory, now)?;
         let known = Known::read(&directory, &options.name, &name, now);
         let me = Peer { name, address, generation: generation.current(), state: State::Joining };
-        let node = Self { options, me, generation, listener, socket, listen: local, known, seal };
+        let rhythm = Rhythm::new(storage_path, Instant::now());
+        let node =
+            Self { options, me, generation, listener, socket, listen: local, known, seal, rhythm };
         node.say_how_secure();
         Ok(node)
     }
@@ -211,7 +214,8 @@ impl Node {
             },
         };
         let advertise = self.me.address;
-        let core = Core::new(self.me, config, ChaCha12Rng::from_rng(&mut rand::rng()), now);
+        let mut core = Core::new(self.me, config, ChaCha12Rng::from_rng(&mut rand::rng()), now);
+        core.restore_checkpoints(self.rhythm.load());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -244,6 +248,7 @@ impl Node {
             seals: JoinSet::new(),
             claims: BTreeMap::new(),
             claim_id: 0,
+            rhythm: self.rhythm,
             shares: Shares::default(),
             refusals: Refusals::default(),
             draining: Vec::new(),

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Detail;
 use super::check::Nonce;
-use super::subscription::{Delta, Snapshot};
+use super::subscription::{Checkpointed, Delta, Snapshot};
 
 /// What becomes of a claim: the body of the answer.
 pub(super) type ClaimAnswer = Result<Bytes, QuestionError>;
@@ -23,11 +23,14 @@ pub(super) enum Question {
         component: ComponentId,
         announced: watch::Receiver<Snapshot>,
         deltas: mpsc::Sender<Vec<Delta>>,
+        checkpoints: Checkpointed,
     },
     /// Another node compares its state with ours.
     Sync { body: Bytes, answer: oneshot::Sender<Result<Bytes, Refusal>> },
     /// The keys of the cluster have changed.
     Keys { keyring: Keyring },
+    /// Another node sends checkpoints of keys of which this one is the deputy.
+    Checkpoint { body: Bytes, answer: oneshot::Sender<Result<(), String>> },
     /// Another node claims keys, or offers some.
     Claim { body: Bytes, answer: oneshot::Sender<ClaimAnswer> },
     /// The configuration runs.

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use model::Seal;
 use ownership::{ComponentId, Key};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
-use super::subscription::{DELTAS_PER_PIECE, Delta, Snapshot};
+use super::subscription::{Checkpointed, DELTAS_PER_PIECE, Delta, Snapshot};
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub(super) struct Subscribers {
 struct Subscriber {
     announced: watch::Receiver<Snapshot>,
     deltas: mpsc::Sender<Vec<Delta>>,
+    checkpoints: Checkpointed,
     pending: Pending,
 }
 
@@ -50,8 +52,10 @@ impl Subscribers {
         component: ComponentId,
         announced: watch::Receiver<Snapshot>,
         deltas: mpsc::Sender<Vec<Delta>>,
+        checkpoints: Checkpointed,
     ) {
-        let subscriber = Subscriber { announced, deltas, pending: Pending::default() };
+        let pending = Pending::default();
+        let subscriber = Subscriber { announced, deltas, checkpoints, pending };
         self.by_component.insert(component, subscriber);
     }
 
@@ -74,6 +78,14 @@ impl Subscribers {
             true
         });
         news
+    }
+
+    /// What components have checkpointed since the last call.
+    pub(super) fn checkpoints(&mut self) -> Vec<(ComponentId, Vec<(Key, Seal)>)> {
+        let taken = self.by_component.iter().map(|(component, subscriber)| {
+            (component.clone(), subscriber.checkpoints.take().into_iter().collect())
+        });
+        taken.filter(|(_, seals): &(_, Vec<_>)| !seals.is_empty()).collect()
     }
 
     /// Has a component told of a change.

@@ -23,10 +23,12 @@ use model::{Labels, Seal};
 use ownership::Key;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+mod checkpointed;
 mod kept;
 #[cfg(test)]
 mod tests;
 
+pub use checkpointed::Checkpointed;
 pub(crate) use kept::Kept;
 
 /// Deltas travel in pieces of at most this many, so that a piece stays far below a millisecond of
@@ -119,6 +121,7 @@ pub struct Subscription {
     source: Source,
     ready: VecDeque<Delta>,
     kept: Option<Kept>,
+    checkpoints: Checkpointed,
     /// What an earlier life of the component knew of targets that have not been started yet.
     inherited: BTreeMap<Key, Seal>,
 }
@@ -150,7 +153,8 @@ impl Subscription {
 
     fn of(announce: watch::Sender<Snapshot>, source: Source) -> Self {
         let (ready, inherited) = (VecDeque::new(), BTreeMap::new());
-        Self { announce, source, ready, kept: None, inherited }
+        let checkpoints = Checkpointed::default();
+        Self { announce, source, ready, kept: None, checkpoints, inherited }
     }
 
     /// Takes over what the component knew before it was made anew, and will leave what it knows
@@ -159,6 +163,17 @@ impl Subscription {
         self.inherited = kept.take();
         self.kept = Some(kept);
         self
+    }
+
+    pub(crate) fn with_checkpoints(mut self, checkpoints: Checkpointed) -> Self {
+        self.checkpoints = checkpoints;
+        self
+    }
+
+    /// Where the component says what it knows of targets while it collects them, if a crash is to
+    /// cost no more than a few seconds of it.
+    pub fn checkpoints(&self) -> Checkpointed {
+        self.checkpoints.clone()
     }
 
     /// Leaves what is known of targets to the component's next life in this process: it goes on

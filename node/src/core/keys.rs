@@ -203,7 +203,11 @@ impl Core {
     }
 
     fn start(&mut self, start: Start, now: Instant) {
-        let Start { target: Target { component, key }, seal, overlap, from, took, cause } = start;
+        let Start { target, seal, overlap, from, took, cause } = start;
+        // An owner that could not say anything may have left something with its deputy.
+        let checkpoint = || self.checkpoints.take(&target, from.as_ref()?);
+        let seal = seal.or_else(checkpoint);
+        let Target { component, key } = target;
         self.history.push_record(Record {
             at: now,
             component: component.clone(),

@@ -89,6 +89,13 @@ pub enum Output {
         /// At most [`ownership::handover::ANSWER_MAX`] bytes.
         body: Bytes,
     },
+    /// Send `body` to the checkpoints of the peer API at `to`. What gets lost is not sent again.
+    Checkpoint {
+        /// Where to.
+        to: SocketAddr,
+        /// At most [`ownership::handover::CHECKPOINT_MAX`] bytes.
+        body: Bytes,
+    },
     /// The farewell is said: the process may end.
     Departed,
 }

@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ownership::handover::{CLAIM_TIMEOUT, Standing};
+use model::Seal;
+use ownership::handover::checkpoints::parcels;
+use ownership::handover::{CLAIM_TIMEOUT, Standing, Target};
 use rand_chacha::rand_core::SeedableRng;
 
 use ownership::ComponentId;
@@ -166,6 +168,56 @@ fn the_keys_of_a_node_that_crashed_are_started_at_once_and_marked() {
     assert_eq!(started, 100);
     let last = core.history().records().next_back().expect("it is recorded");
     assert_eq!((last.overlap, &last.stopped), (true, &None));
+}
+
+#[test]
+fn a_deputy_goes_on_from_the_checkpoint_of_an_owner_that_crashed() {
+    let now = Instant::now();
+    let clustered = Config { membership: Some(membership::Config::default()), ..Config::default() };
+    let mut core = core(clustered, now);
+    moves(&mut core);
+    core.participate(now);
+    core.set_keys(&component(), keys(100), now);
+    others(&mut core, &["b"], now);
+    // Those of b are claimed by it, and collected there.
+    let of_b = yielding(&core);
+    for key in &of_b {
+        core.handover.gone(&Target::new(&component(), *key));
+    }
+    core.settle(now);
+    moves(&mut core);
+    let (a, b) = (peer("a", 1).name, peer("b", 9).name);
+    let known = |key: Key| Seal { version: 1, last_tick: 5, payload: Bytes::from(key.to_string()) };
+    let seals = of_b.iter().map(|key| (Target::new(&component(), *key), known(*key))).collect();
+    for body in parcels(&b, &a, seals).0 {
+        core.handle_checkpoints(&body).expect("it is for this node");
+    }
+    let gone = Peer { state: State::Participant, ..peer("b", 9) };
+    core.hear(Event::Down { peer: gone, cause: Cause::Failed });
+    core.settle(now);
+    let mut started = 0;
+    while let Some(output) = core.poll_output() {
+        if let Output::Start { key, seal, from, .. } = output {
+            assert_eq!((seal, from), (Some(known(key)), Some(b.clone())));
+            started += 1;
+        }
+    }
+    assert_eq!(started, of_b.len());
+    assert!(core.checkpoints().is_empty());
+}
+
+#[test]
+fn what_this_node_collects_is_checkpointed_with_the_deputy() {
+    let now = Instant::now();
+    let mut core = core(Config::default(), now);
+    core.participate(now);
+    core.set_keys(&component(), keys(3), now);
+    moves(&mut core);
+    let seal = Seal { version: 1, last_tick: 5, payload: Bytes::new() };
+    let seals = keys(3).into_iter().map(|key| (key, seal.clone())).collect();
+    // Nobody else is there.
+    assert_eq!(core.checkpoint(&component(), seals), 0);
+    assert_eq!(core.poll_output(), None);
 }
 
 #[test]

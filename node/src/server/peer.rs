@@ -12,7 +12,7 @@ use super::context::Context;
 use super::reply::{self, Reply};
 use super::router::Asked;
 
-use crate::cluster::{Arrival, CLAIM_PATH, SYNC_PATH};
+use crate::cluster::{Arrival, CHECKPOINT_PATH, CLAIM_PATH, SYNC_PATH};
 use crate::deliveries::{self, ADOPT_PATH, PENDING_PATH};
 
 /// The targets that a node collects: [`targets::Wanted`] in, [`targets::Collected`] out.
@@ -47,6 +47,7 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
     let payload = question.payload.clone();
     let (route, reply) = match asked.path.as_str() {
         SYNC_PATH => ("peer_sync", sync(context, payload).await),
+        CHECKPOINT_PATH => ("peer_checkpoint", checkpoint(context, payload).await),
         CLAIM_PATH => ("peer_claim", claim(context, payload).await),
         PENDING_PATH => ("peer_pending", pending(context, &payload).await),
         ADOPT_PATH => ("peer_adopt", adopt(context, payload).await),
@@ -66,6 +67,15 @@ async fn sync(context: &Context, body: Bytes) -> Reply {
     match context.cluster.sync(body).await {
         Ok(Ok(answer)) => reply::with(StatusCode::OK, CONTENT_TYPE, answer),
         Ok(Err(refusal)) => reply::text(StatusCode::FORBIDDEN, refusal.to_string()),
+        Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
+    }
+}
+
+/// Another node sends checkpoints.
+async fn checkpoint(context: &Context, body: Bytes) -> Reply {
+    match context.cluster.checkpoint(body).await {
+        Ok(Ok(())) => reply::with(StatusCode::OK, CONTENT_TYPE, Bytes::new()),
+        Ok(Err(problem)) => reply::text(StatusCode::FORBIDDEN, problem),
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
     }
 }

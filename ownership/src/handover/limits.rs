@@ -86,3 +86,13 @@ pub(super) const GIVEN_BYTES: usize = 64 << 20;
 /// How long an answer waits for further seals once it has one: a target that has stopped must not
 /// wait for others of the same batch.
 pub(super) const LINGER: Duration = Duration::from_millis(25);
+
+/// Bytes of checkpoints in one body: a fraction of what a body may have, so that it travels quickly.
+/// A longer seal is no checkpoint.
+pub(super) const CHECKPOINT_PARCEL: usize = 1 << 20;
+
+/// The longest body of checkpoints in bytes.
+pub const CHECKPOINT_MAX: usize = 2 * CHECKPOINT_PARCEL;
+
+/// Bytes of checkpoints that a node keeps for others.
+pub const CHECKPOINT_BYTES: usize = 64 << 20;

@@ -170,14 +170,16 @@ impl Answer {
     }
 }
 
-fn encode(value: &impl Serialize) -> Bytes {
+pub(super) fn encode(value: &impl Serialize) -> Bytes {
     bincode::serde::encode_to_vec(value, bincode::config::standard())
         .expect("nothing in a question or an answer cannot be written")
         .into()
 }
 
 /// A limit, because a forged length would otherwise abort the process when it is allocated.
-fn decode<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T, Malformed> {
+pub(super) fn decode<T: DeserializeOwned, const LIMIT: usize>(
+    bytes: &[u8],
+) -> Result<T, Malformed> {
     if bytes.len() > LIMIT {
         return Err(Malformed(format!("{} bytes, {LIMIT} are the limit", bytes.len())));
     }

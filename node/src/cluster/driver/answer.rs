@@ -15,11 +15,11 @@ impl Driver {
     pub(super) fn answer(&mut self, question: Question) {
         let now = Instant::now();
         match question {
-            Question::Subscribe { component, announced, deltas } => {
+            Question::Subscribe { component, announced, deltas, checkpoints } => {
                 // An earlier subscription of the component has ended, and with it what it ran.
                 self.core.set_keys(&component, Vec::new(), now);
                 self.act();
-                self.subscribers.add(component, announced, deltas);
+                self.subscribers.add(component, announced, deltas, checkpoints);
             }
             Question::Sync { body, answer } => {
                 let _ = answer.send(self.core.handle_sync(&body, now));
@@ -27,6 +27,9 @@ impl Driver {
             Question::Keys { keyring } => {
                 self.core.set_keyring(keyring);
                 self.unpublished = true;
+            }
+            Question::Checkpoint { body, answer } => {
+                let _ = answer.send(self.keep(&body));
             }
             Question::Claim { body, answer } => self.asked(&body, answer),
             Question::Participate => self.core.participate(now),

@@ -13,7 +13,8 @@ struct Component {
 fn subscribe(subscribers: &mut Subscribers, name: &str, room: usize) -> Component {
     let (announce, announced) = watch::channel(Snapshot::from([]));
     let (pieces, deltas) = mpsc::channel(room);
-    subscribers.add(ComponentId::from(name), announced, pieces);
+    let checkpoints = Checkpointed::default();
+    subscribers.add(ComponentId::from(name), announced, pieces, checkpoints);
     Component { announce, deltas }
 }
 

@@ -97,6 +97,8 @@ impl<O: Oracle> World<O> {
             }
             Output::Claim { to, id, body } => self.ask(host, to, Errand::Claim(id), body),
             Output::ClaimReply { id, body } => self.claim_answered(host, id, body),
+            // The collectors of this world ask for none.
+            Output::Checkpoint { .. } => {}
             Output::Gate { .. } | Output::View | Output::Departed => {}
         }
     }

@@ -1,0 +1,123 @@
+//! Checkpoints on their way to deputies, and to disk.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use ownership::handover::{CLAIM_TIMEOUT, Checkpoints};
+use tracing::{debug, warn};
+
+use super::{Driver, Errand};
+use crate::cluster::CHECKPOINT_PATH;
+
+/// The rhythm of checkpoints: what a crash loses of a position at most, besides the detection.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The longest answer to a checkpoint, in bytes.
+const ANSWER: usize = 1024;
+
+/// When checkpoints are due, and where they are kept.
+#[derive(Debug)]
+pub(in crate::cluster) struct Rhythm {
+    next: Instant,
+    file: PathBuf,
+    /// Whether something came that is not on disk.
+    unsaved: bool,
+    /// Whether a write is under way.
+    writing: bool,
+}
+
+impl Rhythm {
+    /// Checkpoints are kept below `storage`.
+    pub(in crate::cluster) fn new(storage: &Path, now: Instant) -> Self {
+        let file = storage.join("cluster").join("checkpoints");
+        Self { next: now + EVERY, file, unsaved: false, writing: false }
+    }
+
+    /// When the next are due.
+    pub(super) fn due(&self) -> Instant {
+        self.next
+    }
+
+    /// What was kept by an earlier life of this node; nothing when that cannot be read.
+    pub(in crate::cluster) fn load(&self) -> Checkpoints {
+        let saved = match std::fs::read(&self.file) {
+            Ok(saved) => saved,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Checkpoints::default(),
+            Err(error) => {
+                warn!(file = %self.file.display(), %error, "cannot read checkpoints");
+                return Checkpoints::default();
+            }
+        };
+        Checkpoints::restore(&saved).unwrap_or_else(|error| {
+            warn!(file = %self.file.display(), %error, "checkpoints are broken, and left aside");
+            Checkpoints::default()
+        })
+    }
+}
+
+impl Driver {
+    /// Sends what collectors have checkpointed since the last time, and saves what came from others.
+    pub(super) fn keep_rhythm(&mut self) {
+        let now = Instant::now();
+        if self.rhythm.next > now {
+            return;
+        }
+        self.rhythm.next = now + EVERY;
+        for (component, seals) in self.subscribers.checkpoints() {
+            let left_out = self.core.checkpoint(&component, seals);
+            if left_out > 0 {
+                warn!(%component, left_out, "checkpoints are too long to travel");
+            }
+        }
+        self.act();
+        if std::mem::take(&mut self.rhythm.unsaved) && !self.rhythm.writing {
+            self.rhythm.writing = true;
+            let (file, saved) = (self.rhythm.file.clone(), self.core.checkpoints().save());
+            self.errands.spawn_blocking(move || Errand::Saved(write(&file, &saved)));
+        }
+    }
+
+    pub(super) fn saved(&mut self, written: io::Result<()>) {
+        self.rhythm.writing = false;
+        if let Err(error) = written {
+            warn!(file = %self.rhythm.file.display(), %error, "cannot keep checkpoints");
+            // Tried again at the next beat.
+            self.rhythm.unsaved = true;
+        }
+    }
+
+    /// Another node sends checkpoints.
+    pub(super) fn keep(&mut self, body: &[u8]) -> Result<(), String> {
+        self.core.handle_checkpoints(body).map_err(|error| error.to_string())?;
+        self.rhythm.unsaved = true;
+        Ok(())
+    }
+
+    pub(super) fn send_checkpoint(&mut self, to: SocketAddr, body: Bytes) {
+        let peers = Arc::clone(&self.peers);
+        self.errands.spawn(async move {
+            let sent = peers.post(to, CHECKPOINT_PATH, body, ANSWER, CLAIM_TIMEOUT).await;
+            if let Err(error) = sent {
+                // The next one says more than this one would have.
+                debug!(peer = %to, %error, "a checkpoint did not arrive");
+            }
+            Errand::Checkpointed
+        });
+    }
+}
+
+/// Replaces a file so that either the old or the new text is there, whatever happens.
+fn write(file: &Path, text: &[u8]) -> io::Result<()> {
+    let directory = file.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory)?;
+    let beside = file.with_extension("new");
+    let mut new = std::fs::File::create(&beside)?;
+    io::Write::write_all(&mut new, text)?;
+    new.sync_all()?;
+    std::fs::rename(&beside, file)?;
+    std::fs::File::open(directory)?.sync_all()
+}
