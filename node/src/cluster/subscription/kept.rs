@@ -13,17 +13,25 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// Where one component leaves its seals.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Kept(Arc<Mutex<Option<(Instant, BTreeMap<Key, Seal>)>>>);
+pub(crate) struct Kept(Arc<Mutex<Option<Left>>>);
+
+/// What was left, and when.
+#[derive(Debug)]
+struct Left {
+    at: Instant,
+    seals: BTreeMap<Key, Seal>,
+}
 
 impl Kept {
     /// What was left, unless that is long ago.
     pub(super) fn take(&self) -> BTreeMap<Key, Seal> {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let fresh = taken.filter(|(at, _)| at.elapsed() <= KEPT_FOR);
-        fresh.map(|(_, seals)| seals).unwrap_or_default()
+        let fresh = taken.filter(|left| left.at.elapsed() <= KEPT_FOR);
+        fresh.map(|left| left.seals).unwrap_or_default()
     }
 
     pub(super) fn put(&self, seals: BTreeMap<Key, Seal>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), seals));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Left { at: Instant::now(), seals });
     }
 }
