@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, sim, tables, up};
+use crate::{bench, continuity, sim, tables, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "testnet", about = "The world around Shoal")]
@@ -23,6 +23,8 @@ enum Command {
     Sim(sim::Arguments),
     /// Measure membership in virtual time, and print tables.
     Tables(tables::Arguments),
+    /// Play what may happen to a cluster, and look for every tick in the backend.
+    Continuity(continuity::Arguments),
     /// Measure Shoal beside Prometheus' agent and vmagent on the same pages.
     Bench(bench::Arguments),
     /// The node itself, so that this one program is all that is needed.
@@ -49,6 +51,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Up(arguments) => in_runtime(up::run(arguments)),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
+        Command::Continuity(arguments) => in_runtime(continuity::run(arguments)),
         Command::Bench(arguments) => in_runtime(bench::run(arguments)),
     };
     match done {

@@ -43,7 +43,14 @@ pub struct Config {
     pub gzip: bool,
     /// How long a target with [`Fault::Slow`] thinks before it answers.
     pub slow: Duration,
+    /// Whether each page ends with [`SCRAPES`], which makes it a page of its own, and plain.
+    pub counted: bool,
+    /// The first two octets of every target's address.
+    pub network: [u8; 2],
 }
+
+/// A counter of how often a target was asked, this time included.
+pub const SCRAPES: &str = "testnet_scrapes_total";
 
 impl Default for Config {
     fn default() -> Self {
@@ -55,6 +62,8 @@ impl Default for Config {
             churn_every: Duration::from_secs(60),
             gzip: true,
             slow: Duration::from_secs(20),
+            counted: false,
+            network: [127, 1],
         }
     }
 }
@@ -83,6 +92,8 @@ pub struct Fleet {
 struct Shared {
     port: u16,
     slow: Duration,
+    counted: bool,
+    network: [u8; 2],
     pages: watch::Receiver<Arc<Pages>>,
     announced: AtomicU64,
     targets: Vec<Target>,
@@ -120,6 +131,8 @@ impl Fleet {
         let shared = Arc::new(Shared {
             port,
             slow: config.slow,
+            counted: config.counted,
+            network: config.network,
             pages,
             announced: AtomicU64::new(config.announced.min(config.targets) as u64),
             targets,
@@ -148,12 +161,13 @@ impl Fleet {
     /// When there is no such target.
     pub fn address(&self, target: usize) -> SocketAddr {
         assert!(target < self.len(), "target {target} of {}", self.len());
-        SocketAddr::from((address(target), self.shared.port))
+        SocketAddr::from((address(self.shared.network, target), self.shared.port))
     }
 
     /// A URL for `discovery.http`, which lists the announced targets.
     pub fn discovery_url(&self) -> String {
-        format!("http://127.0.0.1:{}/targets", self.shared.port)
+        let [first, second] = self.shared.network;
+        format!("http://{first}.{second}.0.1:{}/targets", self.shared.port)
     }
 
     /// Changes how many targets the discovery URL lists.
@@ -189,15 +203,15 @@ impl Fleet {
 /// Targets per last octet, so that no address ends in 0 or 255.
 const PER_OCTET: usize = 250;
 
-fn address(target: usize) -> Ipv4Addr {
+fn address([first, second]: [u8; 2], target: usize) -> Ipv4Addr {
     let octet = |n: usize| u8::try_from(n).expect("there are at most MAX_TARGETS targets");
-    Ipv4Addr::new(127, 1, octet(target / PER_OCTET), octet(target % PER_OCTET + 1))
+    Ipv4Addr::new(first, second, octet(target / PER_OCTET), octet(target % PER_OCTET + 1))
 }
 
 /// The target that an address belongs to, if it is one.
-fn target_at(address: Ipv4Addr) -> Option<usize> {
+fn target_at(network: [u8; 2], address: Ipv4Addr) -> Option<usize> {
     match address.octets() {
-        [127, 1, high, low] if low > 0 => {
+        [first, second, high, low] if [first, second] == network && low > 0 => {
             Some(usize::from(high) * PER_OCTET + usize::from(low) - 1)
         }
         _ => None,

@@ -12,14 +12,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+mod account;
 mod book;
 mod history;
+mod relay;
 mod report;
 mod serve;
 #[cfg(test)]
 mod tests;
 
+pub use account::{Account, MAX_OBJECTIONS, Objection, ObjectionKind, SeriesAccount};
 pub use book::{Book, Limits, Refusal, Sample, Totals, Writing};
+pub use history::Stored;
 pub use report::{Report, TargetReport, Tick};
 
 /// Questions and writings that wait for the book: enough for every shard of a few nodes.
@@ -38,6 +42,13 @@ pub enum Behaviour {
     Refuse(u16),
     /// Reads requests and never answers.
     Stall,
+    /// Hands every request to a real backend, answers as that does, and remembers what it took.
+    Relay {
+        /// Where the backend listens.
+        to: SocketAddr,
+        /// The path that takes remote writes.
+        path: &'static str,
+    },
 }
 
 /// A running ledger. It stops with the token it was started under.
@@ -53,6 +64,8 @@ pub struct Ledger {
 enum Question {
     Write { writing: Writing, prometheus: bool, answer: oneshot::Sender<Result<u64, Refusal>> },
     Report { until: Option<i64>, answer: oneshot::Sender<Report> },
+    Account { answer: oneshot::Sender<Account> },
+    Refused { writing: Writing, message: String },
 }
 
 impl Ledger {
@@ -123,6 +136,18 @@ impl Ledger {
     pub async fn report(&self, until: Option<i64>) -> anyhow::Result<Report> {
         let (answer, answered) = oneshot::channel();
         let asked = self.questions.send(Question::Report { until, answer }).await;
+        asked.ok().context("the ledger has stopped")?;
+        answered.await.context("the ledger has stopped")
+    }
+
+    /// Every series and every tick.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger has stopped.
+    pub async fn account(&self) -> anyhow::Result<Account> {
+        let (answer, answered) = oneshot::channel();
+        let asked = self.questions.send(Question::Account { answer }).await;
         asked.ok().context("the ledger has stopped")?;
         answered.await.context("the ledger has stopped")
     }

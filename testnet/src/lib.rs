@@ -7,10 +7,12 @@
 //! * [`sim`]: many nodes in virtual time, over a simulated network with faults;
 //! * [`tables`]: what membership costs and how fast it is, measured in that simulator;
 //! * [`up`]: the README's first command, a whole cluster on loopback;
+//! * [`continuity`]: what a graph shows while nodes come, go and die;
 //! * [`mod@bench`]: Shoal beside Prometheus' agent and vmagent on the same pages.
 
 pub mod bench;
 pub mod cli;
+pub mod continuity;
 pub mod exporter;
 pub mod ledger;
 pub mod process;

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Fault, Shared, address, target_at};
+use super::{Fault, SCRAPES, Shared, address, target_at};
 
 /// Accepts connections until the token is cancelled, then drops them all.
 pub(super) async fn listen(listener: TcpListener, shared: Arc<Shared>, cancel: CancellationToken) {
@@ -41,8 +41,8 @@ pub(super) async fn listen(listener: TcpListener, shared: Arc<Shared>, cancel: C
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     let Ok(IpAddr::V4(local)) = stream.local_addr().map(|local| local.ip()) else { return };
-    // The listener takes any address; only loopback is meant.
-    if !local.is_loopback() {
+    // The listener takes any address; only loopback and the targets' own are meant.
+    if !local.is_loopback() && local.octets()[..2] != shared.network {
         return;
     }
     let answer = service_fn(|request| answer(request, local, &shared));
@@ -62,7 +62,7 @@ async fn answer(
     local: Ipv4Addr,
     shared: &Shared,
 ) -> Result<Answer, Infallible> {
-    let target = target_at(local).and_then(|index| shared.targets.get(index));
+    let target = target_at(shared.network, local).and_then(|index| shared.targets.get(index));
     let answer = match (request.uri().path(), target) {
         ("/metrics", Some(target)) => {
             let scrape = target.scrapes.fetch_add(1, Ordering::Relaxed);
@@ -84,6 +84,10 @@ async fn page(headers: &HeaderMap, scrape: u64, fault: u8, shared: &Shared) -> A
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "out of order, on request\n");
     } else if fault == Fault::Malformed as u8 {
         return exposition(Bytes::from_static(b"node_load1 0.5\nnode_load5{host=\"unterminated"));
+    }
+    if shared.counted {
+        let count = format!("# TYPE {SCRAPES} counter\n{SCRAPES} {}\n", scrape + 1);
+        return exposition([page.plain.as_ref(), count.as_bytes()].concat().into());
     }
     let accepts = headers.get(ACCEPT_ENCODING).and_then(|accepted| accepted.to_str().ok());
     match &page.gzip {
@@ -112,8 +116,9 @@ fn plain(status: StatusCode, text: &'static str) -> Answer {
 /// The format of Prometheus' HTTP service discovery.
 fn discovery(shared: &Shared) -> Answer {
     let announced = usize::try_from(shared.announced.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
-    let targets: Vec<String> =
-        (0..announced).map(|target| format!("{}:{}", address(target), shared.port)).collect();
+    let targets: Vec<String> = (0..announced)
+        .map(|target| format!("{}:{}", address(shared.network, target), shared.port))
+        .collect();
     let group = serde_json::json!([{ "targets": targets, "labels": {} }]);
     let mut answer = Response::new(Full::new(group.to_string().into()));
     let kind = http::HeaderValue::from_static("application/json");

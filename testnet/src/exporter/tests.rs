@@ -42,10 +42,10 @@ fn values_move_from_variant_to_variant_and_series_stay() {
 #[test]
 fn addresses_and_targets_belong_to_each_other() {
     for target in [0, 1, 249, 250, 9_999, MAX_TARGETS - 1] {
-        assert_eq!(target_at(address(target)), Some(target));
+        assert_eq!(target_at([127, 1], address([127, 1], target)), Some(target));
     }
-    assert_eq!(target_at(Ipv4Addr::LOCALHOST), None);
-    assert_eq!(target_at(Ipv4Addr::new(127, 1, 0, 0)), None);
+    assert_eq!(target_at([127, 1], Ipv4Addr::LOCALHOST), None);
+    assert_eq!(target_at([127, 1], Ipv4Addr::new(127, 1, 0, 0)), None);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use model::{Labels, is_stale};
 use serde::Serialize;
 
+use super::account::{Account, MAX_OBJECTIONS, Objection, ObjectionKind, SeriesAccount};
 use super::history::{Effect, History};
 
 /// Nodes that can be told apart; more share the last place.
@@ -80,6 +81,8 @@ pub struct Totals {
     pub stale: u64,
     /// Requests that were refused for what they contained.
     pub refused: u64,
+    /// Samples that were refused, each as often as it was sent alone or refused alone.
+    pub rejected: u64,
     /// Samples stored by each node.
     pub by_node: BTreeMap<String, u64>,
 }
@@ -91,13 +94,54 @@ pub struct Book {
     nodes: Vec<String>,
     series: BTreeMap<Labels, History>,
     totals: Totals,
+    rejected: BTreeMap<ObjectionKind, u64>,
+    objections: Vec<Objection>,
 }
 
 impl Book {
     /// An empty book.
     pub fn new(limits: Limits) -> Self {
         let limits = Limits { interval: limits.interval.max(1), ..limits };
-        Self { limits, nodes: Vec::new(), series: BTreeMap::new(), totals: Totals::default() }
+        Self {
+            limits,
+            nodes: Vec::new(),
+            series: BTreeMap::new(),
+            totals: Totals::default(),
+            rejected: BTreeMap::new(),
+            objections: Vec::new(),
+        }
+    }
+
+    /// All that is known.
+    pub fn account(&self) -> Account {
+        let series = self.series.iter().map(|(labels, history)| SeriesAccount {
+            labels: labels.clone(),
+            ticks: history.ticks().to_vec(),
+        });
+        Account {
+            nodes: self.nodes.clone(),
+            series: series.collect(),
+            rejected: self.rejected.clone(),
+            objections: self.objections.clone(),
+        }
+    }
+
+    /// Notes that another receiver refused a request. What it has against which sample is known when
+    /// there is but one.
+    pub fn note_refusal(&mut self, writing: &Writing, message: &str) {
+        self.totals.refused += 1;
+        if let [sample] = writing.samples.as_slice() {
+            self.reject(ObjectionKind::of(message), &writing.node, sample, None);
+        }
+    }
+
+    fn reject(&mut self, kind: ObjectionKind, node: &str, sample: &Sample, newest: Option<i64>) {
+        self.totals.rejected += 1;
+        *self.rejected.entry(kind).or_default() += 1;
+        if self.objections.len() < MAX_OBJECTIONS {
+            let (node, sample) = (node.to_owned(), sample.clone());
+            self.objections.push(Objection { kind, node, sample, newest });
+        }
     }
 
     /// The sums.
@@ -148,12 +192,14 @@ impl Book {
         let mut newest = BTreeMap::new();
         let mut good = Vec::with_capacity(writing.samples.len());
         let mut problem = None;
+        let mut bad = Vec::new();
         for sample in &writing.samples {
             let stored = || self.series.get(&sample.labels).and_then(History::newest);
             let last = newest.get(&sample.labels).copied().or_else(stored);
-            match last.and_then(|last| objection(last, sample)) {
-                Some(objection) => {
+            match last.and_then(|last| Some((last.0, objection(last, sample)?))) {
+                Some((newest, objection)) => {
                     problem.get_or_insert(objection);
+                    bad.push((ObjectionKind::of(objection), sample, newest));
                 }
                 None => {
                     newest.insert(&sample.labels, (sample.timestamp, sample.value));
@@ -163,6 +209,13 @@ impl Book {
         }
         let Some(message) = problem else { return self.accept(writing) };
         self.totals.refused += 1;
+        // A request of several that is refused as a whole is sent again in parts, until what is
+        // refused stands alone: that is when it is counted.
+        if writing.partial || writing.samples.len() == 1 {
+            for (kind, sample, newest) in bad {
+                self.reject(kind, &writing.node, sample, Some(newest));
+            }
+        }
         let refusal = |written| Refusal { status: 400, message: message.to_owned(), written };
         if !writing.partial {
             return Err(refusal(0));

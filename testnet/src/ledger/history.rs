@@ -14,13 +14,15 @@ pub(super) struct History {
 
 /// One tick.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Stored {
-    pub(super) at: i64,
-    pub(super) value: f64,
+pub struct Stored {
+    /// Milliseconds since the Unix epoch.
+    pub at: i64,
+    /// The value that was stored first.
+    pub value: f64,
     /// How often it was stored.
-    pub(super) times: u16,
+    pub times: u16,
     /// Which nodes stored it, one bit for each.
-    pub(super) by: u64,
+    pub by: u64,
 }
 
 /// What storing one more sample meant.

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::book::{Book, Sample, Totals, Writing};
 use super::report::Report;
-use super::{Behaviour, Question};
+use super::{Behaviour, Question, relay};
 
 /// The largest request, compressed, in bytes.
 const MAX_REQUEST: usize = 16 << 20;
@@ -42,6 +42,11 @@ pub(super) async fn keep(
                 drop(answer.send(stored));
             }
             Question::Report { until, answer } => drop(answer.send(Report::of(&book, until))),
+            Question::Account { answer } => drop(answer.send(book.account())),
+            Question::Refused { writing, message } => {
+                book.note_refusal(&writing, &message);
+                publish.send_replace(book.totals().clone());
+            }
         }
     }
 }
@@ -83,7 +88,7 @@ async fn connection(stream: TcpStream, desk: Desk) {
     }
 }
 
-type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Full<Bytes>>;
 
 async fn answer(request: Request<Incoming>, desk: &Desk) -> Result<Answer, Infallible> {
     let path = request.uri().path().to_owned();
@@ -128,6 +133,7 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
             return status(code, "refused, on request\n");
         }
         Behaviour::Stall => return std::future::pending().await,
+        Behaviour::Relay { .. } => false,
     };
     let partial = is_v2(&head.headers);
     let samples = match if partial { samples_v2(&body) } else { samples_v1(&body) } {
@@ -135,6 +141,10 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
         Err(error) => return status(StatusCode::BAD_REQUEST, &format!("{error}\n")),
     };
     let writing = Writing { node: node.to_owned(), samples, partial };
+    if let Behaviour::Relay { to, path } = behaviour {
+        let url = format!("http://{to}{path}");
+        return relay::hand_on(&url, &head.headers, body, writing, desk).await;
+    }
     let (answer, answered) = oneshot::channel();
     if desk.questions.send(Question::Write { writing, prometheus, answer }).await.is_err() {
         return gone();
@@ -193,12 +203,12 @@ fn samples(request: wire::v1::WriteRequest) -> Vec<Sample> {
     samples
 }
 
-fn status(code: StatusCode, text: &str) -> Answer {
+pub(super) fn status(code: StatusCode, text: &str) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
     *answer.status_mut() = code;
     answer
 }
 
-fn gone() -> Answer {
+pub(super) fn gone() -> Answer {
     status(StatusCode::SERVICE_UNAVAILABLE, "the ledger is closing\n")
 }

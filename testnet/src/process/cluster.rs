@@ -163,6 +163,11 @@ impl Cluster {
         nodes.map(|node| format!("-- {}\n{}\n", node.setup.name, node.child.log_tail())).collect()
     }
 
+    /// What every node will be started with the next time.
+    pub fn setups_mut(&mut self) -> &mut [NodeSetup] {
+        &mut self.setups
+    }
+
     /// What every node was started with, or will be.
     pub fn setups(&self) -> &[NodeSetup] {
         &self.setups

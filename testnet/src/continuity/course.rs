@@ -1,0 +1,234 @@
+//! What became of a target, tick by tick: pure, from what a backend has.
+
+use std::collections::BTreeMap;
+
+use model::is_stale;
+
+use crate::exporter::SCRAPES;
+use crate::ledger::{Account, SeriesAccount, Stored};
+
+/// The label that a relabelling scenario changes.
+pub const RELEASE: &str = "release";
+
+/// What a node says of a scrape itself: there for every tick, also when the scrape failed.
+const REPORTS: [&str; 5] = [
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+];
+
+/// From when until when a backend should have every tick of a target. Milliseconds since the Unix
+/// epoch, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The target's `instance`.
+    pub instance: String,
+    /// Its label [`RELEASE`].
+    pub release: String,
+    /// The first instant.
+    pub from: i64,
+    /// The last instant.
+    pub until: i64,
+    /// Whether its series end after that, and have to say so.
+    pub ends: bool,
+}
+
+/// One tick of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// When it was due, in milliseconds since the Unix epoch.
+    pub at: i64,
+    /// Who stored it, one bit for each node.
+    pub by: u64,
+    /// How many of the target's series lack it.
+    pub lacking: usize,
+    /// Whether one of the series has it more than once.
+    pub double: bool,
+    /// Whether the scrape failed, as the node itself says: then only that is to be stored.
+    pub failed: bool,
+}
+
+/// A target and its ticks.
+#[derive(Debug, Clone)]
+pub struct Course {
+    /// What was expected of it.
+    pub expected: Expected,
+    /// Each tick that was expected, oldest first.
+    pub ticks: Vec<Held>,
+    /// Samples that say that a series ended, though it went on or should have.
+    pub false_stale: Vec<i64>,
+    /// Whether a series that should have ended does not say so.
+    pub unended: bool,
+    /// Samples that are neither at a tick nor so late that they bear their own time.
+    pub jumps: Vec<i64>,
+    /// Samples that bear the time at which they were late.
+    pub late: u64,
+    /// How often the target was asked beyond once for each tick.
+    pub extra_scrapes: u64,
+}
+
+impl Course {
+    /// Ticks that are missing, in at least one series.
+    pub fn missing(&self) -> impl Iterator<Item = &Held> {
+        self.ticks.iter().filter(|tick| tick.lacking > 0)
+    }
+
+    /// Ticks that are stored more than once, in at least one series.
+    pub fn doubles(&self) -> impl Iterator<Item = &Held> {
+        self.ticks.iter().filter(|tick| tick.double)
+    }
+
+    /// How often the one who stores it became another.
+    pub fn moves(&self) -> usize {
+        let held: Vec<u64> =
+            self.ticks.iter().map(|tick| tick.by).filter(|by| by.count_ones() == 1).collect();
+        held.windows(2).filter(|pair| pair[0] != pair[1]).count()
+    }
+
+    /// Who stored the last tick before an instant.
+    pub fn holder_before(&self, at: i64) -> u64 {
+        let before = self.ticks.iter().rev().filter(|tick| tick.at < at && tick.by != 0);
+        before.map(|tick| tick.by).next().unwrap_or(0)
+    }
+
+    /// Who stored the first tick after an instant.
+    pub fn holder_after(&self, at: i64) -> u64 {
+        let after = self.ticks.iter().filter(|tick| tick.at > at && tick.by != 0);
+        after.map(|tick| tick.by).next().unwrap_or(0)
+    }
+}
+
+/// The course of every expected target. `interval` is in milliseconds.
+pub fn courses(account: &Account, expected: &[Expected], interval: i64) -> Vec<Course> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&SeriesAccount>> = BTreeMap::new();
+    for series in &account.series {
+        let label = |name| series.labels.get(name).unwrap_or_default();
+        groups.entry((label("instance"), label(RELEASE))).or_default().push(series);
+    }
+    let course = |expected: &Expected| {
+        let group = groups.get(&(expected.instance.as_str(), expected.release.as_str()));
+        course(expected, group.map_or(&[][..], Vec::as_slice), interval)
+    };
+    expected.iter().map(course).collect()
+}
+
+fn course(expected: &Expected, group: &[&SeriesAccount], interval: i64) -> Course {
+    let phase = phase(group, interval);
+    let tick_of = |at: i64| (at - phase).div_euclid(interval);
+    let lines: Vec<Line<'_>> = group.iter().map(|series| Line::new(series, &tick_of)).collect();
+    let up = lines.iter().find(|line| line.name == "up");
+    let failed = |tick| up.is_some_and(|up| up.at(tick).iter().any(|(_, at)| at.value == 0.0));
+    let first = -(phase - expected.from).div_euclid(interval);
+    let ticks = first..=tick_of(expected.until);
+    let held = ticks.map(|tick| held(&lines, tick, phase + tick * interval, failed(tick)));
+    let mut course = Course {
+        ticks: held.collect(),
+        false_stale: Vec::new(),
+        unended: false,
+        jumps: Vec::new(),
+        late: 0,
+        extra_scrapes: lines.iter().map(Line::extra_scrapes).sum(),
+        expected: expected.clone(),
+    };
+    for line in &lines {
+        line.judge_stale(&mut course, &failed);
+        line.judge_phase(&mut course, phase, interval);
+    }
+    course
+}
+
+/// What most samples have in common: the distance from a multiple of the interval.
+fn phase(group: &[&SeriesAccount], interval: i64) -> i64 {
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    for series in group {
+        for stored in series.ticks.iter().filter(|stored| !is_stale(stored.value)) {
+            *counts.entry(stored.at.rem_euclid(interval)).or_default() += 1;
+        }
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map_or(0, |(phase, _)| phase)
+}
+
+fn held(lines: &[Line<'_>], tick: i64, at: i64, failed: bool) -> Held {
+    let mut held = Held { at, by: 0, lacking: 0, double: false, failed };
+    if lines.is_empty() {
+        held.lacking = 1;
+    }
+    for line in lines {
+        let found = line.at(tick);
+        held.by = found.iter().fold(held.by, |by, (_, stored)| by | stored.by);
+        held.double |= found.iter().map(|(_, stored)| stored.times).sum::<u16>() > 1;
+        let optional = failed && !REPORTS.contains(&line.name);
+        held.lacking += usize::from(found.is_empty() && !optional);
+    }
+    held
+}
+
+/// One series of a target, with the number of each sample's tick.
+struct Line<'a> {
+    name: &'a str,
+    samples: Vec<(i64, &'a Stored)>,
+    stale: Vec<(i64, &'a Stored)>,
+}
+
+impl<'a> Line<'a> {
+    fn new(series: &'a SeriesAccount, tick_of: impl Fn(i64) -> i64) -> Self {
+        let numbered = series.ticks.iter().map(|stored| (tick_of(stored.at), stored));
+        let (stale, samples) = numbered.partition(|(_, stored)| is_stale(stored.value));
+        Self { name: series.labels.get("__name__").unwrap_or_default(), samples, stale }
+    }
+
+    fn at(&self, tick: i64) -> &[(i64, &'a Stored)] {
+        let start = self.samples.partition_point(|(number, _)| *number < tick);
+        let end = self.samples.partition_point(|(number, _)| *number <= tick);
+        &self.samples[start..end]
+    }
+
+    fn judge_stale(&self, course: &mut Course, failed: impl Fn(i64) -> bool) {
+        let Expected { from, until, ends, .. } = course.expected;
+        let last = self.samples.last().map_or(i64::MIN, |(_, stored)| stored.at);
+        for (tick, marker) in &self.stale {
+            let of_failure = failed(*tick) && !REPORTS.contains(&self.name);
+            let of_end = ends && marker.at > last;
+            let inside = (from..=until).contains(&marker.at);
+            if inside && !of_failure && !of_end {
+                course.false_stale.push(marker.at);
+            }
+        }
+        course.unended |= ends && self.stale.last().is_none_or(|(_, marker)| marker.at <= last);
+    }
+
+    fn judge_phase(&self, course: &mut Course, phase: i64, interval: i64) {
+        let mut before = 0;
+        let mut run = 0;
+        for (_, stored) in &self.samples {
+            let off = (stored.at - phase).rem_euclid(interval);
+            run = if off == before { run + 1 } else { 1 };
+            before = off;
+            if off == 0 {
+                continue;
+            }
+            // The time of a sample that is late by more than a tenth is its own, and no two of a
+            // row are late by the same.
+            if off > interval / 10 && run < 3 {
+                course.late += u64::from(self.name == "up");
+            } else {
+                course.jumps.push(stored.at);
+            }
+        }
+    }
+
+    fn extra_scrapes(&self) -> u64 {
+        if self.name != SCRAPES {
+            return 0;
+        }
+        let extra = |pair: &[(i64, &Stored)]| {
+            let asked = pair[1].1.value - pair[0].1.value;
+            let ticks = (pair[1].0 - pair[0].0) as f64;
+            // A target that begins anew has not been asked less than never.
+            if asked > ticks { (asked - ticks) as u64 } else { 0 }
+        };
+        self.samples.windows(2).map(extra).sum()
+    }
+}

@@ -1,0 +1,35 @@
+//! Clocks that differ.
+//!
+//! A process is given another time by a library that stands before the C library. The usual one,
+//! libfaketime, allocates when it is asked for the first time, which an allocator that looks at the
+//! clock does not survive; this one only adds.
+
+use anyhow::ensure;
+use tokio::process::Command;
+
+use crate::process::{Cluster, World};
+
+/// How far the clocks of two nodes are apart at most, in milliseconds.
+const APART: usize = 200;
+
+/// The library.
+const SOURCE: &str = include_str!("skew/skew.c");
+
+/// Gives every node but the first a clock that is fast, the last one by [`APART`].
+pub(super) async fn give(cluster: &mut Cluster, world: &World) -> anyhow::Result<()> {
+    let folder = world.folder("skew")?;
+    let (source, library) = (folder.join("skew.c"), folder.join("skew.so"));
+    std::fs::write(&source, SOURCE)?;
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source);
+    let done = compiler.kill_on_drop(true).output().await?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "`cc` cannot compile {}: {said}", source.display());
+    let last = cluster.setups().len().saturating_sub(1).max(1);
+    for (index, setup) in cluster.setups_mut().iter_mut().enumerate() {
+        let millis = APART * index / last;
+        setup.env.push(("LD_PRELOAD".to_owned(), library.display().to_string()));
+        setup.env.push(("TESTNET_SKEW_MS".to_owned(), millis.to_string()));
+    }
+    Ok(())
+}

@@ -1,0 +1,472 @@
+//! Nodes, targets and a backend, and what is done to them.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, ensure};
+use clap::ValueEnum;
+use http::Method;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::backend::{Backend, BackendKind};
+use super::course::{Expected, courses};
+use super::table::Finding;
+use super::{Arguments, Scenario, skew};
+use crate::exporter::{self, Fleet};
+use crate::ledger::{Account, Ledger, Limits};
+use crate::process::{Cluster, Node, Setup, World, eventually, http as ask};
+
+/// How long anything may take on a machine that is busy with other things.
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How often it is looked whether everything has arrived: that costs a look at every sample.
+const LOOK: Duration = Duration::from_millis(700);
+
+/// Targets about which nodes are asked in the end.
+const EXPLAINED: usize = 3;
+
+/// Something that was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When, in milliseconds since the Unix epoch.
+    pub at: i64,
+    /// What, in a few words.
+    pub text: String,
+    /// What kind of thing.
+    pub kind: EventKind,
+}
+
+/// Whether something was meant well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// As an operator does it.
+    Planned,
+    /// As it happens to one.
+    Harm,
+}
+
+/// Milliseconds since the Unix epoch.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Everything that a scenario plays with.
+pub(super) struct Stage<'a> {
+    world: &'a World,
+    interval: Duration,
+    fleet: Fleet,
+    ledger: Ledger,
+    backend: Backend,
+    config: PathBuf,
+    pub(super) cluster: Cluster,
+    pub(super) events: Vec<Event>,
+    /// Since when everything is expected.
+    from: i64,
+    /// What was refused until then.
+    before: Account,
+    /// When half of the targets got another label: from the first that may know to the last.
+    relabelled: Option<(i64, i64)>,
+}
+
+impl<'a> Stage<'a> {
+    /// Starts everything but the nodes.
+    pub(super) async fn set(
+        arguments: &Arguments,
+        program: &Path,
+        world: &'a World,
+    ) -> anyhow::Result<Self> {
+        let interval = arguments.interval;
+        let fleet = exporter::Config {
+            targets: arguments.targets,
+            series: arguments.series,
+            counted: true,
+            ..exporter::Config::default()
+        };
+        let fleet = Fleet::start(fleet, &world.tasks, &world.cancel).await?;
+        let limits = Limits { interval: i64::try_from(interval.as_millis())?, ..Limits::default() };
+        let ledger = Ledger::start(limits, &world.tasks, &world.cancel).await?;
+        let backend = Backend::start(arguments.backend, &ledger, world).await?;
+        let config = world.folder("config")?.join("config.alloy");
+        std::fs::write(&config, configuration(interval, Variant::First))?;
+        let setup = Setup {
+            program: program.to_owned(),
+            config: config.clone(),
+            targets_url: fleet.discovery_url(),
+            flags: vec!["--cluster.name=continuity".to_owned()],
+        };
+        let nodes = arguments.nodes.unwrap_or(arguments.scenario.nodes());
+        ensure!(nodes > 0, "a scenario needs nodes");
+        let mut cluster = Cluster::prepare(world, setup, nodes, |node| ledger.write_url(node))?;
+        if arguments.scenario == Scenario::Skew {
+            skew::give(&mut cluster, world).await?;
+        }
+        Ok(Self {
+            world,
+            interval,
+            fleet,
+            ledger,
+            backend,
+            config,
+            cluster,
+            events: Vec::new(),
+            from: 0,
+            before: Account::default(),
+            relabelled: None,
+        })
+    }
+
+    /// Starts the nodes, and waits until every target arrives at the backend.
+    pub(super) async fn begin(&mut self) -> anyhow::Result<()> {
+        let nodes = self.cluster.setups().len();
+        for node in 0..nodes {
+            self.cluster.spawn(node)?;
+        }
+        for node in 0..nodes {
+            self.cluster.node(node).ready().await?;
+        }
+        self.until_all_see(nodes).await?;
+        self.from = now();
+        self.until_arrived(now() + self.millis(), PATIENCE).await?;
+        self.pause(3).await?;
+        self.before = self.ledger.account().await?;
+        self.from = now();
+        Ok(())
+    }
+
+    fn millis(&self) -> i64 {
+        i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Writes down that something is done now.
+    pub(super) fn note(&mut self, kind: EventKind, text: impl Into<String>) -> i64 {
+        let at = now();
+        self.events.push(Event { at, text: text.into(), kind });
+        at
+    }
+
+    /// Lets so many intervals pass. Fails if a node ends by itself.
+    pub(super) async fn pause(&mut self, intervals: u32) -> anyhow::Result<()> {
+        self.wait(self.interval * intervals).await
+    }
+
+    /// Lets time pass. Fails if a node ends by itself.
+    pub(super) async fn wait(&mut self, duration: Duration) -> anyhow::Result<()> {
+        tokio::time::sleep(duration).await;
+        self.cluster.running().try_for_each(|node| node.child.check_alive())
+    }
+
+    /// Waits until every node that runs sees so many peers, itself included.
+    pub(super) async fn until_all_see(&mut self, peers: usize) -> anyhow::Result<()> {
+        let cluster = &mut self.cluster;
+        eventually(&format!("everybody to see {peers} peers"), PATIENCE, async || {
+            for node in cluster.running() {
+                node.child.check_alive()?;
+                let page = ask::text(&node.url("/metrics")).await?;
+                let seen = ask::metric(&page, "cluster_node_peers");
+                ensure!(seen == peers as f64, "{} sees {seen}", node.setup.name);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Starts nodes that are down, and waits until they are ready.
+    pub(super) async fn start(&mut self, nodes: &[usize]) -> anyhow::Result<()> {
+        for node in nodes {
+            let name = self.cluster.spawn(*node)?.setup.name.clone();
+            self.note(EventKind::Planned, format!("start {name}"));
+        }
+        for node in nodes {
+            self.cluster.node(*node).ready().await?;
+        }
+        Ok(())
+    }
+
+    /// Prepares so many nodes more. Returns their indices.
+    pub(super) fn add(&mut self, nodes: usize) -> anyhow::Result<Vec<usize>> {
+        let ledger = self.ledger.clone();
+        (0..nodes).map(|_| self.cluster.add(|node| ledger.write_url(node))).collect()
+    }
+
+    /// Asks nodes to leave, all at once, and waits until they have.
+    pub(super) async fn stop(&mut self, nodes: &[usize]) -> anyhow::Result<()> {
+        let mut leaving = JoinSet::new();
+        for index in nodes {
+            let Node { setup, child } = self.cluster.take(*index);
+            self.note(EventKind::Planned, format!("stop {}", setup.name));
+            leaving.spawn(child.end(PATIENCE));
+        }
+        leaving.join_all().await.into_iter().collect()
+    }
+
+    /// Kills a node, which it does not notice. Returns its name and when.
+    pub(super) async fn kill(&mut self, node: usize) -> anyhow::Result<(String, i64)> {
+        let Node { setup, child } = self.cluster.take(node);
+        let at = self.note(EventKind::Harm, format!("kill {}", setup.name));
+        child.kill().await?;
+        Ok((setup.name, at))
+    }
+
+    /// Changes the configuration, and has every node read it.
+    pub(super) async fn reload(&mut self, variant: Variant) -> anyhow::Result<()> {
+        let began = self.note(EventKind::Planned, "reload");
+        std::fs::write(&self.config, configuration(self.interval, variant))?;
+        let mut asked = JoinSet::new();
+        for node in self.cluster.running() {
+            let url = node.url("/-/reload");
+            asked.spawn(async move { ask::ask(Method::POST, &url).await });
+        }
+        for answer in asked.join_all().await {
+            let (status, text) = answer?;
+            ensure!(status.is_success(), "reload: {status} {text:?}");
+        }
+        if variant == Variant::HalfRelabelled {
+            self.relabelled = Some((began, now()));
+        }
+        Ok(())
+    }
+
+    /// The backend answers nobody any more.
+    pub(super) async fn backend_away(&mut self) -> anyhow::Result<()> {
+        self.note(EventKind::Harm, "backend away");
+        self.backend.away(&self.ledger).await
+    }
+
+    /// The backend is back.
+    pub(super) async fn backend_back(&mut self) -> anyhow::Result<()> {
+        self.backend.back(&self.ledger, self.world).await?;
+        self.note(EventKind::Planned, "backend back");
+        Ok(())
+    }
+
+    /// What a backend should have by now: until the end of what was played.
+    pub(super) fn expected(&self) -> Vec<Expected> {
+        self.expected_until(now())
+    }
+
+    fn expected_until(&self, until: i64) -> Vec<Expected> {
+        let mut expected = Vec::new();
+        for target in 0..self.fleet.len() {
+            let instance = self.fleet.address(target).to_string();
+            let first =
+                Expected { instance, release: "1".to_owned(), from: self.from, until, ends: false };
+            match self.relabelled {
+                Some((began, done)) if is_relabelled(target) => {
+                    // What comes later is another target, with ticks of its own.
+                    let from = done + 2 * self.millis();
+                    let second = Expected { release: "2".to_owned(), from, until, ..first.clone() };
+                    expected.push(Expected { until: began, ends: true, ..first });
+                    expected.push(second);
+                }
+                _ => expected.push(first),
+            }
+        }
+        expected
+    }
+
+    /// Waits until everything that is expected until an instant has arrived, or what is not there
+    /// will not come.
+    async fn until_arrived(&mut self, until: i64, patience: Duration) -> anyhow::Result<()> {
+        let (ledger, interval) = (self.ledger.clone(), self.millis());
+        let expected = self.expected_until(until);
+        let cluster = &mut self.cluster;
+        let began = tokio::time::Instant::now();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            cluster.running().try_for_each(|node| node.child.check_alive())?;
+            let account = ledger.account().await?;
+            let late = courses(&account, &expected, interval);
+            let late = late
+                .iter()
+                .filter(|course| course.ticks.last().is_some_and(|last| last.lacking > 0));
+            let names: Vec<&str> = late.map(|late| late.expected.instance.as_str()).collect();
+            let Some(first) = names.first() else { return Ok(()) };
+            ensure!(
+                began.elapsed() < patience,
+                "after {} s, {} of {} targets have not arrived, {first} among them",
+                patience.as_secs(),
+                names.len(),
+                expected.len(),
+            );
+        }
+    }
+
+    /// What the backend has of the targets that are expected, once all that comes has come.
+    pub(super) async fn account(&mut self, expected: &[Expected]) -> anyhow::Result<Account> {
+        let until = expected.iter().map(|expected| expected.until).max().unwrap_or(self.from);
+        if let Err(error) = self.until_arrived(until, PATIENCE / 2).await {
+            // The table will show what is missing.
+            tracing::warn!(%error, "not everything has arrived");
+        }
+        // What was held back comes last, and out of the order of targets.
+        self.wait(self.interval.max(Duration::from_secs(2))).await?;
+        let mut account = self.backend.account(&self.ledger, self.from).await?;
+        for (kind, count) in &self.before.rejected {
+            if let Some(now) = account.rejected.get_mut(kind) {
+                *now -= count;
+            }
+        }
+        account.objections.drain(..self.before.objections.len());
+        Ok(account)
+    }
+
+    /// What the nodes did with targets of which something was found: a line for each node that did
+    /// anything.
+    pub(super) async fn explain(&mut self, findings: &[Finding]) -> Vec<String> {
+        let mut targets: Vec<&str> =
+            findings.iter().map(|finding| finding.target.as_str()).collect();
+        targets.retain(|target| !target.is_empty());
+        targets.dedup();
+        let mut explained = Vec::new();
+        for target in targets.into_iter().take(EXPLAINED) {
+            for node in self.cluster.running() {
+                let query = format!("/api/v1/explain?target=http://{target}/metrics");
+                let said = match ask::json(&node.url(&query)).await {
+                    Ok(answer) => done_here(&answer),
+                    Err(error) => format!("{error:#}"),
+                };
+                explained.push(format!("{target} on {}: {said}", node.setup.name));
+            }
+        }
+        explained
+    }
+
+    /// A sentence about what was played.
+    pub(super) fn head(&self, arguments: &Arguments) -> String {
+        let name = arguments.scenario.to_possible_value();
+        let name = name.as_ref().map_or("", |name| name.get_name());
+        format!(
+            "{name}: {} targets every {}, {} nodes in all, {} s, into {}",
+            self.fleet.len(),
+            model::duration::format(self.interval),
+            self.cluster.setups().len(),
+            (now() - self.from) / 1000,
+            arguments.backend.name(),
+        )
+    }
+
+    /// Copies the logs of all nodes.
+    pub(super) fn keep_logs(&self, folder: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        for setup in self.cluster.setups() {
+            if setup.log.exists() {
+                std::fs::copy(&setup.log, folder.join(format!("{}.log", setup.name)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last words of the nodes that run.
+    pub(super) fn log_tails(&self) -> String {
+        self.cluster.log_tails()
+    }
+
+    /// Asks all nodes to end, and expects them to end well.
+    pub(super) async fn clear(mut self) -> anyhow::Result<()> {
+        let running: Vec<usize> = (0..self.cluster.setups().len())
+            .filter(|node| self.cluster.is_running(*node))
+            .collect();
+        self.stop(&running).await?;
+        if self.backend.kind() != BackendKind::Ledger {
+            self.backend.away(&self.ledger).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a node that explains a target says that it did with it itself.
+fn done_here(answer: &Value) -> String {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut said = Vec::new();
+    for found in list(&answer["matches"]) {
+        let collects = if found["collected_here"] == true { "collects it" } else { "has it not" };
+        said.push(format!("{} ({}) {collects}", text(&found["key"]), found["hashed"]["labels"]));
+        for action in list(&found["here"]) {
+            let words = ["at", "action", "cause", "from", "to"].map(|word| text(&action[word]));
+            said.push(words.join(" "));
+        }
+    }
+    said.join("; ")
+}
+
+/// Which configuration the nodes have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variant {
+    /// The one to begin with.
+    First,
+    /// One that concerns no target.
+    Unrelated,
+    /// One that gives half of the targets another label.
+    HalfRelabelled,
+}
+
+/// Whether [`Variant::HalfRelabelled`] concerns a target: every address with an odd end.
+fn is_relabelled(target: usize) -> bool {
+    // Addresses begin at 1 behind each dot, see `exporter`.
+    target % 250 % 2 == 0
+}
+
+/// What a node scrapes, and where it writes to.
+fn configuration(interval: Duration, variant: Variant) -> String {
+    let interval = model::duration::format(interval);
+    let level = if variant == Variant::Unrelated { "debug" } else { "info" };
+    let unrelated = match variant {
+        Variant::Unrelated => {
+            "\nprometheus.relabel \"unused\" {\n  forward_to = [prometheus.remote_write.backend.receiver]\n}\n"
+        }
+        _ => "",
+    };
+    let half = match variant {
+        Variant::HalfRelabelled => {
+            "\n  rule {\n    source_labels = [\"__address__\"]\n    \
+             regex         = \"[0-9.]+[13579]:[0-9]+\"\n    \
+             target_label  = \"release\"\n    replacement   = \"2\"\n  }\n"
+        }
+        _ => "",
+    };
+    format!(
+        r#"logging {{
+  level = "{level}"
+}}
+{unrelated}
+discovery.http "targets" {{
+  url              = sys.env("TESTNET_TARGETS_URL")
+  refresh_interval = "5s"
+}}
+
+discovery.relabel "targets" {{
+  targets = discovery.http.targets.targets
+
+  rule {{
+    target_label = "release"
+    replacement  = "1"
+  }}
+{half}}}
+
+prometheus.scrape "targets" {{
+  targets         = discovery.relabel.targets.output
+  forward_to      = [prometheus.remote_write.backend.receiver]
+  job_name        = "targets"
+  scrape_interval = "{interval}"
+  scrape_timeout  = "{interval}"
+
+  clustering {{
+    enabled = true
+  }}
+}}
+
+prometheus.remote_write "backend" {{
+  endpoint {{
+    url = sys.env("TESTNET_WRITE_URL")
+
+    queue_config {{
+      batch_send_deadline = "200ms"
+    }}
+  }}
+}}
+"#
+    )
+}

@@ -1,0 +1,273 @@
+//! What a scenario came to, what it should have come to, and where it did not: pure.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::course::{Course, Held};
+use crate::ledger::{Account, ObjectionKind};
+
+/// What a scenario may cost. Nothing, unless it says so.
+#[derive(Debug, Clone, Default)]
+pub struct Goal {
+    /// A node was killed.
+    pub crash: Option<Crash>,
+    /// Two nodes may collect the same for a while, each without knowing of the other: doubles of one
+    /// timestamp are kept once, and may be refused.
+    pub overlap: bool,
+}
+
+/// A node that was killed.
+#[derive(Debug, Clone)]
+pub struct Crash {
+    /// Which.
+    pub node: String,
+    /// When, in milliseconds since the Unix epoch.
+    pub at: i64,
+    /// How long it took until every other node knew.
+    pub detection: Duration,
+}
+
+impl Crash {
+    /// How many ticks of a target that the node collected may be missing: those that were due
+    /// meanwhile, and one.
+    fn allowance(&self, interval: i64) -> usize {
+        let detection = usize::try_from(self.detection.as_millis()).unwrap_or(usize::MAX);
+        let interval = usize::try_from(interval.max(1)).unwrap_or(usize::MAX);
+        detection.div_ceil(interval).saturating_add(1)
+    }
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// What is counted.
+    pub name: &'static str,
+    /// How much of it there was.
+    pub count: u64,
+    /// How much there may be; `None` when it is for information.
+    pub goal: Option<u64>,
+}
+
+impl Row {
+    /// Whether the goal is met.
+    pub fn met(&self) -> bool {
+        self.goal.is_none_or(|goal| self.count <= goal)
+    }
+}
+
+/// Something that should not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The target, by its `instance`; empty when it is about none.
+    pub target: String,
+    /// What, when and by whom.
+    pub text: String,
+}
+
+/// The table of one run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Table {
+    /// A sentence about what was run.
+    pub head: String,
+    /// What was counted.
+    pub rows: Vec<Row>,
+    /// How long it took the others to know of a crash.
+    pub detection: Option<Duration>,
+    /// What stands against the goal, the first [`FINDINGS`] of it.
+    pub findings: Vec<Finding>,
+}
+
+/// Findings that are told.
+pub const FINDINGS: usize = 40;
+
+impl Table {
+    /// Judges what became of the targets. `interval` is in milliseconds.
+    pub fn of(
+        head: String,
+        account: &Account,
+        courses: &[Course],
+        goal: &Goal,
+        interval: i64,
+    ) -> Self {
+        let judge = Judge { account, courses, goal, interval };
+        Self {
+            head,
+            rows: judge.rows(),
+            detection: goal.crash.as_ref().map(|crash| crash.detection),
+            findings: judge.findings(),
+        }
+    }
+
+    /// Whether every goal is met.
+    pub fn met(&self) -> bool {
+        self.rows.iter().all(Row::met)
+    }
+
+    /// A count by the name of its row; 0 when there is no such row.
+    pub fn count(&self, name: &str) -> u64 {
+        self.rows.iter().find(|row| row.name == name).map_or(0, |row| row.count)
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "{}", self.head)?;
+        for row in &self.rows {
+            let Row { name, count, .. } = row;
+            write!(formatter, "  {name:<34} {count:>8}")?;
+            match row.goal {
+                Some(goal) if row.met() => writeln!(formatter, "   at most {goal}: met")?,
+                Some(goal) => writeln!(formatter, "   at most {goal}: NOT MET")?,
+                None => writeln!(formatter)?,
+            }
+        }
+        if let Some(detection) = self.detection {
+            writeln!(
+                formatter,
+                "  {:<34} {:>8} ms",
+                "crash known to all after",
+                detection.as_millis()
+            )?;
+        }
+        for finding in &self.findings {
+            writeln!(formatter, "  ! {}", finding.text)?;
+        }
+        Ok(())
+    }
+}
+
+struct Judge<'a> {
+    account: &'a Account,
+    courses: &'a [Course],
+    goal: &'a Goal,
+    interval: i64,
+}
+
+impl Judge<'_> {
+    fn sum(&self, of: impl Fn(&Course) -> usize) -> u64 {
+        self.courses.iter().map(|course| of(course) as u64).sum()
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let rejected = |kind| self.account.rejected.get(&kind).copied().unwrap_or(0);
+        let free = |name, count| Row { name, count, goal: None };
+        let bound = |name, count, goal| Row { name, count, goal: Some(goal) };
+        let none = |name, count| bound(name, count, 0);
+        let when =
+            |overlap, name, count| if overlap { free(name, count) } else { none(name, count) };
+        let overlap = self.goal.overlap;
+        let missing = self.sum(|course| course.missing().count());
+        let excused = self.sum(|course| course.missing().count().min(self.allowance(course)));
+        vec![
+            free("ticks expected", self.sum(|course| course.ticks.len())),
+            bound("ticks missing", missing, excused),
+            when(overlap, "ticks stored twice", self.sum(|course| course.doubles().count())),
+            when(overlap, "rejected as duplicates", rejected(ObjectionKind::Duplicate)),
+            none("rejected as out of order", rejected(ObjectionKind::OutOfOrder)),
+            none("rejected otherwise", rejected(ObjectionKind::Other)),
+            none("false staleness", self.sum(|course| course.false_stale.len())),
+            none("ends without staleness", self.sum(|course| usize::from(course.unended))),
+            none("jumps of phase", self.sum(|course| course.jumps.len())),
+            free("late by more than a tenth", self.courses.iter().map(|course| course.late).sum()),
+            free("failed scrapes", self.sum(|c| c.ticks.iter().filter(|t| t.failed).count())),
+            free(
+                "scraped beyond once a tick",
+                self.courses.iter().map(|course| course.extra_scrapes).sum(),
+            ),
+            free("targets that moved", self.sum(|course| usize::from(course.moves() > 0))),
+            free("moves", self.sum(Course::moves)),
+        ]
+    }
+
+    /// How many ticks of a target may be missing.
+    fn allowance(&self, course: &Course) -> usize {
+        let Some(crash) = &self.goal.crash else { return 0 };
+        let held = course.holder_before(crash.at);
+        let by_victim = self.account.names(held).contains(&crash.node.as_str());
+        if by_victim { crash.allowance(self.interval) } else { 0 }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let moments = Moments::new(self.account);
+        for course in self.courses {
+            let allowed = self.allowance(course);
+            let mut say = |text: String| {
+                let target = course.expected.instance.clone();
+                let text = format!("{target}: {text}");
+                findings.push(Finding { target, text });
+            };
+            let missing: Vec<&Held> = course.missing().collect();
+            if missing.len() > allowed {
+                for tick in &missing {
+                    say(moments.missing(course, tick, missing.len(), allowed));
+                }
+            }
+            if !self.goal.overlap {
+                course.doubles().for_each(|tick| say(moments.double(tick)));
+            }
+            for at in course.false_stale.iter().take(1) {
+                say(format!("said to have ended at {}", Clock(*at)));
+            }
+            if course.unended {
+                say("ended without saying so".to_owned());
+            }
+            for at in course.jumps.iter().take(1) {
+                say(format!("a sample at {} is out of phase", Clock(*at)));
+            }
+        }
+        for objection in &self.account.objections {
+            if self.goal.overlap && objection.kind == ObjectionKind::Duplicate {
+                continue;
+            }
+            findings.push(Finding { target: String::new(), text: objection.to_string() });
+        }
+        findings.truncate(FINDINGS);
+        findings
+    }
+}
+
+/// Words for what happened when.
+struct Moments<'a> {
+    account: &'a Account,
+}
+
+impl<'a> Moments<'a> {
+    fn new(account: &'a Account) -> Self {
+        Self { account }
+    }
+
+    fn who(&self, by: u64) -> String {
+        let names = self.account.names(by);
+        if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") }
+    }
+
+    fn missing(&self, course: &Course, tick: &Held, missing: usize, allowed: usize) -> String {
+        let (before, after) = (course.holder_before(tick.at), course.holder_after(tick.at));
+        format!(
+            "no tick at {} in {} series; held by {} before and {} after ({missing} missing, {allowed} allowed)",
+            Clock(tick.at),
+            tick.lacking,
+            self.who(before),
+            self.who(after),
+        )
+    }
+
+    fn double(&self, tick: &Held) -> String {
+        format!("stored more than once at {} by {}", Clock(tick.at), self.who(tick.by))
+    }
+}
+
+/// The time of day, in UTC, to the millisecond: as the nodes' logs have it.
+pub(super) struct Clock(pub(super) i64);
+
+impl fmt::Display for Clock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let day = self.0.rem_euclid(86_400_000);
+        let (seconds, millis) = (day / 1000, day % 1000);
+        let (minutes, seconds) = (seconds / 60, seconds % 60);
+        write!(formatter, "{:02}:{:02}:{seconds:02}.{millis:03}", minutes / 60, minutes % 60)
+    }
+}

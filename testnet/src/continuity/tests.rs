@@ -1,0 +1,216 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{Labels, STALE_NAN};
+
+use super::course::{Course, Expected, courses};
+use super::table::{Crash, Goal, Table};
+use super::{Event, EventKind, picture};
+use crate::exporter::SCRAPES;
+use crate::ledger::{Account, Objection, ObjectionKind, Sample, SeriesAccount, Stored};
+
+const INTERVAL: i64 = 1000;
+
+fn labels(name: &str) -> Labels {
+    Labels::from_pairs([("__name__", name), ("instance", "x"), ("release", "1")])
+}
+
+/// A series of target `x`: when, and by which node.
+fn series(name: &str, ticks: &[(i64, u64)]) -> SeriesAccount {
+    let stored = |(at, by): &(i64, u64)| Stored { at: *at, value: 1.0, times: 1, by: *by };
+    SeriesAccount { labels: labels(name), ticks: ticks.iter().map(stored).collect() }
+}
+
+fn account(series: Vec<SeriesAccount>) -> Account {
+    Account {
+        nodes: vec!["a".to_owned(), "b".to_owned()],
+        series,
+        rejected: BTreeMap::new(),
+        objections: Vec::new(),
+    }
+}
+
+fn expected(from: i64, until: i64) -> Expected {
+    Expected { instance: "x".to_owned(), release: "1".to_owned(), from, until, ends: false }
+}
+
+fn course_of(series: Vec<SeriesAccount>, expected: &Expected) -> Course {
+    let [course] = courses(&account(series), std::slice::from_ref(expected), INTERVAL)
+        .try_into()
+        .expect("one course for one target");
+    course
+}
+
+/// The courses of one target whose `up` has these ticks, all between 0 and 5 s being expected.
+fn up(ticks: &[(i64, u64)]) -> Course {
+    course_of(vec![series("up", ticks)], &expected(0, 5000))
+}
+
+fn missing(course: &Course) -> Vec<i64> {
+    course.missing().map(|tick| tick.at).collect()
+}
+
+#[test]
+fn every_tick_between_the_first_and_the_last_instant_is_expected() {
+    let course = up(&[(300, 1), (1300, 1), (2300, 1), (3300, 1), (4300, 1)]);
+    assert_eq!(course.ticks.len(), 5);
+    assert_eq!(missing(&course), [0; 0]);
+
+    let course = up(&[(1300, 1), (2300, 1), (3300, 2)]);
+    assert_eq!(missing(&course), [300, 4300], "also where the first and the last are missing");
+    assert_eq!(course.moves(), 1);
+}
+
+#[test]
+fn a_target_that_never_arrived_misses_every_tick() {
+    let course = course_of(Vec::new(), &expected(0, 5000));
+    assert_eq!(course.missing().count(), 6);
+}
+
+#[test]
+fn a_tick_that_one_series_lacks_is_missing() {
+    let whole = series("up", &[(0, 1), (1000, 1), (2000, 1)]);
+    let torn = series("node_load1", &[(0, 1), (2000, 1)]);
+    let course = course_of(vec![whole, torn], &expected(0, 2000));
+    assert_eq!(missing(&course), [1000]);
+}
+
+#[test]
+fn a_failed_scrape_is_no_gap_of_the_move_and_what_it_ended_is_no_false_end() {
+    let mut up = series("up", &[(0, 1), (1000, 1), (2000, 1)]);
+    up.ticks[1].value = 0.0;
+    let mut load = series("node_load1", &[(0, 1), (1000, 1), (2000, 1)]);
+    load.ticks[1].value = STALE_NAN;
+    let course = course_of(vec![up, load], &expected(0, 2000));
+    assert_eq!(missing(&course), [0; 0]);
+    assert_eq!(course.false_stale, [0; 0]);
+    assert!(course.ticks[1].failed);
+}
+
+#[test]
+fn doubles_are_found_at_one_timestamp_and_at_one_tick() {
+    let mut twice = series("up", &[(0, 1), (1000, 3), (2000, 2)]);
+    twice.ticks[1].times = 2;
+    let course = course_of(vec![twice], &expected(0, 2000));
+    assert_eq!(course.doubles().map(|tick| tick.at).collect::<Vec<_>>(), [1000]);
+
+    let late = series("up", &[(0, 1), (1000, 1), (1400, 2), (2000, 2)]);
+    let course = course_of(vec![late], &expected(0, 2000));
+    assert_eq!(course.doubles().count(), 1, "one of them was late");
+}
+
+#[test]
+fn lateness_is_no_jump_and_another_phase_is() {
+    let late = up(&[(0, 1), (1000, 1), (2170, 1), (3000, 1), (4000, 1), (5000, 1)]);
+    assert_eq!((late.late, late.jumps.len()), (1, 0));
+    assert_eq!(missing(&late), [0; 0]);
+
+    let jumped = up(&[(0, 1), (1000, 1), (2000, 1), (2500, 2), (3500, 2), (4500, 2), (5500, 2)]);
+    assert!(!jumped.jumps.is_empty(), "{jumped:?}");
+    let nudged = up(&[(0, 1), (1000, 1), (2000, 1), (3030, 2), (4000, 2), (5000, 2)]);
+    assert_eq!(nudged.jumps, [3030], "too little to be late");
+}
+
+#[test]
+fn a_series_that_goes_on_after_its_end_was_false() {
+    let mut ended = series("up", &[(0, 1), (1000, 1), (2000, 1), (3000, 2)]);
+    ended.ticks[2].value = STALE_NAN;
+    let course = course_of(vec![ended.clone()], &expected(0, 3000));
+    assert_eq!(course.false_stale, [2000]);
+
+    ended.ticks.truncate(3);
+    let ends = Expected { ends: true, ..expected(0, 1500) };
+    let course = course_of(vec![ended.clone()], &ends);
+    assert_eq!((course.false_stale.len(), course.unended), (0, false));
+    ended.ticks.truncate(2);
+    assert!(course_of(vec![ended], &ends).unended, "nobody said that it ended");
+}
+
+#[test]
+fn a_target_that_was_asked_too_often_is_noticed_although_each_tick_is_stored_once() {
+    let mut counter = series(SCRAPES, &[(0, 1), (1000, 1), (2000, 2), (3000, 2)]);
+    for (stored, value) in counter.ticks.iter_mut().zip([7.0, 8.0, 10.0, 11.0]) {
+        stored.value = value;
+    }
+    let course = course_of(vec![counter], &expected(0, 3000));
+    assert_eq!(course.extra_scrapes, 1);
+}
+
+fn table(series: Vec<SeriesAccount>, goal: &Goal) -> Table {
+    let account = account(series);
+    let courses = courses(&account, &[expected(0, 6000)], INTERVAL);
+    Table::of("a run".to_owned(), &account, &courses, goal, INTERVAL)
+}
+
+#[test]
+fn a_crash_excuses_detection_and_one_tick_of_what_the_victim_held() {
+    let gap = |ticks: &[(i64, u64)]| vec![series("up", ticks)];
+    let crash = |node: &str| Goal {
+        crash: Some(Crash {
+            node: node.to_owned(),
+            at: 2500,
+            detection: Duration::from_millis(1500),
+        }),
+        overlap: false,
+    };
+    let lost = [(0, 1), (1000, 1), (2000, 1), (6000, 2)];
+    assert!(table(gap(&lost), &crash("a")).met(), "3, 4 and 5 s: detection took 1.5 s");
+    assert!(!table(gap(&lost), &crash("b")).met(), "node b did not hold it");
+    assert!(!table(gap(&lost), &Goal::default()).met());
+    let more = [(0, 1), (1000, 1), (2000, 1)];
+    let table = table(gap(&more), &crash("a"));
+    assert!(!table.met());
+    let text = table.to_string();
+    assert!(text.contains("no tick at 00:00:03.000"), "{text}");
+    assert!(text.contains("held by a before and nobody after"), "{text}");
+}
+
+#[test]
+fn refused_duplicates_are_excused_by_an_overlap_and_nothing_else_is() {
+    let all: Vec<(i64, u64)> = (0..7).map(|tick| (tick * 1000, 1)).collect();
+    let judged = |kind, overlap| {
+        let mut account = account(vec![series("up", &all)]);
+        account.rejected.insert(kind, 1);
+        let sample = Sample { labels: labels("up"), timestamp: 2000, value: 1.0 };
+        let objection = Objection { kind, node: "b".to_owned(), sample, newest: Some(3000) };
+        account.objections.push(objection);
+        let courses = courses(&account, &[expected(0, 6000)], INTERVAL);
+        let goal = Goal { overlap, crash: None };
+        Table::of(String::new(), &account, &courses, &goal, INTERVAL)
+    };
+    assert!(judged(ObjectionKind::Duplicate, true).met());
+    assert!(!judged(ObjectionKind::Duplicate, false).met());
+    let late = judged(ObjectionKind::OutOfOrder, true);
+    assert!(!late.met());
+    assert!(late.to_string().contains("1000 ms before the newest"), "{late}");
+}
+
+#[test]
+fn a_picture_has_a_stroke_for_each_run_and_a_line_for_each_event() {
+    let course = up(&[(0, 1), (1000, 1), (3000, 2), (4000, 2), (5000, 2)]);
+    let events = [Event { at: 1500, text: "kill a".to_owned(), kind: EventKind::Harm }];
+    let nodes = ["a".to_owned(), "b".to_owned()];
+    let svg = picture::draw(&[course], &nodes, &events, INTERVAL);
+    for class in ["n0", "n1", "gap"] {
+        assert!(svg.contains(&format!("<path class=\"{class}\"")), "{class}: {svg}");
+    }
+    assert!(!svg.contains("<path class=\"twice\""), "{svg}");
+    assert_eq!(svg.matches("<line ").count(), 1);
+    assert!(svg.contains(">kill a</text>") && svg.contains("prefers-color-scheme:dark"), "{svg}");
+}
+
+#[test]
+fn a_picture_of_many_targets_stays_small_and_shows_those_that_lost_something() {
+    let mut all = Vec::new();
+    for target in 0..2000 {
+        let mut ticks: Vec<(i64, u64)> =
+            (0..6).map(|tick| (tick * 1000, 1 + tick as u64 % 2)).collect();
+        if target == 1111 {
+            ticks.remove(3);
+        }
+        all.push(up(&ticks));
+    }
+    let svg = picture::draw(&all, &["a".to_owned(), "b".to_owned()], &[], INTERVAL);
+    assert!(svg.len() < 60_000, "{} bytes", svg.len());
+    assert!(svg.contains("<path class=\"gap\""), "the one with a gap is drawn");
+}

@@ -1,0 +1,92 @@
+//! Every series and every tick of a book, and what the book refused.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use model::Labels;
+use serde::Serialize;
+
+use super::book::Sample;
+use super::history::Stored;
+
+/// All that a ledger has.
+#[derive(Debug, Clone, Default)]
+pub struct Account {
+    /// The nodes that wrote, in the order of the bits of [`Stored::by`].
+    pub nodes: Vec<String>,
+    /// Every series.
+    pub series: Vec<SeriesAccount>,
+    /// Samples that were refused, by kind.
+    pub rejected: BTreeMap<ObjectionKind, u64>,
+    /// The first of them, at most [`MAX_OBJECTIONS`].
+    pub objections: Vec<Objection>,
+}
+
+/// One series.
+#[derive(Debug, Clone)]
+pub struct SeriesAccount {
+    /// Its labels.
+    pub labels: Labels,
+    /// Its ticks, oldest first.
+    pub ticks: Vec<Stored>,
+}
+
+/// Refused samples that are remembered.
+pub const MAX_OBJECTIONS: usize = 1000;
+
+/// What a receiver has against a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectionKind {
+    /// Its series has another value at this instant.
+    Duplicate,
+    /// Its series has a newer sample.
+    OutOfOrder,
+    /// Something else.
+    Other,
+}
+
+impl ObjectionKind {
+    /// What a receiver's message means, in the words of Prometheus.
+    pub fn of(message: &str) -> Self {
+        if message.contains("duplicate sample") {
+            Self::Duplicate
+        } else if message.contains("out of order") || message.contains("out of bounds") {
+            Self::OutOfOrder
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// A sample that was refused.
+#[derive(Debug, Clone)]
+pub struct Objection {
+    /// Why.
+    pub kind: ObjectionKind,
+    /// Who wrote it.
+    pub node: String,
+    /// The sample.
+    pub sample: Sample,
+    /// The newest timestamp of its series then, where that is known.
+    pub newest: Option<i64>,
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Sample { labels, timestamp, value } = &self.sample;
+        write!(formatter, "{:?} of {}: {value} at {timestamp} for {labels}", self.kind, self.node)?;
+        match self.newest {
+            Some(newest) => write!(formatter, ", {} ms before the newest", newest - timestamp),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Account {
+    /// The names of the nodes in a set of bits.
+    pub fn names(&self, bits: u64) -> Vec<&str> {
+        let chosen = self.nodes.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
+        chosen.map(|(_, name)| name.as_str()).collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! Requests that go on to a real backend.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tokio::sync::oneshot;
+
+use super::Question;
+use super::book::Writing;
+use super::serve::{Answer, Desk, gone, status};
+
+/// The headers of a request that say what its body is.
+const WHAT: [HeaderName; 3] =
+    [CONTENT_TYPE, CONTENT_ENCODING, HeaderName::from_static("x-prometheus-remote-write-version")];
+
+/// How long a backend may take.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// The longest answer that is read, in bytes: a sentence about what was wrong.
+const MAX_ANSWER: usize = 64 << 10;
+
+/// Hands a request on, and answers as the backend does. What it takes is stored in the book; what it
+/// refuses is noted there.
+pub(super) async fn hand_on(
+    url: &str,
+    headers: &HeaderMap,
+    body: Bytes,
+    writing: Writing,
+    desk: &Desk,
+) -> Answer {
+    let (code, text) = match post(url, headers, body).await {
+        Ok(answer) => answer,
+        Err(error) => return status(StatusCode::BAD_GATEWAY, &format!("{error:#}\n")),
+    };
+    let message = String::from_utf8_lossy(&text).into_owned();
+    let noted = if code.is_success() {
+        let (answer, answered) = oneshot::channel();
+        let question = Question::Write { writing, prometheus: false, answer };
+        match desk.questions.send(question).await {
+            Ok(()) => answered.await.is_ok(),
+            Err(_) => false,
+        }
+    } else if code == StatusCode::BAD_REQUEST {
+        desk.questions.send(Question::Refused { writing, message: message.clone() }).await.is_ok()
+    } else {
+        true
+    };
+    if noted { status(code, &message) } else { gone() }
+}
+
+async fn post(url: &str, headers: &HeaderMap, body: Bytes) -> anyhow::Result<(StatusCode, Bytes)> {
+    let mut request = Request::post(url).body(Full::new(body))?;
+    for name in WHAT {
+        if let Some(value) = headers.get(&name) {
+            request.headers_mut().insert(name, value.clone());
+        }
+    }
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let asked = async {
+        let (head, body) = client.request(request).await?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await;
+        let body = body.map_err(|error| anyhow::anyhow!("{error}"))?;
+        anyhow::Ok((head.status, body.to_bytes()))
+    };
+    tokio::time::timeout(PATIENCE, asked).await.with_context(|| format!("{url} does not answer"))?
+}

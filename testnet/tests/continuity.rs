@@ -1,0 +1,52 @@
+//! Moves that lose nothing and store nothing twice, with real processes: `testnet continuity` as
+//! tests. Against the ledger, which refuses what Prometheus refuses, a rolling restart and a kill are
+//! always run; the other scenarios, and real backends, with `--features real-programs`.
+
+use std::path::Path;
+
+use testnet::continuity::{self, Arguments, BackendKind, Scenario};
+use testnet::process::World;
+
+async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result<()> {
+    let world = World::new()?;
+    let arguments = Arguments::small(scenario, backend);
+    let program = Path::new(env!("CARGO_BIN_EXE_testnet"));
+    let played = Box::pin(continuity::play(&arguments, program, &world)).await;
+    world.end().await;
+    let played = played?;
+    anyhow::ensure!(played.table.met(), "{}{:#?}", played.table, played.explained);
+    // What moved nothing has proved nothing.
+    let moves = played.table.count("moves") > 0;
+    let reload = matches!(scenario, Scenario::ReloadUnrelated | Scenario::ReloadRelabel);
+    anyhow::ensure!(moves || reload, "nothing moved\n{}", played.table);
+    Ok(())
+}
+
+macro_rules! scenarios {
+    ($($name:ident: $scenario:ident into $backend:ident;)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() -> anyhow::Result<()> {
+                goal_is_met(Scenario::$scenario, BackendKind::$backend).await
+            }
+        )*
+    };
+}
+
+scenarios! {
+    a_rolling_restart_of_five_nodes_shows_in_no_series: RollingRestart into Ledger;
+    a_kill_costs_detection_and_one_tick_of_what_the_victim_held: Kill into Ledger;
+}
+
+#[cfg(feature = "real-programs")]
+scenarios! {
+    three_nodes_become_twelve_and_three_again_and_no_series_shows_it: Scale into Ledger;
+    a_reload_with_an_unrelated_change_shows_in_no_series: ReloadUnrelated into Ledger;
+    a_reload_with_other_labels_for_half_of_the_targets_ends_and_begins_series: ReloadRelabel into Ledger;
+    an_outage_of_the_backend_while_nodes_leave_and_one_is_killed_loses_nothing: BackendAway into Ledger;
+    clocks_that_differ_by_a_fifth_of_an_interval_lose_nothing: Skew into Ledger;
+    prometheus_misses_nothing_in_a_rolling_restart: RollingRestart into Prometheus;
+    prometheus_misses_nothing_while_it_is_away_and_the_cluster_shrinks: BackendAway into Prometheus;
+    victoria_metrics_misses_nothing_in_a_rolling_restart: RollingRestart into Victoria;
+    victoria_metrics_misses_nothing_while_the_cluster_grows_and_shrinks: Scale into Victoria;
+}
