@@ -117,7 +117,7 @@ pub fn courses(account: &Account, expected: &[Expected], interval: i64) -> Vec<C
 fn course(expected: &Expected, group: &[&SeriesAccount], interval: i64) -> Course {
     let phase = phase(group, interval);
     let tick_of = |at: i64| (at - phase).div_euclid(interval);
-    let lines: Vec<Line<'_>> = group.iter().map(|series| Line::new(series, &tick_of)).collect();
+    let lines: Vec<Line<'_>> = group.iter().map(|series| Line::new(series, tick_of)).collect();
     let up = lines.iter().find(|line| line.name == "up");
     let failed = |tick| up.is_some_and(|up| up.at(tick).iter().any(|(_, at)| at.value == 0.0));
     let first = -(phase - expected.from).div_euclid(interval);
@@ -133,7 +133,7 @@ fn course(expected: &Expected, group: &[&SeriesAccount], interval: i64) -> Cours
         expected: expected.clone(),
     };
     for line in &lines {
-        line.judge_stale(&mut course, &failed);
+        line.judge_stale(&mut course, failed);
         line.judge_phase(&mut course, phase, interval);
     }
     course

@@ -112,10 +112,10 @@ fn legend(svg: &mut String, nodes: &[String], rows: usize, all: usize) {
         if x + width > RIGHT {
             (x, y) = (LEFT, y + 16);
         }
-        write!(
+        writeln!(
             svg,
             "<rect class=\"{class}\" x=\"{x:.0}\" y=\"{}\" width=\"10\" height=\"10\"/>\
-             <text x=\"{:.0}\" y=\"{y}\">{name}</text>\n",
+             <text x=\"{:.0}\" y=\"{y}\">{name}</text>",
             y - 9,
             x + 14.0
         )

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::ValueEnum;
 use http::Method;
 use serde_json::Value;
@@ -406,7 +406,7 @@ pub(super) enum Variant {
 /// Whether [`Variant::HalfRelabelled`] concerns a target: every address with an odd end.
 fn is_relabelled(target: usize) -> bool {
     // Addresses begin at 1 behind each dot, see `exporter`.
-    target % 250 % 2 == 0
+    (target % 250).is_multiple_of(2)
 }
 
 /// What a node scrapes, and where it writes to.
