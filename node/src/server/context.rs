@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use super::api::check::ANSWERED_AT_ONCE;
 use super::components::Components;
 use super::measure::Measures;
+use super::router::BODIES_ROOM;
 use crate::cluster::{Handle, PeerAccess};
 use crate::telemetry::{Registration, Registry};
 
@@ -43,6 +44,8 @@ pub struct Context {
     pub(super) checks: Semaphore,
     /// Held while another node's check is answered.
     pub(super) checks_answered: Semaphore,
+    /// Bounds the memory of large bodies, in KiB.
+    pub(super) bodies: Arc<Semaphore>,
     graph: OnceLock<Arc<dyn Components>>,
     /// Told when somebody asks over HTTP that this node drain and stop.
     drain: Arc<Notify>,
@@ -73,6 +76,7 @@ impl Context {
             measures,
             checks: Semaphore::new(1),
             checks_answered: Semaphore::new(ANSWERED_AT_ONCE),
+            bodies: Arc::new(Semaphore::new(BODIES_ROOM)),
             graph: OnceLock::new(),
             drain: Arc::new(Notify::new()),
             _registration: registration,

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::config::AuthConfig;
 use super::context::Context;
@@ -21,7 +22,14 @@ pub(super) use query::Query;
 /// The longest body of a request, in bytes: that of a state sync.
 const MAX_BODY: usize = membership::SYNC_MAX + membership::Channel::OVERHEAD;
 
-/// How long a client may take to send it.
+/// A body of up to this many bytes is read at once: for claims, and for a state sync but the first.
+const SMALL_BODY: usize = 64 << 10;
+
+/// KiB of all larger bodies at a time, since a stranger's can be told by its seal only at its end;
+/// more wait. A guess: sixteen of the largest.
+pub(super) const BODIES_ROOM: usize = 64 << 10;
+
+/// How long a client may take to send it, the wait for room included.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Who makes a request.
@@ -42,6 +50,8 @@ pub(super) struct Asked {
     pub(super) body: Bytes,
     pub(super) from: Option<SocketAddr>,
     pub(super) stranger: bool,
+    /// Its part of [`BODIES_ROOM`].
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Asked {
@@ -63,7 +73,7 @@ pub(super) async fn answer(
     let refused = auth::refusal(auth, request.uri().path(), request.headers());
     let (route, reply) = match refused {
         Some(reply) => ("unauthorized", reply),
-        None => match receive(caller, request).await {
+        None => match receive(&context, caller, request).await {
             Ok(asked) => dispatch(&context, asked).await,
             Err(reply) => ("unreadable", reply),
         },
@@ -78,11 +88,18 @@ pub(super) async fn answer(
     Response::from_parts(head, Full::new(body))
 }
 
-async fn receive(caller: Caller, request: Request<Incoming>) -> Result<Asked, Reply> {
+async fn receive(
+    context: &Context,
+    caller: Caller,
+    request: Request<Incoming>,
+) -> Result<Asked, Reply> {
     let (head, body) = request.into_parts();
-    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await;
-    let body = match body {
-        Ok(Ok(body)) => body.to_bytes(),
+    let read = async {
+        let room = room(context, body.size_hint().upper()).await;
+        Limited::new(body, MAX_BODY).collect().await.map(|body| (body.to_bytes(), room))
+    };
+    let (body, room) = match tokio::time::timeout(BODY_TIMEOUT, read).await {
+        Ok(Ok(read)) => read,
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let text = format!("a body has at most {MAX_BODY} bytes");
             return Err(reply::text(StatusCode::PAYLOAD_TOO_LARGE, text));
@@ -103,7 +120,19 @@ async fn receive(caller: Caller, request: Request<Incoming>) -> Result<Asked, Re
         body,
         from: caller.from,
         stranger: caller.stranger,
+        _room: room,
     })
+}
+
+/// Waits for the room that a body of `length` bytes needs, or one that does not say its length.
+async fn room(context: &Context, length: Option<u64>) -> Option<OwnedSemaphorePermit> {
+    let length = length.map_or(MAX_BODY, |length| usize::try_from(length).unwrap_or(MAX_BODY));
+    if length <= SMALL_BODY {
+        return None;
+    }
+    let kib = u32::try_from(length.min(MAX_BODY) / 1024).expect("a body is far below 4 TiB");
+    // It is never closed.
+    Arc::clone(&context.bodies).acquire_many_owned(kib).await.ok()
 }
 
 /// The route's name, for the metrics, and the answer.

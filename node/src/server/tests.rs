@@ -10,6 +10,7 @@ use http::{Method, Request, StatusCode};
 use model::Labels;
 use ownership::Key;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -115,6 +116,7 @@ struct World {
     cancel: CancellationToken,
     tasks: JoinSet<()>,
     memory: MemoryDialer,
+    context: Arc<Context>,
     _storage: tempfile::TempDir,
 }
 
@@ -186,12 +188,24 @@ async fn begin(setup: Setup) -> World {
     let (memory, from_memory) = MemoryDialer::bind("shoal.internal:1");
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    let what = Serve { listener, memory: from_memory, context: Arc::new(context), http: now };
+    let context = Arc::new(context);
+    let what = Serve { listener, memory: from_memory, context: Arc::clone(&context), http: now };
     let stop = cancel.clone();
     tasks.spawn(async move { serve(what, stop).await.expect("it can be served") });
     cluster.handle.participate().await.expect("it runs");
     let client = Client::with_memory(&Config::default(), memory.clone()).expect("plain HTTP");
-    World { address, cluster, client, http, phase, cancel, tasks, memory, _storage: storage }
+    World {
+        address,
+        cluster,
+        client,
+        http,
+        phase,
+        cancel,
+        tasks,
+        memory,
+        context,
+        _storage: storage,
+    }
 }
 
 impl World {
@@ -218,6 +232,37 @@ async fn exchange(client: &Client, method: Method, url: &str, body: &str) -> (St
     let mut body = Vec::new();
     response.read_body(64 << 20, &mut body).await.expect("a whole body");
     (response.status(), String::from_utf8(body).expect("UTF-8"))
+}
+
+#[tokio::test]
+async fn large_bodies_of_strangers_wait_for_room_and_hold_up_nobody_else() {
+    let world = start(Setup::default()).await;
+    let room = || world.context.bodies.available_permits();
+    let free = room();
+    let mut strangers = Vec::new();
+    for _ in 0..20 {
+        let mut stranger = tokio::net::TcpStream::connect(world.address).await.expect("it listens");
+        let head = format!(
+            "POST /api/v1/peer/sync HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\nx",
+            membership::SYNC_MAX
+        );
+        stranger.write_all(head.as_bytes()).await.expect("it reads");
+        strangers.push(stranger);
+    }
+    until(|| room() < membership::SYNC_MAX / 1024).await;
+    assert_eq!(world.get("/-/healthy").await.0, StatusCode::OK);
+    assert_ne!(world.send(Method::POST, "/api/v1/peer/sync", "small").await.0, StatusCode::OK);
+    drop(strangers);
+    until(|| room() == free).await;
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    let holds = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, holds).await.expect("it comes true");
 }
 
 #[tokio::test]
