@@ -24,7 +24,7 @@ mod tests;
 /// It reuses connections (HTTP/1.1, or HTTP/2 where TLS agrees on it). A waiting HTTP/1 connection
 /// costs a socket and no buffers. Timeouts are the caller's: dropping the future of
 /// [`Client::send`] or a [`Response`] ends the request. Making a connection has a limit of its own,
-/// ten seconds.
+/// [`Config::connect_timeout`].
 #[derive(Debug, Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -62,7 +62,13 @@ impl Client {
             return Err(problem);
         }
         Ok(Self(Arc::new(Inner {
-            transport: Transport::new(&config.tls, &config.proxy, config.enable_http2, memory)?,
+            transport: Transport::new(
+                &config.tls,
+                &config.proxy,
+                config.enable_http2,
+                config.connect_timeout,
+                memory,
+            )?,
             authenticator: Authenticator::new(config.credentials.as_ref())?,
             headers: header_pairs(&config.headers)?,
             follow_redirects: config.follow_redirects,

@@ -1,5 +1,7 @@
 //! What a user can say about an outbound HTTP client.
 
+use std::time::Duration;
+
 use http::{HeaderName, HeaderValue};
 
 use crate::error::ConfigError;
@@ -29,6 +31,9 @@ pub struct Config {
     pub follow_redirects: bool,
     /// Whether HTTP/2 is offered to servers that speak TLS.
     pub enable_http2: bool,
+    /// How long a connection may take to be made; ten seconds by default. A server that is there
+    /// needs far less, but a packet that is lost is sent again after one second, then after three.
+    pub connect_timeout: Duration,
     /// Headers that every request carries. Those that the client or the protocol sets are refused.
     pub headers: Headers,
 }
@@ -41,6 +46,7 @@ impl Default for Config {
             proxy: Proxy::default(),
             follow_redirects: true,
             enable_http2: true,
+            connect_timeout: Duration::from_secs(10),
             headers: Vec::new(),
         }
     }

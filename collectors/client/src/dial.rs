@@ -16,10 +16,6 @@ use crate::proxy::{ProxyProtocol, ProxyRules, ProxyUrl};
 use crate::stream::Stream;
 use crate::tls::{CurrentTls, TlsSource};
 
-/// A server that does not complete a connection in this time is not there. The caller's own limit
-/// is usually shorter; this one is for callers without.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Probes on an idle connection, so that a middlebox does not forget it and a vanished server is
 /// noticed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -33,6 +29,8 @@ pub(crate) struct Dialer {
     tcp: HttpConnector,
     pub(crate) tls: TlsSource,
     pub(crate) proxies: ProxyRules,
+    /// A server that does not complete a connection in this time is not there.
+    connect_timeout: Duration,
     memory: Option<MemoryDialer>,
 }
 
@@ -44,16 +42,21 @@ pub(crate) struct Dialed {
 }
 
 impl Dialer {
-    pub(crate) fn new(tls: TlsSource, proxies: ProxyRules, memory: Option<MemoryDialer>) -> Self {
+    pub(crate) fn new(
+        tls: TlsSource,
+        proxies: ProxyRules,
+        connect_timeout: Duration,
+        memory: Option<MemoryDialer>,
+    ) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEPALIVE));
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        Self { tcp, tls, proxies, memory }
+        tcp.set_connect_timeout(Some(connect_timeout));
+        Self { tcp, tls, proxies, connect_timeout, memory }
     }
 
-    /// Connects, within [`CONNECT_TIMEOUT`]. `tls` is given for an https origin.
+    /// Connects, within the time for that. `tls` is given for an https origin.
     pub(crate) async fn dial(
         &self,
         origin: &Origin,
@@ -66,12 +69,10 @@ impl Dialer {
             let stream = memory.dial().map_err(|reason| connect_error(origin, reason))?;
             return Ok(Dialed { stream: Stream::Memory(stream), http2: false });
         }
-        tokio::time::timeout(CONNECT_TIMEOUT, self.connect(origin, tls)).await.unwrap_or_else(
-            |_| {
-                let waited = CONNECT_TIMEOUT.as_secs();
-                Err(connect_error(origin, format!("no connection within {waited} seconds")))
-            },
-        )
+        let limit = self.connect_timeout;
+        tokio::time::timeout(limit, self.connect(origin, tls)).await.unwrap_or_else(|_| {
+            Err(connect_error(origin, format!("no connection within {limit:?}")))
+        })
     }
 
     async fn connect(&self, origin: &Origin, tls: Option<&CurrentTls>) -> Result<Dialed, Error> {

@@ -33,6 +33,9 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
 /// Answers of token endpoints are a few kilobytes.
 const MAX_ANSWER: usize = 1024 * 1024;
 
+/// How long a connection to the server of tokens may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Gets tokens for one client.
 #[derive(Debug)]
 pub(crate) struct TokenSource {
@@ -74,7 +77,7 @@ impl TokenSource {
             form.append_pair(name, value);
         }
         Ok(Self {
-            transport: Transport::new(&config.tls, &config.proxy, true, None)?,
+            transport: Transport::new(&config.tls, &config.proxy, true, CONNECT_TIMEOUT, None)?,
             url,
             origin,
             client_id: config.client_id.clone(),

@@ -1,6 +1,7 @@
 //! One request, one answer: connections taken from the pool or made.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HOST, PROXY_AUTHORIZATION};
@@ -30,11 +31,15 @@ impl Transport {
         tls: &Tls,
         proxy: &Proxy,
         http2: bool,
+        connect_timeout: Duration,
         memory: Option<MemoryDialer>,
     ) -> Result<Self, ConfigError> {
         let tls = TlsSource::new(tls, http2)?;
         let proxies = ProxyRules::new(proxy)?;
-        Ok(Self { dialer: Dialer::new(tls, proxies, memory), pool: Arc::new(Pool::new()) })
+        Ok(Self {
+            dialer: Dialer::new(tls, proxies, connect_timeout, memory),
+            pool: Arc::new(Pool::new()),
+        })
     }
 
     /// Sends a request. One that a waiting connection did not answer is sent once more, on a

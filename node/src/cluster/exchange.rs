@@ -16,6 +16,10 @@ use crate::server::config::HttpConfig;
 /// The longest excerpt of an error's body that is shown, in bytes.
 const EXCERPT: usize = 200;
 
+/// How long a connection to a peer may take. Whoever is not there is to be known soon; a packet of
+/// the handshake that is lost is sent again after a second.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+
 /// How often a question is asked when the peer turns out to have another life than was known. Twice
 /// is the rule after a restart of the peer; a third time is for one that restarts meanwhile.
 const ROUNDS: usize = 3;
@@ -165,6 +169,7 @@ fn config(tls: Option<&client::Tls>, http: &HttpConfig) -> client::Config {
         tls: tls.cloned().unwrap_or_default(),
         follow_redirects: false,
         enable_http2: false,
+        connect_timeout: CONNECT_TIMEOUT,
         ..client::Config::default()
     }
 }

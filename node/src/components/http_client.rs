@@ -186,6 +186,7 @@ impl HttpClient {
             follow_redirects: self.follow_redirects,
             enable_http2: self.enable_http2.unwrap_or(http2),
             headers: headers(&self.http_headers),
+            ..Config::default()
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
@@ -16,15 +17,13 @@ use tracing::{debug, error, info};
 
 use super::config::{ClientAuth, HttpConfig};
 use super::context::Context;
+use super::pace::{HEAD_TIMEOUT, Pace, Paced};
 use super::router::{self, Caller};
 use super::tls::Material;
 
 /// Connections at one time. A guess, far above what scrapes, browsers and peers make of it, and
 /// far below the descriptors a process has.
 const MAX_CONNECTIONS: usize = 2048;
-
-/// How long a client may take for the head of a request, and for TLS before it.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most that is buffered of a request's head, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -214,20 +213,20 @@ impl Connection {
     {
         let _connected = self.context.measures.connected();
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(MAX_HEAD);
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD);
         builder.http2().timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS);
         let (context, http) = (self.context, self.http);
-        let service = hyper::service::service_fn(move |request| {
+        let pace = Pace::new();
+        let stream = Paced::new(stream, pace.clone());
+        let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
+            let answering = pace.asked(request.version());
             let (context, http) = (Arc::clone(&context), Arc::clone(&http.borrow()));
             async move {
                 let auth = http.auth.as_ref().filter(|_| from.is_some());
                 let asks = http.tls.as_ref().is_some_and(|tls| tls.client_auth != ClientAuth::None);
                 let caller = Caller { from, stranger: asks && !certified && from.is_some() };
                 let answer = router::answer(context, auth, caller, request).await;
+                drop(answering);
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });

@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::config::AuthConfig;
 use super::context::Context;
 use super::reply::{self, Reply};
-use super::{api, auth, browse, peer, probes, profile};
+use super::{api, auth, browse, compress, peer, probes, profile};
 
 mod query;
 
@@ -70,6 +70,8 @@ pub(super) async fn answer(
 ) -> Response<Full<Bytes>> {
     let began = Instant::now();
     let head_only = request.method() == Method::HEAD;
+    // Within the process there is nothing to save.
+    let gzip = !head_only && caller.from.is_some() && compress::accepts_gzip(request.headers());
     let refused = auth::refusal(auth, request.uri().path(), request.headers());
     let (route, reply) = match refused {
         Some(reply) => ("unauthorized", reply),
@@ -78,6 +80,7 @@ pub(super) async fn answer(
             Err(reply) => ("unreadable", reply),
         },
     };
+    let reply = if gzip { compress::gzip(reply).await } else { reply };
     context.measures.answered(route, reply.status(), began.elapsed());
     let (mut head, body) = reply.into_parts();
     if head_only {
