@@ -99,7 +99,7 @@ pub struct Arguments {
 /// # Errors
 /// When a check failed, when a cluster did not recover, or when nothing can be printed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = std::io::stdout();
     if arguments.kept {
         swarm::run_kept(&mut out)?;
     }

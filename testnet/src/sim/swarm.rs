@@ -42,7 +42,7 @@ pub fn parse(list: &str) -> anyhow::Result<Vec<Scenario>> {
 ///
 /// # Errors
 /// When one of them fails: with all that it printed.
-pub fn run_kept(out: &mut impl Write) -> anyhow::Result<()> {
+pub fn run_kept(out: &mut (impl Write + Send)) -> anyhow::Result<()> {
     let kept = parse(KEPT)?;
     let next = AtomicU64::new(0);
     let ran = on_all_cores(out, || {
@@ -60,7 +60,7 @@ pub fn run_kept(out: &mut impl Write) -> anyhow::Result<()> {
 pub fn run_for(
     arguments: &Arguments,
     duration: Duration,
-    out: &mut impl Write,
+    out: &mut (impl Write + Send),
 ) -> anyhow::Result<()> {
     let first: u64 = rand::random::<u32>().into();
     let started = Instant::now();
@@ -78,25 +78,25 @@ pub fn run_for(
 /// Runs what `next` gives, each on a core of its own, until there is no more or one fails; how
 /// many. Each run is as deterministic as if it were alone.
 fn on_all_cores(
-    out: &mut impl Write,
+    out: &mut (impl Write + Send),
     next: impl Fn() -> Option<Scenario> + Sync,
 ) -> anyhow::Result<u64> {
     let (ran, failed) = (AtomicU64::new(0), AtomicBool::new(false));
-    let told = Mutex::new(Vec::new());
+    let out = Mutex::new(out);
     let work = || {
         while !failed.load(Ordering::Relaxed) {
             let Some(scenario) = next() else { return };
             let mut text = Vec::new();
             let outcome = simulate(&scenario, EVENTS, &mut text);
             ran.fetch_add(1, Ordering::Relaxed);
-            let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            match outcome {
-                Ok(()) => told.extend_from_slice(format!("ok {scenario}\n").as_bytes()),
-                Err(_) => {
-                    failed.store(true, Ordering::Relaxed);
-                    told.append(&mut text);
-                }
+            if outcome.is_err() {
+                failed.store(true, Ordering::Relaxed);
+            } else {
+                text = format!("ok {scenario}\n").into_bytes();
             }
+            // With nobody to read it there is nobody to tell; the result says what failed.
+            let mut out = out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let _ = out.write_all(&text);
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -105,7 +105,6 @@ fn on_all_cores(
             scope.spawn(work);
         }
     });
-    out.write_all(&told.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))?;
     if failed.into_inner() {
         bail!("a seed failed; add its line of arguments to testnet/seeds.txt");
     }
