@@ -116,6 +116,7 @@ pub struct Swim {
     buried: u64,
     /// The highest generation heard under this name.
     highest: u64,
+    leap: settle::Leap,
     next_sync: Option<Instant>,
     /// The pause between state syncs while views differ, when it is shorter than configured.
     sync_eager: Option<Duration>,
@@ -172,6 +173,7 @@ impl Swim {
             check: None,
             buried: 0,
             highest: me.generation,
+            leap: settle::Leap::default(),
             booted: me.generation,
             next_sync: None,
             sync_eager: None,

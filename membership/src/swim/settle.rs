@@ -1,6 +1,6 @@
 //! After each input: what foca wants done becomes outputs, what it found out becomes events.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use foca::Foca;
 use rand::SeedableRng;
@@ -10,6 +10,37 @@ use super::outbox::Notice;
 use super::{Cause, Event, FAREWELL_INTERVAL, FAREWELLS, Farewell, Output, Swim};
 use crate::codec::Codec;
 use crate::{Peer, State};
+
+#[cfg(test)]
+mod tests;
+
+/// Within this time of the last contradiction, the next one is about the same dead life: a round trip
+/// over a continent.
+const SAME_DEATH: Duration = Duration::from_millis(250);
+
+/// The longest leap, about twelve days of seconds.
+const LEAP_MAX: u64 = 1 << 20;
+
+/// How far a node that is taken for dead raises its generation.
+///
+/// Whoever takes it for dead does not say which generation would be believed. A node that has lost its
+/// files, and whose clock is a day behind, would try 86,400 of them, a message each; leaps that double
+/// find one in seventeen.
+#[derive(Debug, Default)]
+pub(super) struct Leap {
+    length: u64,
+    last: Option<Instant>,
+}
+
+impl Leap {
+    /// The length of the next leap, at least 1.
+    fn next(&mut self, now: Instant) -> u64 {
+        let again = self.last.is_some_and(|last| now < last + SAME_DEATH);
+        self.length = if again { (2 * self.length).min(LEAP_MAX) } else { 1 };
+        self.last = Some(now);
+        self.length
+    }
+}
 
 impl Swim {
     pub(super) fn settle(&mut self, now: Instant) {
@@ -86,6 +117,8 @@ impl Swim {
             Notice::Defunct => {
                 if self.farewell == Farewell::No && self.joined.is_some() {
                     self.counters.rejoins += 1;
+                    let known = self.highest.max(self.me.generation);
+                    self.highest = known.saturating_add(self.leap.next(now) - 1);
                     self.raise_generation();
                 }
             }
