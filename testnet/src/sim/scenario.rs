@@ -101,7 +101,7 @@ impl Scenario {
         }
         Self {
             seed,
-            nodes: one(&[2, 3, 3, 4, 5, 5, 7, 10, 16, 30, 50], rng),
+            nodes: one(&[2, 3, 3, 4, 5, 5, 7, 10, 12, 16, 24], rng),
             neighbours: one(&[0, 1, 3], rng),
             minutes: 6,
             targets: one(&[20, 200], rng),

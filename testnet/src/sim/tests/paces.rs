@@ -106,3 +106,18 @@ fn the_wall_clock_decides_generations_and_nothing_else() {
     assert!(generation(&world) > first);
     ok(&world);
 }
+
+#[test]
+fn a_node_without_files_and_with_a_clock_of_last_week_is_believed_to_live_within_seconds() {
+    let mut world = formed(27, 5);
+    world.crash(0);
+    // Long enough for everybody to take it for dead.
+    agreed_within(&mut world, 60);
+    world.wipe(0);
+    world.set_clock(0, -7 * 86_400);
+    let before = world.cost().datagrams;
+    world.boot(0);
+    agreed_within(&mut world, 60);
+    ok(&world);
+    assert!(world.cost().datagrams - before < 2000);
+}
