@@ -279,3 +279,47 @@ fn a_node_may_open_as_many_files_as_it_is_allowed_to_ask_for() {
     let page = get(&address, "/metrics");
     assert!(page.contains("\nprocess_max_fds 700\n"), "{page}");
 }
+
+#[test]
+fn a_node_whose_seeds_are_silent_is_not_ready_and_says_which_path_fails() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let seed = free.local_addr().expect("it is bound").to_string();
+    drop(free);
+    let join = format!("--cluster.join-addresses={seed}");
+    let waits = "--cluster.bootstrap-timeout=1h";
+    let flags = ["--cluster.enabled", "--cluster.node-name=a", &join, waits];
+    let mut shoal = run(directory.path(), &flags);
+    let address = shoal.address();
+    // The first answers may come before the seed was asked.
+    let said = |arguments: &[&str], text: &str| {
+        let began = Instant::now();
+        loop {
+            let output = command(arguments).output().expect("it can be started");
+            let said = String::from_utf8(output.stdout).expect("UTF-8");
+            if said.contains(text) {
+                return (output.status.code(), said);
+            }
+            assert!(began.elapsed().as_secs() < 60, "{arguments:?} never says {text:?}: {said}");
+        }
+    };
+    let (code, text) = said(&["check", "--address", &address], "TCP failed");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains(&format!("no TCP connection to {seed}")), "{text}");
+    let (code, text) = said(&["cluster", "--address", &address], "unreachable");
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("a is not ready: it has not joined its cluster yet"), "{text}");
+    let ready = get(&address, "/-/ready");
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.contains(&seed), "{ready}");
+}
+
+#[test]
+fn a_node_of_this_host_alone_does_not_start_with_seeds_elsewhere() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "");
+    let flags = ["--cluster.enabled", "--cluster.join-addresses=192.0.2.1"];
+    let (status, log) = run(directory.path(), &flags).end();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("--server.http.listen-addr=0.0.0.0:"), "{log}");
+}

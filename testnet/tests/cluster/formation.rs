@@ -2,7 +2,7 @@
 
 use testnet::process::{Cluster, World, eventually, http};
 
-use crate::world::{self, PATIENCE, setup};
+use crate::world::{self, PATIENCE, addresses, configuration, fleet, setup};
 
 /// A configuration in which nothing is collected.
 pub(crate) const NOTHING: &str = "logging {\n  level = \"info\"\n}\n";
@@ -53,5 +53,68 @@ async fn a_node_ends_with_who_started_it() -> anyhow::Result<()> {
     let mut cluster = Cluster::start(&world, setup(&config), 1, |_: &str| String::new()).await?;
     cluster.take(0).child.close_stdin(PATIENCE).await?;
     world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_runs_goes_on_when_the_cluster_gets_too_small() -> anyhow::Result<()> {
+    const TARGETS: usize = 12;
+    let world = World::new()?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let config = world::write(&world, &configuration(&addresses(&fleet, TARGETS)))?;
+    let mut setup = setup(&config);
+    setup.flags.push("--cluster.wait-for-size=2".to_owned());
+    let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
+    let figure = async |url: String, name: &'static str| {
+        Ok::<f64, anyhow::Error>(http::metric(&http::text(&url).await?, name))
+    };
+    let collected = async |url: String| figure(url, "shoal_cluster_targets_local").await;
+    let all = TARGETS as f64;
+
+    // Alone it is ready, since others may wait for that, but it starts nothing.
+    let mut cluster = Cluster::start(&world, setup, 1, away).await?;
+    let first = cluster.node(0).url("/metrics");
+    let ready = http::text(&cluster.node(0).url("/-/ready")).await?;
+    anyhow::ensure!(ready.contains("nothing new is started"), "{ready}");
+    eventually("the first to know its targets", PATIENCE, async || {
+        anyhow::ensure!(figure(first.clone(), "shoal_cluster_targets").await? == all);
+        Ok(())
+    })
+    .await?;
+    anyhow::ensure!(collected(first.clone()).await? == 0.0, "it starts nothing alone");
+
+    let second = cluster.add(away)?;
+    cluster.spawn(second)?.ready().await?;
+    let second_page = cluster.node(second).url("/metrics");
+    let mut share = 0.0;
+    eventually("all targets to be collected", PATIENCE, async || {
+        share = collected(first.clone()).await?;
+        let theirs = collected(second_page.clone()).await?;
+        anyhow::ensure!(share + theirs == all && share > 0.0, "{share} and {theirs}");
+        Ok(())
+    })
+    .await?;
+
+    cluster.take(second).child.kill().await?;
+    eventually("the first to see that it is alone", PATIENCE, async || {
+        anyhow::ensure!(figure(first.clone(), "cluster_ready_for_traffic").await? == 0.0);
+        Ok(())
+    })
+    .await?;
+    let state = http::json(&cluster.node(0).url("/api/v1/cluster")).await?;
+    anyhow::ensure!(state["ready"] == true && state["expected_size"] == 2, "{state}");
+    anyhow::ensure!(state["missing"][0]["name"] == "node-2", "{state}");
+    let now = collected(first.clone()).await?;
+    anyhow::ensure!(now == share, "{share} ran, and {now} run now");
+
+    cluster.spawn(second)?.ready().await?;
+    eventually("all targets to be collected again", PATIENCE, async || {
+        let (ours, theirs) =
+            (collected(first.clone()).await?, collected(second_page.clone()).await?);
+        anyhow::ensure!(ours + theirs == all, "{ours} and {theirs}");
+        Ok(())
+    })
+    .await?;
+    drop(cluster);
     Ok(())
 }
