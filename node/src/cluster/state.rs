@@ -291,6 +291,8 @@ pub(super) fn of(core: &mut Core, beside: Beside<'_>) -> ClusterState {
 fn seeds(swim: &membership::Swim, now: Instant) -> Vec<SeedStatus> {
     let status = |status: &membership::SeedStatus| {
         let (outcome, detail) = match &status.result {
+            // A node does not ask itself.
+            SeedResult::Untried if status.address == swim.me().address => ("itself", None),
             SeedResult::Untried => ("untried", None),
             SeedResult::Joined => ("joined", None),
             SeedResult::Itself => ("itself", None),

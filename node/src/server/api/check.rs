@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
 use super::super::router::Asked;
-use crate::cluster::{Closed, ClusterState, Nonce, SeedLookup};
+use crate::cluster::{Closed, ClusterState, Nonce, SeedLookup, SeedStatus};
 
 mod exchange;
 #[cfg(test)]
@@ -166,9 +166,15 @@ pub(in crate::server) async fn run(context: &Arc<Context>) -> Option<Result<Chec
     }))
 }
 
-/// The addresses of peers, with their names, and of seeds that do not lead to this node.
+/// The addresses of peers, with their names, and of seeds that do not lead to this node. An address
+/// of the other family that does not answer is none: it is a second one of somebody.
 fn places(state: &ClusterState) -> BTreeMap<SocketAddr, String> {
-    let seeds = state.seeds.iter().filter(|seed| seed.outcome != "itself" && !seed.remembered);
+    let family = state.me().map(|me| me.address.is_ipv4());
+    let counts = |seed: &&SeedStatus| {
+        let usable = seed.outcome == "joined" || Some(seed.address.is_ipv4()) == family;
+        usable && seed.outcome != "itself" && !seed.remembered
+    };
+    let seeds = state.seeds.iter().filter(counts);
     let seeds = seeds.map(|seed| (seed.address, String::new()));
     let missing = state.missing.iter();
     let missing = missing.map(|lost| (lost.address, lost.name.clone().unwrap_or_default()));

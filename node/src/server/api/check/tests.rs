@@ -32,6 +32,7 @@ fn state() -> ClusterState {
             seed("10.0.0.2:80", "joined", false),
             seed("10.0.0.3:80", "unreachable", false),
             seed("10.0.0.4:80", "unreachable", true),
+            seed("[fd00::3]:80", "unreachable", false),
         ],
         missing: vec![crate::cluster::Missing {
             name: Some("d".to_owned()),
