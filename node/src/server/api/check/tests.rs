@@ -19,9 +19,9 @@ fn peer(name: &str, at: &str, is_self: bool) -> PeerStatus {
     }
 }
 
-fn seed(at: &str, outcome: &'static str, remembered: bool) -> crate::cluster::SeedStatus {
+fn seed(at: &str, outcome: &'static str, remembered: bool) -> SeedStatus {
     let result = outcome.to_owned();
-    crate::cluster::SeedStatus { address: address(at), result, outcome, at: None, remembered }
+    SeedStatus { address: address(at), result, outcome, at: None, remembered }
 }
 
 fn state() -> ClusterState {
