@@ -45,6 +45,8 @@ pub struct Config {
 /// The pure machine of one node.
 pub struct Core {
     mind: Mind,
+    /// Whether there may be others that this node has not heard of yet.
+    seeded: bool,
     /// Who became a participant since ownership last looked.
     joined: BTreeSet<Name>,
     /// Who no longer is one since, and why.
@@ -74,12 +76,14 @@ impl Core {
     pub fn new(me: Peer, config: Config, rng: ChaCha12Rng, now: Instant) -> Self {
         let me = Peer { state: State::Joining, ..me };
         let name = me.name.clone();
+        let seeded = config.membership.as_ref().is_some_and(|membership| membership.seeded);
         let mind = match config.membership {
             Some(membership) => Mind::Clustered(Box::new(Swim::new(me, membership, rng, now))),
             None => Mind::Alone(Arc::new(View::alone(me))),
         };
         let mut core = Self {
             mind,
+            seeded,
             joined: BTreeSet::new(),
             left: BTreeMap::new(),
             present: 0,

@@ -47,7 +47,7 @@ pub use checkpoints::Checkpoints;
 use answering::Waiting;
 use asking::Asked;
 use given::Given;
-use phase::{Claiming, Phase, Yielding};
+use phase::{Claiming, Phase};
 
 /// A question or an answer that cannot be acted upon. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +91,8 @@ pub struct Handover {
     /// Who waits for the seal of a key: the question, and the place in it.
     waiters: BTreeMap<Target, Vec<(u64, usize)>>,
     given: Given,
+    /// Until when a key that nobody seals is looked for again before it is collected.
+    settles: Option<Instant>,
     counters: HandoverCounters,
     outputs: VecDeque<Output>,
 }
@@ -111,6 +113,7 @@ impl Handover {
             waiting: BTreeMap::new(),
             waiters: BTreeMap::new(),
             given: Given::default(),
+            settles: None,
             counters: HandoverCounters::default(),
             outputs: VecDeque::new(),
         }
@@ -131,6 +134,14 @@ impl Handover {
             self.departed.push((name.clone(), failed));
         }
         self.heard.remove(name);
+    }
+
+    /// This node is new, among others that may be as new: until `until` it may not have heard of all of
+    /// them. A key that nobody seals is not collected before, and is asked for once more then, so that
+    /// nodes that begin at the same moment do not all begin with everything. The keys of a node
+    /// that failed do not wait.
+    pub fn settle(&mut self, until: Instant) {
+        self.settles = Some(until);
     }
 
     /// A key is this node's now. `before` is who owned it, if the assignment says so; else the key is
@@ -163,6 +174,11 @@ impl Handover {
                     let gift = self.given.remove(target);
                     let seal = gift.filter(|gift| Some(&gift.to) == before).and_then(|g| g.seal);
                     let overlap = cause == MoveCause::Failed;
+                    if seal.is_none() && !overlap && self.is_settling(now) {
+                        let claiming = Claiming::new(self.me.name().clone(), cause, now);
+                        self.set(target, Phase::Claiming(Box::new(claiming)));
+                        return self.look_again(target);
+                    }
                     let from = before.cloned();
                     let took = Duration::ZERO;
                     let target = target.clone();
@@ -180,16 +196,13 @@ impl Handover {
                 Some(to) if claiming.is_on_its_way() => claiming.lost = Some(to.clone()),
                 _ => self.forget(target),
             },
-            Some(Phase::Active) => {
-                let yielding = Yielding::new(to.cloned(), cause, now);
-                self.set(target, Phase::Yielding(Box::new(yielding)));
-            }
-            Some(Phase::Yielding(yielding)) if yielding.to.as_ref() != to => {
-                let yielding = Yielding::new(to.cloned(), cause, now);
-                self.set(target, Phase::Yielding(Box::new(yielding)));
+            Some(Phase::Yielding(yielding)) if yielding.to.as_ref() == to => {}
+            Some(Phase::Active | Phase::Yielding(_)) => {
+                let yielding = self.yield_to(to.cloned(), cause, now);
+                self.set(target, yielding);
             }
             Some(Phase::Sealing(sealing)) => sealing.mine = false,
-            Some(Phase::Yielding(_)) | None => {}
+            None => {}
         }
     }
 
@@ -281,7 +294,8 @@ impl Handover {
         let counts = |phase: &&Phase| match phase {
             Phase::Yielding(yielding) => yielding.to.is_some() && !yielding.unknown,
             Phase::Active | Phase::Sealing(_) => true,
-            Phase::Claiming(_) => false,
+            // It may have stopped elsewhere for this node already.
+            Phase::Claiming(claiming) => claiming.is_on_its_way(),
         };
         let given = self.held.values().flat_map(BTreeMap::values).filter(counts).count();
         // Whoever was promised an answer gets it first.

@@ -133,12 +133,10 @@ impl Shares {
         self.stale.then(|| self.at.map_or_else(Instant::now, |at| at + interval))
     }
 
-    /// Compares what `me` owns with what it collects.
-    fn settle(&mut self, me: &membership::Peer) {
-        let owned = |share: &ComponentShare| share.owners.get(me.name.as_str()).copied();
-        let all = self.counted.values().all(|share| share.local >= owned(share).unwrap_or(0));
-        let takes_part = me.state == membership::State::Participant;
-        self.settled = takes_part && (self.settled || all);
+    /// Compares what this node owns with what it collects.
+    fn settle(&mut self, core: &Core) {
+        let takes_part = core.me().state == membership::State::Participant;
+        self.settled = takes_part && (self.settled || core.collects_its_own());
         // What is not settled yet is looked at again, also if nothing says that it changed.
         self.stale |= takes_part && !self.settled;
     }
@@ -374,7 +372,7 @@ impl Driver {
         self.measures.yielding(standings.filter(|(_, _, standing)| yielding(standing)).count());
         self.shares.at = Some(Instant::now());
         self.shares.stale = false;
-        self.shares.settle(self.core.me());
+        self.shares.settle(&self.core);
         self.unpublished = true;
     }
 

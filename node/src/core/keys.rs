@@ -10,6 +10,13 @@ use ownership::{ComponentId, Key};
 
 use super::{Change, ChangeCause, Core, Output, Record, StopReason};
 
+/// How long a node that has just become a participant collects nothing but what others give it. Those
+/// that form a cluster at the same moment become participants within a few milliseconds, and each hears of
+/// the others by gossip, which takes up to three probe periods of 300 ms where datagrams get lost and
+/// a fraction of one otherwise. What was collected before has an owner who is asked, so nothing
+/// waits for this but targets that nobody collects yet.
+pub(super) const SETTLE: Duration = Duration::from_millis(500);
+
 /// What the assignment says about a key that this node is concerned with.
 enum Turn {
     Gained { before: Option<Name> },
@@ -89,6 +96,19 @@ impl Core {
         self.settle(now);
     }
 
+    /// Whether this node collects all that it owns. What it collects beyond that, until the owner takes
+    /// it, does not count. Costs a look at every key.
+    pub fn collects_its_own(&self) -> bool {
+        let me = &self.me().name;
+        let collects = |component: &ComponentId, key| {
+            let standing = self.handover.standing(&Target::new(component, key));
+            standing.is_some_and(|standing| standing.collects())
+        };
+        self.assignment.components().all(|(component, _)| {
+            self.assignment.owned(component, me).all(|key| collects(component, key))
+        })
+    }
+
     /// How many keys wait to be taken by others: 0 once a node that leaves may go.
     pub fn remaining(&self) -> usize {
         self.handover.remaining()
@@ -121,6 +141,9 @@ impl Core {
         joined.retain(|name| !self.assignment.contains(name));
         left.retain(|(name, _)| self.assignment.contains(name));
         let change = Change { at: now, joined, left };
+        if self.seeded && change.joined.contains(&self.me().name) {
+            self.handover.settle(now + SETTLE);
+        }
         if !change.joined.is_empty() || !change.left.is_empty() {
             self.apply(&change, now);
             self.history.push_change(change);

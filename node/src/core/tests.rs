@@ -10,6 +10,8 @@ use ownership::ComponentId;
 
 use super::*;
 
+mod forming;
+
 fn component() -> ComponentId {
     ComponentId::from("prometheus.scrape.default")
 }
@@ -150,6 +152,7 @@ fn the_keys_of_a_node_that_crashed_are_started_at_once_and_marked() {
     core.set_keys(&component(), keys(100), now);
     // b may be collecting what is new to this node, so it is asked.
     assert_eq!(moves(&mut core), Moves::default());
+    assert!(!core.collects_its_own());
     let asked = core.handover().standings().count();
     assert!((30..70).contains(&asked), "{asked}");
 
@@ -166,6 +169,7 @@ fn the_keys_of_a_node_that_crashed_are_started_at_once_and_marked() {
         }
     }
     assert_eq!(started, 100);
+    assert!(core.collects_its_own());
     let last = core.history().records().next_back().expect("it is recorded");
     assert_eq!((last.overlap, &last.stopped), (true, &None));
 }
@@ -304,5 +308,6 @@ fn a_leaving_node_gives_everything_away_but_stays() {
     assert_eq!(core.me().state, State::Leaving);
     assert_eq!(core.remaining(), core.running(&component()).count());
     assert_eq!(yielding(&core).len(), core.remaining());
+    assert!(core.collects_its_own(), "it owns nothing, whatever it yields");
     assert!(core.remaining() > 0);
 }

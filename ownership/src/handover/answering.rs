@@ -70,7 +70,9 @@ impl Handover {
         match self.phase_mut(target) {
             Some(Phase::Active) => Outcome::Mine,
             Some(Phase::Claiming(claiming)) => {
-                if claiming.ask != *from && !matches!(claiming.stage, Stage::Asked(_)) {
+                let settles = matches!(claiming.stage, Stage::Settling(_));
+                let elsewhere = claiming.ask != *from && !matches!(claiming.stage, Stage::Asked(_));
+                if settles || elsewhere {
                     claiming.ask = from.clone();
                     self.queue_claim(target);
                 }
@@ -115,6 +117,12 @@ impl Handover {
     /// What becomes of a claim; nothing as long as the seal is awaited.
     fn claim(&mut self, target: &Target, from: &Name, now: Instant) -> Option<Outcome> {
         let outranks = self.outranks_me(from, target.key);
+        if let Some(Phase::Claiming(_)) = self.phase(target)
+            && let Some(seal) = self.gift_for(target, from)
+        {
+            // It was given to the claimant, which did not get the answer, before the news of it came.
+            return Some(Outcome::Sealed(seal.into()));
+        }
         match self.phase_mut(target) {
             Some(Phase::Active) if !outranks => Some(Outcome::Keep),
             Some(Phase::Active) => {
@@ -131,7 +139,9 @@ impl Handover {
             Some(Phase::Sealing(sealing)) => Some(Outcome::Elsewhere(sealing.to.clone())),
             Some(Phase::Claiming(claiming)) => Some(match &claiming.lost {
                 None if !outranks => Outcome::Keep,
-                _ if claiming.ask == *from => Outcome::Idle,
+                _ if claiming.ask == *from || matches!(claiming.stage, Stage::Settling(_)) => {
+                    Outcome::Idle
+                }
                 _ => Outcome::Elsewhere(claiming.ask.clone()),
             }),
             None => Some(self.recall(target, from)),
@@ -157,16 +167,20 @@ impl Handover {
             if gift.to != *from && self.present.contains_key(&gift.to) {
                 return Outcome::Elsewhere(gift.to.clone());
             }
-            if gift.to == *from
-                && let Some(seal) = &gift.seal
-            {
-                return Outcome::Sealed(seal.clone().into());
-            }
+        }
+        if let Some(seal) = self.gift_for(target, from) {
+            return Outcome::Sealed(seal.into());
         }
         match self.highest(target.key, Some(from)) {
             Some(name) => Outcome::Elsewhere(name),
             None => Outcome::Idle,
         }
+    }
+
+    /// The seal that was made for `from`, as long as it is kept.
+    fn gift_for(&self, target: &Target, from: &Name) -> Option<Seal> {
+        let gift = self.given.find(target).filter(|gift| gift.to == *from)?;
+        gift.seal.clone()
     }
 
     /// Takes what a collector knows about a target that it has stopped, in answer to an

@@ -7,12 +7,12 @@ use membership::Name;
 use model::Seal;
 
 use super::limits::{
-    BATCH_KEYS, CLAIM_TIMEOUT, FOLLOWS, KEEP_PAUSE, REQUESTS_PER_PEER, RETRY_PAUSE, SOON_LIMIT,
-    SOON_PAUSE,
+    BATCH_KEYS, CLAIM_TIMEOUT, FOLLOWS, KEEP_PAUSE, OFFER_AFTER, REQUESTS_PER_PEER, RETRY_PAUSE,
+    SOON_LIMIT, SOON_PAUSE,
 };
 use super::phase::{Claiming, Phase, Stage, Yielding};
 use super::wire::{self, Answer, Ask, Outcome, Question};
-use super::{Handover, Malformed, Output, Start, Target};
+use super::{Handover, Malformed, MoveCause, Output, Start, Target};
 
 /// What a question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,6 +108,9 @@ impl Handover {
             Some(Phase::Claiming(claiming)) if matches!(claiming.stage, Stage::Paused(_)) => {
                 self.queue_claim(target);
             }
+            Some(Phase::Claiming(claiming)) if matches!(claiming.stage, Stage::Settling(_)) => {
+                self.claim_settled(target, now);
+            }
             Some(Phase::Claiming(claiming)) => {
                 claiming.deadline = deadline;
                 self.arm(target);
@@ -128,6 +131,47 @@ impl Handover {
         }
         let target = target.clone();
         self.start(Start { target, seal: None, overlap, from, took, cause });
+    }
+
+    /// Whether this node is too new to believe that nobody collects a key.
+    pub(super) fn is_settling(&self, now: Instant) -> bool {
+        self.settles.is_some_and(|until| now < until)
+    }
+
+    /// What is collected here goes to another. A node that has settled only now may have begun it
+    /// just when the news of another new node was on its way, which looks for it in vain among those it
+    /// knows to rank higher: so it is offered to that one at once.
+    pub(super) fn yield_to(&self, to: Option<Name>, cause: MoveCause, now: Instant) -> Phase {
+        let mut yielding = Yielding::new(to, cause, now);
+        if self.settles.is_some_and(|until| now < until + OFFER_AFTER) {
+            yielding.stage = Stage::Paused(now);
+        }
+        Phase::Yielding(Box::new(yielding))
+    }
+
+    /// Nobody collects a key that is claimed, as far as this node knows: it looks again once it has
+    /// settled.
+    pub(super) fn look_again(&mut self, target: &Target) {
+        let Some(until) = self.settles else { return };
+        if let Some(Phase::Claiming(claiming)) = self.phase_mut(target) {
+            claiming.stage = Stage::Settling(until);
+            claiming.deadline = until + CLAIM_TIMEOUT;
+            self.arm(target);
+        }
+    }
+
+    /// This node has settled. Whoever ranks highest among those it knows of by now is asked for a key
+    /// that nobody collected before.
+    fn claim_settled(&mut self, target: &Target, now: Instant) {
+        let asked = self.highest(target.key, None);
+        let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
+        let Some(name) = asked.filter(|_| claiming.lost.is_none()) else {
+            return self.start_unasked(target, false, now);
+        };
+        claiming.ask = name;
+        claiming.tried = false;
+        claiming.deadline = now + CLAIM_TIMEOUT;
+        self.queue_claim(target);
     }
 
     /// The claim of a key that travels in the question `id`.
@@ -183,6 +227,9 @@ impl Handover {
             }
             _ => {
                 self.counters.idle += 1;
+                if self.is_settling(now) {
+                    return self.look_again(target);
+                }
                 self.start_unasked(target, false, now);
             }
         }
@@ -204,8 +251,8 @@ impl Handover {
             cause,
         });
         if lost.is_some() {
-            let yielding = Yielding::new(lost, cause, now);
-            self.set(target, Phase::Yielding(Box::new(yielding)));
+            let yielding = self.yield_to(lost, cause, now);
+            self.set(target, yielding);
         }
     }
 

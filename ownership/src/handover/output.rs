@@ -136,7 +136,7 @@ pub enum StopReason {
 pub enum Standing {
     /// It is this node's, and `from` is asked for it.
     Claiming {
-        /// Who is asked.
+        /// Who is asked; this node itself while it is too new to know of anybody.
         from: Name,
         /// Since when it is wanted.
         since: Instant,

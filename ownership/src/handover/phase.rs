@@ -19,7 +19,7 @@ pub(super) enum Phase {
 /// Asking another node for a key.
 #[derive(Debug)]
 pub(super) struct Claiming {
-    /// Who is asked.
+    /// Who is asked; this node itself as long as there is nobody to ask.
     pub ask: Name,
     /// How often the claim was sent on to another node.
     pub follows: u8,
@@ -46,6 +46,8 @@ pub(super) enum Stage {
     Asked(u64),
     /// Asked again at this instant.
     Paused(Instant),
+    /// This node is too new to start it. At this instant whoever is there then is asked.
+    Settling(Instant),
 }
 
 /// Collecting what is another's.
@@ -112,7 +114,7 @@ impl Phase {
     pub(super) fn due(&self) -> Option<Instant> {
         match self {
             Self::Claiming(claiming) => Some(match claiming.stage {
-                Stage::Paused(until) => until,
+                Stage::Paused(until) | Stage::Settling(until) => until,
                 Stage::Queued | Stage::Asked(_) => claiming.deadline,
             }),
             Self::Active => None,

@@ -29,6 +29,10 @@ fn settled(nodes: usize, extra: usize, keys: u64, weather: Weather, seed: u64) -
 
 /// Lets a node leave as a process does: it goes once nothing is left to give away.
 fn leave(world: &mut World, node: usize) {
+    // Who joins has told somebody, and if there is only one to be told, that one.
+    while !world.knows_others(node) {
+        world.run(Duration::from_millis(10));
+    }
     world.become_true(node, Truth::Leaving);
     for _ in 0..400 {
         if world.remaining(node) == 0 {
@@ -94,6 +98,23 @@ proptest! {
         world.set_weather(CALM);
         world.run(2 * QUIET);
         world.assert_settled();
+    }
+
+    /// News takes a fraction of what a node waits before it begins.
+    #[test]
+    fn nodes_that_begin_together_collect_nothing_twice(
+        seed in any::<u64>(),
+        pauses in proptest::collection::vec(0..700u64, 2..5),
+    ) {
+        let weather = Weather { news: 100, ..CALM };
+        let mut world = World::new(pauses.len(), 40, weather, seed);
+        for (node, pause) in pauses.into_iter().enumerate() {
+            world.become_true(node, Truth::Participant);
+            world.run(Duration::from_millis(pause));
+        }
+        world.run(QUIET);
+        world.assert_settled();
+        prop_assert_eq!(world.doubles, 0);
     }
 
     /// What does not move is not touched.

@@ -74,7 +74,12 @@ pub(super) struct World {
     pub starts: u64,
     pub stops: u64,
     pub overlaps: u64,
+    /// How often a key was started that another node collected.
+    pub doubles: u64,
 }
+
+/// How long a node that has just begun looks around.
+pub(super) const SETTLE: Duration = Duration::from_millis(500);
 
 impl World {
     pub(super) fn new(nodes: usize, keys: u64, weather: Weather, seed: u64) -> Self {
@@ -96,6 +101,7 @@ impl World {
             starts: 0,
             stops: 0,
             overlaps: 0,
+            doubles: 0,
         }
     }
 
@@ -137,8 +143,10 @@ impl World {
 
     fn boot(&mut self, index: usize) {
         let name = name(&format!("n{index}"));
+        let mut machine = Handover::new(&name);
+        machine.settle(self.now + SETTLE);
         let node = Node {
-            machine: Handover::new(&name),
+            machine,
             name,
             assignment: assignment(&self.keys),
             heard: BTreeMap::new(),
@@ -238,6 +246,8 @@ impl World {
                 self.starts += 1;
                 self.overlaps += u64::from(start.overlap);
                 let key = start.target.key;
+                let taken = self.nodes.iter().flatten().any(|node| node.collects.contains(&key));
+                self.doubles += u64::from(taken);
                 let node = self.nodes[at].as_mut().expect("it runs");
                 assert!(node.collects.insert(key), "n{at} starts {key} twice");
                 self.cover(key);
@@ -371,6 +381,12 @@ impl World {
             }
             assert_eq!(node.machine.running(&component()).count(), node.collects.len());
         }
+    }
+
+    /// Whether a node knows of another participant.
+    pub(super) fn knows_others(&self, node: usize) -> bool {
+        let node = self.nodes[node].as_ref().expect("it runs");
+        node.assignment.participants().any(|name| *name != node.name)
     }
 
     /// How much a node has left to give away.
