@@ -163,10 +163,11 @@ impl Handover {
 
     /// What this node says of a key that it does not hold.
     fn recall(&self, target: &Target, from: &Name) -> Outcome {
-        if let Some(gift) = self.given.find(target) {
-            if gift.to != *from && self.present.contains_key(&gift.to) {
-                return Outcome::Elsewhere(gift.to.clone());
-            }
+        if let Some(gift) = self.given.find(target)
+            && gift.to != *from
+            && self.present.contains_key(&gift.to)
+        {
+            return Outcome::Elsewhere(gift.to.clone());
         }
         if let Some(seal) = self.gift_for(target, from) {
             return Outcome::Sealed(seal.into());

@@ -218,7 +218,7 @@ fn nodes_that_form_a_cluster_at_the_same_moment_never_collect_a_key_twice() {
 #[test]
 fn a_node_that_joins_takes_at_once_what_others_collect() {
     let mut net = Net::new(7, 5);
-    SEEDS.map(|port| net.boot(port));
+    SEEDS.iter().for_each(|port| net.boot(*port));
     net.run(Duration::from_secs(5));
     assert_eq!(net.sealed, 0);
     net.boot(4);
