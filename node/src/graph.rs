@@ -19,6 +19,7 @@ mod plan;
 mod prepare;
 mod publish;
 mod sources;
+mod veto;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use health::{Health, HealthState};
 pub use id::ComponentId;
 pub use live::LoadStatus;
 pub use publish::Published;
+pub use veto::Veto;
 
 pub(crate) use imports::reference as import_reference;
 pub(crate) use plan::ConfigBlock;

@@ -234,6 +234,21 @@ fn a_hangup_reads_the_configuration_again_all_or_nothing() {
 }
 
 #[test]
+fn a_reload_that_would_part_the_nodes_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "");
+    let mut shoal = run(directory.path(), &["--cluster.enabled"]);
+    let address = shoal.address();
+    let tls = "http {\n  tls {\n    cert_file = \"cert.pem\"\n    key_file = \"key.pem\"\n  }\n}\n";
+    file(directory.path(), tls);
+    shoal.signal("HUP");
+    let line = shoal.until("failed to reload config");
+    assert!(line.contains("--cluster.enable-tls") && line.contains("config.alloy:1:1"), "{line}");
+    // It goes on as before, without TLS.
+    assert!(get(&address, "/-/ready").contains("ready"));
+}
+
+#[test]
 fn a_wrong_configuration_ends_the_start_with_its_diagnostics() {
     let directory = tempfile::tempdir().expect("a directory");
     file(directory.path(), "no.such \"component\" { }\nlogging { level = \"loud\" }\n");

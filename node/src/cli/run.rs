@@ -15,7 +15,7 @@ use super::{Options, host, limits};
 use crate::cluster::{self, Node, PeerAccess};
 use crate::components::{Registry as Kinds, Services};
 use crate::deliveries::Others;
-use crate::graph::{Controller, Graph, Settings};
+use crate::graph::{Controller, Graph, Settings, Veto};
 use crate::server::config::HttpConfig;
 use crate::server::{self, Context, Phase, Serve};
 use crate::telemetry::{self, Logging, Registry, logging};
@@ -204,7 +204,7 @@ impl Process {
     fn follow_http(&mut self, here: watch::Sender<Arc<HttpConfig>>, cluster: cluster::Options) {
         let mut there = server::components::Components::http(&self.graph);
         let now = move |config: &Arc<HttpConfig>| {
-            // At the start it is an error; a reload that brings it is known to be wrong by then.
+            // What can be known without running components was refused as the configuration was read.
             if let Some(problem) = tls::problem(&cluster, config) {
                 error!(problem, "nodes cannot reach each other");
             }
@@ -296,6 +296,10 @@ fn settings(
                 .filter(|_| options.cluster.enabled)
                 .unwrap_or_else(|| host::host().hostname),
             shutdown_deadline: options.component_shutdown_deadline,
+        },
+        veto: {
+            let cluster = options.cluster.clone();
+            Veto::new(move |http| tls::problem(&cluster, http))
         },
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use syntax::{Diagnostic, Host, Scope, Stability};
+use syntax::{Diagnostic, Diagnostics, Host, Scope, Stability};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -25,6 +25,7 @@ use super::plan::{Content, Contents, Plan};
 use super::prepare::{self, Prepared};
 use super::publish::Publisher;
 use super::sources::Texts;
+use super::veto::Veto;
 use crate::components::{Registry, Services};
 use crate::telemetry::Registration;
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub registry: Registry,
     /// What components may use of the process.
     pub services: Services,
+    /// What a configuration must not say.
+    pub veto: Veto,
 }
 
 /// The one task that changes the graph. Made by [`Graph::load`], it does nothing until it is run.
@@ -133,10 +136,16 @@ async fn prepare(
     previous: Contents,
 ) -> Result<Prepared, LoadError> {
     let (path, registry) = (settings.config.clone(), settings.registry.clone());
-    let library = library.clone();
-    let prepared = tokio::task::spawn_blocking(move || match texts {
-        Some(texts) => prepare::prepare_texts(texts, &previous, &registry, &library),
-        None => prepare::prepare(&path, &previous, &registry, &library),
+    let (library, veto) = (library.clone(), settings.veto.clone());
+    let prepared = tokio::task::spawn_blocking(move || {
+        let prepared = match texts {
+            Some(texts) => prepare::prepare_texts(texts, &previous, &registry, &library),
+            None => prepare::prepare(&path, &previous, &registry, &library),
+        }?;
+        match veto.object(&prepared.plan, &library) {
+            Some(objection) => Err(Diagnostics::from(objection)),
+            None => Ok(prepared),
+        }
     });
     match prepared.await {
         Ok(Ok(prepared)) => {

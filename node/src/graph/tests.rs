@@ -13,6 +13,7 @@ use syntax::{Arguments, Exports, Host, Stability};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::Veto;
 use super::{Controller, Graph, LoadError, Settings};
 use crate::components::{
     Context, Exporter, HealthReport, Kind, Nothing, Refusal, Registry, Services, Started, Updated,
@@ -75,6 +76,7 @@ impl World {
                 instance: "here".to_owned(),
                 shutdown_deadline: Duration::from_secs(5),
             },
+            veto: Veto::default(),
         }
     }
 

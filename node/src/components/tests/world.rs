@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::components::{Registry, Services};
-use crate::graph::{Controller, Graph, LoadError, Settings};
+use crate::graph::{Controller, Graph, LoadError, Settings, Veto};
 use crate::server::components::Components;
 use crate::telemetry;
 
@@ -49,6 +49,7 @@ impl World {
                 instance: "here".to_owned(),
                 shutdown_deadline: Duration::from_secs(4),
             },
+            veto: Veto::default(),
         })
         .await
     }
