@@ -13,6 +13,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde_json::json;
 
+use crate::ledger::Account;
 use crate::process::World;
 
 pub mod backend;
@@ -138,12 +139,16 @@ pub async fn play(
 ) -> anyhow::Result<Played> {
     let mut stage = Stage::set(arguments, program, world).await?;
     let goal = script::perform(&mut stage, arguments).await;
+    let expected = stage.expected();
+    let account = match &goal {
+        Ok(_) => stage.account(&expected).await,
+        Err(_) => Ok(Account::default()),
+    };
     if let Some(folder) = &arguments.logs {
-        stage.keep_logs(folder)?;
+        stage.keep_logs(folder).await?;
     }
     let goal = goal.map_err(|error| error.context(stage.log_tails()))?;
-    let expected = stage.expected();
-    let account = stage.account(&expected).await?;
+    let account = account?;
     let interval = i64::try_from(arguments.interval.as_millis())?;
     let courses = course::courses(&account, &expected, interval);
     let head = stage.head(arguments);

@@ -347,9 +347,14 @@ impl<'a> Stage<'a> {
         )
     }
 
-    /// Copies the logs of all nodes.
-    pub(super) fn keep_logs(&self, folder: &Path) -> anyhow::Result<()> {
+    /// Copies the logs of all nodes, and what those that run say of themselves.
+    pub(super) async fn keep_logs(&mut self, folder: &Path) -> anyhow::Result<()> {
         std::fs::create_dir_all(folder)?;
+        for node in self.cluster.running() {
+            let page = ask::text(&node.url("/metrics")).await;
+            let page = page.unwrap_or_else(|error| format!("{error:#}"));
+            std::fs::write(folder.join(format!("{}.metrics", node.setup.name)), page)?;
+        }
         for setup in self.cluster.setups() {
             if setup.log.exists() {
                 std::fs::copy(&setup.log, folder.join(format!("{}.log", setup.name)))?;
@@ -460,7 +465,9 @@ prometheus.scrape "targets" {{
 
 prometheus.remote_write "backend" {{
   endpoint {{
-    url = sys.env("TESTNET_WRITE_URL")
+    // The URLs differ, so that the ledger knows who writes; the destination is one and the same.
+    name = "backend"
+    url  = sys.env("TESTNET_WRITE_URL")
 
     queue_config {{
       batch_send_deadline = "200ms"
