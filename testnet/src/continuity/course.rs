@@ -100,13 +100,35 @@ impl Course {
     }
 }
 
-/// The course of every expected target. `interval` is in milliseconds.
-pub fn courses(account: &Account, expected: &[Expected], interval: i64) -> Vec<Course> {
-    let mut groups: BTreeMap<(&str, &str), Vec<&SeriesAccount>> = BTreeMap::new();
+/// Series by target.
+type Groups<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a SeriesAccount>>;
+
+fn groups(account: &Account) -> Groups<'_> {
+    let mut groups = Groups::new();
     for series in &account.series {
         let label = |name| series.labels.get(name).unwrap_or_default();
         groups.entry((label("instance"), label(RELEASE))).or_default().push(series);
     }
+    groups
+}
+
+/// The targets of which something is still on its way: that go on after the last instant that is
+/// expected, and have a series without a sample from then on.
+pub fn on_the_way<'a>(account: &Account, expected: &'a [Expected]) -> Vec<&'a Expected> {
+    let groups = groups(account);
+    let on_the_way = |expected: &&Expected| {
+        let key = (expected.instance.as_str(), expected.release.as_str());
+        let behind = |series: &&SeriesAccount| {
+            series.ticks.last().is_none_or(|newest| newest.at < expected.until)
+        };
+        !expected.ends && groups.get(&key).is_none_or(|group| group.iter().any(behind))
+    };
+    expected.iter().filter(on_the_way).collect()
+}
+
+/// The course of every expected target. `interval` is in milliseconds.
+pub fn courses(account: &Account, expected: &[Expected], interval: i64) -> Vec<Course> {
+    let groups = groups(account);
     let course = |expected: &Expected| {
         let group = groups.get(&(expected.instance.as_str(), expected.release.as_str()));
         course(expected, group.map_or(&[][..], Vec::as_slice), interval)

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::backend::{Backend, BackendKind};
-use super::course::{Expected, courses};
+use super::course::{Expected, on_the_way};
 use super::table::Finding;
 use super::{Arguments, Scenario, skew};
 use crate::exporter::{self, Fleet};
@@ -128,7 +128,7 @@ impl<'a> Stage<'a> {
         }
         self.until_all_see(nodes).await?;
         self.from = now();
-        self.until_arrived(now() + self.millis(), PATIENCE).await?;
+        self.until_arrived(now() + 2 * self.millis(), PATIENCE).await?;
         self.pause(3).await?;
         self.before = self.ledger.account().await?;
         self.from = now();
@@ -266,29 +266,26 @@ impl<'a> Stage<'a> {
         expected
     }
 
-    /// Waits until everything that is expected until an instant has arrived, or what is not there
-    /// will not come.
+    /// Waits until something from after an instant has arrived of every target: what is older and not
+    /// there will not come.
     async fn until_arrived(&mut self, until: i64, patience: Duration) -> anyhow::Result<()> {
-        let (ledger, interval) = (self.ledger.clone(), self.millis());
         let expected = self.expected_until(until);
+        let ledger = self.ledger.clone();
         let cluster = &mut self.cluster;
         let began = tokio::time::Instant::now();
         loop {
             tokio::time::sleep(LOOK).await;
             cluster.running().try_for_each(|node| node.child.check_alive())?;
             let account = ledger.account().await?;
-            let late = courses(&account, &expected, interval);
-            let late = late
-                .iter()
-                .filter(|course| course.ticks.last().is_some_and(|last| last.lacking > 0));
-            let names: Vec<&str> = late.map(|late| late.expected.instance.as_str()).collect();
-            let Some(first) = names.first() else { return Ok(()) };
+            let late = on_the_way(&account, &expected);
+            let Some(first) = late.first() else { return Ok(()) };
             ensure!(
                 began.elapsed() < patience,
-                "after {} s, {} of {} targets have not arrived, {first} among them",
+                "after {} s, {} of {} targets have not arrived, {} among them",
                 patience.as_secs(),
-                names.len(),
+                late.len(),
                 expected.len(),
+                first.instance,
             );
         }
     }
