@@ -93,6 +93,8 @@ pub struct Handover {
     given: Given,
     /// Until when a key that nobody seals is looked for again before it is collected.
     settles: Option<Instant>,
+    /// When this node began to own keys.
+    began: Option<Instant>,
     counters: HandoverCounters,
     outputs: VecDeque<Output>,
 }
@@ -114,6 +116,7 @@ impl Handover {
             waiters: BTreeMap::new(),
             given: Given::default(),
             settles: None,
+            began: None,
             counters: HandoverCounters::default(),
             outputs: VecDeque::new(),
         }
@@ -153,9 +156,12 @@ impl Handover {
         cause: MoveCause,
         now: Instant,
     ) {
+        self.began.get_or_insert(now);
         let asked = match before {
-            Some(name) => Some(name).filter(|name| self.present.contains_key(*name)).cloned(),
-            None => self.highest(target.key, None),
+            Some(name) if self.present.contains_key(name) => Some(name.clone()),
+            // Nobody took it from a node that failed. One that left gave it to somebody.
+            Some(_) if cause == MoveCause::Failed => None,
+            _ => self.highest(target.key, None),
         };
         match self.phase_mut(target) {
             Some(Phase::Claiming(claiming)) => claiming.lost = None,
@@ -190,6 +196,10 @@ impl Handover {
 
     /// A key is another node's now, that of `to`; or nobody's.
     pub fn lost(&mut self, target: &Target, to: Option<&Name>, cause: MoveCause, now: Instant) {
+        if to.is_none_or(|to| !self.outranks_me(to, target.key)) {
+            // Only who takes no part any more loses to one that ranks lower.
+            self.began = None;
+        }
         match self.phase_mut(target) {
             Some(Phase::Claiming(claiming)) => match to {
                 // It may come all the same, and must not fall to the ground then.
@@ -337,7 +347,12 @@ impl Handover {
             }
         }
         for target in claims {
-            self.start_unasked(&target, failed, now);
+            if failed {
+                self.start_unasked(&target, true, now);
+            } else {
+                // It gave everything to somebody before it went.
+                self.ask_on(&target, Some(name), now);
+            }
         }
     }
 

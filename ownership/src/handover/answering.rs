@@ -7,7 +7,8 @@ use membership::Name;
 use model::Seal;
 
 use super::limits::{
-    CLAIM_BACK, CLAIM_TIMEOUT, HOLD, LINGER, QUESTIONS_WAITING, SEAL_MAX, SEALS_PER_ANSWER,
+    CLAIM_BACK, CLAIM_TIMEOUT, FRESH_FOR, HOLD, LINGER, QUESTIONS_WAITING, SEAL_MAX,
+    SEALS_PER_ANSWER,
 };
 use super::phase::{Claiming, Phase, Sealing, Stage};
 use super::wire::{self, Answer, Ask, Outcome, Question};
@@ -54,7 +55,7 @@ impl Handover {
                 if self.waiting.len() >= QUESTIONS_WAITING {
                     return Err(QuestionError::Busy);
                 }
-                self.claimed(id, question.from, &wire::targets(&groups), now);
+                self.claimed(id, question.from, &wire::targets(&groups), &knows, now);
             }
         }
         Ok(())
@@ -84,7 +85,15 @@ impl Handover {
         }
     }
 
-    fn claimed(&mut self, id: u64, from: Name, targets: &[Target], now: Instant) {
+    fn claimed(
+        &mut self,
+        id: u64,
+        from: Name,
+        targets: &[Target],
+        knows: impl Fn(&Target) -> bool,
+        now: Instant,
+    ) {
+        let fresh = self.began.is_none_or(|began| now < began + FRESH_FOR);
         let mut waiting = Waiting {
             from: from.clone(),
             outcomes: Vec::with_capacity(targets.len()),
@@ -93,7 +102,8 @@ impl Handover {
             due: now + HOLD,
         };
         for (place, target) in targets.iter().enumerate() {
-            let outcome = self.claim(target, &from, now);
+            let sure = !fresh && knows(target);
+            let outcome = self.claim(target, &from, sure, now);
             match &outcome {
                 None => {
                     waiting.missing += 1;
@@ -114,14 +124,16 @@ impl Handover {
         self.waiting.insert(id, waiting);
     }
 
-    /// What becomes of a claim; nothing as long as the seal is awaited.
-    fn claim(&mut self, target: &Target, from: &Name, now: Instant) -> Option<Outcome> {
+    /// What becomes of a claim; nothing as long as the seal is awaited. `sure` is whether this node
+    /// would know who collects the key.
+    fn claim(&mut self, target: &Target, from: &Name, sure: bool, now: Instant) -> Option<Outcome> {
         let outranks = self.outranks_me(from, target.key);
-        if let Some(Phase::Claiming(_)) = self.phase(target)
-            && let Some(seal) = self.gift_for(target, from)
+        if let Some(Phase::Claiming(claiming)) = self.phase(target)
+            && claiming.ask == *from
+            && let Some(gift) = self.gift(target, from)
         {
-            // It was given to the claimant, which did not get the answer, before the news of it came.
-            return Some(Outcome::Sealed(seal.into()));
+            // Given to the one who asks, who got no answer, and claimed back from it.
+            return Some(gift);
         }
         match self.phase_mut(target) {
             Some(Phase::Active) if !outranks => Some(Outcome::Keep),
@@ -139,12 +151,13 @@ impl Handover {
             Some(Phase::Sealing(sealing)) => Some(Outcome::Elsewhere(sealing.to.clone())),
             Some(Phase::Claiming(claiming)) => Some(match &claiming.lost {
                 None if !outranks => Outcome::Keep,
+                // Neither has it, and both ask on.
                 _ if claiming.ask == *from || matches!(claiming.stage, Stage::Settling(_)) => {
-                    Outcome::Idle
+                    Outcome::Unsure
                 }
                 _ => Outcome::Elsewhere(claiming.ask.clone()),
             }),
-            None => Some(self.recall(target, from)),
+            None => Some(self.recall(target, from, sure, now)),
         }
     }
 
@@ -162,26 +175,25 @@ impl Handover {
     }
 
     /// What this node says of a key that it does not hold.
-    fn recall(&self, target: &Target, from: &Name) -> Outcome {
-        if let Some(gift) = self.given.find(target)
-            && gift.to != *from
-            && self.present.contains_key(&gift.to)
-        {
-            return Outcome::Elsewhere(gift.to.clone());
+    fn recall(&self, target: &Target, from: &Name, sure: bool, now: Instant) -> Outcome {
+        if let Some(gift) = self.given.find(target) {
+            // Of a node that claimed lately the news may still be on its way.
+            let lately = now.saturating_duration_since(gift.at) < CLAIM_BACK;
+            if gift.to != *from && (lately || self.present.contains_key(&gift.to)) {
+                return Outcome::Elsewhere(gift.to.clone());
+            }
         }
-        if let Some(seal) = self.gift_for(target, from) {
-            return Outcome::Sealed(seal.into());
+        if let Some(gift) = self.gift(target, from) {
+            return gift;
         }
-        match self.highest(target.key, Some(from)) {
-            Some(name) => Outcome::Elsewhere(name),
-            None => Outcome::Idle,
-        }
+        let highest = self.highest(target.key, Some(from)).is_none();
+        if sure && highest { Outcome::Idle } else { Outcome::Unsure }
     }
 
-    /// The seal that was made for `from`, as long as it is kept.
-    fn gift_for(&self, target: &Target, from: &Name) -> Option<Seal> {
-        let gift = self.given.find(target).filter(|gift| gift.to == *from)?;
-        gift.seal.clone()
+    /// The seal that was given to a node, for that node.
+    fn gift(&self, target: &Target, to: &Name) -> Option<Outcome> {
+        let gift = self.given.find(target).filter(|gift| gift.to == *to)?;
+        Some(gift.seal.clone().map_or(Outcome::Idle, |seal| Outcome::Sealed(seal.into())))
     }
 
     /// Takes what a collector knows about a target that it has stopped, in answer to an

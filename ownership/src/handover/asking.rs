@@ -1,14 +1,14 @@
 //! The side that asks: claims out, outcomes in.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use membership::Name;
 use model::Seal;
 
 use super::limits::{
-    BATCH_KEYS, CLAIM_TIMEOUT, FOLLOWS, KEEP_PAUSE, OFFER_AFTER, REQUESTS_PER_PEER, RETRY_PAUSE,
-    SOON_LIMIT, SOON_PAUSE,
+    BATCH_KEYS, CLAIM_TIMEOUT, FOLLOWS, KEEP_PAUSE, NEWS_PAUSE, OFFER_AFTER, REQUESTS_PER_PEER,
+    RETRY_PAUSE, SOON_LIMIT, SOON_PAUSE, WAY_PAUSE,
 };
 use super::phase::{Claiming, Phase, Stage, Yielding};
 use super::wire::{self, Answer, Ask, Outcome, Question};
@@ -155,6 +155,10 @@ impl Handover {
         let Some(until) = self.settles else { return };
         if let Some(Phase::Claiming(claiming)) = self.phase_mut(target) {
             claiming.stage = Stage::Settling(until);
+            // By then everybody may know more.
+            claiming.follows = 0;
+            claiming.without.clear();
+            claiming.pointed.clear();
             claiming.deadline = until + CLAIM_TIMEOUT;
             self.arm(target);
         }
@@ -190,24 +194,11 @@ impl Handover {
         outcome: Outcome,
         now: Instant,
     ) {
-        let present = |name: &Name| self.present.contains_key(name);
-        let next = match &outcome {
-            Outcome::Elsewhere(name) if name != self.me.name() && present(name) => {
-                Some(name.clone())
-            }
-            _ => None,
-        };
         let Some(claiming) = self.claiming(id, target) else { return };
         match outcome {
             Outcome::Sealed(seal) => self.take_seal(target, from, seal.into(), now),
-            Outcome::Elsewhere(_) if next.is_some() && claiming.follows < FOLLOWS => {
-                claiming.follows += 1;
-                claiming.tried = false;
-                claiming.ask = next.expect("it was looked at");
-                claiming.deadline = now + CLAIM_TIMEOUT;
-                self.counters.followed += 1;
-                self.queue_claim(target);
-            }
+            Outcome::Elsewhere(name) => self.follow(target, from, name, now),
+            Outcome::Unsure => self.ask_on(target, Some(from), now),
             Outcome::Keep if claiming.lost.is_some() => self.forget(target),
             Outcome::Keep => {
                 claiming.deadline = now + KEEP_PAUSE + CLAIM_TIMEOUT;
@@ -225,13 +216,78 @@ impl Handover {
                 self.counters.timed_out += 1;
                 self.start_unasked(target, true, now);
             }
-            _ => {
-                self.counters.idle += 1;
-                if self.is_settling(now) {
-                    return self.look_again(target);
-                }
-                self.start_unasked(target, false, now);
-            }
+            _ => self.give_up(target, now),
+        }
+    }
+
+    /// Somebody does not have a key, and says who has, or claims it from there.
+    fn follow(&mut self, target: &Target, from: &Name, named: Name, now: Instant) {
+        let known = self.present.contains_key(&named);
+        let me = self.me.name().clone();
+        let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
+        if !claiming.pointed.contains(from) {
+            claiming.pointed.push(from.clone());
+        }
+        if named == me {
+            return self.ask_on(target, None, now);
+        }
+        if !known {
+            // News of that one is on its way.
+            let from = from.clone();
+            return self.ask_next(target, from, Some(NEWS_PAUSE), now);
+        }
+        if claiming.pointed.contains(&named) && now < claiming.since + SOON_LIMIT {
+            // They point at each other: it is on its way from one to the other.
+            claiming.follows = claiming.follows.saturating_sub(1);
+            return self.ask_next(target, named, Some(WAY_PAUSE), now);
+        }
+        let denied = claiming.without.iter().position(|name| *name == named);
+        let pause = denied.map(|place| {
+            // Meanwhile it may have got it.
+            claiming.without.swap_remove(place);
+            SOON_PAUSE
+        });
+        self.ask_next(target, named, pause, now);
+    }
+
+    /// Somebody does not have a key, and does not know who has. Whoever ranks highest of those that
+    /// have said nothing is asked: before many nodes joined at once, it was the owner.
+    pub(super) fn ask_on(&mut self, target: &Target, from: Option<&Name>, now: Instant) {
+        let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
+        claiming.without.extend(from.cloned());
+        let heard: Vec<Name> = claiming.without.iter().chain(&claiming.pointed).cloned().collect();
+        let silent = self.present.values().filter(|node| !heard.contains(node.name()));
+        let next = silent.map(|node| (node.score(target.key), node.name())).max();
+        match next.map(|(_, name)| name.clone()) {
+            Some(next) => self.ask_next(target, next, None, now),
+            None => self.give_up(target, now),
+        }
+    }
+
+    /// Nobody has a key, as far as can be found out.
+    fn give_up(&mut self, target: &Target, now: Instant) {
+        self.counters.idle += 1;
+        if self.is_settling(now) {
+            return self.look_again(target);
+        }
+        self.start_unasked(target, false, now);
+    }
+
+    /// Asks another node, or the same again, at once or after a pause; unless enough have been asked.
+    fn ask_next(&mut self, target: &Target, next: Name, pause: Option<Duration>, now: Instant) {
+        let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
+        if claiming.follows >= FOLLOWS {
+            return self.give_up(target, now);
+        }
+        claiming.follows += 1;
+        claiming.ask = next;
+        claiming.tried = false;
+        claiming.deadline = now + pause.unwrap_or_default() + CLAIM_TIMEOUT;
+        claiming.stage = Stage::Paused(now + pause.unwrap_or_default());
+        self.counters.followed += 1;
+        match pause {
+            Some(_) => self.arm(target),
+            None => self.queue_claim(target),
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Gift {
     pub to: Name,
     /// Kept for the case that the answer got lost, as long as there is room.
     pub seal: Option<Seal>,
-    at: Instant,
+    pub at: Instant,
 }
 
 impl Given {

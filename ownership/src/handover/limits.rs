@@ -19,6 +19,13 @@ pub(super) const SOON_PAUSE: Duration = Duration::from_millis(20);
 /// that node, or of its death, is on its way and takes about this long.
 pub(super) const KEEP_PAUSE: Duration = Duration::from_secs(1);
 
+/// The pause before a key is asked for again that was given to a node this one has not heard of. With
+/// as many attempts as [`FOLLOWS`] it waits longer than news takes.
+pub(super) const NEWS_PAUSE: Duration = Duration::from_millis(100);
+
+/// The pause before a key is asked for again that is on its way from one node to another.
+pub(super) const WAY_PAUSE: Duration = Duration::from_millis(50);
+
 /// How long an answer waits for seals. Most come within milliseconds; those of targets whose scrape
 /// is under way are asked for again.
 pub(super) const HOLD: Duration = Duration::from_millis(200);
@@ -47,8 +54,14 @@ pub(super) const OFFER_UNKNOWN: Duration = Duration::from_secs(10);
 /// it the news of that node arrives, if it lives.
 pub(super) const CLAIM_BACK: Duration = Duration::from_secs(3);
 
-/// How often a claim follows "it is elsewhere": from the owner before to the one before that.
-pub(super) const FOLLOWS: u8 = 2;
+/// How many nodes are asked for a key, one after the other. Where many join or leave at once, a key is
+/// with the first in its ranking that is not one of them: of three nodes that become a hundred, every
+/// third key is further down than this, if nobody says where it is; what has been here for a while does.
+pub(super) const FOLLOWS: u8 = 16;
+
+/// For how long a node that begins to own keys does not take it for granted that it would know who
+/// collects one: its own claims take some round trips, and its discovery some seconds.
+pub(super) const FRESH_FOR: Duration = Duration::from_secs(10);
 
 /// The most keys in one request.
 pub const BATCH_KEYS: usize = 512;

@@ -23,6 +23,9 @@ pub(super) struct Claiming {
     pub ask: Name,
     /// How often the claim was sent on to another node.
     pub follows: u8,
+    /// Who has said that it does not collect the key, and who named another.
+    pub without: Vec<Name>,
+    pub pointed: Vec<Name>,
     pub since: Instant,
     /// When it is started without an answer.
     pub deadline: Instant,
@@ -78,6 +81,8 @@ impl Claiming {
         Self {
             ask,
             follows: 0,
+            without: Vec::new(),
+            pointed: Vec::new(),
             since: now,
             deadline: now + CLAIM_TIMEOUT,
             stage: Stage::Queued,

@@ -63,6 +63,9 @@ pub(super) enum Outcome {
     Later,
     /// Offer: I do not know that target; go on.
     Unknown,
+    /// Claim: I do not collect it, and I have not been here for long enough, or know too little, to
+    /// say that nobody does. Ask on.
+    Unsure,
 }
 
 /// A seal on its way.

@@ -73,6 +73,47 @@ proptest! {
         prop_assert_eq!(world.overlaps, 0);
     }
 
+    /// Many nodes join at once, and leave at once: nobody knows everybody, and those that are asked
+    /// first have nothing.
+    #[test]
+    fn a_crowd_that_comes_and_goes_leaves_no_key_alone_and_doubles_none(
+        seed in any::<u64>(),
+        nodes in 1..4usize,
+        crowd in 2..9usize,
+        pauses in proptest::collection::vec(0..60u64, 9),
+    ) {
+        let mut world = settled(nodes, crowd, 30, CALM, seed);
+        let crowd = nodes..nodes + crowd;
+        for node in crowd.clone() {
+            world.become_true(node, Truth::Participant);
+            world.run(Duration::from_millis(pauses[node - nodes]));
+        }
+        world.run(Duration::from_secs(15));
+        world.assert_settled();
+        prop_assert_eq!((world.doubles, world.overlaps), (0, 0), "coming");
+        let mut leaving: Vec<usize> = crowd.collect();
+        for node in &leaving {
+            world.become_true(*node, Truth::Leaving);
+            world.run(Duration::from_millis(pauses[node - nodes]));
+        }
+        for _ in 0..400 {
+            leaving.retain(|node| {
+                let left = world.remaining(*node) > 0;
+                if !left {
+                    world.run(Duration::from_millis(100));
+                    world.become_true(*node, Truth::Out);
+                }
+                left
+            });
+            world.run(Duration::from_millis(50));
+        }
+        prop_assert!(leaving.is_empty(), "{leaving:?} are left");
+        world.run(QUIET);
+        world.assert_settled();
+        prop_assert!(world.gap <= LONGEST_GAP, "{:?}", world.gap);
+        prop_assert_eq!((world.doubles, world.overlaps), (0, 0), "going");
+    }
+
     /// Whatever is lost, delayed or dead: in the end every key has one collector.
     #[test]
     fn in_the_end_every_key_has_one_collector(
