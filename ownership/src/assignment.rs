@@ -8,6 +8,9 @@ use crate::{ComponentId, Key, NodeHash, Ranking, rank};
 
 #[cfg(test)]
 mod tests;
+mod what_if;
+
+pub use what_if::{WhatIf, WhatIfError};
 
 /// Who collects each key, and who would next.
 ///
@@ -18,6 +21,8 @@ pub struct Assignment {
     nodes: Nodes,
     /// Sorted by key.
     components: BTreeMap<ComponentId, Vec<Row>>,
+    /// Grows with every change.
+    version: u64,
 }
 
 /// Where a key belongs; `None` while there are too few participants.
@@ -167,6 +172,7 @@ impl Assignment {
         if gone.is_empty() && come.is_empty() {
             return;
         }
+        self.version += 1;
         let nodes = &self.nodes;
         let name_before = |place: u32| {
             let gone = gone.iter().find(|(other, _)| *other == place);
@@ -205,6 +211,7 @@ impl Assignment {
     ) {
         keys.sort_unstable();
         keys.dedup();
+        self.version += 1;
         let before = self.components.remove(component).unwrap_or_default();
         let mut rows = Vec::with_capacity(keys.len());
         let mut old = before.into_iter().peekable();
@@ -251,6 +258,21 @@ impl Assignment {
         ranking.of(key).cloned().collect()
     }
 
+    /// The participants that rank above `node` for `key`, which may be none itself, in no particular
+    /// but a defined order.
+    pub fn above(&self, key: Key, node: &NodeHash) -> impl Iterator<Item = &Name> {
+        let limit = (node.score(key), node.name().clone());
+        self.nodes
+            .iter()
+            .filter(move |(_, other)| (other.score(key), other.name()) > (limit.0, &limit.1))
+            .map(|(_, other)| other.name())
+    }
+
+    /// Changes whenever anything here does.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     /// Whether `name` is a participant.
     pub fn contains(&self, name: &Name) -> bool {
         self.nodes.place(name).is_some()
@@ -275,6 +297,19 @@ impl Assignment {
     /// The keys of `component` with their owners, sorted by key.
     pub fn owners(&self, component: &str) -> impl Iterator<Item = (Key, Option<&Name>)> {
         let rows = self.components.get(component).map_or(&[][..], |rows| rows);
+        rows.iter().map(|row| (row.key, self.nodes.name(row.owner)))
+    }
+
+    /// The same of the keys from `first` to `last`, both included.
+    pub fn owners_between(
+        &self,
+        component: &str,
+        first: Key,
+        last: Key,
+    ) -> impl Iterator<Item = (Key, Option<&Name>)> {
+        let rows = self.components.get(component).map_or(&[][..], |rows| rows);
+        let rows = &rows[rows.partition_point(|row| row.key < first)..];
+        let rows = &rows[..rows.partition_point(|row| row.key <= last)];
         rows.iter().map(|row| (row.key, self.nodes.name(row.owner)))
     }
 

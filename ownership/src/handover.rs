@@ -27,6 +27,7 @@ use crate::{ComponentId, Key, NodeHash};
 mod answering;
 mod asking;
 pub mod checkpoints;
+mod covering;
 mod given;
 mod limits;
 mod offering;
@@ -97,6 +98,8 @@ pub struct Handover {
     began: Option<Instant>,
     counters: HandoverCounters,
     outputs: VecDeque<Output>,
+    /// Grows with every change of how a key stands.
+    version: u64,
 }
 
 impl Handover {
@@ -119,6 +122,7 @@ impl Handover {
             began: None,
             counters: HandoverCounters::default(),
             outputs: VecDeque::new(),
+            version: 0,
         }
     }
 
@@ -232,6 +236,7 @@ impl Handover {
 
     /// This node takes no part any more: whatever runs here stops.
     pub fn withdraw(&mut self) {
+        self.version += 1;
         for (component, keys) in std::mem::take(&mut self.held) {
             for (key, phase) in keys {
                 if phase.standing().collects() {
@@ -293,6 +298,12 @@ impl Handover {
         })
     }
 
+    /// The same of one component, by key.
+    pub fn standings_of(&self, component: &str) -> impl Iterator<Item = (Key, Standing)> {
+        let keys = self.held.get(component).into_iter().flatten();
+        keys.map(|(key, phase)| (*key, phase.standing()))
+    }
+
     /// How a key stands; `None` when it is idle.
     pub fn standing(&self, target: &Target) -> Option<Standing> {
         self.phase(target).map(Phase::standing)
@@ -310,6 +321,11 @@ impl Handover {
         let given = self.held.values().flat_map(BTreeMap::values).filter(counts).count();
         // Whoever was promised an answer gets it first.
         given + self.waiting.len()
+    }
+
+    /// Changes whenever how a key stands does, and now and then when it does not.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// What happened since the start.
@@ -371,10 +387,12 @@ impl Handover {
     }
 
     fn phase_mut(&mut self, target: &Target) -> Option<&mut Phase> {
+        self.version += 1;
         self.held.get_mut(&target.component)?.get_mut(&target.key)
     }
 
     fn set(&mut self, target: &Target, phase: Phase) {
+        self.version += 1;
         if let Some(due) = phase.due() {
             self.timers.insert((due, target.clone()));
         }
@@ -389,6 +407,7 @@ impl Handover {
     }
 
     fn forget(&mut self, target: &Target) {
+        self.version += 1;
         if let Some(keys) = self.held.get_mut(&target.component) {
             keys.remove(&target.key);
             if keys.is_empty() {

@@ -29,11 +29,13 @@
 //! ```
 
 mod assignment;
+pub mod audit;
 pub mod handover;
 mod key;
 mod rank;
 
-pub use assignment::{Assignment, Move, Placement};
+pub use assignment::{Assignment, Move, Placement, WhatIf, WhatIfError};
+pub use audit::Audit;
 pub use handover::Handover;
 pub use key::{ComponentId, Key};
 pub use rank::{NodeHash, Ranking, StableHasher};

@@ -42,8 +42,12 @@ pub enum MoveCause {
     Failed,
     /// This node withdrew: another one has its name.
     Withdrawn,
-    /// The component announced other targets.
+    /// The component announced other targets: discovery found some, or lost some.
     Targets,
+    /// The same, right after a new configuration was loaded.
+    Reloaded,
+    /// The owner does not know the target, or does not collect it: this node stands in.
+    Covered,
     /// The cluster reached its least size, or waited long enough for it.
     Gate,
 }
@@ -56,7 +60,9 @@ impl MoveCause {
             Self::Left => "leave",
             Self::Failed => "crash",
             Self::Withdrawn => "withdrawal",
-            Self::Targets => "targets",
+            Self::Targets => "discovery",
+            Self::Reloaded => "reload",
+            Self::Covered => "cover",
             Self::Gate => "size",
         }
     }
@@ -195,6 +201,8 @@ pub struct HandoverCounters {
     pub doubled: u64,
     /// Of these, how many the owner did not know.
     pub unknown: u64,
+    /// Keys that this node collected in the place of an owner that does not.
+    pub covered: u64,
     /// Questions and answers that could not be read, or did not fit.
     pub malformed: u64,
     /// Questions that could not be delivered.

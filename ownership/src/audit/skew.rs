@@ -1,0 +1,39 @@
+//! By how much the clock of a peer differs.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::limits::CLOCK_SAMPLES;
+
+/// An estimate from the last exchanges: the one that was quickest bounds the error best.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Clock {
+    samples: VecDeque<Skew>,
+}
+
+/// How far another node's clock is ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skew {
+    /// In microseconds; negative when it is behind.
+    pub micros: i64,
+    /// The error is at most this: half of the round trip it was measured with.
+    pub error: Duration,
+}
+
+impl Clock {
+    /// Takes over that a peer read `theirs` on its clock while it answered a question that took
+    /// `round_trip` until `mine` on this node's clock, both in microseconds since the Unix epoch.
+    pub(super) fn note(&mut self, theirs: i64, mine: i64, round_trip: Duration) {
+        if self.samples.len() == CLOCK_SAMPLES {
+            self.samples.pop_front();
+        }
+        let error = round_trip / 2;
+        let half = i64::try_from(error.as_micros()).unwrap_or(i64::MAX);
+        let micros = theirs.saturating_sub(mine.saturating_sub(half));
+        self.samples.push_back(Skew { micros, error });
+    }
+
+    pub(super) fn skew(&self) -> Option<Skew> {
+        self.samples.iter().min_by_key(|sample| sample.error).copied()
+    }
+}
