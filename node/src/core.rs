@@ -17,10 +17,12 @@ use membership::{
     Cause, Event, Keyring, Kind, Knock, Name, Output as SwimOutput, Peer, Refusal, State, Swim,
     SyncFailure, View,
 };
+use ownership::audit::Fingerprint;
 use ownership::handover::Checkpoints;
-use ownership::{Assignment, Handover, Key, Placement};
+use ownership::{Assignment, Audit, Handover, Key, Placement};
 use rand_chacha::ChaCha12Rng;
 
+mod audit;
 mod checkpoints;
 mod gate;
 mod history;
@@ -59,6 +61,11 @@ pub struct Core {
     handover: Handover,
     /// What this node keeps as a deputy.
     checkpoints: Checkpoints,
+    /// What the nodes find when they compare what they know and collect.
+    audit: Audit,
+    /// The configuration that runs, and when it was loaded in the place of another.
+    config: Option<Fingerprint>,
+    reloaded: Option<Instant>,
     history: History,
     outputs: VecDeque<Output>,
 }
@@ -91,6 +98,9 @@ impl Core {
             gate: Gate::new(config.gate, now),
             handover: Handover::new(&name),
             checkpoints: Checkpoints::default(),
+            audit: Audit::new(&name),
+            config: None,
+            reloaded: None,
             history: History::default(),
             outputs: VecDeque::new(),
         };
@@ -221,7 +231,7 @@ impl Core {
         match &mut self.mind {
             Mind::Clustered(swim) => swim.participate(now),
             Mind::Alone(view) if view.me.state == State::Joining => {
-                self.become_alone(State::Participant);
+                self.become_alone(State::Participant, now);
             }
             Mind::Alone(_) => {}
         }
@@ -232,7 +242,7 @@ impl Core {
     pub fn leave(&mut self, now: Instant) {
         match &mut self.mind {
             Mind::Clustered(swim) => swim.leave(now),
-            Mind::Alone(_) => self.become_alone(State::Leaving),
+            Mind::Alone(_) => self.become_alone(State::Leaving, now),
         }
         self.settle(now);
     }
@@ -258,7 +268,11 @@ impl Core {
             Mind::Alone(_) => None,
         };
         let moves = self.handover.poll_timeout();
-        swim.into_iter().chain(self.gate.deadline()).chain(moves).min()
+        swim.into_iter()
+            .chain(self.gate.deadline())
+            .chain(moves)
+            .chain(self.audit.poll_timeout())
+            .min()
     }
 
     /// This node, as it presents itself now.
@@ -323,12 +337,12 @@ impl Core {
         }
     }
 
-    fn become_alone(&mut self, state: State) {
+    fn become_alone(&mut self, state: State, now: Instant) {
         if let Mind::Alone(view) = &mut self.mind {
             let from = view.me.clone();
             let to = Peer { state, ..from.clone() };
             *view = Arc::new(View::alone(to.clone()));
-            self.hear(Event::Me { from, to });
+            self.hear(Event::Me { from, to }, now);
             self.outputs.push_back(Output::View);
         }
     }
@@ -343,7 +357,7 @@ impl Core {
                 SwimOutput::Sync { to, body } => self.outputs.push_back(Output::Sync { to, body }),
                 SwimOutput::Knock { to } => self.outputs.push_back(Output::Knock { to }),
                 SwimOutput::Resolve => self.outputs.push_back(Output::Resolve),
-                SwimOutput::Event(event) => self.hear(event),
+                SwimOutput::Event(event) => self.hear(event, now),
                 SwimOutput::View => self.outputs.push_back(Output::View),
                 SwimOutput::Departed => self.outputs.push_back(Output::Departed),
             }
@@ -358,10 +372,12 @@ impl Core {
         }
     }
 
-    fn hear(&mut self, event: Event) {
+    fn hear(&mut self, event: Event, now: Instant) {
         match &event {
-            Event::Up(peer) => self.became(None, peer),
-            Event::Changed { from, to } | Event::Me { from, to } => self.became(Some(from), to),
+            Event::Up(peer) => self.became(None, peer, now),
+            Event::Changed { from, to } | Event::Me { from, to } => {
+                self.became(Some(from), to, now);
+            }
             Event::Down { peer, cause } => {
                 self.present -= usize::from(peer.state != State::Joining);
                 let cause = match cause {
@@ -372,6 +388,7 @@ impl Core {
                 self.joined.remove(&peer.name);
                 self.left.insert(peer.name.clone(), cause);
                 self.handover.peer_down(&peer.name, cause == ChangeCause::Failed);
+                self.audit.peer_down(&peer.name);
             }
             Event::Joined { .. } | Event::Formed | Event::Isolated | Event::NameClash { .. } => {}
         }
@@ -379,14 +396,20 @@ impl Core {
     }
 
     /// Notes that a live peer is `to` now.
-    fn became(&mut self, from: Option<&Peer>, to: &Peer) {
+    fn became(&mut self, from: Option<&Peer>, to: &Peer, now: Instant) {
         let was_present = from.is_some_and(|peer| peer.state != State::Joining);
         self.present -= usize::from(was_present);
         self.present += usize::from(to.state != State::Joining);
         let name = to.name.clone();
         match to.state {
-            State::Participant | State::Leaving => self.handover.peer_up(&name),
-            State::Joining => self.handover.peer_down(&name, false),
+            State::Participant | State::Leaving => {
+                self.handover.peer_up(&name);
+                self.audit.peer_up(&name, now);
+            }
+            State::Joining => {
+                self.handover.peer_down(&name, false);
+                self.audit.peer_down(&name);
+            }
         }
         let cause = match to.state {
             State::Participant => {

@@ -31,14 +31,32 @@ impl Core {
     pub fn set_keys(&mut self, component: &ComponentId, keys: Vec<Key>, now: Instant) {
         let me = self.me().name.clone();
         let mut turns = Vec::new();
-        self.assignment.set_keys(component, keys, |moved| match moved.to {
-            Some(to) if *to == me => turns.push((moved.key, Turn::Gained { before: None })),
-            Some(_) => {}
-            // Gone, or no key of anybody yet. It may run here even if the view gave it to another.
-            None => turns.push((moved.key, Turn::Gone)),
+        let (mut come, mut gone) = (Vec::new(), Vec::new());
+        self.assignment.set_keys(component, keys, |moved| {
+            let target = Target::new(component, moved.key);
+            match moved.to {
+                Some(to) if *to == me => {
+                    turns.push((target.clone(), Turn::Gained { before: None }));
+                    come.push(target);
+                }
+                Some(_) => come.push(target),
+                // Gone, or no key of anybody yet. It may run here even if the view gave it to another.
+                None => {
+                    turns.push((target.clone(), Turn::Gone));
+                    gone.push(target);
+                }
+            }
         });
-        for (key, turn) in turns {
-            self.take(&Target::new(component, key), turn, ChangeCause::Targets, now);
+        if !come.is_empty() || !gone.is_empty() {
+            self.audit.targets_changed(&gone, &come, now);
+        }
+        let cause = self.cause_of_targets(now);
+        for (target, mut turn) in turns {
+            if let Turn::Gained { before } = &mut turn {
+                // Somebody may have stood in for this node.
+                *before = self.audit.holder(&target);
+            }
+            self.take(&target, turn, cause, now);
         }
         self.hand_over(now);
     }
@@ -201,7 +219,8 @@ impl Core {
     }
 
     /// Does what the handover wants done.
-    fn hand_over(&mut self, now: Instant) {
+    pub(super) fn hand_over(&mut self, now: Instant) {
+        self.compare(now);
         self.handover.handle_timeout(now);
         while let Some(output) = self.handover.poll_output() {
             match output {

@@ -96,6 +96,17 @@ pub enum Output {
         /// At most [`ownership::handover::CHECKPOINT_MAX`] bytes.
         body: Bytes,
     },
+    /// Send `body` to the peer API at `to`, and hand what comes of it to
+    /// [`super::Core::handle_audit_reply`] or [`super::Core::handle_audit_failure`] within
+    /// [`ownership::audit::AUDIT_TIMEOUT`].
+    Audit {
+        /// Where to.
+        to: SocketAddr,
+        /// To tell answers apart.
+        id: u64,
+        /// At most [`ownership::audit::QUESTION_MAX`] bytes.
+        body: Bytes,
+    },
     /// The farewell is said: the process may end.
     Departed,
 }

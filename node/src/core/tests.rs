@@ -57,7 +57,7 @@ fn moves(core: &mut Core) -> Moves {
 /// Tells `core`, which is clustered, that `others` have become participants.
 fn others(core: &mut Core, others: &[&str], now: Instant) {
     for other in others {
-        core.hear(Event::Up(Peer { state: State::Participant, ..peer(other, 9) }));
+        core.hear(Event::Up(Peer { state: State::Participant, ..peer(other, 9) }), now);
     }
     core.settle(now);
 }
@@ -115,10 +115,8 @@ fn a_join_and_a_crash_move_keys_to_and_fro() {
         assert_eq!(core.ranking(*key)[0], b);
     }
 
-    core.hear(Event::Down {
-        peer: Peer { state: State::Participant, ..peer("b", 9) },
-        cause: Cause::Failed,
-    });
+    let gone = Peer { state: State::Participant, ..peer("b", 9) };
+    core.hear(Event::Down { peer: gone, cause: Cause::Failed }, now);
     core.settle(now);
     assert_eq!(moves(&mut core), Moves::default());
     assert!(yielding(&core).is_empty());
@@ -156,10 +154,8 @@ fn the_keys_of_a_node_that_crashed_are_started_at_once_and_marked() {
     let asked = core.handover().standings().count();
     assert!((30..70).contains(&asked), "{asked}");
 
-    core.hear(Event::Down {
-        peer: Peer { state: State::Participant, ..peer("b", 9) },
-        cause: Cause::Failed,
-    });
+    let gone = Peer { state: State::Participant, ..peer("b", 9) };
+    core.hear(Event::Down { peer: gone, cause: Cause::Failed }, now);
     core.settle(now);
     let mut started = 0;
     while let Some(output) = core.poll_output() {
@@ -233,10 +229,8 @@ fn many_changes_at_once_move_each_key_at_most_once() {
     core.set_keys(&component(), keys(1000), now);
     // This node and nineteen others become participants in one step: `moves` asserts the rest.
     let names: Vec<String> = (0..19).map(|n| format!("n{n}")).collect();
-    core.hear(Event::Me {
-        from: peer("a", 1),
-        to: Peer { state: State::Participant, ..peer("a", 1) },
-    });
+    let to = Peer { state: State::Participant, ..peer("a", 1) };
+    core.hear(Event::Me { from: peer("a", 1), to }, now);
     others(&mut core, &names.iter().map(String::as_str).collect::<Vec<_>>(), now);
     // All of them may be collecting something already: they are asked, and none is started yet.
     assert_eq!(moves(&mut core), Moves::default());
@@ -258,7 +252,7 @@ fn below_the_least_size_nothing_new_starts_and_what_runs_keeps_running() {
     others(&mut core, &["b"], now);
     assert_eq!(moves(&mut core), Moves::default());
 
-    core.hear(Event::Up(Peer { state: State::Participant, ..peer("c", 8) }));
+    core.hear(Event::Up(Peer { state: State::Participant, ..peer("c", 8) }), now);
     core.settle(now);
     let claimed = core.handover().standings().count();
     assert!((200..400).contains(&claimed), "{claimed}");
@@ -272,7 +266,7 @@ fn below_the_least_size_nothing_new_starts_and_what_runs_keeps_running() {
     // Two of three are gone: their keys are this node's, but it starts none of them.
     for name in ["b", "c"] {
         let gone = Peer { state: State::Participant, ..peer(name, 9) };
-        core.hear(Event::Down { peer: gone, cause: Cause::Failed });
+        core.hear(Event::Down { peer: gone, cause: Cause::Failed }, now);
     }
     core.settle(now);
     assert_eq!(moves(&mut core), Moves::default());
