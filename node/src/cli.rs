@@ -15,6 +15,7 @@ mod host;
 mod key;
 mod life;
 mod limits;
+mod moves;
 mod options;
 mod run;
 mod status;
@@ -49,6 +50,10 @@ enum Command {
     Cluster(cluster::Arguments),
     /// Check the paths between a running node and its peers and seeds: TCP, UDP out, UDP in.
     Check(cluster::Arguments),
+    /// Explain why a target is where it is, and how it got there.
+    Explain(moves::ExplainArguments),
+    /// Print which targets would move if a node left or joined.
+    WhatIf(moves::WhatIfArguments),
     /// Print the reference of components.
     Docs(docs::Arguments),
 }
@@ -80,6 +85,8 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Cluster(arguments) => arguments.run(),
         Command::Check(arguments) => arguments.check(),
         Command::Key(arguments) => arguments.run(),
+        Command::Explain(arguments) => arguments.run(),
+        Command::WhatIf(arguments) => arguments.run(),
         Command::Docs(arguments) => arguments.run(),
     }
 }

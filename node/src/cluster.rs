@@ -34,7 +34,9 @@ pub use handle::{Closed, Handle, Listed};
 pub use node::{Node, StartError, Started};
 pub use options::Options;
 pub use ownership::Key;
-pub use question::{KeyHistory, KeyQuestion, Placed};
+pub use question::{
+    KeyHistory, KeyQuestion, Moved, Placed, Recorded, Thought, Timeline, TimelineEntry,
+};
 pub(crate) use seal::Arrival;
 pub use seal::PeerSeal;
 pub use state::{ClusterState, ComponentShare, Missing, PeerStatus, SeedLookup, SeedStatus};
@@ -45,6 +47,8 @@ pub(crate) const SYNC_PATH: &str = "/api/v1/peer/sync";
 
 /// The path of checkpoints in the peer API.
 pub(crate) const CHECKPOINT_PATH: &str = "/api/v1/peer/checkpoint";
+/// The path of the audit in the peer API.
+pub(crate) const AUDIT_PATH: &str = "/api/v1/peer/audit";
 
 /// The path of claims in the peer API.
 pub(crate) const CLAIM_PATH: &str = "/api/v1/peer/claim";

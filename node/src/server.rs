@@ -24,8 +24,11 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+pub use api::audit::Audit;
 pub use api::check::{Check, Path, Paths};
 pub use api::cluster::{Cluster, Peer, Seed};
+pub use api::explain::{Explanation, History};
 pub use api::status::{Queue, Status};
+pub use api::what_if::WhatIf;
 pub use context::{Context, Phase};
 pub use listen::{Serve, serve};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::MemoryDialer;
+use ownership::audit::Fingerprint;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -175,6 +176,7 @@ impl Process {
             _measures: measures,
         };
         process.follow_http(http, options.cluster.clone());
+        process.follow_config();
         let context = Arc::new(context);
         process.serve(Serve { listener, memory: from_memory, context, http: http_now });
         process.run_graph(controller, stopped_here);
@@ -219,6 +221,34 @@ impl Process {
                 }
             };
             // The receiver of the server must not see its sender go before the end.
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = follow => cancel.cancelled().await,
+            }
+        });
+    }
+
+    /// Tells the cluster which configuration runs.
+    fn follow_config(&mut self) {
+        let (graph, cluster) = (self.graph.clone(), self.cluster.handle.clone());
+        let mut changes = graph.changes();
+        let cancel = self.rest.clone();
+        self.tasks.spawn(async move {
+            let follow = async {
+                let mut told = None;
+                loop {
+                    let config = fingerprint(&graph.load_status().sha256);
+                    if let Some(config) = config.filter(|config| told != Some(*config)) {
+                        told = Some(config);
+                        if cluster.set_config(config).await.is_err() {
+                            return;
+                        }
+                    }
+                    if changes.changed().await.is_err() {
+                        return;
+                    }
+                }
+            };
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = follow => cancel.cancelled().await,
@@ -323,4 +353,16 @@ async fn farewell(cluster: &cluster::Handle) {
         Ok(Ok(()) | Err(cluster::Closed)) => {}
         Err(_) => warn!("the farewell to the cluster took too long"),
     }
+}
+
+/// The SHA-256 of a configuration, from its hexadecimal digits.
+fn fingerprint(sha256: &str) -> Option<Fingerprint> {
+    let mut bytes = [0; 32];
+    if sha256.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(sha256.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(Fingerprint(bytes))
 }

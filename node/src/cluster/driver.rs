@@ -30,10 +30,12 @@ use super::{SYNC_PATH, log};
 use crate::core::{Core, Output};
 
 mod answer;
+mod audit;
 mod checkpoints;
 mod finding;
 mod moves;
 
+pub(super) use audit::Audits;
 pub(super) use checkpoints::Rhythm;
 pub(super) use finding::Finding;
 pub(super) use moves::Sealed;
@@ -95,6 +97,8 @@ pub(super) struct Driver {
     pub(super) awaited: Awaited,
     /// When this node's view was last compared with those of its peers.
     pub(super) compared: Option<Instant>,
+    /// What the audit found, as far as it is published.
+    pub(super) audited: Audits,
     /// Whether the state may differ from what is published.
     pub(super) unpublished: bool,
 }
@@ -108,6 +112,7 @@ pub(super) enum Errand {
     Checkpointed,
     Saved(std::io::Result<()>),
     Knocked { to: SocketAddr, knock: Knock },
+    Audited(audit::Audited),
 }
 
 /// Counts that are allowed to lag behind.
@@ -207,6 +212,7 @@ impl Driver {
             if self.compared.is_none_or(|at| now >= at + CONVERGED_INTERVAL) {
                 self.compared = Some(now);
                 self.measures.converged(swim.converged(now));
+                self.publish_audit(now);
             }
         }
         if self.shares.due().is_some_and(|due| due <= Instant::now()) {
@@ -250,6 +256,7 @@ impl Driver {
     /// Hands what components announce to the core.
     fn hear_components(&mut self) {
         for news in self.subscribers.news() {
+            self.audited.note_pace(&news.component, news.pace);
             self.core.set_keys(&news.component, news.keys, Instant::now());
             self.shares.stale = true;
             self.act();
@@ -291,6 +298,7 @@ impl Driver {
                 Output::Claim { to, id, body } => self.claim(to, id, body),
                 Output::ClaimReply { id, body } => self.reply(id, body),
                 Output::Checkpoint { to, body } => self.send_checkpoint(to, body),
+                Output::Audit { to, id, body } => self.audit(to, id, body),
                 Output::Departed => self.departed = true,
             }
         }
@@ -358,6 +366,7 @@ impl Driver {
             Ok(Errand::Claimed { to, id, result }) => self.claimed(to, id, result),
             Ok(Errand::Checkpointed) => return,
             Ok(Errand::Saved(written)) => self.saved(written),
+            Ok(Errand::Audited(audited)) => self.audited(audited),
             Err(error) => warn!(%error, "an errand of the cluster failed"),
         }
         self.act();

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use membership::Refusal;
+use ownership::audit::{self, Fingerprint, Report};
 use ownership::handover::QuestionError;
-use ownership::{ComponentId, Key};
+use ownership::{ComponentId, Key, WhatIf, WhatIfError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::check::Nonce;
-use super::question::{KeyHistory, KeyQuestion, Placed, Question};
+use super::question::{KeyHistory, KeyQuestion, Placed, Question, Thought, Timeline};
 use super::subscription::{Checkpointed, Kept, PIECES_IN_FLIGHT, Snapshot, Subscription};
 use super::{ClusterState, Detail, PeerSeal, keys};
 use crate::deliveries::Deliveries;
@@ -276,6 +277,55 @@ impl Handle {
     /// When the cluster has stopped.
     pub async fn explain(&self, question: KeyQuestion) -> Result<KeyHistory, Closed> {
         self.ask(|answer| Question::Explain { question, answer }).await
+    }
+
+    /// Answers another node that compares what it knows and collects with this one.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped, or refuses the question.
+    pub async fn audit(&self, body: Bytes) -> Result<Result<Bytes, audit::QuestionError>, Closed> {
+        self.ask(|answer| Question::Audit { body, answer }).await
+    }
+
+    /// Says which configuration runs, or is about to.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn set_config(&self, fingerprint: Fingerprint) -> Result<(), Closed> {
+        self.questions.send(Question::Config { fingerprint }).await.map_err(|_| Closed)
+    }
+
+    /// What the audit has found.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn report(&self) -> Result<Report, Closed> {
+        self.ask(|answer| Question::Report { answer }).await
+    }
+
+    /// What would move if the participants were others; `most` of the moves are listed.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped, or the change is none.
+    pub async fn what_if(
+        &self,
+        change: WhatIf,
+        most: usize,
+    ) -> Result<Result<Thought, WhatIfError>, Closed> {
+        self.ask(|answer| Question::WhatIf { change, most, answer }).await
+    }
+
+    /// What this node started and stopped lately.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster has stopped.
+    pub async fn timeline(&self) -> Result<Timeline, Closed> {
+        self.ask(|answer| Question::Timeline { answer }).await
     }
 
     async fn ask<T>(

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use membership::{Counters, Event, Refusal, State, Swim};
 use ownership::Handover;
+use ownership::audit::Figures;
 use ownership::handover::HandoverCounters;
 use tokio::sync::watch;
 
 use super::subscription::Reason;
 use super::{ClusterState, PeerSeal, SeedStatus};
 use crate::telemetry::{Exposition, Registration, Registry};
+
+mod audit;
 
 /// Figures that the event loop keeps.
 #[derive(Debug, Default)]
@@ -35,6 +38,7 @@ pub(super) struct Measures {
     updates_waiting: AtomicUsize,
     local_health: AtomicU8,
     converged: AtomicBool,
+    audit: Mutex<(Figures, Option<Duration>)>,
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +132,12 @@ impl Measures {
         self.yielding.store(keys, Ordering::Relaxed);
     }
 
+    /// Takes over what the audit found, and by how much clocks may differ.
+    pub(super) fn audit(&self, figures: &Figures, skew_limit: Option<Duration>) {
+        let mut audit = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
+        *audit = (figures.clone(), skew_limit);
+    }
+
     /// Puts the figures on the page for as long as the registration lives.
     pub(super) fn register(
         self: &Arc<Self>,
@@ -144,6 +154,8 @@ impl Measures {
                 measures.handovers(page);
                 measures.gossip(page, &state.cluster_name, &seal.refused());
                 security(page, &state);
+                let found = measures.audit.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                audit::page(page, &found.0, found.1);
             }
         })
     }

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use super::advertise::Reach;
 use super::check::Awaited;
-use super::driver::{Driver, Finding, Rhythm, Shares};
+use super::driver::{Audits, Driver, Finding, Rhythm, Shares};
 use super::known::Known;
 use super::measure::Measures;
 use super::refusals::Refusals;
@@ -256,6 +256,7 @@ impl Node {
             departed: false,
             awaited: Awaited::default(),
             compared: None,
+            audited: Audits::default(),
             unpublished: true,
         };
         let thread = std::thread::Builder::new()

@@ -1,11 +1,13 @@
 //! What the rest of the process may ask of the cluster's task.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use membership::{Keyring, Refusal};
+use ownership::audit::{self, Fingerprint, Report};
 use ownership::handover::QuestionError;
-use ownership::{ComponentId, Key};
+use ownership::{ComponentId, Key, WhatIf, WhatIfError};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Detail;
@@ -14,6 +16,9 @@ use super::subscription::{Checkpointed, Delta, Snapshot};
 
 /// What becomes of a claim: the body of the answer.
 pub(super) type ClaimAnswer = Result<Bytes, QuestionError>;
+
+/// What becomes of a comparison: the body of the answer.
+pub(super) type AuditAnswer = Result<Bytes, audit::QuestionError>;
 
 /// An order or a question. Answers come over a `oneshot`; the task never waits for anybody.
 #[derive(Debug)]
@@ -53,6 +58,16 @@ pub(super) enum Question {
     SendDatagram { nonce: Nonce, to: SocketAddr },
     /// Where keys belong.
     Place { keys: Vec<Key>, answer: oneshot::Sender<Vec<Placed>> },
+    /// Another node compares what it knows and collects with this one.
+    Audit { body: Bytes, answer: oneshot::Sender<AuditAnswer> },
+    /// This configuration runs, or is about to.
+    Config { fingerprint: Fingerprint },
+    /// What the audit has found.
+    Report { answer: oneshot::Sender<Report> },
+    /// What would move if the participants were others; so many of the moves are listed.
+    WhatIf { change: WhatIf, most: usize, answer: oneshot::Sender<Result<Thought, WhatIfError>> },
+    /// What this node started and stopped.
+    Timeline { answer: oneshot::Sender<Timeline> },
     /// Everything there is to say about one key.
     Explain { question: KeyQuestion, answer: oneshot::Sender<KeyHistory> },
 }
@@ -101,15 +116,64 @@ pub struct Moved {
     pub cause: String,
 }
 
-/// This node started or stopped to collect a key.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// A node started or stopped to collect a key.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Recorded {
     /// When, in milliseconds since the Unix epoch.
     pub at: i64,
     /// `start` or `stop`.
     pub action: String,
-    /// Who collects it now, when it moved.
+    /// Who collected it before, as far as is known; of a stop, this node.
+    pub from: String,
+    /// Who collects it now; of a start, this node.
     pub to: String,
     /// Why.
     pub cause: String,
+    /// The last tick of the node before, in milliseconds since the Unix epoch, if it left word.
+    pub last_tick: Option<i64>,
+    /// From wanting the target to starting it, in microseconds; 0 of a stop.
+    pub took_micros: u64,
+    /// Whether both nodes may have collected it for a while.
+    pub overlap: bool,
+}
+
+/// What would move.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Thought {
+    /// Targets that move, by component, and how many there are.
+    pub components: BTreeMap<String, (usize, usize)>,
+    /// Targets that move, by owner before and after; empty when nobody would own them.
+    pub matrix: BTreeMap<(String, String), usize>,
+    /// The first of them: component, key, owner before and after.
+    pub moves: Vec<(String, Key, String, String)>,
+}
+
+/// What this node started and stopped lately, in sums.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Timeline {
+    /// In order of time.
+    pub entries: Vec<TimelineEntry>,
+}
+
+/// Starts and stops that belong together: of one second, for one reason, between the same nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineEntry {
+    /// When the first of them was, in milliseconds since the Unix epoch.
+    pub at: i64,
+    /// Why.
+    pub cause: &'static str,
+    /// Who collected the targets before; empty when nobody did or nobody knows.
+    pub from: String,
+    /// Who collects them now; empty when they are gone.
+    pub to: String,
+    /// Whether this node started them; else it stopped them.
+    pub started: bool,
+    /// How many.
+    pub targets: usize,
+    /// How many of them came with word of the last tick.
+    pub sealed: usize,
+    /// Of how many both nodes may have collected for a while.
+    pub overlaps: usize,
+    /// The longest time from wanting one to starting it, in microseconds.
+    pub took_micros: u64,
 }

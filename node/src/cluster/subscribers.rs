@@ -2,6 +2,7 @@
 //! time nor waits.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
 
 use model::Seal;
 use ownership::{ComponentId, Key};
@@ -42,6 +43,8 @@ pub(super) struct News {
     pub(super) component: ComponentId,
     /// All its targets; none when it has ended.
     pub(super) keys: Vec<Key>,
+    /// How often that of them is collected which is collected most often, in milliseconds.
+    pub(super) pace: Option<NonZeroU64>,
 }
 
 impl Subscribers {
@@ -65,7 +68,7 @@ impl Subscribers {
         self.by_component.retain(|component, subscriber| {
             let component = component.clone();
             if subscriber.deltas.is_closed() {
-                news.push(News { component, keys: Vec::new() });
+                news.push(News { component, keys: Vec::new(), pace: None });
                 return false;
             }
             // An error says that the subscription was dropped, which was looked at above or will
@@ -73,7 +76,8 @@ impl Subscribers {
             if subscriber.announced.has_changed().unwrap_or(false) {
                 let targets = subscriber.announced.borrow_and_update();
                 let keys = targets.iter().map(|target| target.key).collect();
-                news.push(News { component, keys });
+                let pace = targets.iter().filter_map(|target| target.interval).min();
+                news.push(News { component, keys, pace });
             }
             true
         });

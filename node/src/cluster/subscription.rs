@@ -17,6 +17,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use model::{Labels, Seal};
@@ -48,12 +49,14 @@ pub struct Announced {
     pub url: Arc<str>,
     /// The final labels, after relabelling and without those that begin with `__`.
     pub labels: Labels,
+    /// How often it is collected, where it is at fixed instants: every so many milliseconds.
+    pub interval: Option<NonZeroU64>,
 }
 
 impl Announced {
-    /// A target without labels.
+    /// A target without labels, and without instants at which it is collected.
     pub fn new(key: Key, url: impl Into<Arc<str>>) -> Self {
-        Self { key, url: url.into(), labels: Labels::default() }
+        Self { key, url: url.into(), labels: Labels::default(), interval: None }
     }
 }
 

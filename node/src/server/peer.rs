@@ -6,13 +6,15 @@ use bytes::Bytes;
 use delivery::{Consignment, NotAdopted};
 use http::{Method, StatusCode};
 
+use super::api::audit::{DESCRIBE_PATH, describe};
 use super::api::check::{self, CHECK_PATH};
+use super::api::explain::{self, HISTORY_PATH};
 use super::api::targets;
 use super::context::Context;
 use super::reply::{self, Reply};
 use super::router::Asked;
 
-use crate::cluster::{Arrival, CHECKPOINT_PATH, CLAIM_PATH, SYNC_PATH};
+use crate::cluster::{AUDIT_PATH, Arrival, CHECKPOINT_PATH, CLAIM_PATH, SYNC_PATH};
 use crate::deliveries::{self, ADOPT_PATH, PENDING_PATH};
 
 /// The targets that a node collects: [`targets::Wanted`] in, [`targets::Collected`] out.
@@ -49,6 +51,9 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
         SYNC_PATH => ("peer_sync", sync(context, payload).await),
         CHECKPOINT_PATH => ("peer_checkpoint", checkpoint(context, payload).await),
         CLAIM_PATH => ("peer_claim", claim(context, payload).await),
+        AUDIT_PATH => ("peer_audit", audit(context, payload).await),
+        DESCRIBE_PATH => ("peer_describe", told(describe(context, &payload))),
+        HISTORY_PATH => ("peer_history", told(explain::remember(context, &payload).await)),
         PENDING_PATH => ("peer_pending", pending(context, &payload).await),
         ADOPT_PATH => ("peer_adopt", adopt(context, payload).await),
         TARGETS_PATH => ("peer_targets", targets(context, &payload).await),
@@ -86,6 +91,23 @@ async fn claim(context: &Context, body: Bytes) -> Reply {
         Ok(Ok(answer)) => reply::with(StatusCode::OK, CONTENT_TYPE, answer),
         Ok(Err(error)) => reply::text(StatusCode::FORBIDDEN, error.to_string()),
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
+    }
+}
+
+/// Another node compares what it knows and collects with this one.
+async fn audit(context: &Context, body: Bytes) -> Reply {
+    match context.cluster.audit(body).await {
+        Ok(Ok(answer)) => reply::with(StatusCode::OK, CONTENT_TYPE, answer),
+        Ok(Err(error)) => reply::text(StatusCode::FORBIDDEN, error.to_string()),
+        Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
+    }
+}
+
+/// What was found out, or why it could not be.
+fn told(found: Result<Bytes, String>) -> Reply {
+    match found {
+        Ok(body) => reply::with(StatusCode::OK, CONTENT_TYPE, body),
+        Err(problem) => reply::text(StatusCode::BAD_REQUEST, problem),
     }
 }
 

@@ -149,6 +149,8 @@ async fn dispatch(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply)
         "/metrics" => return ("metrics", probes::metrics(context, &asked.headers)),
         "/api/v1/cluster" => return ("cluster", api::cluster::answer(context).await),
         "/api/v1/cluster/check" => return ("check", api::check::answer(context, &asked).await),
+        "/api/v1/audit" => return ("audit", api::audit::answer(context).await),
+        "/api/v1/what-if" => return ("what_if", api::what_if::answer(context, &asked).await),
         "/api/v1/status" => return ("status", api::status::answer(context)),
         "/api/v1/targets" => return ("targets", api::targets::answer(context, &asked).await),
         "/api/v1/explain" => return ("explain", api::explain::answer(context, &asked).await),

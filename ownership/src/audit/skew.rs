@@ -37,3 +37,10 @@ impl Clock {
         self.samples.iter().min_by_key(|sample| sample.error).copied()
     }
 }
+
+impl Skew {
+    /// Whether the clocks differ by more than `limit` for certain, whatever the error of the estimate.
+    pub fn exceeds(&self, limit: Duration) -> bool {
+        Duration::from_micros(self.micros.unsigned_abs()) > limit.saturating_add(self.error)
+    }
+}

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use membership::{Knock, SyncFailure};
 use node::core::Core;
 use ownership::Key;
+use ownership::audit::AUDIT_TIMEOUT;
 use ownership::handover::CLAIM_TIMEOUT;
 
 use super::World;
@@ -34,6 +35,8 @@ pub enum Errand {
     Sync,
     /// A claim, or an offer, with the number that the asker knows it under.
     Claim(u64),
+    /// A comparison, with the number that the asker knows it under.
+    Audit(u64),
 }
 
 /// What comes of a question: the body of the answer, or why there is none.
@@ -82,7 +85,7 @@ fn ask_core(
     exchange: u64,
     errand: Errand,
     body: &[u8],
-    now: Instant,
+    (clock, now): (i64, Instant),
 ) -> Option<Outcome> {
     fn refused(refusal: impl ToString) -> SyncFailure {
         SyncFailure::Refused(refusal.to_string())
@@ -90,17 +93,26 @@ fn ask_core(
     match errand {
         Errand::Sync => Some(core.handle_sync(body, now).map_err(refused)),
         Errand::Claim(_) => core.handle_claim(exchange, body, now).err().map(|e| Err(refused(e))),
+        Errand::Audit(_) => Some(core.handle_audit(body, clock).map_err(refused)),
     }
 }
 
 /// Tells `core` what came of its question.
-fn tell_core(core: &mut Core, errand: Errand, to: SocketAddr, outcome: Outcome, now: Instant) {
+fn tell_core(
+    core: &mut Core,
+    errand: Errand,
+    to: SocketAddr,
+    outcome: Outcome,
+    (clock, now): (i64, Instant),
+) {
     match (errand, outcome) {
         // Refusals are counted by the core, and expected in a world of faults.
         (Errand::Sync, Ok(body)) => drop(core.handle_sync_reply(to, &body, now)),
         (Errand::Sync, Err(failure)) => core.handle_sync_failure(to, failure, now),
         (Errand::Claim(id), Ok(body)) => drop(core.handle_claim_reply(id, &body, now)),
         (Errand::Claim(id), Err(_)) => core.handle_claim_failure(id, now),
+        (Errand::Audit(id), Ok(body)) => drop(core.handle_audit_reply(id, &body, clock, now)),
+        (Errand::Audit(id), Err(_)) => core.handle_audit_failure(id, now),
     }
 }
 
@@ -121,6 +133,7 @@ impl<O: Oracle> World<O> {
                 self.schedule(after, question);
                 let patience = match errand {
                     Errand::Sync => ANSWER_TIMEOUT,
+                    Errand::Audit(_) => AUDIT_TIMEOUT,
                     Errand::Claim(_) => CLAIM_TIMEOUT,
                 };
                 self.schedule(patience, Event::GiveUp { exchange });
@@ -166,7 +179,9 @@ impl<O: Oracle> World<O> {
         let Some(&Exchange { from, errand, .. }) = self.exchanges.open.get(&exchange) else {
             return;
         };
-        let answer = self.with_core(host, |core, now| ask_core(core, exchange, errand, body, now));
+        let clock = self.clock_of(host);
+        let answer =
+            self.with_core(host, |core, now| ask_core(core, exchange, errand, body, (clock, now)));
         let outcome = match answer {
             Some(Some(outcome)) => outcome,
             Some(None) => return,
@@ -216,7 +231,14 @@ impl<O: Oracle> World<O> {
     pub(super) fn answered(&mut self, exchange: u64, outcome: Outcome) {
         // It is closed with the first that comes of it: the answer, or the end of patience.
         if let Some(Exchange { from, to, errand }) = self.exchanges.open.remove(&exchange) {
-            self.with_core(from, |core, now| tell_core(core, errand, to, outcome, now));
+            let clock = self.clock_of(from);
+            self.with_core(from, |core, now| tell_core(core, errand, to, outcome, (clock, now)));
         }
+    }
+
+    /// The wall clock of a host in microseconds since the Unix epoch, give or take what it was set to.
+    fn clock_of(&self, host: usize) -> i64 {
+        let now = i64::try_from(self.now().as_micros()).unwrap_or(i64::MAX);
+        now.saturating_add(self.population.hosts[host].clock.saturating_mul(1_000_000))
     }
 }

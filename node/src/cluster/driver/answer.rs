@@ -1,14 +1,18 @@
 //! Answers to what the rest of the process asks.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use ownership::ComponentId;
+use ownership::{Assignment, ComponentId, WhatIf, WhatIfError};
 
 use super::Driver;
-use crate::cluster::question::{KeyHistory, KeyQuestion, Moved, Placed, Question, Recorded};
+use super::audit::clock;
+use crate::cluster::question::{
+    KeyHistory, KeyQuestion, Moved, Placed, Question, Recorded, Thought, Timeline, TimelineEntry,
+};
 use crate::cluster::state::wall;
 use crate::cluster::{check, detail};
-use crate::core::StopReason;
+use crate::core::{History, Record, StopReason};
 
 impl Driver {
     /// Answers a question. Whoever asked may have gone away; then the answer is dropped.
@@ -58,6 +62,20 @@ impl Driver {
                 });
                 let _ = answer.send(placed.collect());
             }
+            Question::Audit { body, answer } => {
+                let _ = answer.send(self.core.handle_audit(&body, clock()));
+            }
+            Question::Config { fingerprint } => self.core.set_config(fingerprint, now),
+            Question::Report { answer } => {
+                let _ = answer.send(self.core.audit_report(now));
+            }
+            Question::WhatIf { change, most, answer } => {
+                let _ = answer.send(think(self.core.assignment(), &change, most));
+            }
+            Question::Timeline { answer } => {
+                let me = self.core.me().name.as_str();
+                let _ = answer.send(timeline(self.core.history(), me, now));
+            }
             Question::Explain { question, answer } => {
                 let _ = answer.send(self.explain(&question, now));
             }
@@ -88,16 +106,76 @@ impl Driver {
                 })
                 .collect(),
             records: of_key
-                .map(|record| Recorded {
-                    at: wall(record.at, now),
-                    action: if record.stopped.is_some() { "stop" } else { "start" }.to_owned(),
-                    to: match &record.stopped {
-                        Some(StopReason::Moved { to }) => to.to_string(),
-                        _ => String::new(),
-                    },
-                    cause: record.cause.as_str().to_owned(),
-                })
+                .map(|record| recorded(record, self.core.me().name.as_str(), now))
                 .collect(),
         }
     }
+}
+
+fn recorded(record: &Record, me: &str, now: Instant) -> Recorded {
+    let before = record.from.as_ref().map(ToString::to_string).unwrap_or_default();
+    let (action, from, to) = match &record.stopped {
+        None => ("start", before, me.to_owned()),
+        Some(StopReason::Moved { to }) => ("stop", me.to_owned(), to.to_string()),
+        Some(StopReason::Gone | StopReason::Unowned) => ("stop", me.to_owned(), String::new()),
+    };
+    Recorded {
+        at: wall(record.at, now),
+        action: action.to_owned(),
+        from,
+        to,
+        cause: record.cause.as_str().to_owned(),
+        last_tick: record.last_tick,
+        took_micros: u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX),
+        overlap: record.overlap,
+    }
+}
+
+/// What would move.
+fn think(assignment: &Assignment, change: &WhatIf, most: usize) -> Result<Thought, WhatIfError> {
+    let counts = assignment.components().map(|(id, count)| (id.to_string(), (0, count)));
+    let mut thought = Thought { components: counts.collect(), ..Thought::default() };
+    assignment.what_if(change, |moved| {
+        let name =
+            |name: Option<&membership::Name>| name.map(ToString::to_string).unwrap_or_default();
+        let (from, to) = (name(moved.from), name(moved.to));
+        if let Some((moves, _)) = thought.components.get_mut(&**moved.component) {
+            *moves += 1;
+        }
+        if thought.moves.len() < most {
+            let component = moved.component.to_string();
+            thought.moves.push((component, moved.key, from.clone(), to.clone()));
+        }
+        *thought.matrix.entry((from, to)).or_default() += 1;
+    })?;
+    Ok(thought)
+}
+
+/// Starts and stops in sums of a second each.
+fn timeline(history: &History, me: &str, now: Instant) -> Timeline {
+    let mut entries: BTreeMap<_, TimelineEntry> = BTreeMap::new();
+    for record in history.records() {
+        let Recorded { at, from, to, took_micros, overlap, .. } = recorded(record, me, now);
+        let (cause, started) = (record.cause.as_str(), record.stopped.is_none());
+        let group = (at.div_euclid(1000), cause, from.clone(), to.clone(), started);
+        let entry = entries.entry(group).or_insert(TimelineEntry {
+            at,
+            cause,
+            from,
+            to,
+            started,
+            targets: 0,
+            sealed: 0,
+            overlaps: 0,
+            took_micros: 0,
+        });
+        entry.at = entry.at.min(at);
+        entry.targets += 1;
+        entry.sealed += usize::from(record.last_tick.is_some());
+        entry.overlaps += usize::from(overlap);
+        entry.took_micros = entry.took_micros.max(took_micros);
+    }
+    let mut entries: Vec<TimelineEntry> = entries.into_values().collect();
+    entries.sort_by_key(|entry| entry.at);
+    Timeline { entries }
 }

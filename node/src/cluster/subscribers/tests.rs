@@ -45,7 +45,10 @@ fn an_announcement_is_news_once() {
     let component = subscribe(&mut subscribers, "a", 1);
     assert_eq!(subscribers.news(), []);
     component.announce.send_replace([Announced::new(Key::from(7), "x")].into());
-    assert_eq!(subscribers.news(), [News { component: "a".into(), keys: vec![Key::from(7)] }]);
+    assert_eq!(
+        subscribers.news(),
+        [News { component: "a".into(), keys: vec![Key::from(7)], pace: None }]
+    );
     assert_eq!(subscribers.news(), []);
 }
 
@@ -55,7 +58,7 @@ fn a_dropped_subscription_has_no_targets_any_more() {
     let component = subscribe(&mut subscribers, "a", 1);
     subscribers.news();
     drop(component);
-    assert_eq!(subscribers.news(), [News { component: "a".into(), keys: vec![] }]);
+    assert_eq!(subscribers.news(), [News { component: "a".into(), keys: vec![], pace: None }]);
     assert_eq!(subscribers.news(), []);
 }
 

@@ -1,6 +1,7 @@
 //! From the list of targets to keys: what there is to collect, and what cannot be.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use metrics::{ScrapeConfig, ScrapeTarget, prepare};
@@ -88,6 +89,7 @@ fn announce(
         key: Key::of(component, target.identity()),
         url: target.url.to_string().into(),
         labels: target.labels,
+        interval: u64::try_from(target.interval.as_millis()).ok().and_then(NonZeroU64::new),
     })
 }
 

@@ -8,72 +8,97 @@
 //!   "hashed": {"component": "prometheus.scrape.a", "url": "http://..", "labels": {"job": "a"}},
 //!   "owner": "b", "deputy": "a", "ranking": ["b", "a", "c"], "node": "a", "collected_here": false,
 //!   "moves": [{"at": "2026-..", "from": "a", "to": "b", "cause": "join"}],
-//!   "here": [{"at": "2026-..", "action": "stop", "to": "b", "cause": "join"}]}]}
+//!   "history": [{"node": "b", "at": "2026-..", "action": "start", "from": "a", "to": "b",
+//!     "cause": "join", "took_seconds": 0.004, "ticks_missed": 0, "overlap": false}]}]}
 //! ```
 //!
-//! `moves` follow from the changes of the cluster that the answering node saw; `here` is what that
-//! node did.
+//! `moves` follow from the changes of the cluster that the answering node saw; `history` is what the
+//! nodes did, all that answer. `cause` is `join`, `leave`, `crash`, `discovery`, `reload`, `cover` (its
+//! owner did not know the target), `size` or `withdrawal`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
 use super::super::router::Asked;
 use super::search::Search;
-use crate::cluster::{Announced, Closed, KeyHistory, KeyQuestion, Listed};
+use crate::cluster::{Announced, Closed, KeyHistory, KeyQuestion, Listed, Recorded};
 use crate::telemetry::clock;
+
+mod history;
+
+pub use history::History;
+pub(in crate::server) use history::{HISTORY_PATH, remember};
 
 /// Targets explained in one answer.
 const MAX_MATCHES: usize = 20;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Explanation {
-    truncated: bool,
-    matches: Vec<Match>,
+/// The whole answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// There are more targets like this.
+    pub truncated: bool,
+    /// Nodes that did not answer: what they did is not in the history.
+    pub missing: Vec<String>,
+    /// The targets.
+    pub matches: Vec<Match>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Match {
-    component: String,
-    key: String,
-    url: String,
-    clustered: bool,
-    hashed: Hashed,
-    owner: String,
-    deputy: String,
-    ranking: Vec<String>,
-    node: String,
-    collected_here: bool,
-    moves: Vec<Move>,
-    here: Vec<Action>,
+/// One target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Match {
+    /// Its component.
+    pub component: String,
+    /// Its key.
+    pub key: String,
+    /// What is requested.
+    pub url: String,
+    /// Whether the component shares its targets.
+    pub clustered: bool,
+    /// What the key is a hash of.
+    pub hashed: Hashed,
+    /// Who should collect it.
+    pub owner: String,
+    /// Who would, were the owner gone.
+    pub deputy: String,
+    /// All participants in the order of their rank.
+    pub ranking: Vec<String>,
+    /// The node that answers.
+    pub node: String,
+    /// Whether that node collects it.
+    pub collected_here: bool,
+    /// How it changed owners.
+    pub moves: Vec<Move>,
+    /// What the nodes did about it, oldest first.
+    pub history: Vec<History>,
 }
 
-/// What the key is a hash of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Hashed {
-    component: String,
-    url: String,
-    labels: BTreeMap<String, String>,
+/// What a key is a hash of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hashed {
+    /// The component.
+    pub component: String,
+    /// What is requested.
+    pub url: String,
+    /// What is written.
+    pub labels: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Move {
-    at: String,
-    from: String,
-    to: String,
-    cause: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Action {
-    at: String,
-    action: String,
-    to: String,
-    cause: String,
+/// A change of the owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// When, in RFC 3339.
+    pub at: String,
+    /// The owner before.
+    pub from: String,
+    /// The owner after.
+    pub to: String,
+    /// Why.
+    pub cause: String,
 }
 
 pub(in crate::server) async fn answer(context: &Arc<Context>, asked: &Asked) -> Reply {
@@ -95,16 +120,29 @@ pub(in crate::server) async fn answer(context: &Arc<Context>, asked: &Asked) -> 
     }
 }
 
-async fn explain(context: &Context, target: &str) -> Result<Explanation, Closed> {
+async fn explain(context: &Arc<Context>, target: &str) -> Result<Explanation, Closed> {
     let node = context.cluster.state().borrow().node_name.clone();
     let (found, truncated) = find(context, target);
+    let keys = found.iter().filter(|(listed, _)| listed.clustered);
+    let keys = keys.map(|(listed, target)| (listed.component.to_string(), target.key.as_u64()));
+    let (others, missing) = history::ask(context, keys.collect()).await;
     let mut matches = Vec::new();
     for (listed, target) in found {
-        let question = KeyQuestion { component: listed.component.to_string(), key: target.key };
-        let history = context.cluster.explain(question).await?;
-        matches.push(describe(&listed, &target, &node, history));
+        let component = listed.component.to_string();
+        let question = KeyQuestion { component: component.clone(), key: target.key };
+        let mut known = context.cluster.explain(question).await?;
+        let mut records: Vec<(String, Recorded)> =
+            known.records.drain(..).map(|record| (node.clone(), record)).collect();
+        let of_key = others.iter().filter(|told| told.is_of(&component, target.key));
+        records.extend(of_key.map(|told| (told.node.clone(), told.record.clone())));
+        records.sort_by_key(|(_, record)| record.at);
+        let history = records
+            .into_iter()
+            .map(|(node, record)| History::new(node, &record, target.key, target.interval));
+        let history = history.collect();
+        matches.push(describe(&listed, &target, &node, known, history));
     }
-    Ok(Explanation { truncated, matches })
+    Ok(Explanation { truncated, missing, matches })
 }
 
 /// An exact key or URL if there is one, else whatever the words occur in.
@@ -134,10 +172,16 @@ fn collect(
     (found, false)
 }
 
-fn describe(listed: &Listed, target: &Announced, node: &str, history: KeyHistory) -> Match {
+fn describe(
+    listed: &Listed,
+    target: &Announced,
+    node: &str,
+    known: KeyHistory,
+    history: Vec<History>,
+) -> Match {
     let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let component = listed.component.to_string();
-    let ranking = if listed.clustered { history.ranking } else { vec![node.to_owned()] };
+    let ranking = if listed.clustered { known.ranking } else { vec![node.to_owned()] };
     let mut ranked = ranking.iter().cloned();
     Match {
         key: target.key.to_string(),
@@ -152,22 +196,13 @@ fn describe(listed: &Listed, target: &Announced, node: &str, history: KeyHistory
         owner: ranked.next().unwrap_or_default(),
         deputy: ranked.next().unwrap_or_default(),
         node: node.to_owned(),
-        collected_here: history.running || !listed.clustered,
+        collected_here: known.running || !listed.clustered,
         ranking,
-        moves: history
+        moves: known
             .moves
             .into_iter()
             .map(|m| Move { at: clock::rfc3339(m.at), from: m.from, to: m.to, cause: m.cause })
             .collect(),
-        here: history
-            .records
-            .into_iter()
-            .map(|r| Action {
-                at: clock::rfc3339(r.at),
-                action: r.action,
-                to: r.to,
-                cause: r.cause,
-            })
-            .collect(),
+        history,
     }
 }

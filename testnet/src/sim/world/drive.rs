@@ -40,6 +40,7 @@ impl<O: Oracle> World<O> {
                 | Output::Resolve
                 | Output::Claim { .. }
                 | Output::ClaimReply { .. }
+                | Output::Audit { .. }
                     if blocked =>
                 {
                     let outbox = &mut self.population.hosts[host].outbox;
@@ -99,6 +100,7 @@ impl<O: Oracle> World<O> {
             Output::ClaimReply { id, body } => self.claim_answered(host, id, body),
             // The collectors of this world ask for none.
             Output::Checkpoint { .. } => {}
+            Output::Audit { to, id, body } => self.ask(host, to, Errand::Audit(id), body),
             Output::Gate { .. } | Output::View | Output::Departed => {}
         }
     }

@@ -1,0 +1,54 @@
+use super::*;
+
+#[test]
+fn a_target_travels_in_a_query_whatever_is_in_it() {
+    assert_eq!(encode("http://a:1/m?x=y&z"), "http%3A%2F%2Fa%3A1%2Fm%3Fx%3Dy%26z");
+    assert_eq!(encode("ä b"), "%C3%A4%20b");
+    assert_eq!(encode("a-b_c.d~9"), "a-b_c.d~9");
+}
+
+#[test]
+fn a_history_reads_as_sentences() {
+    let explanation: Explanation = serde_json::from_value(serde_json::json!({
+        "truncated": true, "missing": ["c: no answer in 2s"],
+        "matches": [{
+            "component": "prometheus.scrape.a", "key": "9f", "url": "http://a/metrics",
+            "clustered": true,
+            "hashed": {"component": "prometheus.scrape.a", "url": "http://a/metrics", "labels": {"job": "x"}},
+            "owner": "b", "deputy": "a", "ranking": ["b", "a"], "node": "a", "collected_here": false,
+            "moves": [{"at": "T1", "from": "a", "to": "b", "cause": "join"}],
+            "history": [
+                {"node": "a", "at": "T2", "action": "stop", "from": "a", "to": "b", "cause": "join",
+                 "took_seconds": 0.0, "ticks_missed": null, "overlap": false},
+                {"node": "b", "at": "T3", "action": "start", "from": "a", "to": "b", "cause": "join",
+                 "took_seconds": 0.0042, "ticks_missed": 0, "overlap": true},
+            ],
+        }],
+    }))
+    .expect("an explanation");
+    assert_eq!(
+        print_explanation(&explanation),
+        "http://a/metrics  key 9f\n  job=\"x\"\n  component prometheus.scrape.a\n  ranking b, a\n  \
+         a does not collect it\n  T1  its owner changes from a to b: join\n  T2  a stops for b: join\n  \
+         T3  b starts from a: join, after 4.2 ms, no tick missed, perhaps beside another node\n\n\
+         and more targets: say more of the one you mean\nwithout the history of c: no answer in 2s\n"
+    );
+}
+
+#[test]
+fn what_would_move_is_summed_up_before_it_is_listed() {
+    let what_if: WhatIf = serde_json::from_value(serde_json::json!({
+        "node": "a", "leave": "b", "join": "", "targets": 4, "moves": 2,
+        "components": [{"component": "prometheus.scrape.a", "targets": 4, "moves": 2}],
+        "flows": [{"from": "b", "to": "a", "moves": 2}],
+        "examples": [{"component": "prometheus.scrape.a", "key": "9f", "url": "http://a/metrics",
+                      "from": "b", "to": "a"}],
+        "truncated": true,
+    }))
+    .expect("an answer");
+    assert_eq!(
+        print_what_if(&what_if),
+        "if b left, 2 of 4 targets would move (50.0 %)\n  prometheus.scrape.a: 2 of 4\n\n  b -> a: 2\n\n  \
+         http://a/metrics  b -> a\n  and 1 more\n"
+    );
+}

@@ -1,0 +1,182 @@
+//! What all nodes did about some targets.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::tick;
+use ownership::Key;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use super::super::super::context::Context;
+use crate::cluster::{KeyQuestion, Recorded};
+use crate::telemetry::clock;
+
+/// The path of the question: components and keys in, [`Told`] out.
+pub(in crate::server) const HISTORY_PATH: &str = "/api/v1/peer/history";
+
+/// How long a peer may take.
+const PEER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Peers asked at one time.
+const FANOUT: usize = 64;
+
+/// Targets in one question.
+const MAX_KEYS: usize = super::MAX_MATCHES;
+
+/// What one node tells of one target at most, its last doings.
+const MAX_RECORDS: usize = 50;
+
+/// The longest question and the longest answer, in bytes.
+const MAX_BODY: usize = 1 << 20;
+
+const CODEC: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    bincode::config::Limit<MAX_BODY>,
+> = bincode::config::standard().with_limit::<MAX_BODY>();
+
+/// What a node did about a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// The node.
+    pub node: String,
+    /// When, in RFC 3339, by its clock.
+    pub at: String,
+    /// `start` or `stop`.
+    pub action: String,
+    /// Who collected it before, as far as that node knew.
+    pub from: String,
+    /// Who collects it now; empty when it is gone.
+    pub to: String,
+    /// Why.
+    pub cause: String,
+    /// Of a start: for how long the node wanted the target before it had it.
+    pub took_seconds: f64,
+    /// Of a start: ticks between the last one of the node before and the first one here; null when that
+    /// node left no word, or the target has no ticks.
+    pub ticks_missed: Option<u64>,
+    /// Of a start: whether both nodes may have collected it for a while.
+    pub overlap: bool,
+}
+
+impl History {
+    pub(super) fn new(
+        node: String,
+        record: &Recorded,
+        key: Key,
+        interval: Option<NonZeroU64>,
+    ) -> Self {
+        Self {
+            node,
+            at: clock::rfc3339(record.at),
+            action: record.action.clone(),
+            from: record.from.clone(),
+            to: record.to.clone(),
+            cause: record.cause.clone(),
+            took_seconds: record.took_micros as f64 / 1e6,
+            ticks_missed: ticks_missed(record, key, interval),
+            overlap: record.overlap,
+        }
+    }
+}
+
+/// The first tick after the last one of the node before that the next could still make.
+fn ticks_missed(record: &Recorded, key: Key, interval: Option<NonZeroU64>) -> Option<u64> {
+    let (last, interval) = (record.last_tick?, interval?.get());
+    let step = i64::try_from(interval).ok()?;
+    // A tick less than a tenth of the interval ago is made up for.
+    let possible = record.at - step / 10 - 1;
+    let first = tick::next(key.as_u64(), interval, possible.max(last));
+    u64::try_from((first - last + step / 2) / step - 1).ok()
+}
+
+/// What another node did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Told {
+    pub(super) node: String,
+    component: String,
+    key: u64,
+    pub(super) record: Recorded,
+}
+
+impl Told {
+    pub(super) fn is_of(&self, component: &str, key: Key) -> bool {
+        self.component == component && self.key == key.as_u64()
+    }
+}
+
+/// Asks all other nodes; those that do not answer are named.
+pub(super) async fn ask(
+    context: &Arc<Context>,
+    keys: Vec<(String, u64)>,
+) -> (Vec<Told>, Vec<String>) {
+    let (mut told, mut missing) = (Vec::new(), Vec::new());
+    let Ok(body) = encode(&keys) else { return (told, missing) };
+    if keys.is_empty() {
+        return (told, missing);
+    }
+    let state = Arc::clone(&context.cluster.state().borrow());
+    let others = state.peers.iter().filter(|peer| !peer.is_self);
+    let mut waiting: Vec<(String, SocketAddr)> =
+        others.map(|peer| (peer.name.clone(), peer.address)).collect();
+    let mut asked = JoinSet::new();
+    loop {
+        while asked.len() < FANOUT
+            && let Some((node, address)) = waiting.pop()
+        {
+            let (context, body) = (Arc::clone(context), body.clone());
+            asked.spawn(async move {
+                let path = HISTORY_PATH;
+                let answer = context.peers.post(address, path, body, MAX_BODY, PEER_TIMEOUT).await;
+                let answer = answer.map_err(|error| error.to_string());
+                (node, answer.and_then(|body| decode::<Vec<Told>>(&body)))
+            });
+        }
+        match asked.join_next().await {
+            Some(Ok((_, Ok(of_node)))) => told.extend(of_node),
+            Some(Ok((node, Err(error)))) => missing.push(format!("{node}: {error}")),
+            // Only a panic in there could; whoever it was about is not named.
+            Some(Err(_)) => {}
+            None => break,
+        }
+    }
+    missing.sort();
+    (told, missing)
+}
+
+/// Answers another node.
+///
+/// # Errors
+///
+/// A text for that node.
+pub(in crate::server) async fn remember(context: &Context, body: &[u8]) -> Result<Bytes, String> {
+    let keys: Vec<(String, u64)> = decode(body)?;
+    let node = context.cluster.state().borrow().node_name.clone();
+    let mut told = Vec::new();
+    for (component, key) in keys.into_iter().take(MAX_KEYS) {
+        let question = KeyQuestion { component: component.clone(), key: Key::from(key) };
+        let known = context.cluster.explain(question).await.map_err(|error| error.to_string())?;
+        let skip = known.records.len().saturating_sub(MAX_RECORDS);
+        told.extend(known.records.into_iter().skip(skip).map(|record| Told {
+            node: node.clone(),
+            component: component.clone(),
+            key,
+            record,
+        }));
+    }
+    encode(&told)
+}
+
+fn encode(value: &impl Serialize) -> Result<Bytes, String> {
+    let encoded = bincode::serde::encode_to_vec(value, CODEC);
+    encoded.map(Bytes::from).map_err(|error| error.to_string())
+}
+
+fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    let decoded = bincode::serde::decode_from_slice(body, CODEC);
+    decoded.map(|(value, _)| value).map_err(|error| error.to_string())
+}
