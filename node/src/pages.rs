@@ -6,6 +6,7 @@
 mod clustering;
 mod diagram;
 mod format;
+mod moves;
 mod statements;
 
 use askama::Template;

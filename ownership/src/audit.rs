@@ -240,6 +240,11 @@ impl Audit {
         }
     }
 
+    /// How far the clock of a peer is ahead, as far as is known.
+    pub fn skew(&self, name: &Name) -> Option<Skew> {
+        self.peers.get(name)?.clock.skew()
+    }
+
     /// Who stands in for the owner of a target that is new to this node, as far as is known.
     pub fn holder(&self, target: &Target) -> Option<Name> {
         let holds = |peer: &Peer| {

@@ -129,6 +129,9 @@ fn print_peer(out: &mut String, cluster: &Cluster, peer: &Peer, width: usize) {
     if let Some(seconds) = peer.round_trip_seconds {
         let _ = write!(out, "  round trip {:.1} ms", seconds * 1e3);
     }
+    if let Some(seconds) = peer.clock_skew_seconds {
+        let _ = write!(out, "  clock {:+.1} ms", seconds * 1e3);
+    }
     if peer.digest.as_ref().is_some_and(|digest| *digest != cluster.digest) {
         let _ = write!(out, "  sees view {}", peer.digest.as_deref().unwrap_or_default());
     }

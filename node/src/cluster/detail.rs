@@ -30,6 +30,8 @@ pub struct PeerDetail {
     pub suspicion: Option<Suspicion>,
     /// The digest of its own view, as it last said.
     pub digest: Option<u64>,
+    /// How far its clock is ahead of this node's, in seconds, and the error of that.
+    pub clock_skew_seconds: Option<(f64, f64)>,
 }
 
 /// A suspicion that a peer is dead.
@@ -59,6 +61,9 @@ pub(super) fn of(core: &Core, now: Instant) -> Detail {
                     .unwrap_or(u64::MAX),
             }),
             digest: status.view_digest,
+            clock_skew_seconds: core
+                .skew(&status.peer.name)
+                .map(|skew| (skew.micros as f64 / 1e6, skew.error.as_secs_f64())),
         };
         (status.peer.name.to_string(), detail)
     };

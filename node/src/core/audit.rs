@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ownership::audit::{self, Facts, Figures, Fingerprint, Malformed, QuestionError, Report};
+use membership::Name;
+use ownership::audit::{self, Facts, Figures, Fingerprint, Malformed, QuestionError, Report, Skew};
 
 use super::{ChangeCause, Core, Output};
 
@@ -73,6 +74,11 @@ impl Core {
     /// What the audit has found, with names.
     pub fn audit_report(&mut self, now: Instant) -> Report {
         self.audit.report(facts!(self, 0), now)
+    }
+
+    /// How far the clock of a peer is ahead, as far as is known.
+    pub fn skew(&self, peer: &Name) -> Option<Skew> {
+        self.audit.skew(peer)
     }
 
     /// What brings it about that targets change now.

@@ -3,9 +3,10 @@
 
 use askama::Template;
 
+use super::moves::{Moves, moves};
 use super::{Frame, age, duration, moment};
-use crate::cluster::{ClusterState, Detail, PeerDetail, PeerStatus};
-use crate::server::Check;
+use crate::cluster::{ClusterState, Detail, PeerDetail, PeerStatus, Timeline};
+use crate::server::{Audit, Check};
 
 /// What the page shows.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +15,10 @@ pub struct Shown<'a> {
     pub cluster: &'a ClusterState,
     /// The same in motion.
     pub detail: &'a Detail,
+    /// What the nodes found when they compared what they know and collect.
+    pub audit: &'a Audit,
+    /// What this node started and stopped lately.
+    pub timeline: &'a Timeline,
     /// What came of a check of all paths, if one was asked for.
     pub check: Option<&'a Check>,
     /// Whether one was asked for while another was under way.
@@ -45,6 +50,10 @@ struct Voice {
     /// Whether it sees what this node sees; empty when nobody knows.
     view: &'static str,
     suspicion: String,
+    /// How far its clock is ahead; empty when nobody knows.
+    clock: String,
+    /// Whether it runs the configuration that this node runs; empty when nobody knows.
+    config: &'static str,
 }
 
 /// A place where this node looks for others.
@@ -61,6 +70,9 @@ struct Clustering<'a> {
     frame: &'a Frame,
     cluster: &'a ClusterState,
     detail: &'a Detail,
+    audit: &'a Audit,
+    notes: Vec<String>,
+    moves: Option<Moves>,
     check: Option<&'a Check>,
     check_refused: bool,
     shares: Vec<Share>,
@@ -77,7 +89,7 @@ struct Clustering<'a> {
 ///
 /// When the template fails, which only a bug can cause.
 pub fn clustering(frame: &Frame, shown: Shown<'_>) -> Result<String, askama::Error> {
-    let Shown { cluster, detail, check, check_refused, now } = shown;
+    let Shown { cluster, detail, audit, timeline, check, check_refused, now } = shown;
     let total: usize = cluster.peers.iter().map(|peer| peer.targets).sum();
     let most = cluster.peers.iter().map(|peer| peer.targets).max().unwrap_or(0).max(1);
     let participants = cluster.count("participant").max(1);
@@ -93,10 +105,13 @@ pub fn clustering(frame: &Frame, shown: Shown<'_>) -> Result<String, askama::Err
         frame,
         cluster,
         detail,
+        audit,
+        notes: audit.notes(),
+        moves: moves(timeline, now),
         check,
         check_refused,
         shares: cluster.peers.iter().map(|peer| share(peer, total, most, now)).collect(),
-        voices: others.map(|peer| voice(peer, cluster.digest, detail, now)).collect(),
+        voices: others.map(|peer| voice(peer, cluster.digest, (detail, audit), now)).collect(),
         places: places.collect(),
         fair,
         total,
@@ -118,7 +133,8 @@ fn share(peer: &PeerStatus, total: usize, most: usize, now: i64) -> Share {
     }
 }
 
-fn voice(peer: &PeerStatus, digest: u64, detail: &Detail, now: i64) -> Voice {
+fn voice(peer: &PeerStatus, digest: u64, (detail, audit): (&Detail, &Audit), now: i64) -> Voice {
+    let audited = audit.peers.iter().find(|audited| audited.name == peer.name);
     let unknown = PeerDetail::default();
     let known = detail.peers.get(&peer.name).unwrap_or(&unknown);
     Voice {
@@ -133,6 +149,18 @@ fn voice(peer: &PeerStatus, digest: u64, detail: &Detail, now: i64) -> Voice {
             None => "",
             Some(theirs) if theirs == digest => "the same",
             Some(_) => "another",
+        },
+        clock: audited.and_then(|audited| audited.clock_skew_seconds).map_or_else(
+            String::new,
+            |seconds| match seconds < 0.0 {
+                true => format!("{} behind", duration(-seconds)),
+                false => format!("{} ahead", duration(seconds)),
+            },
+        ),
+        config: match audited {
+            Some(audited) if audited.config_differs => "another",
+            Some(audited) if audited.config_sha256.is_some() => "the same",
+            _ => "",
         },
         suspicion: match &known.suspicion {
             None => String::new(),

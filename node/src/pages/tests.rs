@@ -2,6 +2,8 @@ use serde_json::json;
 
 use super::*;
 use crate::cluster::ClusterState;
+use crate::cluster::Timeline;
+use crate::server::Audit;
 use crate::server::components::Health;
 
 fn frame() -> Frame {
@@ -189,8 +191,16 @@ fn the_cluster_page_shows_what_each_peer_collects() {
         ..ClusterState::default()
     };
     let detail = Detail::default();
-    let shown =
-        Shown { cluster: &cluster, detail: &detail, check: None, check_refused: false, now: 5_000 };
+    let (audit, timeline) = (Audit::default(), Timeline::default());
+    let shown = Shown {
+        cluster: &cluster,
+        detail: &detail,
+        audit: &audit,
+        timeline: &timeline,
+        check: None,
+        check_refused: false,
+        now: 5_000,
+    };
     let page = clustering(&frame(), shown).expect("the page renders");
     assert!(page.contains("node-1 collects 1 targets"));
     assert!(page.contains("25.0 %"));
@@ -199,6 +209,7 @@ fn the_cluster_page_shows_what_each_peer_collects() {
 
 #[test]
 fn the_cluster_page_says_what_keeps_nodes_apart() {
+    use crate::cluster::TimelineEntry;
     use crate::cluster::{
         Detail, Missing, PeerDetail, PeerStatus, SeedLookup, SeedStatus, Suspicion,
     };
@@ -239,6 +250,7 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         round_trip_seconds: Some(0.0012),
         suspicion: Some(Suspicion { since: 4_000, confirmations: 2, left: 1_500 }),
         digest: Some(8),
+        clock_skew_seconds: None,
     };
     let detail = Detail {
         local_health: 3,
@@ -264,8 +276,40 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         lookups: Vec::new(),
     };
     let check = Some(&check);
-    let shown =
-        Shown { cluster: &cluster, detail: &detail, check, check_refused: false, now: 5_000 };
+    let audit: Audit = serde_json::from_value(serde_json::json!({
+        "node": "node-0", "unowned": 1, "double_owned": 0, "covered": 0, "config_drift": 1,
+        "targets": [{"state": "unowned", "component": "prometheus.scrape.a", "key": "9f",
+            "url": "http://a/<m>", "labels": {}, "peer": "node-1", "why": "it is lost",
+            "for_seconds": 3.0}],
+        "peers": [{"name": "node-1", "answered_seconds_ago": 1.0, "config_sha256": "ab",
+            "config_differs": true, "clock_skew_seconds": -0.25, "clock_error_seconds": 0.001,
+            "divergences": [{"component": "prometheus.scrape.a", "only_here": 1, "lost_there": 0,
+                "only_there": 1, "truncated": false, "meaning": "the configurations differ",
+                "examples": [{"url": "http://b", "known": "both", "labels": [
+                    {"label": "env", "here": "x-here", "there": null}]}]}]}],
+    }))
+    .expect("an audit");
+    let moved = |at, started, targets| TimelineEntry {
+        at,
+        cause: "crash",
+        from: "node-1".to_owned(),
+        to: "node-0".to_owned(),
+        started,
+        targets,
+        sealed: 2,
+        overlaps: 1,
+        took_micros: 4_200,
+    };
+    let timeline = Timeline { entries: vec![moved(1_000, true, 3), moved(2_000, false, 1)] };
+    let shown = Shown {
+        cluster: &cluster,
+        detail: &detail,
+        audit: &audit,
+        timeline: &timeline,
+        check,
+        check_refused: false,
+        now: 5_000,
+    };
     let page = clustering(&frame(), shown).expect("the page renders");
     for text in [
         "of 3 expected",
@@ -281,6 +325,16 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         "2 s ago",
         "allow UDP",
         "path failed",
+        "1 targets are collected by nobody",
+        "http://a/&#60;m&#62;",
+        "it is lost",
+        "250 ms behind",
+        "<span class=\"error\">another</span>",
+        "knows other targets",
+        "env: <code>x-here</code> here, none there",
+        "started 3 targets",
+        "2 of 3 with their last tick, 1 perhaps collected twice, within 4.2 ms",
+        "<rect class=\"crash\" x=\"0.0\"",
     ] {
         assert!(page.contains(text), "{text:?} is not on the page:\n{page}");
     }

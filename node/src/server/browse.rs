@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 
-use super::api::{check, status, targets};
+use super::api::{audit, check, status, targets};
 use super::components::HealthState;
 use super::context::Context;
 use super::reply::{self, Reply};
@@ -129,6 +129,8 @@ async fn clustering(
 ) -> Page {
     // When the cluster has stopped, the frame says that the process does.
     let detail = context.cluster.detail().await.unwrap_or_default();
+    let audit = audit::of(context).await.unwrap_or_default();
+    let timeline = context.cluster.timeline().await.unwrap_or_default();
     let (mut checked, mut check_refused) = (None, false);
     if !asked.query.text("check").is_empty() {
         match check::run(context).await {
@@ -138,7 +140,15 @@ async fn clustering(
     }
     let now = clock::unix_millis(SystemTime::now());
     let check = checked.as_ref();
-    let shown = pages::Shown { cluster: state, detail: &detail, check, check_refused, now };
+    let shown = pages::Shown {
+        cluster: state,
+        detail: &detail,
+        audit: &audit,
+        timeline: &timeline,
+        check,
+        check_refused,
+        now,
+    };
     Ok((StatusCode::OK, pages::clustering(frame, shown)?))
 }
 

@@ -77,6 +77,12 @@ pub struct Peer {
     pub last_heard: Option<String>,
     /// How long it takes to answer a probe, in seconds.
     pub round_trip_seconds: Option<f64>,
+    /// How far its clock is ahead of that of the node that answers, in seconds; null when nobody knows.
+    #[serde(default)]
+    pub clock_skew_seconds: Option<f64>,
+    /// The error of that is at most this, in seconds.
+    #[serde(default)]
+    pub clock_error_seconds: Option<f64>,
     /// The suspicion that it is dead, while there is one.
     pub suspicion: Option<Suspicion>,
     /// The hash of its own view, in hexadecimal, as it last said.
@@ -169,6 +175,8 @@ fn describe_peer(peer: &PeerStatus, state: &ClusterState, detail: &Detail) -> Pe
         since: clock::rfc3339(peer.since),
         last_heard: known.last_heard.map(clock::rfc3339),
         round_trip_seconds: known.round_trip_seconds,
+        clock_skew_seconds: known.clock_skew_seconds.map(|(skew, _)| skew),
+        clock_error_seconds: known.clock_skew_seconds.map(|(_, error)| error),
         suspicion: known.suspicion.map(|suspicion| Suspicion {
             since: clock::rfc3339(suspicion.since),
             confirmations: suspicion.confirmations,

@@ -103,3 +103,129 @@ async fn a_target_is_explained_by_any_of_its_names() {
     assert_eq!(explained["truncated"], json!(true));
     assert_eq!(a.get("/api/v1/explain?target=no-such").await.0, StatusCode::NOT_FOUND);
 }
+
+/// Asks again until the answer is as wanted.
+async fn until(world: &World, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut rhythm = tokio::time::interval(Duration::from_millis(100));
+    let asking = async {
+        loop {
+            rhythm.tick().await;
+            let answer = world.json(path).await;
+            if wanted(&answer) {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(2 * PATIENCE, asking).await.expect("in time")
+}
+
+#[tokio::test]
+async fn the_audit_names_what_an_owner_does_not_know_and_the_label_that_differs() {
+    let (a, b, [of_a, of_b]) = pair().await;
+    // b has another label on one target of a's; both targets are its own, or a's, as it comes.
+    let labelled = |env: &str, n: u64| Announced {
+        labels: Labels::from_pairs([("env", env)]),
+        ..Announced::new(
+            Key::of(COMPONENT, [env.as_bytes(), &n.to_le_bytes()]),
+            "http://odd/metrics",
+        )
+    };
+    let mut odd = None;
+    for n in 0..64 {
+        let placed = b.cluster.handle.place(vec![labelled("blue", n).key]).await.expect("it runs");
+        if placed[0].owner == "a" {
+            odd = Some(n);
+            break;
+        }
+    }
+    let odd = odd.expect("one of 64 is a's");
+    let with = |extra: Announced| -> Arc<[Announced]> {
+        targets(100).iter().cloned().chain([extra]).collect()
+    };
+    of_a.announce(with(labelled("green", odd)));
+    of_b.announce(with(labelled("blue", odd)));
+    let audit = until(&b, "/api/v1/audit", |audit| audit["covered"] == json!(1)).await;
+    assert_eq!((&audit["node"], &audit["unowned"]), (&json!("b"), &json!(0)));
+    let covered = &audit["targets"][0];
+    assert_eq!(
+        (&covered["state"], &covered["url"], &covered["peer"]),
+        (&json!("covered"), &json!("http://odd/metrics"), &json!("a"))
+    );
+    let divergence = &audit["peers"][0]["divergences"][0];
+    assert_eq!((&divergence["only_here"], &divergence["only_there"]), (&json!(1), &json!(1)));
+    let example = &divergence["examples"][0];
+    assert_eq!(
+        (&example["url"], &example["labels"]),
+        (
+            &json!("http://odd/metrics"),
+            &json!([{"label": "env", "here": "blue", "there": "green"}])
+        )
+    );
+    assert!(divergence["meaning"].as_str().is_some_and(|text| text.contains("label env")));
+    // One host has one clock.
+    let skew = audit["peers"][0]["clock_skew_seconds"].as_f64().expect("it was measured");
+    let error = audit["peers"][0]["clock_error_seconds"].as_f64().expect("it was measured");
+    assert!(skew.abs() <= error + 0.005, "{skew} with an error of {error}");
+    let page = b.get("/clustering").await.1;
+    assert!(page.contains("http://odd/metrics") && page.contains("What moved"), "{page}");
+    let metrics = b.get("/metrics").await.1;
+    for line in ["shoal_targets_unowned 0", "shoal_targets_covered 1", "shoal_config_drift 0"] {
+        assert!(metrics.contains(line), "{line}");
+    }
+    assert!(metrics.contains("shoal_peer_clock_skew_seconds{peer=\"a\"}"));
+
+    // Once a knows it too, it has it, and everybody knows how it came there.
+    of_a.announce(with(labelled("blue", odd)));
+    of_b.announce(with(labelled("blue", odd)));
+    let key = labelled("blue", odd).key;
+    let path = format!("/api/v1/explain?target={key}");
+    let mut started = [of_a, of_b]
+        .map(|mut of| tokio::spawn(async move { while of.next().await.is_some_and(answer) {} }));
+    let explained = until(&b, &path, |e| {
+        let history = e["matches"][0]["history"].as_array();
+        history.is_some_and(|history| history.iter().any(|h| h["node"] == "a"))
+    })
+    .await;
+    let history = explained["matches"][0]["history"].as_array().expect("a list").clone();
+    assert_eq!((&history[0]["node"], &history[0]["cause"]), (&json!("b"), &json!("cover")));
+    let last = history.last().expect("it has entries");
+    assert_eq!((&last["cause"], &last["action"]), (&json!("discovery"), &json!("start")));
+    started.iter_mut().for_each(|task| task.abort());
+}
+
+/// Says that there is no seal, as a collector that has none.
+fn answer(delta: cluster::Delta) -> bool {
+    drop(delta);
+    true
+}
+
+#[tokio::test]
+async fn what_would_move_is_said_before_it_does() {
+    let (a, b, _subscriptions) = pair().await;
+    let of_b = b.json("/api/v1/targets?owner=b").await["total"].clone();
+    let leave = a.json("/api/v1/what-if?leave=b&limit=3").await;
+    assert_eq!((&leave["targets"], &leave["moves"]), (&json!(100), &of_b));
+    assert_eq!(leave["flows"], json!([{"from": "b", "to": "a", "moves": of_b}]));
+    let component = json!([{"component": COMPONENT, "targets": 100, "moves": of_b}]);
+    assert_eq!(leave["components"], component);
+    assert_eq!(
+        (leave["examples"].as_array().map(Vec::len), &leave["truncated"]),
+        (Some(3), &json!(true))
+    );
+    let url = leave["examples"][0]["url"].as_str().expect("a text");
+    assert!(url.starts_with("http://host-"), "{url}");
+    // It is what the targets say.
+    let one = a.json(&format!("/api/v1/targets?query={url}")).await["targets"][0].clone();
+    assert_eq!((&one["owner"], &one["deputy"]), (&json!("b"), &json!("a")));
+
+    let join = b.json("/api/v1/what-if?join=c").await;
+    let moves = join["moves"].as_u64().expect("a number");
+    assert!((10..60).contains(&moves), "{moves}");
+    for flow in join["flows"].as_array().expect("flows") {
+        assert_eq!(flow["to"], "c");
+    }
+    for wrong in ["", "?leave=c", "?join=a", "?leave=a&join=c", "?join=%20"] {
+        let (status, text) = a.get(&format!("/api/v1/what-if{wrong}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {text}");
+    }
+}
