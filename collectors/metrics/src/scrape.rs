@@ -95,6 +95,9 @@ impl Scrape {
         let _room = shared.room.acquire_many(self.room()).await;
         let start = Instant::now();
         let began = shared.clock.now();
+        if began - self.tick > self.tolerance() {
+            shared.telemetry.ticks_overdue.increment();
+        }
         let mut body = shared.buffers.take(self.body);
         let fetched = self.fetch(&mut body).await;
         let timestamp = self.timestamp(&fetched, began, shared);
@@ -169,12 +172,16 @@ impl Scrape {
             }
             Err(_) => started,
         };
-        let interval = i64::try_from(self.target.interval.as_millis()).unwrap_or(i64::MAX);
-        if began - self.tick <= interval / 10 {
+        if began - self.tick <= self.tolerance() {
             return self.tick;
         }
         shared.telemetry.ticks_late.increment();
         began
+    }
+
+    /// By how many milliseconds a sample may be later than the tick that it carries.
+    fn tolerance(&self) -> i64 {
+        i64::try_from(self.target.interval.as_millis()).unwrap_or(i64::MAX) / 10
     }
 
     async fn read(

@@ -266,6 +266,7 @@ impl Scraper {
                 // The clock was set ahead, or the machine slept: what passed is missed.
                 let (tick, missed) = next_tick(due.key, interval, due.tick - 1, now);
                 self.shared.telemetry.ticks_missed.add(missed);
+                self.shared.telemetry.ticks_overdue.add(missed);
                 self.schedule(due.key, tick);
                 continue;
             }

@@ -59,6 +59,9 @@ pub struct Telemetry {
     /// Scrapes whose response began later than a tenth of the interval after the tick; they carry
     /// the time of the response.
     pub ticks_late: Counter,
+    /// Ticks whose scrape could not begin within a tenth of the interval, or not at all, whatever the
+    /// target did: this node has too much to do, or stood still.
+    pub ticks_overdue: Counter,
     /// Samples handed to the sink, histograms included, staleness markers and `up` not.
     pub samples: Counter,
     /// Staleness markers handed to the sink.

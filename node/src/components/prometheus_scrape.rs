@@ -4,6 +4,7 @@ mod arguments;
 mod director;
 mod inventory;
 mod measure;
+mod pressure;
 
 #[cfg(test)]
 mod tests;
@@ -74,6 +75,7 @@ impl Kind for PrometheusScrape {
             measured.0.collect(page);
             measured.1.collect(page);
         });
+        let watch = director::Watch { counts: Arc::clone(&counts), health: context.health };
         let director =
             Director::new(id.clone(), changes, subscription, commands.clone(), counts, refuse);
         let ends = director::Ends { cancel: context.cancel, removed: context.removed };
@@ -86,7 +88,10 @@ impl Kind for PrometheusScrape {
             memory,
             _registration: registration,
         };
-        Ok(Started::new(component, director::run(director, scraper, batches, fanout, ends)))
+        Ok(Started::new(
+            component,
+            director::run(director, scraper, (batches, fanout), watch, ends),
+        ))
     }
 
     async fn update(&self, arguments: Input) -> Result<Updated, Refusal> {

@@ -179,6 +179,8 @@ async fn a_response_past_a_tenth_of_the_interval_carries_the_truth() {
     assert_eq!(world.next().await, ["a 1 @1300", "up 1 @1300"]);
     assert_eq!(world.next().await, ["a 1 @2300", "up 1 @2300"]);
     assert_eq!(world.telemetry.ticks_late.value(), 2);
+    // It is the target that is slow, not this node.
+    assert_eq!(world.telemetry.ticks_overdue.value(), 0);
 }
 
 #[tokio::test(start_paused = true)]

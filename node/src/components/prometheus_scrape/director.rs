@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::inventory::{Inventory, Refused};
 use super::measure::Counts;
+use super::pressure::{LOOK_EVERY, Pressure};
 use crate::cluster::{Delta, Reason, Subscription};
-use crate::components::{Fanout, Refusal};
+use crate::components::{Fanout, HealthReport, Refusal};
 
 /// How often a scraper that is to end is asked whether it has.
 const LOOK: Duration = Duration::from_millis(10);
@@ -37,6 +38,36 @@ pub(super) struct Ends {
     pub cancel: CancellationToken,
     /// It ends because the configuration has it no more: its series have ended.
     pub removed: CancellationToken,
+}
+
+/// Looks whether this node keeps up with its targets.
+pub(super) struct Watch {
+    pub counts: Arc<Counts>,
+    pub health: HealthReport,
+}
+
+impl Watch {
+    /// Looks for ever.
+    async fn look(&self) {
+        let mut pressure = Pressure::default();
+        let mut overloaded = false;
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let found = pressure.look(self.counts.pressure());
+            self.counts.overloaded.set(usize::from(found.is_some()));
+            match &found {
+                Some(why) => {
+                    if !overloaded {
+                        tracing::warn!("{why}");
+                    }
+                    self.health.unhealthy(why.as_str());
+                }
+                None if overloaded => self.health.healthy("it keeps up again"),
+                None => {}
+            }
+            overloaded = found.is_some();
+        }
+    }
 }
 
 /// The one that knows which targets are whose.
@@ -68,8 +99,8 @@ struct Owned {
 pub(super) async fn run(
     mut director: Director,
     scraper: Scraper,
-    batches: mpsc::Receiver<Arc<Batch>>,
-    fanout: Arc<Fanout>,
+    (batches, fanout): (mpsc::Receiver<Arc<Batch>>, Arc<Fanout>),
+    watch: Watch,
     ends: Ends,
 ) -> Result<(), Refusal> {
     let mut tasks = JoinSet::new();
@@ -79,6 +110,7 @@ pub(super) async fn run(
     let directed = tokio::select! {
         () = ends.cancel.cancelled() => Ok(()),
         () = director.direct() => Ok(()),
+        () = watch.look() => Ok(()),
         Some(ended) = tasks.join_next() => Err(ended.err()),
     };
     if let Err(error) = directed {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Telemetry};
 
+use super::pressure::Counted;
 use crate::telemetry::Exposition;
 
 /// Counts of one component.
@@ -19,9 +20,19 @@ pub(super) struct Counts {
     pub broken: Gauge,
     /// Targets that are the same as another.
     pub doubles: Gauge,
+    /// Whether this node does not keep up: 1 or 0.
+    pub overloaded: Gauge,
 }
 
 impl Counts {
+    /// What tells whether this node keeps up.
+    pub(super) fn pressure(&self) -> Counted {
+        Counted {
+            overdue: self.scraper.ticks_overdue.value(),
+            scrapes: self.scraper.scrapes.value() + self.scraper.scrapes_failed.value(),
+        }
+    }
+
     pub(super) fn collect(&self, page: &mut Exposition) {
         page.gauge(
             "prometheus_scrape_targets_gauge",
@@ -38,6 +49,11 @@ impl Counts {
         let gauges = [
             ("shoal_scrape_targets_dropped", "Targets that cannot be scraped.", &self.broken),
             ("shoal_scrape_targets_duplicate", "Targets the same as another.", &self.doubles),
+            (
+                "shoal_scrape_overloaded",
+                "Whether this node does not keep up with its targets; 1 is worth an alert.",
+                &self.overloaded,
+            ),
             ("shoal_scrape_series", "Series that are known.", &self.scraper.series),
             (
                 "shoal_scrape_series_bytes",
@@ -58,7 +74,7 @@ impl Counts {
         }
     }
 
-    fn counters(&self) -> [(&'static str, &'static str, &Counter); 19] {
+    fn counters(&self) -> [(&'static str, &'static str, &Counter); 20] {
         let scraper = &self.scraper;
         [
             ("shoal_scrapes_total", "Scrapes that succeeded.", &scraper.scrapes),
@@ -72,6 +88,11 @@ impl Counts {
                 "shoal_scrape_ticks_missed_in_moves_total",
                 "Ticks between two owners that neither collected.",
                 &scraper.ticks_missed_in_moves,
+            ),
+            (
+                "shoal_scrape_ticks_overdue_total",
+                "Ticks that this node began later than a tenth of the interval, or not at all.",
+                &scraper.ticks_overdue,
             ),
             (
                 "shoal_scrape_ticks_late_total",

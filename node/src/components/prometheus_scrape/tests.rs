@@ -93,7 +93,9 @@ impl Stage {
         let (cancel, removed) = (CancellationToken::new(), CancellationToken::new());
         let ends = Ends { cancel: cancel.clone(), removed: removed.clone() };
         let mut tasks = JoinSet::new();
-        tasks.spawn(director::run(director, scraper, scraped, fanout, ends));
+        let health = HealthReport::new(Arc::new(Notify::new())).0;
+        let watch = director::Watch { counts: Arc::clone(&counts), health };
+        tasks.spawn(director::run(director, scraper, (scraped, fanout), watch, ends));
         Self { told, announced, deltas, batches, counts, cancel, removed, tasks }
     }
 

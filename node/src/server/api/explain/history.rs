@@ -15,6 +15,9 @@ use super::super::super::context::Context;
 use crate::cluster::{KeyQuestion, Recorded};
 use crate::telemetry::clock;
 
+#[cfg(test)]
+mod tests;
+
 /// The path of the question: components and keys in, [`Told`] out.
 pub(in crate::server) const HISTORY_PATH: &str = "/api/v1/peer/history";
 
