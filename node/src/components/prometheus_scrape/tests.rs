@@ -14,7 +14,7 @@ use super::director::{self, Director, Ends, Told};
 use super::inventory::Inventory;
 use super::measure::Counts;
 use crate::cluster::{Announced, Delta, Reason, Subscription};
-use crate::components::{Fanout, MetricsReceiver};
+use crate::components::{Fanout, HealthReport, MetricsReceiver};
 
 #[derive(Debug)]
 struct Page;
