@@ -328,7 +328,7 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         "1 targets are collected by nobody",
         "http://a/&#60;m&#62;",
         "it is lost",
-        "250 ms behind",
+        "250.0 ms behind",
         "<span class=\"error\">another</span>",
         "knows other targets",
         "env: <code>x-here</code> here, none there",

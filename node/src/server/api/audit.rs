@@ -264,7 +264,7 @@ fn divergence(
             format!("the configurations differ, and with them at least label {label}")
         }
         (Some(label), false) => format!(
-            "the same addresses have different labels, at least {label}: their discovery or what \
+            "the same addresses differ, at least in label {label}: their discovery or what \
              the configuration reads from the environment differs"
         ),
         (None, true) => "the configurations differ".to_owned(),

@@ -161,7 +161,7 @@ async fn the_audit_names_what_an_owner_does_not_know_and_the_label_that_differs(
             &json!([{"label": "env", "here": "blue", "there": "green"}])
         )
     );
-    assert!(divergence["meaning"].as_str().is_some_and(|text| text.contains("label env")));
+    assert!(divergence["meaning"].as_str().is_some_and(|text| text.contains("in label env")));
     // One host has one clock.
     let skew = audit["peers"][0]["clock_skew_seconds"].as_f64().expect("it was measured");
     let error = audit["peers"][0]["clock_error_seconds"].as_f64().expect("it was measured");
@@ -220,7 +220,7 @@ async fn what_would_move_is_said_before_it_does() {
     for flow in join["flows"].as_array().expect("flows") {
         assert_eq!(flow["to"], "c");
     }
-    for wrong in ["", "?leave=c", "?join=a", "?leave=a&join=c", "?join=%20"] {
+    for wrong in ["", "?leave=c", "?join=a", "?leave=a&join=c", "?join=%0A"] {
         let (status, text) = a.get(&format!("/api/v1/what-if{wrong}")).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {text}");
     }

@@ -18,12 +18,12 @@ fn a_node_that_keeps_up_says_nothing() {
 fn overdue_ticks_are_overload_until_they_are_a_minute_ago() {
     let mut pressure = Pressure::default();
     pressure.look(counted(0, 1000));
-    let said = pressure.look(counted(200, 2000)).expect("a fifth of all is overdue");
-    assert!(said.starts_with("overloaded: 200 scrapes"), "{said}");
-    assert!(pressure.look(counted(200, 3000)).is_some());
-    assert!(pressure.look(counted(200, 4000)).is_some());
-    assert!(pressure.look(counted(200, 5000)).is_some());
-    assert_eq!(pressure.look(counted(200, 6000)), None);
+    let said = pressure.look(counted(300, 2000)).expect("a third of all is overdue");
+    assert!(said.starts_with("overloaded: 300 scrapes"), "{said}");
+    assert!(pressure.look(counted(300, 3000)).is_some());
+    assert!(pressure.look(counted(300, 4000)).is_some());
+    assert!(pressure.look(counted(300, 5000)).is_some());
+    assert_eq!(pressure.look(counted(300, 6000)), None);
 }
 
 #[test]
