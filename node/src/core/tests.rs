@@ -193,7 +193,7 @@ fn a_deputy_goes_on_from_the_checkpoint_of_an_owner_that_crashed() {
         core.handle_checkpoints(&body).expect("it is for this node");
     }
     let gone = Peer { state: State::Participant, ..peer("b", 9) };
-    core.hear(Event::Down { peer: gone, cause: Cause::Failed });
+    core.hear(Event::Down { peer: gone, cause: Cause::Failed }, now);
     core.settle(now);
     let mut started = 0;
     while let Some(output) = core.poll_output() {

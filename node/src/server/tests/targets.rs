@@ -168,11 +168,24 @@ async fn the_audit_names_what_an_owner_does_not_know_and_the_label_that_differs(
     assert!(skew.abs() <= error + 0.005, "{skew} with an error of {error}");
     let page = b.get("/clustering").await.1;
     assert!(page.contains("http://odd/metrics") && page.contains("What moved"), "{page}");
-    let metrics = b.get("/metrics").await.1;
-    for line in ["shoal_targets_unowned 0", "shoal_targets_covered 1", "shoal_config_drift 0"] {
-        assert!(metrics.contains(line), "{line}");
-    }
-    assert!(metrics.contains("shoal_peer_clock_skew_seconds{peer=\"a\"}"));
+    let lines = [
+        "shoal_targets_unowned 0\n",
+        "shoal_targets_covered 1\n",
+        "shoal_config_drift 0\n",
+        "shoal_peer_clock_skew_seconds{peer=\"a\"}",
+    ];
+    // Figures are looked at once a second.
+    let mut rhythm = tokio::time::interval(Duration::from_millis(100));
+    let measured = async {
+        loop {
+            rhythm.tick().await;
+            let metrics = b.get("/metrics").await.1;
+            if lines.iter().all(|line| metrics.contains(line)) {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, measured).await.expect("the figures are on the page in time");
 
     // Once a knows it too, it has it, and everybody knows how it came there.
     of_a.announce(with(labelled("blue", odd)));
