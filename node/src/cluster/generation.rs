@@ -70,6 +70,11 @@ impl Generation {
         let mut file = std::fs::File::create(&aside)?;
         writeln!(file, "{}", self.current)?;
         file.sync_all()?;
-        std::fs::rename(&aside, &self.path)
+        std::fs::rename(&aside, &self.path)?;
+        // The new name is on the disk when the directory is.
+        match self.path.parent() {
+            Some(directory) => std::fs::File::open(directory)?.sync_all(),
+            None => Ok(()),
+        }
     }
 }

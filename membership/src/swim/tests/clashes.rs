@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::net::{Net, at, peer, seeded};
-use crate::{Event, State, Swim};
+use crate::{Config, Event, Key, Keyring, State, Swim};
 
 #[test]
 fn the_newcomer_stays_out_and_names_both() {
@@ -103,4 +103,129 @@ fn a_namesake_stands_down_to_a_node_that_is_leaving_only_until_it_is_gone() {
     net.run_until("it may end", |net| net.departed.contains(&at(2)));
     net.crash(2);
     net.run_until("the other is in", |net| net.agree(3));
+}
+
+/// The keys of nodes do not get in the way of telling namesakes apart.
+fn keyed() -> Config {
+    let keyring = Keyring::new(vec![Key::new(&[7; Key::BYTES])]).expect("one key");
+    Config { keyring, ..seeded() }
+}
+
+/// A cluster of a, b and c with a key.
+fn keyed_cluster() -> Net {
+    let mut net = Net::new(&[1]);
+    for (port, name) in (1..=3).zip('a'..) {
+        net.boot(peer(&name.to_string(), port, 1000), keyed());
+    }
+    net.run_until("all see all", |net| net.agree(3));
+    net.forget();
+    net
+}
+
+#[test]
+fn a_namesake_with_the_key_stays_out_and_the_first_is_undisturbed() {
+    let mut net = keyed_cluster();
+    // As late a generation as it may have: it is no reason to give way.
+    net.boot(peer("b", 22, u64::from(u32::MAX)), keyed());
+    net.run_for(Duration::from_secs(120));
+    assert_eq!(net.node(22).name_clash().map(|peer| peer.address), Some(at(2)));
+    for port in [1, 2, 3] {
+        assert_eq!(net.node(port).size(), 3);
+        assert!(!net.events(port).any(|e| matches!(e, Event::Down { .. } | Event::Changed { .. })));
+        assert_eq!(net.node(port).name_clash(), None);
+    }
+    net.crash(2);
+    let took = net.run_until("the other is in", |net| net.agree(3));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn a_namesake_without_the_key_is_not_even_heard_of() {
+    let mut net = keyed_cluster();
+    net.boot(peer("b", 22, 2000), seeded());
+    net.run_for(Duration::from_secs(60));
+    assert!(!net.node(22).is_joined(), "its seed refuses it");
+    for port in [1, 2, 3] {
+        assert_eq!(net.events(port).count(), 0);
+        assert_eq!(net.node(port).name_clash(), None);
+    }
+}
+
+#[test]
+fn a_namesake_stays_out_while_the_first_is_slow() {
+    for config in [seeded(), keyed()] {
+        let mut net = Net::new(&[1]);
+        for (port, name) in (1..=3).zip('a'..) {
+            net.boot(peer(&name.to_string(), port, 1000), config.clone());
+        }
+        net.run_until("all see all", |net| net.agree(3));
+        net.boot(peer("b", 22, 2000), config);
+        net.run_for(Duration::from_secs(5));
+        assert!(net.node(22).name_clash().is_some());
+        // The first says nothing for a second, several times, while the other goes on asking.
+        for _ in 0..5 {
+            net.stalled.insert(at(2));
+            net.run_for(Duration::from_secs(1));
+            net.resume();
+            net.run_for(Duration::from_secs(10));
+        }
+        assert!(net.node(22).name_clash().is_some());
+        let b = net.node(1).view().find(&peer("b", 0, 0).name).map(|peer| peer.address);
+        assert_eq!(b, Some(at(2)));
+        net.run_until("the three are one", |net| {
+            [1, 2, 3].iter().all(|port| net.node(*port).view().participants().count() == 3)
+        });
+    }
+}
+
+#[test]
+fn a_newcomer_of_the_other_side_of_a_partition_gives_way_when_it_heals() {
+    for config in [seeded(), keyed()] {
+        let mut net = Net::new(&[1, 3]);
+        for (port, name) in (1..=4).zip('a'..) {
+            net.boot(peer(&name.to_string(), port, 1000), config.clone());
+        }
+        net.run_until("all see all", |net| net.agree(4));
+        // On the side without b, a new b is as good as a restarted one, and comes in.
+        net.island.extend([at(3), at(4), at(22)]);
+        net.run_until("the halves are alone", |net| net.node(3).size() == 2);
+        net.boot(peer("b", 22, 2000), config);
+        net.run_until("it is in", |net| {
+            net.node(3).view().find(&peer("b", 0, 0).name).map(|b| b.address) == Some(at(22))
+        });
+        net.run_for(Duration::from_secs(60));
+        net.island.clear();
+        net.run_until("the newcomer gives way", |net| net.node(22).name_clash().is_some());
+        net.run_until("the first is known to all", |net| {
+            [1, 2, 3, 4].iter().all(|port| {
+                let view = net.node(*port).view();
+                let b = view.find(&peer("b", 0, 0).name).map(|b| b.address);
+                view.participants().count() == 4 && b == Some(at(2))
+            })
+        });
+        assert_eq!(net.node(2).name_clash(), None);
+        net.forget();
+        net.run_for(Duration::from_secs(120));
+        let flaps = net.events(1).filter(|event| !matches!(event, Event::NameClash { .. })).count();
+        assert_eq!(flaps, 0, "it is quiet afterwards: {:#?}", net.events);
+    }
+}
+
+#[test]
+fn an_identity_that_changes_its_address_after_a_crash_is_in_at_once() {
+    for config in [seeded(), keyed()] {
+        let mut net = Net::new(&[1]);
+        for (port, name) in (1..=3).zip('a'..) {
+            net.boot(peer(&name.to_string(), port, 1000), config.clone());
+        }
+        net.run_until("all see all", |net| net.agree(3));
+        net.crash(2);
+        // The clock stood still: only what was kept on disk tells the lives apart.
+        net.boot(peer("b", 22, 1001), config);
+        let took = net.run_until("it is known at its new address", |net| {
+            net.agree(3)
+                && net.node(3).view().find(&peer("b", 0, 0).name).map(|b| b.address) == Some(at(22))
+        });
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
 }
