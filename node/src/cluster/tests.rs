@@ -216,10 +216,20 @@ async fn nodes_of_other_clusters_are_strangers() {
         .await;
     assert!(state.seeds[0].result.contains("cluster"), "{:?}", state.seeds);
     assert!(!state.joined);
-    let page = a.registry.text();
     let refused = "shoal_cluster_refused_total{reason=\"cluster\"} ";
-    let count = page.lines().find_map(|line| line.strip_prefix(refused)).expect("it is there");
-    assert_ne!(count, "0");
+    // The figures are those of the loop's last turn, which may be the one before the refusal.
+    let mut rhythm = tokio::time::interval(Duration::from_millis(20));
+    let counted = async {
+        loop {
+            rhythm.tick().await;
+            let page = a.registry.text();
+            let count = page.lines().find_map(|line| line.strip_prefix(refused));
+            if count.expect("it is there") != "0" {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, counted).await.expect("a refusal is counted");
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ impl World {
     }
 
     pub(super) fn report(&mut self, node: usize) -> Report {
-        self.with(node, |audit, facts, now| audit.report(facts, now))
+        self.with(node, Audit::report)
     }
 
     /// Lets time pass.
