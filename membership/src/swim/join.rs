@@ -26,8 +26,9 @@ const SYNC_SOON: Duration = Duration::from_secs(1);
 
 impl Swim {
     pub(super) fn handle_join_due(&mut self, now: Instant) {
-        let joined = self.joined.is_some();
-        if self.seeds.due(&self.config, joined, &mut self.rng, now) {
+        // A node that has lost everybody else looks for them as hard as one that has found nobody yet.
+        let settled = self.joined.is_some() && self.live.len() > 0;
+        if self.seeds.due(&self.config, settled, &mut self.rng, now) {
             self.outputs.push_back(Output::Resolve);
         }
         if self.next_sync.is_some_and(|next| next <= now) {
@@ -240,8 +241,13 @@ impl Swim {
                     return;
                 }
                 let was_joined = self.joined.is_some();
-                let lacking = self.lacking(buckets, &members);
+                let mut lacking = self.lacking(buckets, &members);
+                let generation = self.me.generation;
                 self.merge(members, was_joined, now);
+                if self.me.generation > generation {
+                    // It takes this node for dead, and nobody else may be there to tell it more.
+                    lacking.push(Member::alive(self.me.clone()));
+                }
                 if was_joined {
                     self.sync_soon(now);
                 } else {
