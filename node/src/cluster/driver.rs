@@ -351,7 +351,10 @@ impl Driver {
                 let failure = match error {
                     PeerError::Unreachable(reason) => SyncFailure::Unreachable(reason),
                     PeerError::Refused(reason) => {
-                        warn!(peer = %to, %reason, "a peer refused the state sync");
+                        // A seed is tried again and again, and mostly says the same.
+                        if !self.refused_before(to, &reason) {
+                            warn!(peer = %to, %reason, "a peer refused the state sync");
+                        }
                         SyncFailure::Refused(reason)
                     }
                 };

@@ -142,6 +142,13 @@ impl Driver {
         }
     }
 
+    /// Whether the seed at `to` gave this reason the last time as well.
+    pub(super) fn refused_before(&self, to: SocketAddr, reason: &str) -> bool {
+        let seeds = self.core.swim().map(membership::Swim::seeds).unwrap_or_default();
+        let last = seeds.iter().find(|seed| seed.address == to).map(|seed| &seed.result);
+        matches!(last, Some(membership::SeedResult::Refused(before)) if before == reason)
+    }
+
     /// Logs once what keeps being wrong with the seeds.
     fn complain(&mut self, complaint: Option<String>) {
         if self.finding.complaint == complaint {
