@@ -19,15 +19,37 @@ mod traffic;
 /// `testnet tables`.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
-    /// Small worlds and few repetitions, to see that it works.
-    #[arg(long)]
-    pub quick: bool,
+    /// How much is done for it.
+    #[arg(long, value_enum, default_value_t = Scale::Full)]
+    pub scale: Scale,
     /// Only these, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "TABLE")]
     pub only: Vec<Table>,
     /// What everything random follows from.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// How large the worlds are, and how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scale {
+    /// Small worlds and few repetitions, to see that it works: seconds.
+    Quick,
+    /// Worlds of the full size, few of them: about ten minutes on two cores.
+    Short,
+    /// All of them: hours.
+    Full,
+}
+
+impl Scale {
+    /// What belongs to this scale.
+    fn pick<T>(self, quick: T, short: T, full: T) -> T {
+        match self {
+            Scale::Quick => quick,
+            Scale::Short => short,
+            Scale::Full => full,
+        }
+    }
 }
 
 /// What can be measured.

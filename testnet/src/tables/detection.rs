@@ -103,11 +103,12 @@ fn experiment(seed: u64, nodes: usize, count: usize, death: Death) -> anyhow::Re
 
 /// Sizes of clusters, and for each: worlds, and deaths in each.
 const QUICK: [(usize, usize, usize); 2] = [(5, 2, 5), (10, 2, 5)];
+const SHORT: [(usize, usize, usize); 3] = [(10, 2, 15), (100, 2, 10), (1000, 2, 3)];
 const FULL: [(usize, usize, usize); 6] =
     [(3, 8, 25), (10, 8, 25), (30, 8, 25), (100, 8, 25), (300, 4, 20), (1000, 4, 10)];
 
 pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
-    let sizes: &[(usize, usize, usize)] = if arguments.quick { &QUICK } else { &FULL };
+    let sizes: &[(usize, usize, usize)] = arguments.scale.pick(&QUICK, &SHORT, &FULL);
     let heads =
         ["nodes", "deaths", "first median", "first p99", "all median", "all p99", "unheard", "FP"];
     for (death, title) in [

@@ -193,8 +193,8 @@ fn table(title: &str, notes: &[String], nodes: usize, sums: &[Outcome]) -> Grid 
 }
 
 pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
-    let quick = arguments.quick;
-    let nodes = if quick { 16 } else { NODES };
+    let scale = arguments.scale;
+    let nodes = scale.pick(16, NODES, NODES);
     let defaults = Config::default();
     let parameters = format!(
         "{nodes} nodes, seeds from {}; a probe each {:?}, answered within {:?}; suspicion at least {:?}. \
@@ -208,11 +208,12 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
         let notes = [parameters.clone(), which];
         compare(seeds, nodes, grid).map(|sums| table(title, &notes, nodes, &sums))
     };
-    let (sufferers, lasts, pauses): (&[usize], &[u64], &[Option<u64>]) = if quick {
-        (&[1, 4], &[8192], &[Some(1024)])
-    } else {
-        (&[4, 16, 32], &[2048, 8192, 32_768], &[Some(16), Some(1024), Some(16_384)])
-    };
+    type Intervals<'a> = (&'a [usize], &'a [u64], &'a [Option<u64>]);
+    let quick: Intervals<'_> = (&[1, 4], &[8192], &[Some(1024)]);
+    let short: Intervals<'_> = (&[16], &[2048, 32_768], &[Some(1024)]);
+    let full: Intervals<'_> =
+        (&[4, 16, 32], &[2048, 8192, 32_768], &[Some(16), Some(1024), Some(16_384)]);
+    let (sufferers, lasts, pauses) = scale.pick(quick, short, full);
     let which = format!(
         "C = {sufferers:?} sufferers, D = {lasts:?} ms of suffering, I = {pauses:?} ms in between, for \
          {} s and {} s more, one seed each.",
@@ -227,12 +228,11 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
     let intervals = grid(sufferers, lasts, pauses, Pace::Stopped);
     write!(out, "{}", run(title, &seed, &intervals, which)?)?;
 
-    let (sufferers, lasts): (&[usize], &[u64]) = if quick {
-        (&[1, 4], &[16_384])
-    } else {
-        (&[1, 4, 8, 16, 32], &[2048, 4096, 8192, 16_384, 32_768])
-    };
-    let count = if quick { 1 } else { 3 };
+    type Lasts<'a> = (&'a [usize], &'a [u64], usize);
+    let quick: Lasts<'_> = (&[1, 4], &[16_384], 1);
+    let short: Lasts<'_> = (&[16], &[32_768], 1);
+    let full: Lasts<'_> = (&[1, 4, 8, 16, 32], &[2048, 4096, 8192, 16_384, 32_768], 3);
+    let (sufferers, lasts, count) = scale.pick(quick, short, full);
     let seeds: Vec<u64> = (arguments.seed..).take(count).collect();
     let which = format!("C = {sufferers:?}, D = {lasts:?} ms, once, {count} seeds each.");
     let once = grid(sufferers, lasts, &[None], Pace::Blocked);

@@ -6,7 +6,7 @@ use super::*;
 
 fn printed(only: Table) -> String {
     let mut out = Vec::new();
-    let arguments = Arguments { quick: true, only: vec![only], seed: 1 };
+    let arguments = Arguments { scale: Scale::Quick, only: vec![only], seed: 1 };
     print(&arguments, &mut out).expect("it measures");
     String::from_utf8(out).expect("it prints text")
 }

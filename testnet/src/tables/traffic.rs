@@ -57,7 +57,7 @@ fn experiment(seed: u64, nodes: usize) -> anyhow::Result<Traffic> {
 
 pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     let sizes: &[usize] =
-        if arguments.quick { &[3, 10, 20] } else { &[3, 10, 30, 100, 300, 1000, 2000] };
+        arguments.scale.pick(&[3, 10, 20], &[10, 100, 1000], &[3, 10, 30, 100, 300, 1000, 2000]);
     let heads = [
         "nodes",
         "datagrams/s/node",
