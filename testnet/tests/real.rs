@@ -230,7 +230,8 @@ async fn deliver(
         stop.cancel();
         anyhow::Ok(())
     };
-    let (left, sent) = tokio::join!(destination.run(stop.clone(), PATIENCE), handing_in);
+    let running = Box::pin(destination.run(stop.clone(), PATIENCE));
+    let (left, sent) = tokio::join!(running, handing_in);
     sent?;
     anyhow::ensure!(left == delivery::Left::default(), "{left:?} is left");
     Ok(telemetry)
