@@ -1,7 +1,9 @@
 //! A backend that remembers who stored which tick of which series.
 //!
 //! It speaks remote write 1.0 and 2.0 under `/write/NODE`, where the last part of the path names
-//! the writer: nodes share a configuration, but each is given a URL of its own. `/` answers with
+//! the writer: nodes share a configuration, but each is given a URL of its own. Where they have to
+//! write to one URL, because nodes take each other's frames only where the destination is the same,
+//! the header `x-testnet-node` names the writer. `/` answers with
 //! the totals, `/report` with everything, both as JSON.
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -21,7 +21,7 @@ mod tests;
 mod wait;
 
 pub use child::{Child, Usage};
-pub use cluster::{Cluster, Setup, TARGETS_URL, WRITE_URL};
+pub use cluster::{Cluster, NODE_NAME, Setup, TARGETS_URL, WRITE_URL};
 pub use node::{Node, NodeSetup};
 pub use port::free_port;
 pub use wait::eventually;

@@ -98,7 +98,7 @@ impl<'a> Stage<'a> {
         };
         let nodes = arguments.nodes.unwrap_or(arguments.scenario.nodes());
         ensure!(nodes > 0, "a scenario needs nodes");
-        let mut cluster = Cluster::prepare(world, setup, nodes, |node| ledger.write_url(node))?;
+        let mut cluster = Cluster::prepare(world, setup, nodes, |_| ledger.write_url("backend"))?;
         if arguments.scenario == Scenario::Skew {
             skew::give(&mut cluster, world).await?;
         }
@@ -187,7 +187,7 @@ impl<'a> Stage<'a> {
     /// Prepares so many nodes more. Returns their indices.
     pub(super) fn add(&mut self, nodes: usize) -> anyhow::Result<Vec<usize>> {
         let ledger = self.ledger.clone();
-        (0..nodes).map(|_| self.cluster.add(|node| ledger.write_url(node))).collect()
+        (0..nodes).map(|_| self.cluster.add(|_| ledger.write_url("backend"))).collect()
     }
 
     /// Asks nodes to leave, all at once, and waits until they have.
@@ -462,9 +462,12 @@ prometheus.scrape "targets" {{
 
 prometheus.remote_write "backend" {{
   endpoint {{
-    // The URLs differ, so that the ledger knows who writes; the destination is one and the same.
-    name = "backend"
-    url  = sys.env("TESTNET_WRITE_URL")
+    url = sys.env("TESTNET_WRITE_URL")
+
+    // The ledger wants to know who writes.
+    headers = {{
+      "X-Testnet-Node" = sys.env("TESTNET_NODE"),
+    }}
 
     queue_config {{
       batch_send_deadline = "200ms"

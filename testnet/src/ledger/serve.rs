@@ -23,6 +23,9 @@ use super::{Behaviour, Question, relay};
 /// The largest request, compressed, in bytes.
 const MAX_REQUEST: usize = 16 << 20;
 
+/// Names the writer where all nodes write to one URL, before what stands in the path.
+const NODE_HEADER: &str = "x-testnet-node";
+
 /// Owns the book until nobody can ask any more.
 pub(super) async fn keep(
     mut book: Book,
@@ -93,7 +96,11 @@ pub(super) type Answer = Response<Full<Bytes>>;
 async fn answer(request: Request<Incoming>, desk: &Desk) -> Result<Answer, Infallible> {
     let path = request.uri().path().to_owned();
     let answer = match (request.method(), path.strip_prefix("/write/")) {
-        (&Method::POST, Some(node)) if !node.is_empty() => write(request, node, desk).await,
+        (&Method::POST, Some(node)) if !node.is_empty() => {
+            let named = request.headers().get(NODE_HEADER).and_then(|name| name.to_str().ok());
+            let node = named.unwrap_or(node).to_owned();
+            write(request, &node, desk).await
+        }
         (&Method::GET, None) => read(&path, desk).await,
         _ => status(StatusCode::NOT_FOUND, "there are POST /write/NODE, GET / and GET /report\n"),
     };

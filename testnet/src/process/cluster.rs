@@ -8,6 +8,8 @@ use super::{World, free_port};
 
 /// The environment variable in which a configuration finds the URL to write to.
 pub const WRITE_URL: &str = "TESTNET_WRITE_URL";
+/// The environment variable in which a configuration finds the name of its node.
+pub const NODE_NAME: &str = "TESTNET_NODE";
 /// The environment variable in which a configuration finds the targets, for `discovery.http`.
 pub const TARGETS_URL: &str = "TESTNET_TARGETS_URL";
 
@@ -101,6 +103,7 @@ impl Cluster {
             flags: self.setup.flags.clone(),
             env: vec![
                 (WRITE_URL.to_owned(), write_url(&name)),
+                (NODE_NAME.to_owned(), name.clone()),
                 (TARGETS_URL.to_owned(), self.setup.targets_url.clone()),
             ],
             name,
