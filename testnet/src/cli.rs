@@ -51,7 +51,10 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Up(arguments) => in_runtime(up::run(arguments)),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
-        Command::Continuity(arguments) => in_runtime(continuity::run(arguments)),
+        Command::Continuity(arguments) => {
+            // Where hosts are namespaces, a thread is on one of them.
+            in_one_thread(continuity::run(arguments))
+        }
         Command::Bench(arguments) => in_runtime(bench::run(arguments)),
     };
     match done {
@@ -65,6 +68,17 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn in_runtime(run: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    block_on(&mut tokio::runtime::Builder::new_multi_thread(), run)
+}
+
+fn in_one_thread(run: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    block_on(&mut tokio::runtime::Builder::new_current_thread(), run)
+}
+
+fn block_on(
+    runtime: &mut tokio::runtime::Builder,
+    run: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::builder()
@@ -74,7 +88,7 @@ fn in_runtime(run: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<(
         .with_writer(std::io::stderr)
         .init();
     raise_file_limit();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run)
+    runtime.enable_all().build()?.block_on(run)
 }
 
 /// Thousands of targets are thousands of connections; children inherit the limit.

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::stage::{Stage, Variant};
+use anyhow::Context;
+
+use super::stage::{EventKind, Stage, Variant};
 use super::table::{Crash, Goal};
 use super::{Arguments, Scenario};
 
@@ -17,8 +19,14 @@ pub(super) async fn perform(stage: &mut Stage<'_>, arguments: &Arguments) -> any
         Scenario::ReloadUnrelated => reload(stage, Variant::Unrelated).await?,
         Scenario::ReloadRelabel => reload(stage, Variant::HalfRelabelled).await?,
         Scenario::Kill => goal.crash = Some(kill(stage, nodes).await?),
-        Scenario::BackendAway => backend_away(stage, nodes, arguments.outage).await?,
-        Scenario::Partition | Scenario::Flapping => anyhow::bail!("needs hosts"),
+        Scenario::BackendAway => {
+            goal.crash = Some(backend_away(stage, nodes, arguments.outage).await?);
+        }
+        Scenario::Partition => {
+            goal.overlap = true;
+            partition(stage, nodes, arguments.outage).await?;
+        }
+        Scenario::Flapping => flapping(stage, nodes, arguments.outage).await?,
     }
     Ok(goal)
 }
@@ -51,16 +59,26 @@ async fn reload(stage: &mut Stage<'_>, variant: Variant) -> anyhow::Result<()> {
 
 async fn kill(stage: &mut Stage<'_>, nodes: usize) -> anyhow::Result<Crash> {
     stage.pause(3).await?;
-    let (node, at) = stage.kill(nodes / 2).await?;
-    let began = Instant::now();
-    stage.until_all_see(nodes - 1).await?;
-    let detection = began.elapsed();
+    let crash = crash(stage, nodes / 2, nodes - 1).await?;
     stage.pause(8).await?;
-    Ok(Crash { node, at, detection })
+    Ok(crash)
+}
+
+/// Kills a node, and waits until each of the others, of which there are so many, knows.
+async fn crash(stage: &mut Stage<'_>, node: usize, others: usize) -> anyhow::Result<Crash> {
+    let (node, at) = stage.kill(node).await?;
+    let began = Instant::now();
+    stage.until_all_see(others).await?;
+    Ok(Crash { node, at, detection: began.elapsed() })
 }
 
 /// Of five nodes two are left; of these one is killed while the backend is away, and started again.
-async fn backend_away(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> anyhow::Result<()> {
+/// That costs what a kill costs, and the backend's absence costs nothing.
+async fn backend_away(
+    stage: &mut Stage<'_>,
+    nodes: usize,
+    outage: Duration,
+) -> anyhow::Result<Crash> {
     stage.pause(2).await?;
     stage.backend_away().await?;
     stage.wait(outage / 4).await?;
@@ -68,10 +86,60 @@ async fn backend_away(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> 
         stage.stop(&[node]).await?;
     }
     stage.wait(outage / 4).await?;
-    stage.kill(1).await?;
+    let crash = crash(stage, 1, 1).await?;
     stage.pause(2).await?;
     stage.start(&[1]).await?;
     stage.wait(outage / 2).await?;
     stage.backend_back().await?;
-    stage.pause(5).await
+    stage.pause(5).await?;
+    Ok(crash)
+}
+
+/// The first nodes and the last can do everything but reach each other.
+async fn partition(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> anyhow::Result<()> {
+    let first: Vec<usize> = (0..nodes * 2 / 5).collect();
+    let last: Vec<usize> = (first.len()..nodes).collect();
+    stage.pause(3).await?;
+    stage.note(EventKind::Harm, "partition");
+    cut(stage, &first, &last, true).await?;
+    stage.wait(outage).await?;
+    stage.note(EventKind::Planned, "healed");
+    cut(stage, &first, &last, false).await?;
+    stage.until_all_see(nodes).await?;
+    stage.pause(8).await
+}
+
+/// The last node and the others lose each other again and again, for less time than it takes to be
+/// taken for dead.
+async fn flapping(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> anyhow::Result<()> {
+    const DOWN: Duration = Duration::from_millis(700);
+    const UP: Duration = Duration::from_millis(1300);
+    let (others, last): (Vec<usize>, [usize; 1]) = ((0..nodes - 1).collect(), [nodes - 1]);
+    stage.pause(3).await?;
+    stage.note(EventKind::Harm, "link flaps");
+    let began = Instant::now();
+    while began.elapsed() < outage {
+        cut(stage, &others, &last, true).await?;
+        stage.wait(DOWN).await?;
+        cut(stage, &others, &last, false).await?;
+        stage.wait(UP).await?;
+    }
+    stage.note(EventKind::Planned, "link holds");
+    stage.until_all_see(nodes).await?;
+    stage.pause(8).await
+}
+
+/// Cuts every link between some hosts and others, or mends all.
+async fn cut(
+    stage: &Stage<'_>,
+    some: &[usize],
+    others: &[usize],
+    broken: bool,
+) -> anyhow::Result<()> {
+    let switch = stage.switch.as_ref().context("the nodes are on hosts")?;
+    if !broken {
+        return switch.heal().await;
+    }
+    switch.cut(some, others).await?;
+    switch.cut(others, some).await
 }

@@ -1,5 +1,6 @@
 //! Nodes, targets and a backend, and what is done to them.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +16,7 @@ use super::table::Finding;
 use super::{Arguments, Scenario, skew};
 use crate::exporter::{self, Fleet};
 use crate::ledger::{Account, Ledger, Limits};
-use crate::process::{Cluster, Node, Setup, World, eventually, http as ask};
+use crate::process::{Cluster, Node, Setup, Switch, World, eventually, http as ask};
 
 /// How long anything may take on a machine that is busy with other things.
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
@@ -55,6 +56,8 @@ pub(super) fn now() -> i64 {
 /// Everything that a scenario plays with.
 pub(super) struct Stage<'a> {
     world: &'a World,
+    /// What connects the nodes, where every one has a host of its own.
+    pub(super) switch: Option<Switch>,
     interval: Duration,
     fleet: Fleet,
     ledger: Ledger,
@@ -70,6 +73,17 @@ pub(super) struct Stage<'a> {
     relabelled: Option<(i64, i64)>,
 }
 
+/// The addresses of targets that are on a switch.
+const NETWORK: [u8; 2] = [10, 78];
+
+/// Hosts for so many nodes, with this thread on their switch.
+async fn on_a_switch(world: &World, nodes: usize) -> anyhow::Result<Switch> {
+    let switch = Switch::new(world, nodes).await?;
+    switch.serve(NETWORK).await?;
+    switch.enter()?;
+    Ok(switch)
+}
+
 impl<'a> Stage<'a> {
     /// Starts everything but the nodes.
     pub(super) async fn set(
@@ -78,15 +92,26 @@ impl<'a> Stage<'a> {
         world: &'a World,
     ) -> anyhow::Result<Self> {
         let interval = arguments.interval;
-        let fleet = exporter::Config {
+        let nodes = arguments.nodes.unwrap_or(arguments.scenario.nodes());
+        ensure!(nodes > 0, "a scenario needs nodes");
+        let switch = match arguments.scenario.needs_hosts() {
+            true => Some(on_a_switch(world, nodes).await?),
+            false => None,
+        };
+        let mut fleet = exporter::Config {
             targets: arguments.targets,
             series: arguments.series,
             counted: true,
             ..exporter::Config::default()
         };
+        let mut ledger = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        if switch.is_some() {
+            fleet.network = NETWORK;
+            ledger.set_ip(Switch::ADDRESS.into());
+        }
         let fleet = Fleet::start(fleet, &world.tasks, &world.cancel).await?;
         let limits = Limits { interval: i64::try_from(interval.as_millis())?, ..Limits::default() };
-        let ledger = Ledger::start(limits, &world.tasks, &world.cancel).await?;
+        let ledger = Ledger::start_at(ledger, limits, &world.tasks, &world.cancel).await?;
         let backend = Backend::start(arguments.backend, &ledger, world).await?;
         let config = world.folder("config")?.join("config.alloy");
         std::fs::write(&config, configuration(interval, Variant::First))?;
@@ -96,14 +121,18 @@ impl<'a> Stage<'a> {
             targets_url: fleet.discovery_url(),
             flags: vec!["--cluster.name=continuity".to_owned()],
         };
-        let nodes = arguments.nodes.unwrap_or(arguments.scenario.nodes());
-        ensure!(nodes > 0, "a scenario needs nodes");
         let mut cluster = Cluster::prepare(world, setup, nodes, |_| ledger.write_url("backend"))?;
         if arguments.scenario == Scenario::Skew {
             skew::give(&mut cluster, world).await?;
         }
+        if let Some(switch) = &switch {
+            cluster.place(|node| {
+                Ok((Switch::address(node).into(), switch.program(world, node, program)?))
+            })?;
+        }
         Ok(Self {
             world,
+            switch,
             interval,
             fleet,
             ledger,

@@ -38,9 +38,9 @@ pub const MAX_OBJECTIONS: usize = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectionKind {
-    /// Its series has another value at this instant.
+    /// Its series has a sample of this instant, so that nothing is lost.
     Duplicate,
-    /// Its series has a newer sample.
+    /// Its series has a newer sample, and none of this instant.
     OutOfOrder,
     /// Something else.
     Other,

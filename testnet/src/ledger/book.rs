@@ -136,6 +136,12 @@ impl Book {
     }
 
     fn reject(&mut self, kind: ObjectionKind, node: &str, sample: &Sample, newest: Option<i64>) {
+        // A receiver says of whatever comes late that it is out of order, also of what it has.
+        let has = |history: &History| history.has(sample.timestamp);
+        let kind = match self.series.get(&sample.labels).is_some_and(has) {
+            true => ObjectionKind::Duplicate,
+            false => kind,
+        };
         self.totals.rejected += 1;
         *self.rejected.entry(kind).or_default() += 1;
         if self.objections.len() < MAX_OBJECTIONS {

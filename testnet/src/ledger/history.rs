@@ -44,6 +44,11 @@ impl History {
         self.newest
     }
 
+    /// Whether a sample of this instant is stored.
+    pub(super) fn has(&self, at: i64) -> bool {
+        self.ticks.binary_search_by_key(&at, |tick| tick.at).is_ok()
+    }
+
     pub(super) fn ticks(&self) -> &[Stored] {
         &self.ticks
     }

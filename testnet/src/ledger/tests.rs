@@ -180,3 +180,43 @@ async fn a_body_that_is_no_request_is_refused() {
     assert_eq!(status, 404);
     world.end().await;
 }
+
+#[test]
+fn what_is_refused_is_a_duplicate_if_it_is_there_and_out_of_order_if_it_is_not() {
+    let mut book = Book::new(LIMITS);
+    book.accept_as_prometheus(&writing("a", "x", &[(0, 1.0), (20, 1.0)], false)).unwrap();
+    for (at, value) in [(20, 2.0), (0, 2.0), (10, 1.0)] {
+        book.accept_as_prometheus(&writing("b", "x", &[(at, value)], false)).unwrap_err();
+    }
+    // Of several that are refused together nobody knows which it was.
+    book.accept_as_prometheus(&writing("b", "x", &[(10, 1.0), (30, 1.0)], false)).unwrap_err();
+    book.note_refusal(&writing("b", "x", &[(15, 1.0)], false), "out of order sample");
+    let account = book.account();
+    let rejected = [(ObjectionKind::Duplicate, 2), (ObjectionKind::OutOfOrder, 2)];
+    assert_eq!(account.rejected, rejected.into());
+    assert_eq!((account.objections.len(), book.totals().refused), (4, 5));
+    assert_eq!(account.objections[2].newest, Some(20));
+    assert_eq!(account.series[0].ticks.len(), 2);
+}
+
+#[tokio::test]
+async fn a_relay_hands_on_answers_as_the_backend_and_remembers_what_was_taken() {
+    let world = World::new().unwrap();
+    let start = || Ledger::start(LIMITS, &world.tasks, &world.cancel);
+    let (backend, relay) = (start().await.unwrap(), start().await.unwrap());
+    backend.behave(Behaviour::Prometheus);
+    relay.behave(Behaviour::Relay { to: backend.address(), path: "/write/relay" });
+    let url = relay.write_url("a");
+    assert_eq!(post(&url, 20, 1.0).await.0, 204);
+    let (status, text) = post(&url, 10, 1.0).await;
+    assert_eq!((status.as_u16(), text.as_str()), (400, "out of order sample\n"));
+    let (seen, stored) = (relay.account().await.unwrap(), backend.account().await.unwrap());
+    assert_eq!(seen.names(seen.series[0].ticks[0].by), ["a"]);
+    assert_eq!(stored.names(stored.series[0].ticks[0].by), ["relay"]);
+    assert_eq!(seen.rejected, [(ObjectionKind::OutOfOrder, 1)].into());
+
+    relay.behave(Behaviour::Relay { to: ([127, 0, 0, 1], 1).into(), path: "/" });
+    assert_eq!(post(&url, 30, 1.0).await.0, 502);
+    assert_eq!(relay.account().await.unwrap().series[0].ticks.len(), 1);
+    world.end().await;
+}

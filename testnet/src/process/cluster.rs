@@ -1,6 +1,6 @@
 //! Nodes that share a configuration and a list of seeds.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use super::node::{Node, NodeSetup};
@@ -109,11 +109,7 @@ impl Cluster {
             name,
         });
         self.nodes.push(None);
-        let seeds = self.setups.iter().take(SEEDS).map(|node| node.address().to_string());
-        let seeds: Vec<String> = seeds.collect();
-        for setup in &mut self.setups {
-            setup.seeds.clone_from(&seeds);
-        }
+        self.share_seeds();
         Ok(index)
     }
 
@@ -169,6 +165,30 @@ impl Cluster {
     /// What every node will be started with the next time.
     pub fn setups_mut(&mut self) -> &mut [NodeSetup] {
         &mut self.setups
+    }
+
+    /// Puts every node somewhere else: its address, and the program that runs it there.
+    ///
+    /// # Errors
+    ///
+    /// As `place` fails.
+    pub fn place(
+        &mut self,
+        place: impl Fn(usize) -> anyhow::Result<(IpAddr, PathBuf)>,
+    ) -> anyhow::Result<()> {
+        for (index, setup) in self.setups.iter_mut().enumerate() {
+            (setup.ip, setup.program) = place(index)?;
+        }
+        self.share_seeds();
+        Ok(())
+    }
+
+    fn share_seeds(&mut self) {
+        let seeds = self.setups.iter().take(SEEDS).map(|node| node.address().to_string());
+        let seeds: Vec<String> = seeds.collect();
+        for setup in &mut self.setups {
+            setup.seeds.clone_from(&seeds);
+        }
     }
 
     /// What every node was started with, or will be.

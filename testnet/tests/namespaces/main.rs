@@ -46,11 +46,11 @@ async fn a_cluster_of_five_hosts_lives_through_partitions_a_one_way_link_and_a_p
     until_they_see(&mut lab, &ALL, 5.0).await?;
 
     // Two and three, each side on its own; then they are one again.
-    lab.cut(&[0, 1], &[2, 3, 4]).await?;
-    lab.cut(&[2, 3, 4], &[0, 1]).await?;
+    lab.switch.cut(&[0, 1], &[2, 3, 4]).await?;
+    lab.switch.cut(&[2, 3, 4], &[0, 1]).await?;
     until_they_see(&mut lab, &[0, 1], 2.0).await?;
     until_they_see(&mut lab, &[2, 3, 4], 3.0).await?;
-    lab.heal().await?;
+    lab.switch.heal().await?;
     until_they_see(&mut lab, &ALL, 5.0).await?;
 
     // What one host sends to one other is lost: everybody else stands between them, and nobody dies.
@@ -60,17 +60,17 @@ async fn a_cluster_of_five_hosts_lives_through_partitions_a_one_way_link_and_a_p
         Ok(logs.iter().map(|log| log.matches("peer failed").count()).sum())
     };
     let before = failures(&lab)?;
-    lab.cut(&[1], &[3]).await?;
+    lab.switch.cut(&[1], &[3]).await?;
     // Long enough for every probe, suspicion and verdict there may be.
     tokio::time::sleep(Duration::from_secs(20)).await;
     until_they_see(&mut lab, &ALL, 5.0).await?;
     assert_eq!(failures(&lab)?, before, "a link that is closed one way is nobody's death");
-    lab.heal().await?;
+    lab.switch.heal().await?;
 
     // A host vanishes: nothing says that it is gone. It comes back as it was.
-    lab.cable(4, false).await?;
+    lab.switch.cable(4, false).await?;
     until_they_see(&mut lab, &[0, 1, 2, 3], 4.0).await?;
-    lab.cable(4, true).await?;
+    lab.switch.cable(4, true).await?;
     until_they_see(&mut lab, &ALL, 5.0).await?;
 
     for node in lab.nodes.iter_mut().filter_map(Option::take) {
