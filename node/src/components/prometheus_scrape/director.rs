@@ -60,7 +60,9 @@ impl Watch {
                     if !overloaded {
                         tracing::warn!("{why}");
                     }
-                    self.health.unhealthy(why.as_str());
+                    // Not unhealthy: a liveness probe would restart the node, and move its load to
+                    // the next one.
+                    self.health.healthy(why.as_str());
                 }
                 None if overloaded => self.health.healthy("it keeps up again"),
                 None => {}
