@@ -20,6 +20,7 @@ pub use contender::Contender;
 use figures::Figures;
 pub use measure::Load;
 
+use crate::continuity::moves;
 use crate::process::World;
 
 /// `testnet bench`.
@@ -57,6 +58,8 @@ pub struct Arguments {
 pub enum What {
     /// Membership among real processes on loopback.
     Membership(membership::Arguments),
+    /// What it costs to move a target from one node to another.
+    Moves(moves::Arguments),
 }
 
 /// Measures, and prints what was measured.
@@ -68,6 +71,12 @@ pub async fn run(mut arguments: Arguments) -> anyhow::Result<()> {
     if let Some(What::Membership(arguments)) = &arguments.what {
         let world = World::new()?;
         let measured = membership::run(arguments, &world).await;
+        world.end().await;
+        return measured;
+    }
+    if let Some(What::Moves(arguments)) = &arguments.what {
+        let world = World::new()?;
+        let measured = moves::run(arguments, &world).await;
         world.end().await;
         return measured;
     }

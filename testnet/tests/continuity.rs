@@ -4,22 +4,37 @@
 
 use std::path::Path;
 
-use testnet::continuity::{self, Arguments, BackendKind, Scenario};
+use testnet::continuity::{self, Arguments, BackendKind, Played, Scenario};
 use testnet::process::World;
 
+/// How often a scenario is played at most: a machine that is too busy to keep ticks proves nothing.
+const ATTEMPTS: usize = 3;
+
+/// One late scrape in so many means that the machine is too busy.
+const TOO_BUSY: u64 = 50;
+
 async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result<()> {
-    let world = World::new()?;
-    let arguments = Arguments::small(scenario, backend);
-    let program = Path::new(env!("CARGO_BIN_EXE_testnet"));
-    let played = Box::pin(continuity::play(&arguments, program, &world)).await;
-    world.end().await;
-    let played = played?;
-    anyhow::ensure!(played.table.met(), "{}{:#?}", played.table, played.explained);
-    // Where something has to move and nothing did, nothing is proved; and the other way round.
-    let moves = played.table.count("moves") > 0;
-    let reload = matches!(scenario, Scenario::ReloadUnrelated | Scenario::ReloadRelabel);
-    let steady = reload || scenario == Scenario::Flapping;
-    anyhow::ensure!(moves != steady, "{} moves\n{}", played.table.count("moves"), played.table);
+    for attempt in 1.. {
+        let world = World::new()?;
+        let arguments = Arguments::small(scenario, backend);
+        let program = Path::new(env!("CARGO_BIN_EXE_testnet"));
+        let played = Box::pin(continuity::play(&arguments, program, &world)).await;
+        world.end().await;
+        let Played { table, explained, .. } = played?;
+        let late = table.count("late by more than a tenth") + table.count("failed scrapes");
+        let busy = late * TOO_BUSY > table.count("ticks expected");
+        if !table.met() && busy && attempt < ATTEMPTS {
+            println!("the machine is too busy for this; once more\n{table}");
+            continue;
+        }
+        anyhow::ensure!(table.met(), "{table}{explained:#?}");
+        // Where something has to move and nothing did, nothing is proved; and the other way round.
+        let reload = matches!(scenario, Scenario::ReloadUnrelated | Scenario::ReloadRelabel);
+        let steady = reload || scenario == Scenario::Flapping;
+        let moves = table.count("moves");
+        anyhow::ensure!((moves > 0) != steady, "{moves} moves\n{table}");
+        break;
+    }
     Ok(())
 }
 

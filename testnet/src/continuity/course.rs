@@ -224,16 +224,20 @@ impl<'a> Line<'a> {
     fn judge_phase(&self, course: &mut Course, phase: i64, interval: i64) {
         let mut before = 0;
         let mut run = 0;
-        for (_, stored) in &self.samples {
+        let mut last = i64::MIN;
+        for (tick, stored) in &self.samples {
             let off = (stored.at - phase).rem_euclid(interval);
             run = if off == before { run + 1 } else { 1 };
             before = off;
+            // A scrape that was late by an interval and a little leaves its own tick empty.
+            let overdue = last < tick - 1;
+            last = *tick;
             if off == 0 {
                 continue;
             }
             // The time of a sample that is late by more than a tenth is its own, and no two of a
             // row are late by the same.
-            if off > interval / 10 && run < 3 {
+            if (off > interval / 10 || overdue) && run < 3 {
                 course.late += u64::from(self.name == "up");
             } else {
                 course.jumps.push(stored.at);

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::ensure;
 use clap::ValueEnum;
 use http::Method;
-use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::backend::{Backend, BackendKind};
 use super::course::{Expected, on_the_way};
+use super::moves::history;
 use super::table::Finding;
 use super::{Arguments, Scenario, skew};
 use crate::exporter::{self, Fleet};
@@ -67,8 +67,8 @@ pub(super) struct Stage<'a> {
     pub(super) events: Vec<Event>,
     /// Since when everything is expected.
     from: i64,
-    /// What was refused until then.
-    before: Account,
+    /// How many samples were refused until then.
+    objected: usize,
     /// When half of the targets got another label: from the first that may know to the last.
     relabelled: Option<(i64, i64)>,
 }
@@ -141,7 +141,7 @@ impl<'a> Stage<'a> {
             cluster,
             events: Vec::new(),
             from: 0,
-            before: Account::default(),
+            objected: 0,
             relabelled: None,
         })
     }
@@ -159,7 +159,7 @@ impl<'a> Stage<'a> {
         self.from = now();
         self.until_arrived(now() + 2 * self.millis(), PATIENCE).await?;
         self.pause(3).await?;
-        self.before = self.ledger.account().await?;
+        self.objected = self.ledger.account().await?.objections.len();
         self.from = now();
         Ok(())
     }
@@ -329,34 +329,37 @@ impl<'a> Stage<'a> {
         // What was held back comes last, and out of the order of targets.
         self.wait(self.interval.max(Duration::from_secs(2))).await?;
         let mut account = self.backend.account(&self.ledger, self.from).await?;
-        for (kind, count) in &self.before.rejected {
-            if let Some(now) = account.rejected.get_mut(kind) {
-                *now -= count;
+        for objection in account.objections.drain(..self.objected) {
+            if let Some(count) = account.rejected.get_mut(&objection.kind) {
+                *count -= 1;
             }
         }
-        account.objections.drain(..self.before.objections.len());
         Ok(account)
     }
 
-    /// What the nodes did with targets of which something was found: a line for each node that did
-    /// anything.
+    /// What the nodes did with targets of which something was found.
     pub(super) async fn explain(&mut self, findings: &[Finding]) -> Vec<String> {
         let mut targets: Vec<&str> =
             findings.iter().map(|finding| finding.target.as_str()).collect();
         targets.retain(|target| !target.is_empty());
         targets.dedup();
         let mut explained = Vec::new();
+        let node = self.cluster.running().next().map(|node| node.setup.clone());
+        let Some(node) = node else { return explained };
         for target in targets.into_iter().take(EXPLAINED) {
-            for node in self.cluster.running() {
-                let query = format!("/api/v1/explain?target=http://{target}/metrics");
-                let said = match ask::json(&node.url(&query)).await {
-                    Ok(answer) => done_here(&answer),
-                    Err(error) => format!("{error:#}"),
-                };
-                explained.push(format!("{target} on {}: {said}", node.setup.name));
+            let query = format!("/api/v1/explain?target=http://{target}/metrics");
+            match ask::json(&node.url(&query)).await {
+                Ok(answer) => explained.extend(history(&answer)),
+                Err(error) => explained.push(format!("{error:#}")),
             }
         }
         explained
+    }
+
+    /// The URLs of all targets.
+    pub(super) fn targets(&self) -> Vec<String> {
+        let url = |target| format!("http://{}/metrics", self.fleet.address(target));
+        (0..self.fleet.len()).map(url).collect()
     }
 
     /// A sentence about what was played.
@@ -405,22 +408,6 @@ impl<'a> Stage<'a> {
         }
         Ok(())
     }
-}
-
-/// What a node that explains a target says that it did with it itself.
-fn done_here(answer: &Value) -> String {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut said = Vec::new();
-    for found in list(&answer["matches"]) {
-        let collects = if found["collected_here"] == true { "collects it" } else { "has it not" };
-        said.push(format!("{} ({}) {collects}", text(&found["key"]), found["hashed"]["labels"]));
-        for action in list(&found["here"]) {
-            let words = ["at", "action", "cause", "from", "to"].map(|word| text(&action[word]));
-            said.push(words.join(" "));
-        }
-    }
-    said.join("; ")
 }
 
 /// Which configuration the nodes have.

@@ -107,6 +107,8 @@ fn lateness_is_no_jump_and_another_phase_is() {
 
     let jumped = up(&[(0, 1), (1000, 1), (2000, 1), (2500, 2), (3500, 2), (4500, 2), (5500, 2)]);
     assert!(!jumped.jumps.is_empty(), "{jumped:?}");
+    let overdue = up(&[(0, 1), (1000, 1), (3030, 1), (4000, 1), (5000, 1)]);
+    assert_eq!((overdue.late, overdue.jumps.len()), (1, 0), "late by 1030 ms");
     let nudged = up(&[(0, 1), (1000, 1), (2000, 1), (3030, 2), (4000, 2), (5000, 2)]);
     assert_eq!(nudged.jumps, [3030], "too little to be late");
 }

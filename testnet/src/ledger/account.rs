@@ -31,16 +31,16 @@ pub struct SeriesAccount {
     pub ticks: Vec<Stored>,
 }
 
-/// Refused samples that are remembered.
-pub const MAX_OBJECTIONS: usize = 1000;
+/// Refused samples that are remembered: more are counted as they were refused.
+pub const MAX_OBJECTIONS: usize = 200_000;
 
 /// What a receiver has against a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectionKind {
-    /// Its series has a sample of this instant, so that nothing is lost.
+    /// Its series has a sample of this tick, so that nothing is lost.
     Duplicate,
-    /// Its series has a newer sample, and none of this instant.
+    /// Its series has a newer sample, and none of this tick.
     OutOfOrder,
     /// Something else.
     Other,

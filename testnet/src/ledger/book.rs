@@ -118,12 +118,25 @@ impl Book {
             labels: labels.clone(),
             ticks: history.ticks().to_vec(),
         });
-        Account {
+        let mut account = Account {
             nodes: self.nodes.clone(),
             series: series.collect(),
             rejected: self.rejected.clone(),
             objections: self.objections.clone(),
+        };
+        for objection in &mut account.objections {
+            let Sample { labels, timestamp, .. } = &objection.sample;
+            let has = |history: &History| history.has(*timestamp, self.limits.interval);
+            // A receiver says of whatever comes late that it is out of order, also of what it has.
+            if objection.kind == ObjectionKind::OutOfOrder
+                && self.series.get(labels).is_some_and(has)
+            {
+                objection.kind = ObjectionKind::Duplicate;
+                *account.rejected.entry(ObjectionKind::OutOfOrder).or_default() -= 1;
+                *account.rejected.entry(ObjectionKind::Duplicate).or_default() += 1;
+            }
         }
+        account
     }
 
     /// Notes that another receiver refused a request. What it has against which sample is known when
@@ -136,12 +149,6 @@ impl Book {
     }
 
     fn reject(&mut self, kind: ObjectionKind, node: &str, sample: &Sample, newest: Option<i64>) {
-        // A receiver says of whatever comes late that it is out of order, also of what it has.
-        let has = |history: &History| history.has(sample.timestamp);
-        let kind = match self.series.get(&sample.labels).is_some_and(has) {
-            true => ObjectionKind::Duplicate,
-            false => kind,
-        };
         self.totals.rejected += 1;
         *self.rejected.entry(kind).or_default() += 1;
         if self.objections.len() < MAX_OBJECTIONS {

@@ -44,9 +44,11 @@ impl History {
         self.newest
     }
 
-    /// Whether a sample of this instant is stored.
-    pub(super) fn has(&self, at: i64) -> bool {
-        self.ticks.binary_search_by_key(&at, |tick| tick.at).is_ok()
+    /// Whether a sample is stored of the tick at this instant: one that is less than an interval
+    /// away, since a late one bears its own time.
+    pub(super) fn has(&self, at: i64, interval: i64) -> bool {
+        let first = self.ticks.partition_point(|tick| tick.at <= at - interval);
+        self.ticks.get(first).is_some_and(|tick| tick.at < at + interval)
     }
 
     pub(super) fn ticks(&self) -> &[Stored] {

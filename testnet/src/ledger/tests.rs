@@ -190,7 +190,7 @@ fn what_is_refused_is_a_duplicate_if_it_is_there_and_out_of_order_if_it_is_not()
     }
     // Of several that are refused together nobody knows which it was.
     book.accept_as_prometheus(&writing("b", "x", &[(10, 1.0), (30, 1.0)], false)).unwrap_err();
-    book.note_refusal(&writing("b", "x", &[(15, 1.0)], false), "out of order sample");
+    book.note_refusal(&writing("b", "x", &[(10, 1.0)], false), "out of order sample");
     let account = book.account();
     let rejected = [(ObjectionKind::Duplicate, 2), (ObjectionKind::OutOfOrder, 2)];
     assert_eq!(account.rejected, rejected.into());

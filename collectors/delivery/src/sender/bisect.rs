@@ -1,12 +1,12 @@
 //! A request of 1.0 that was refused for a double: divided until the offenders stand alone.
 //!
 //! Prometheus writes nothing of such a request and does not say which sample it was. One offender
-//! among 2,000 samples is found in two dozen requests. Where a whole target was collected twice
-//! its samples lie side by side, and finding them one by one would take two requests each; so once
-//! one refusal follows another, samples from all over a part are tried alone, and when the backend
-//! has every one of them the part is given up as a whole.
+//! among 2,000 samples is found in two dozen requests. Where whole targets were collected twice,
+//! finding their samples one by one would take two requests each; so once one refusal follows
+//! another, some samples of each scrape are tried alone, and when the backend has every one of
+//! them the scrape is given up as a whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use tracing::warn;
@@ -42,6 +42,9 @@ struct Atom {
     timestamp: i64,
     series: v1::TimeSeries,
 }
+
+/// What tells the samples of one scrape: their instant, job and instance.
+type Origin = (i64, String, String);
 
 /// Some samples that were refused together.
 #[derive(Debug, Default)]
@@ -126,8 +129,8 @@ impl Search<'_> {
         let times: BTreeSet<i64> = part.atoms.iter().map(|atom| atom.timestamp).collect();
         let is_suspicious = self.refusals >= SUSPICIOUS && size >= WORTH_TRYING.start;
         let is_dense = part.is_dense && size >= TOO_SMALL;
-        // With one timestamp each series is there once, so any order will do.
-        if times.len() == 1 && (is_suspicious || is_dense || WORTH_TRYING.contains(&size)) {
+        let is_worth = is_suspicious || is_dense || WORTH_TRYING.contains(&size);
+        if is_worth && are_scrapes(&part.atoms) {
             part = self.try_some(part.atoms, reason).await;
         }
         if part.atoms.is_empty() {
@@ -150,36 +153,80 @@ impl Search<'_> {
         parts.extend(halves.map(|atoms| Part { atoms, is_dense }));
     }
 
-    /// Tries some samples of a part alone. When the backend has all of them the rest is given up;
-    /// returns what is left to be sent.
+    /// Tries some samples of each scrape in a part alone. A scrape of which the backend has all that
+    /// was tried is given up; returns what is left to be sent. No series may be there twice.
     async fn try_some(&mut self, atoms: Vec<Atom>, reason: DropReason) -> Part {
-        let tries = match atoms.len() {
-            small if small < WORTH_TRYING.start => FEW_TRIES,
-            size => (size / STRIDE).clamp(*TRIES.start(), *TRIES.end()),
-        };
-        let stride = atoms.len() / tries;
-        let mut rest = Vec::with_capacity(atoms.len());
+        let mut scrapes: BTreeMap<Origin, Vec<Atom>> = BTreeMap::new();
+        for atom in atoms {
+            scrapes.entry(atom.origin()).or_default().push(atom);
+        }
+        let alone = scrapes.len() == 1;
+        let mut rest = Vec::new();
         let (mut doubles, mut tried) = (0, 0);
-        for (index, atom) in atoms.into_iter().enumerate() {
-            let is_tried = index % stride == stride / 2 && self.budget > 0;
-            if !is_tried {
-                rest.push(atom);
-                continue;
+        for scrape in scrapes.into_values() {
+            let picks = picks(&scrape, alone);
+            let (mut kept, mut here) = (Vec::with_capacity(scrape.len()), 0);
+            for (index, atom) in scrape.into_iter().enumerate() {
+                if self.budget == 0 || !picks.contains(&index) {
+                    kept.push(atom);
+                    continue;
+                }
+                let atom = [atom];
+                tried += 1;
+                match self.send(&atom).await {
+                    Some(reason) => {
+                        self.sender.drop_doubles(&atom, reason);
+                        here += 1;
+                    }
+                    None => self.refusals = 0,
+                }
             }
-            let atom = [atom];
-            tried += 1;
-            if let Some(reason) = self.send(&atom).await {
-                self.sender.drop_doubles(&atom, reason);
-                doubles += 1;
+            doubles += here;
+            if here == picks.len() {
+                self.sender.drop_doubles(&kept, reason);
+            } else {
+                rest.append(&mut kept);
             }
         }
-        if doubles == tried {
-            self.sender.drop_doubles(&rest, reason);
-            return Part::default();
-        }
-        self.refusals = 0;
         Part { atoms: rest, is_dense: 2 * doubles >= tried }
     }
+}
+
+impl Atom {
+    fn origin(&self) -> Origin {
+        let label = |name| self.series.label(name).unwrap_or_default().to_owned();
+        (self.timestamp, label("job"), label("instance"))
+    }
+}
+
+/// Which samples of one scrape are tried. What differs from scrape to scrape of the same instant tells
+/// a double best: a receiver takes the same value again.
+fn picks(scrape: &[Atom], alone: bool) -> BTreeSet<usize> {
+    let size = scrape.len();
+    let tries = match size {
+        _ if alone && size < WORTH_TRYING.start => FEW_TRIES.min(size),
+        _ if alone => (size / STRIDE).clamp(*TRIES.start(), *TRIES.end()),
+        _ => (size / STRIDE).clamp(1, *TRIES.end()),
+    };
+    let stride = size / tries;
+    let mut picks: BTreeSet<usize> = (0..tries).map(|pick| pick * stride + stride / 2).collect();
+    let name = |atom: &Atom| atom.series.label("__name__") == Some("scrape_duration_seconds");
+    if let Some(index) = scrape.iter().position(name) {
+        picks.pop_first();
+        picks.insert(index);
+    }
+    picks
+}
+
+/// Whether no series is there twice, so that the order does not matter, and there are several samples
+/// of each scrape, so that trying some of them is worth it.
+fn are_scrapes(atoms: &[Atom]) -> bool {
+    let labels = |atom: &Atom| -> Vec<(String, String)> {
+        atom.series.labels.iter().map(|l| (l.name.clone(), l.value.clone())).collect()
+    };
+    let series: BTreeSet<_> = atoms.iter().map(labels).collect();
+    let scrapes: BTreeSet<Origin> = atoms.iter().map(Atom::origin).collect();
+    series.len() == atoms.len() && scrapes.len() * FEW_TRIES <= atoms.len()
 }
 
 /// A series as entries of one sample each.

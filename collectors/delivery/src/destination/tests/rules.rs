@@ -235,6 +235,26 @@ async fn a_target_that_was_collected_twice_takes_no_other_target_along() {
 }
 
 #[tokio::test]
+async fn many_small_targets_that_were_collected_twice_cost_a_request_or_two_each() {
+    // Forty targets of nine series, each scraped at an instant of its own; every other is there.
+    let script = refuse_up_to(|name| if name / 9 % 2 == 0 { i64::MAX } else { 0 });
+    let mut scrapes = Batch::default();
+    for name in 0..360_usize {
+        let labels = Labels::from_pairs([
+            ("__name__", if name % 9 == 0 { "scrape_duration_seconds" } else { "m" }.to_owned()),
+            ("instance", (name / 9).to_string()),
+            ("n", name.to_string()),
+        ]);
+        scrapes.push(labels.borrowed(), 1_000 + (name / 9) as i64, 1.0);
+    }
+    let (backend, telemetry) = deliver(|_| {}, vec![scrapes], script).await;
+    assert_eq!(telemetry.sent.samples.get(), 180);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 180);
+    let requests = backend.received().len();
+    assert!(requests <= 120, "{requests}");
+}
+
+#[tokio::test]
 async fn an_older_range_that_is_there_already_takes_no_newer_sample_along() {
     // Ten ticks of 200 series, of which the backend has the first seven.
     let script = refuse_up_to(|_| 1_006);
