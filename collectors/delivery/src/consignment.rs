@@ -7,6 +7,10 @@ use bytes::Bytes;
 /// Bytes of frames in a consignment at most. Far below the longest body that nodes accept from
 /// each other (4 MiB), and large enough that a round trip is small beside it.
 pub const MAX_CONSIGNMENT: usize = 2 << 20;
+/// Bytes of a frame at most that travels, then alone: what nodes accept of each other, less 128 KiB
+/// for names and for the envelope. Frames of 2,000 samples have some 100 KiB; one that is larger
+/// than this takes requests that are a hundred times as long, and stays in the log of its node.
+pub const MAX_TRAVELLER: usize = (4 << 20) - (128 << 10);
 /// What an encoded consignment begins with: what it is, and the version of its layout.
 const MAGIC: [u8; 5] = *b"ShCg\x01";
 /// The longest name in it, in bytes.

@@ -44,7 +44,7 @@ pub mod wire;
 pub mod write;
 
 pub use config::{ConfigError, EndpointConfig, LogConfig, MetadataConfig, Protocol, QueueConfig};
-pub use consignment::{Consignment, MAX_CONSIGNMENT, Malformed};
+pub use consignment::{Consignment, MAX_CONSIGNMENT, MAX_TRAVELLER, Malformed};
 pub use destination::{Destination, Left, OpenError};
 pub use handle::{Closed, Handle, NotAdopted};
 pub use orphans::{Orphan, orphans};

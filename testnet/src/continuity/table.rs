@@ -222,7 +222,8 @@ impl Judge<'_> {
             if self.goal.overlap && objection.kind == ObjectionKind::Duplicate {
                 continue;
             }
-            findings.push(Finding { target: String::new(), text: objection.to_string() });
+            let target = objection.sample.labels.get("instance").unwrap_or_default().to_owned();
+            findings.push(Finding { target, text: objection.to_string() });
         }
         findings.truncate(FINDINGS);
         findings

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{info, warn};
 
 use super::{Destination, Left};
-use crate::consignment::{Consignment, MAX_CONSIGNMENT};
+use crate::consignment::{Consignment, MAX_CONSIGNMENT, MAX_TRAVELLER};
 use crate::peers::{Neighbours, Refused};
 use crate::sender::now_ms;
 
@@ -88,7 +88,7 @@ impl Destination {
 
     fn export(&mut self, id: u128) -> Option<Vec<(crate::log::FrameMeta, bytes::Bytes)>> {
         let endpoint = self.config.name.clone();
-        match self.log_mut(id)?.export(MAX_CONSIGNMENT, now_ms()) {
+        match self.log_mut(id)?.export(MAX_CONSIGNMENT, MAX_TRAVELLER, now_ms()) {
             Ok(batch) => (!batch.is_empty()).then_some(batch),
             Err(error) => {
                 warn!(endpoint, %error, "could not read what is to be handed over");

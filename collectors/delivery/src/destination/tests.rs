@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::telemetry::DropReason;
 
+mod adoption;
 mod backend;
 mod crash;
 mod moves;

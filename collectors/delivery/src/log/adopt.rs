@@ -46,12 +46,17 @@ impl Log {
     }
 
     /// The oldest frames that nobody sends, whole, of at most `max_bytes` in sum. A frame that is
-    /// larger alone is left out.
+    /// larger is exported alone, and left out where it is longer than `max_alone`.
     ///
     /// # Errors
     ///
     /// Those of reading the log.
-    pub fn export(&mut self, max_bytes: usize, now_ms: i64) -> io::Result<Vec<(FrameMeta, Bytes)>> {
+    pub fn export(
+        &mut self,
+        max_bytes: usize,
+        max_alone: usize,
+        now_ms: i64,
+    ) -> io::Result<Vec<(FrameMeta, Bytes)>> {
         let mut exported = Vec::new();
         let mut room = max_bytes as u64;
         let mut from = 0;
@@ -65,10 +70,15 @@ impl Log {
                 }
             };
             from = meta.sequence + 1;
-            if meta.frame_len() > max_bytes as u64 {
+            let length = meta.frame_len();
+            if length > max_bytes.max(max_alone) as u64 {
                 continue;
             }
-            let Some(left) = room.checked_sub(meta.frame_len()) else { return Ok(exported) };
+            let left = match room.checked_sub(length) {
+                Some(left) => left,
+                None if exported.is_empty() => 0,
+                None => return Ok(exported),
+            };
             match self.payload(&meta)? {
                 Some(payload) => {
                     room = left;

@@ -106,7 +106,7 @@ fn what_is_given_twice_is_adopted_once_with_its_gates() {
         Log::open_replica(to.path(), id, config, Arc::default()).unwrap()
     };
     let mut replica = open_replica(log.id());
-    let given = log.export(1 << 20, 1_000).unwrap();
+    let given = log.export(1 << 20, 0, 1_000).unwrap();
     assert_eq!(given.len(), 3);
     for expected in [true, false] {
         for (_, bytes) in &given {
@@ -138,7 +138,7 @@ fn a_frame_that_was_damaged_on_its_way_is_refused() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (mut log, _) = open(from.path());
     append(&mut log, "one");
-    let (_, bytes) = log.export(1 << 20, 1_000).unwrap().remove(0);
+    let (_, bytes) = log.export(1 << 20, 0, 1_000).unwrap().remove(0);
     let mut replica =
         Log::open_replica(to.path(), log.id(), LogConfig::default(), Arc::default()).unwrap();
     for at in 0..bytes.len() {
@@ -151,6 +151,27 @@ fn a_frame_that_was_damaged_on_its_way_is_refused() {
 }
 
 #[test]
+fn a_large_frame_is_exported_alone_and_in_its_turn_and_one_that_is_too_large_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut log, _) = open(directory.path());
+    for length in [100, 6_000, 100, 9_000, 100] {
+        log.append(frame(&vec![7; length], 0, 1), 1_000);
+    }
+    let mut given = Vec::new();
+    loop {
+        let batch = log.export(5_000, 8_000, 1_000).unwrap();
+        if batch.is_empty() {
+            break;
+        }
+        given.push(batch.iter().map(|(_, bytes)| bytes.len() - HEADER).collect::<Vec<_>>());
+        let metas: Vec<FrameMeta> = batch.into_iter().map(|(meta, _)| meta).collect();
+        log.handed_over(&metas, 1_000);
+    }
+    assert_eq!(given, [vec![100], vec![6_000], vec![100, 100]]);
+    assert_eq!(log.queued().frames, 1, "the one of 9,000 bytes");
+}
+
+#[test]
 fn an_export_is_bounded_and_goes_on_where_it_ended() {
     let directory = tempfile::tempdir().unwrap();
     let (mut log, _) = open(directory.path());
@@ -158,7 +179,7 @@ fn an_export_is_bounded_and_goes_on_where_it_ended() {
     all.iter().for_each(|name| append(&mut log, name));
     let mut given = Vec::new();
     loop {
-        let batch = log.export(10_000, 1_000).unwrap();
+        let batch = log.export(10_000, 0, 1_000).unwrap();
         if batch.is_empty() {
             break;
         }
@@ -294,7 +315,7 @@ impl World {
             });
             loop {
                 let log = self.nodes[node].logs[index].2.as_mut().unwrap();
-                let batch = log.export(300, self.now).unwrap();
+                let batch = log.export(300, 0, self.now).unwrap();
                 if batch.is_empty() {
                     break;
                 }
