@@ -61,6 +61,8 @@ pub struct Core {
     handover: Handover,
     /// What this node keeps as a deputy.
     checkpoints: Checkpoints,
+    /// What its own deputies keep.
+    positions: checkpoints::Positions,
     /// What the nodes find when they compare what they know and collect.
     audit: Audit,
     /// The configuration that runs, and when it was loaded in the place of another.
@@ -98,6 +100,7 @@ impl Core {
             gate: Gate::new(config.gate, now),
             handover: Handover::new(&name),
             checkpoints: Checkpoints::default(),
+            positions: checkpoints::Positions::default(),
             audit: Audit::new(&name),
             config: None,
             reloaded: None,
@@ -389,6 +392,7 @@ impl Core {
                 self.left.insert(peer.name.clone(), cause);
                 self.handover.peer_down(&peer.name, cause == ChangeCause::Failed);
                 self.audit.peer_down(&peer.name);
+                self.positions.forget_deputy(&peer.name);
             }
             Event::Joined { .. } | Event::Formed | Event::Isolated | Event::NameClash { .. } => {}
         }

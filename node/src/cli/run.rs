@@ -237,7 +237,7 @@ impl Process {
             let follow = async {
                 let mut told = None;
                 loop {
-                    let config = fingerprint(&graph.load_status().sha256);
+                    let config = Fingerprint::parse(&graph.load_status().sha256);
                     if let Some(config) = config.filter(|config| told != Some(*config)) {
                         told = Some(config);
                         if cluster.set_config(config).await.is_err() {
@@ -353,16 +353,4 @@ async fn farewell(cluster: &cluster::Handle) {
         Ok(Ok(()) | Err(cluster::Closed)) => {}
         Err(_) => warn!("the farewell to the cluster took too long"),
     }
-}
-
-/// The SHA-256 of a configuration, from its hexadecimal digits.
-fn fingerprint(sha256: &str) -> Option<Fingerprint> {
-    let mut bytes = [0; 32];
-    if sha256.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(sha256.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(Fingerprint(bytes))
 }

@@ -109,7 +109,7 @@ pub(super) enum Errand {
     Resolved(Resolved),
     Remembered(std::io::Result<()>),
     Claimed { to: SocketAddr, id: u64, result: Result<Vec<u8>, PeerError> },
-    Checkpointed,
+    Checkpointed { to: SocketAddr, arrived: bool },
     Saved(std::io::Result<()>),
     Knocked { to: SocketAddr, knock: Knock },
     Audited(audit::Audited),
@@ -367,7 +367,10 @@ impl Driver {
             Ok(Errand::Resolved(resolved)) => self.resolved(resolved, now),
             Ok(Errand::Remembered(written)) => self.remembered(written),
             Ok(Errand::Claimed { to, id, result }) => self.claimed(to, id, result),
-            Ok(Errand::Checkpointed) => return,
+            Ok(Errand::Checkpointed { arrived: true, .. }) => return,
+            Ok(Errand::Checkpointed { to, arrived: false }) => {
+                return self.core.handle_checkpoint_failure(to);
+            }
             Ok(Errand::Saved(written)) => self.saved(written),
             Ok(Errand::Audited(audited)) => self.audited(audited),
             Err(error) => warn!(%error, "an errand of the cluster failed"),

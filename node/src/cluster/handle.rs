@@ -288,13 +288,14 @@ impl Handle {
         self.ask(|answer| Question::Audit { body, answer }).await
     }
 
-    /// Says which configuration runs, or is about to.
+    /// Says which configuration runs, or is about to: targets that change from now on change because
+    /// of it.
     ///
     /// # Errors
     ///
     /// When the cluster has stopped.
     pub async fn set_config(&self, fingerprint: Fingerprint) -> Result<(), Closed> {
-        self.questions.send(Question::Config { fingerprint }).await.map_err(|_| Closed)
+        self.ask(|done| Question::Config { fingerprint, done }).await
     }
 
     /// What the audit has found.

@@ -15,6 +15,7 @@ use super::{ClusterState, PeerSeal, SeedStatus};
 use crate::telemetry::{Exposition, Registration, Registry};
 
 mod audit;
+mod checkpoints;
 
 /// Figures that the event loop keeps.
 #[derive(Debug, Default)]
@@ -39,6 +40,7 @@ pub(super) struct Measures {
     local_health: AtomicU8,
     converged: AtomicBool,
     audit: Mutex<(Figures, Option<Duration>)>,
+    checkpoints: checkpoints::Figures,
 }
 
 #[derive(Debug, Default)]
@@ -156,6 +158,7 @@ impl Measures {
                 security(page, &state);
                 let found = measures.audit.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 audit::page(page, &found.0, found.1);
+                measures.checkpoints.page(page);
             }
         })
     }

@@ -216,6 +216,7 @@ impl Node {
         let advertise = self.me.address;
         let mut core = Core::new(self.me, config, ChaCha12Rng::from_rng(&mut rand::rng()), now);
         core.restore_checkpoints(self.rhythm.load());
+        measures.checkpoints_kept(core.checkpoints());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()

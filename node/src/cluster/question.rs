@@ -61,7 +61,7 @@ pub(super) enum Question {
     /// Another node compares what it knows and collects with this one.
     Audit { body: Bytes, answer: oneshot::Sender<AuditAnswer> },
     /// This configuration runs, or is about to.
-    Config { fingerprint: Fingerprint },
+    Config { fingerprint: Fingerprint, done: oneshot::Sender<()> },
     /// What the audit has found.
     Report { answer: oneshot::Sender<Report> },
     /// What would move if the participants were others; so many of the moves are listed.

@@ -16,6 +16,8 @@ use super::*;
 use crate::server::config::HttpConfig;
 use crate::telemetry::Registry;
 
+mod checkpoints;
+
 /// Far beyond what any step takes, so that a loaded machine fails no test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -72,6 +74,9 @@ async fn serve(listener: TcpListener, handle: Handle) {
                     let answer = match path.as_str() {
                         SYNC_PATH => told(handle.sync(body).await),
                         CLAIM_PATH => told(handle.claim(body).await),
+                        CHECKPOINT_PATH => told(
+                            handle.checkpoint(body).await.map(|kept| kept.map(|()| Bytes::new())),
+                        ),
                         _ => refused("no such path".to_owned()),
                     };
                     Ok::<_, hyper::Error>(answer)

@@ -1,39 +1,106 @@
 //! Checkpoints: what the deputies of this node's keys are to keep, and what this one keeps.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use membership::Name;
 use model::Seal;
 use ownership::handover::checkpoints::{Checkpoints, parcels};
-use ownership::handover::{QuestionError, Target};
+use ownership::handover::{CHECKPOINT_BYTES, QuestionError, Target};
 use ownership::{ComponentId, Key};
 
 use super::{Core, Output};
 
+/// What this node's collectors said of their targets, and which deputy has it: a position that
+/// stands still is not said again, and has to follow when the deputy becomes another. Bounded in
+/// bytes like what a deputy keeps; what comes beyond that is left out.
+#[derive(Debug, Default)]
+pub(super) struct Positions {
+    by_target: BTreeMap<Target, Position>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Position {
+    seal: Seal,
+    /// Who has been sent it, unless that one may have lost it since.
+    deputy: Option<Name>,
+}
+
+impl Positions {
+    /// Whether there was room for it.
+    fn put(&mut self, target: Target, seal: Seal) -> bool {
+        self.remove(&target);
+        let bytes = self.bytes + seal.payload.len();
+        let fits = bytes <= CHECKPOINT_BYTES;
+        if fits {
+            self.bytes = bytes;
+            self.by_target.insert(target, Position { seal, deputy: None });
+        }
+        fits
+    }
+
+    fn remove(&mut self, target: &Target) {
+        if let Some(position) = self.by_target.remove(target) {
+            self.bytes -= position.seal.payload.len();
+        }
+    }
+
+    /// A node may not have any more what it was sent.
+    pub(super) fn forget_deputy(&mut self, name: &Name) {
+        for position in self.by_target.values_mut() {
+            position.deputy.take_if(|deputy| deputy == name);
+        }
+    }
+}
+
 impl Core {
-    /// Sends what collectors know of these targets to their deputies, so that a crash of this node
-    /// loses no more than what is newer. Those that this node does not collect, and those without a
-    /// deputy, are left out. How many were left out because they are too long.
+    /// Takes what collectors know of these targets, for their deputies: a crash of this node loses no
+    /// more than what is newer. It is on its way after [`Core::send_checkpoints`]. How many were left
+    /// out because there is no room for them.
     pub fn checkpoint(&mut self, component: &ComponentId, seals: Vec<(Key, Seal)>) -> usize {
+        let put = |(key, seal)| self.positions.put(Target::new(component, key), seal);
+        seals.into_iter().map(put).filter(|fits| !fits).count()
+    }
+
+    /// Sends what no deputy has yet. What this node no longer collects is forgotten, and what has no
+    /// deputy waits for one. How many were left out because they are too long.
+    pub fn send_checkpoints(&mut self) -> usize {
         let me = self.me().name.clone();
+        let collects = |target: &Target| {
+            self.handover.standing(target).is_some_and(|standing| standing.collects())
+        };
+        let over: Vec<Target> =
+            self.positions.by_target.keys().filter(|target| !collects(target)).cloned().collect();
+        over.iter().for_each(|target| self.positions.remove(target));
         let mut by_deputy: BTreeMap<Name, Vec<(Target, Seal)>> = BTreeMap::new();
-        for (key, seal) in seals {
-            let target = Target::new(component, key);
-            let collects = self.handover.standing(&target).is_some_and(|s| s.collects());
-            let deputy = self.assignment.placement(key).deputy.filter(|deputy| *deputy != me);
-            if let (Some(deputy), true) = (deputy, collects) {
-                by_deputy.entry(deputy).or_default().push((target, seal));
+        for (target, position) in &mut self.positions.by_target {
+            let deputy = self.assignment.placement(target.key).deputy;
+            let Some(deputy) = deputy.filter(|deputy| *deputy != me) else { continue };
+            if position.deputy.as_ref() != Some(&deputy) {
+                position.deputy = Some(deputy.clone());
+                by_deputy.entry(deputy).or_default().push((target.clone(), position.seal.clone()));
             }
         }
         let mut left_out = 0;
         for (deputy, seals) in by_deputy {
-            let Some(to) = self.view().find(&deputy).map(|peer| peer.address) else { continue };
+            let Some(to) = self.view().find(&deputy).map(|peer| peer.address) else {
+                self.positions.forget_deputy(&deputy);
+                continue;
+            };
             let (bodies, too_long) = parcels(&me, &deputy, seals);
             left_out += too_long;
             let outputs = bodies.into_iter().map(|body| Output::Checkpoint { to, body });
             self.outputs.extend(outputs);
         }
         left_out
+    }
+
+    /// Notes that an [`Output::Checkpoint`] to `to` did not arrive: it is sent again.
+    pub fn handle_checkpoint_failure(&mut self, to: SocketAddr) {
+        let view = self.view();
+        let there = view.peers.iter().filter(|peer| peer.address == to);
+        there.for_each(|peer| self.positions.forget_deputy(&peer.name));
     }
 
     /// Keeps what another node sends as the owner of keys of which this one is the deputy.

@@ -246,9 +246,15 @@ impl Core {
 
     fn start(&mut self, start: Start, now: Instant) {
         let Start { target, seal, overlap, from, took, cause } = start;
-        // An owner that could not say anything may have left something with its deputy.
-        let checkpoint = || self.checkpoints.take(&target, from.as_ref()?);
-        let seal = seal.or_else(checkpoint);
+        // An owner that could not say anything may have left something with its deputy; and where
+        // nobody knows who it was, what is here is all that there is. What comes from elsewhere is
+        // older if it is what this node itself gave to an owner that then died.
+        let seal = match (seal, self.checkpoints.take(&target, from.as_ref())) {
+            (Some(seal), Some(checkpoint)) if checkpoint.last_tick > seal.last_tick => {
+                Some(checkpoint)
+            }
+            (seal, checkpoint) => seal.or(checkpoint),
+        };
         let Target { component, key } = target;
         self.history.push_record(Record {
             at: now,

@@ -208,6 +208,7 @@ impl Controller {
     async fn reload(&mut self) -> Result<(), LoadError> {
         let previous = self.contents.clone();
         let prepared = prepare(&self.settings, &self.library, None, previous).await?;
+        self.announce(&prepared).await;
         self.adopt(prepared).await;
         let failures = self.failures();
         if failures.is_empty() { Ok(()) } else { Err(LoadError::Partial(failures.join("\n\n"))) }

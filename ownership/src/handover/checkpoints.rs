@@ -84,9 +84,10 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The checkpoint of a key, if it was `from` who left it; it is not kept any longer.
-    pub fn take(&mut self, target: &Target, from: &Name) -> Option<Seal> {
-        self.held.get(target).filter(|held| held.from == *from)?;
+    /// The checkpoint of a key, if it was `from` who left it, or whoever did where that is not known;
+    /// it is not kept any longer.
+    pub fn take(&mut self, target: &Target, from: Option<&Name>) -> Option<Seal> {
+        self.held.get(target).filter(|held| from.is_none_or(|from| held.from == *from))?;
         self.remove(target)
     }
 
@@ -186,9 +187,9 @@ mod tests {
         }
         let mut kept = Checkpoints::restore(&kept.save()).expect("it was saved");
         assert_eq!(kept.len(), 1);
-        assert_eq!(kept.take(&target(1), &b), None);
-        assert_eq!(kept.take(&target(1), &a), Some(seal(2, 10)));
-        assert_eq!(kept.take(&target(1), &a), None);
+        assert_eq!(kept.take(&target(1), Some(&b)), None);
+        assert_eq!(kept.take(&target(1), Some(&a)), Some(seal(2, 10)));
+        assert_eq!(kept.take(&target(1), None), None);
         assert_eq!(kept.bytes(), 0);
         Checkpoints::restore(b"nonsense").expect_err("it is none");
     }
@@ -206,8 +207,8 @@ mod tests {
         }
         assert!(kept.bytes() <= CHECKPOINT_BYTES);
         // The newest are there, the oldest are not.
-        assert_eq!(kept.take(&target(0), &a), None);
-        assert!(kept.take(&target(199), &a).is_some());
+        assert_eq!(kept.take(&target(0), Some(&a)), None);
+        assert!(kept.take(&target(199), None).is_some());
         let huge = vec![(target(1), seal(1, CHECKPOINT_PARCEL))];
         assert_eq!(parcels(&a, &b, huge), (vec![], 1));
         // The same few again and again leave nothing behind.

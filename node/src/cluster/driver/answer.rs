@@ -65,7 +65,10 @@ impl Driver {
             Question::Audit { body, answer } => {
                 let _ = answer.send(self.core.handle_audit(&body, clock()));
             }
-            Question::Config { fingerprint } => self.core.set_config(fingerprint, now),
+            Question::Config { fingerprint, done } => {
+                self.core.set_config(fingerprint, now);
+                let _ = done.send(());
+            }
             Question::Report { answer } => {
                 let _ = answer.send(self.core.audit_report(now));
             }

@@ -67,11 +67,15 @@ impl Driver {
             return;
         }
         self.rhythm.next = now + EVERY;
+        let mut left_out = 0;
         for (component, seals) in self.subscribers.checkpoints() {
-            let left_out = self.core.checkpoint(&component, seals);
-            if left_out > 0 {
-                warn!(%component, left_out, "checkpoints are too long to travel");
-            }
+            left_out += self.core.checkpoint(&component, seals);
+        }
+        left_out += self.core.send_checkpoints();
+        self.measures.checkpoints_kept(self.core.checkpoints());
+        if left_out > 0 {
+            self.measures.checkpoints_left_out(left_out);
+            warn!(left_out, "checkpoints are too long, or too many");
         }
         self.act();
         if std::mem::take(&mut self.rhythm.unsaved) && !self.rhythm.writing {
@@ -94,6 +98,7 @@ impl Driver {
     pub(super) fn keep(&mut self, body: &[u8]) -> Result<(), String> {
         self.core.handle_checkpoints(body).map_err(|error| error.to_string())?;
         self.rhythm.unsaved = true;
+        self.measures.checkpoints_kept(self.core.checkpoints());
         Ok(())
     }
 
@@ -101,11 +106,10 @@ impl Driver {
         let peers = Arc::clone(&self.peers);
         self.errands.spawn(async move {
             let sent = peers.post(to, CHECKPOINT_PATH, body, ANSWER, CLAIM_TIMEOUT).await;
-            if let Err(error) = sent {
-                // The next one says more than this one would have.
+            if let Err(error) = &sent {
                 debug!(peer = %to, %error, "a checkpoint did not arrive");
             }
-            Errand::Checkpointed
+            Errand::Checkpointed { to, arrived: sent.is_ok() }
         });
     }
 }

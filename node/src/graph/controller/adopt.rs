@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ownership::audit::Fingerprint;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -22,6 +23,16 @@ impl Controller {
     pub(super) async fn adopt(&mut self, prepared: Prepared) {
         self.take_over(prepared);
         self.evaluate_all().await;
+    }
+
+    /// Tells the cluster of a configuration before it changes anything, so that the moves of targets
+    /// that it changes have it for their cause.
+    pub(super) async fn announce(&mut self, prepared: &Prepared) {
+        let config = Fingerprint::parse(&prepared.plan.sha256);
+        if let (Some(cluster), Some(config)) = (&self.settings.services.cluster, config) {
+            // A cluster that is gone has said why.
+            let _ = cluster.set_config(config).await;
+        }
     }
 
     fn take_over(&mut self, prepared: Prepared) {
@@ -125,7 +136,10 @@ impl Controller {
         contents.extend(news.iter().map(|(id, content)| (id.clone(), Arc::clone(content))));
         let texts = self.texts.clone();
         match super::prepare(&self.settings, &self.library, Some(texts), contents).await {
-            Ok(prepared) => self.take_over(prepared),
+            Ok(prepared) => {
+                self.announce(&prepared).await;
+                self.take_over(prepared);
+            }
             Err(error) => {
                 warn!(%error, "could not take over an import");
                 for (node, live) in self.plan.nodes.iter().zip(&mut self.live) {

@@ -1,0 +1,174 @@
+//! Positions that survive the crash of the node that knew them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+
+/// Targets of these tests.
+const TARGETS: u64 = 60;
+
+/// A node with one component, which collects by doing nothing.
+struct Collector {
+    node: TestNode,
+    subscription: Subscription,
+    /// What runs, and what was left for it.
+    running: BTreeMap<Key, (Option<model::Seal>, Option<String>)>,
+}
+
+impl Collector {
+    async fn start(name: &str, join: &[SocketAddr]) -> Self {
+        Self::of(start(options(name, join)).await).await
+    }
+
+    async fn of(node: TestNode) -> Self {
+        let subscription = node.started.handle.subscribe("c").await;
+        subscription.announce(targets(TARGETS));
+        Self { node, subscription, running: BTreeMap::new() }
+    }
+
+    /// Takes deltas until so many targets run.
+    async fn runs(&mut self, count: usize) {
+        while self.running.len() != count {
+            let next = tokio::time::timeout(PATIENCE, self.subscription.next()).await;
+            match next.expect("a change in time").expect("the cluster runs") {
+                Delta::Start { key, seal, from, .. } => {
+                    self.running.insert(key, (seal, from.map(|from| from.to_string())));
+                }
+                Delta::Stop { key, seal, .. } => {
+                    self.running.remove(&key);
+                    if let Some(wanted) = seal {
+                        let _ = wanted.send(position(0));
+                    }
+                }
+            }
+        }
+    }
+
+    fn says(&self, at: i64) {
+        let checkpoints = self.subscription.checkpoints();
+        self.running.keys().for_each(|key| checkpoints.put(*key, position(at)));
+    }
+
+    /// Waits until this node keeps so many checkpoints for others.
+    async fn keeps(&self, count: usize) {
+        let line = format!("shoal_checkpoints {count}\n");
+        let kept = async {
+            let mut rhythm = tokio::time::interval(Duration::from_millis(20));
+            while !self.node.registry.text().contains(&line) {
+                rhythm.tick().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, kept).await.expect("they arrive");
+    }
+
+    /// Ends as a killed process does. What is on its disk is left.
+    async fn crash(self) -> tempfile::TempDir {
+        let TestNode { started, _server, storage, .. } = self.node;
+        drop(_server);
+        tokio::task::spawn_blocking(|| started.crash()).await.expect("the loop ends");
+        storage
+    }
+}
+
+/// What a collector knows of a target at some time.
+fn position(at: i64) -> model::Seal {
+    model::Seal { version: 1, last_tick: at, payload: Bytes::from(at.to_string()) }
+}
+
+/// Two nodes that share the targets.
+async fn two() -> (Collector, Collector) {
+    let mut a = Collector::start("a", &[]).await;
+    a.node.until_participants(&["a"]).await;
+    a.runs(TARGETS as usize).await;
+    let mut b = Collector::start("b", &[a.node.address]).await;
+    a.node.until_participants(&["a", "b"]).await;
+    let state = a
+        .node
+        .until("shares are counted", |state| state.peers.iter().all(|peer| peer.targets > 0))
+        .await;
+    let of = |name: &str| state.components["c"].owners[name];
+    tokio::join!(a.runs(of("a")), b.runs(of("b")));
+    (a, b)
+}
+
+#[tokio::test]
+async fn a_crash_loses_at_most_one_rhythm_of_positions() {
+    let (mut a, b) = two().await;
+    let of_b: BTreeSet<Key> = b.running.keys().copied().collect();
+    b.says(1);
+    a.keeps(of_b.len()).await;
+    // This much is lost: it was said after the last beat, or on its way.
+    b.says(2);
+    b.crash().await;
+    a.runs(TARGETS as usize).await;
+    for key in of_b {
+        let (seal, from) = &a.running[&key];
+        let at = seal.as_ref().map(|seal| seal.last_tick);
+        assert!(at == Some(1) || at == Some(2), "{key}: {at:?}");
+        assert_eq!(from.as_deref(), Some("b"));
+    }
+    a.keeps(0).await;
+}
+
+#[tokio::test]
+async fn a_deputy_that_is_killed_and_restarted_has_what_it_kept() {
+    let (a, b) = two().await;
+    let of_b: BTreeSet<Key> = b.running.keys().copied().collect();
+    b.says(1);
+    a.keeps(of_b.len()).await;
+    let shelf = a.node.storage.path().join("cluster/checkpoints");
+    let written = async {
+        let mut rhythm = tokio::time::interval(Duration::from_millis(20));
+        while !std::fs::read(&shelf).is_ok_and(|shelf| !shelf.is_empty()) {
+            rhythm.tick().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, written).await.expect("it is written down");
+    // The owner is gone for good, so that nobody can tell the deputy again.
+    b.crash().await;
+    let storage = a.crash().await;
+    // It remembers its peer, and waits for it for a while.
+    let hasty = Options { bootstrap_timeout: Duration::from_millis(500), ..options("a", &[]) };
+    let mut a = Collector::of(start_with(hasty, storage).await).await;
+    a.runs(TARGETS as usize).await;
+    for (key, (seal, _)) in &a.running {
+        let at = seal.as_ref().map(|seal| seal.last_tick);
+        assert_eq!(at, of_b.contains(key).then_some(1), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_position_that_stands_still_follows_to_the_next_deputy() {
+    let (mut a, mut b) = two().await;
+    let mut c = Collector::start("c", &[a.node.address]).await;
+    for node in [&a.node, &b.node, &c.node] {
+        node.until_participants(&["a", "b", "c"]).await;
+    }
+    let state = a
+        .node
+        .until("shares are counted", |state| {
+            state.peers.len() == 3 && state.peers.iter().all(|peer| peer.targets > 0)
+        })
+        .await;
+    let of = |name: &str| state.components["c"].owners[name];
+    tokio::join!(a.runs(of("a")), b.runs(of("b")), c.runs(of("c")));
+    let of_b: BTreeSet<Key> = b.running.keys().copied().collect();
+    b.says(1);
+    let placed = a.node.started.handle.place(of_b.iter().copied().collect()).await;
+    let placed = placed.expect("it runs");
+    let with_c = placed.iter().filter(|placed| placed.deputy == "c").count();
+    assert!(with_c < of_b.len(), "some are with a");
+    tokio::join!(a.keeps(of_b.len() - with_c), c.keeps(with_c));
+    // Nobody says anything any more, and c becomes the deputy of all.
+    a.crash().await;
+    for node in [&b.node, &c.node] {
+        node.until_participants(&["b", "c"]).await;
+    }
+    c.keeps(of_b.len()).await;
+    b.crash().await;
+    c.runs(TARGETS as usize).await;
+    for key in of_b {
+        let at = c.running[&key].0.as_ref().map(|seal| seal.last_tick);
+        assert_eq!(at, Some(1), "{key}");
+    }
+}
