@@ -174,6 +174,65 @@ fn a_node_runs_until_it_is_told_to_stop() {
     }
 }
 
+/// The number in a field of a log line.
+fn number(line: &str, field: &str) -> u64 {
+    let value = line.split_whitespace().find_map(|word| word.strip_prefix(&format!("{field}=")));
+    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {field} in {line}"))
+}
+
+/// Waits until samples wait that nobody takes.
+fn something_waits(address: &str) {
+    let began = Instant::now();
+    let pending = "prometheus_remote_storage_samples_pending{";
+    loop {
+        let page = get(address, "/metrics");
+        let waiting = page.lines().filter(|line| line.starts_with(pending));
+        if waiting.filter(|line| !line.ends_with(" 0")).count() > 0 {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "nothing waits:\n{page}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_end_of_a_node_says_what_it_leaves_in_its_log() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), SCRAPES_ITSELF);
+    let mut shoal = run(directory.path(), &["--cluster.enabled", "--cluster.node-name=a"]);
+    let address = shoal.address();
+    shoal.until("to=participant");
+    something_waits(&address);
+    shoal.signal("TERM");
+    let line = shoal.until("left in the log for the next start");
+    assert!(number(&line, "frames") > 0 && number(&line, "samples") > 0, "{line}");
+    assert!(shoal.end().0.success());
+}
+
+#[test]
+fn a_second_signal_ends_a_node_at_once_and_it_says_what_it_leaves() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), SCRAPES_ITSELF);
+    // It would go on sending to nobody for a quarter of this.
+    let patient = "--feature.component-shutdown-deadline=10m";
+    let flags = ["--cluster.enabled", "--cluster.node-name=a", patient];
+    for signals in [["TERM", "TERM"], ["INT", "TERM"]] {
+        let mut shoal = run(directory.path(), &flags);
+        let address = shoal.address();
+        shoal.until("to=participant");
+        something_waits(&address);
+        shoal.signal(signals[0]);
+        shoal.until("shutting down");
+        shoal.signal(signals[1]);
+        let line = shoal.until("frames on disk for the next start");
+        assert!(number(&line, "frames") > 0, "{line}");
+        let (status, log) = shoal.end();
+        assert_eq!(status.code(), Some(1), "{log}");
+        assert!(log.contains("stopped at once, as asked twice"), "{log}");
+        assert!(!log.contains("msg=stopped"), "{log}");
+    }
+}
+
 #[test]
 fn a_node_ends_with_whoever_started_it() {
     let directory = tempfile::tempdir().expect("a directory");

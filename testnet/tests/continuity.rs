@@ -4,8 +4,13 @@
 
 use std::path::Path;
 
+use tokio::sync::Mutex;
+
 use testnet::continuity::{self, Arguments, BackendKind, Played, Scenario};
 use testnet::process::World;
+
+/// One scenario is played after the other: each has up to twelve nodes that must keep their ticks.
+static STAGE: Mutex<()> = Mutex::const_new(());
 
 /// How often a scenario is played at most: a machine that is too busy to keep ticks proves nothing.
 const ATTEMPTS: usize = 3;
@@ -14,6 +19,7 @@ const ATTEMPTS: usize = 3;
 const TOO_BUSY: u64 = 50;
 
 async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result<()> {
+    let _alone = STAGE.lock().await;
     for attempt in 1.. {
         let world = World::new()?;
         let arguments = Arguments::small(scenario, backend);

@@ -27,6 +27,9 @@ mod tls;
 /// How long the farewell to the cluster may take; it takes about 200 ms.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How long a node that stops at once may take to say what it leaves behind.
+const LAST_LOOK: Duration = Duration::from_millis(200);
+
 /// What stopping may take beyond what components may: the server's connections, the farewell.
 const STOP_MARGIN: Duration = Duration::from_secs(15);
 
@@ -92,11 +95,28 @@ async fn live(options: Options, control: logging::Control) -> anyhow::Result<()>
         }
         life.next_stop().await
     };
+    let cluster = process.cluster.handle.clone();
+    // It is dropped with all its parts only after they have been asked what they leave.
+    let mut stop = std::pin::pin!(process.stop(drain, deadline));
     tokio::select! {
-        () = process.stop(drain, deadline) => info!("stopped"),
-        _ = twice => anyhow::bail!("stopped at once, as asked twice"),
+        () = &mut stop => {
+            info!("stopped");
+            return Ok(());
+        }
+        _ = twice => {}
     }
-    Ok(())
+    if tokio::time::timeout(LAST_LOOK, tell_left(&cluster)).await.is_err() {
+        warn!("what is not delivered stays on disk for the next start");
+    }
+    anyhow::bail!("stopped at once, as asked twice")
+}
+
+/// Says what a node leaves behind that stops at once.
+async fn tell_left(cluster: &cluster::Handle) {
+    let targets = cluster.remaining().await.unwrap_or_default();
+    let pending = cluster.deliveries().pending().await;
+    let frames: u64 = pending.iter().flat_map(|(_, reports)| reports).map(|r| r.frames).sum();
+    warn!(targets, frames, "leaves targets to be missed, and frames on disk for the next start");
 }
 
 /// A running node.
