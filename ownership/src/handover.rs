@@ -275,7 +275,7 @@ impl Handover {
     /// When [`Handover::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
-        timer.into_iter().chain(self.answers_due()).min()
+        timer.into_iter().chain(self.answers_due()).chain(self.given.due()).min()
     }
 
     /// What is to be done next, in order; `None` when nothing is.
@@ -319,8 +319,8 @@ impl Handover {
             Phase::Claiming(claiming) => claiming.is_on_its_way(),
         };
         let given = self.held.values().flat_map(BTreeMap::values).filter(counts).count();
-        // Whoever was promised an answer gets it first.
-        given + self.waiting.len()
+        // Whoever was promised an answer, or told to ask again, gets it first.
+        given + self.waiting.len() + self.given.unfetched()
     }
 
     /// Changes whenever how a key stands does, and now and then when it does not.

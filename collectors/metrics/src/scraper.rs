@@ -181,7 +181,8 @@ impl Scraper {
                 new.predecessor = node.map(|node| Predecessor { node, until: now });
                 self.weigh(&mut new);
                 self.targets.insert(key, new);
-                let first = first_tick(key, interval, now, last_tick);
+                let sure = takeover.seal.is_some() && !takeover.overlap;
+                let first = first_tick(key, interval, now, last_tick, sure);
                 let missed = missed_between(last_tick, first, interval);
                 self.shared.telemetry.ticks_missed_in_moves.add(missed);
                 self.schedule(key, first);

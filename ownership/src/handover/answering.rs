@@ -116,6 +116,9 @@ impl Handover {
             let sealed = matches!(outcome, Some(Outcome::Sealed(_)));
             // A first seal always fits, so that there is progress.
             let put_off = full && sealed && place > 0;
+            if outcome.is_some() && !put_off {
+                self.given.fetched(target);
+            }
             waiting.outcomes.push(if put_off { Some(Outcome::Soon) } else { outcome });
         }
         if waiting.missing == 0 {
@@ -237,9 +240,13 @@ impl Handover {
             let Some(waiting) = self.waiting.get_mut(&id) else { continue };
             let outcome = match seal {
                 _ if waiting.from != *to => Outcome::Elsewhere(to.clone()),
-                None => Outcome::Idle,
+                None => {
+                    self.given.fetched(target);
+                    Outcome::Idle
+                }
                 Some(_) if waiting.bytes > SEALS_PER_ANSWER => Outcome::Soon,
                 Some(seal) => {
+                    self.given.fetched(target);
                     waiting.bytes += seal.payload.len();
                     waiting.due = waiting.due.min(now + LINGER);
                     Outcome::Sealed(seal.clone().into())

@@ -1,13 +1,13 @@
 //! Who was given what, for those who ask later or again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use membership::Name;
 use model::Seal;
 
 use super::Target;
-use super::limits::{GIVEN_BYTES, GIVEN_FOR, GIVEN_KEYS};
+use super::limits::{FETCHED_WITHIN, GIVEN_BYTES, GIVEN_FOR, GIVEN_KEYS};
 
 /// The keys that this node gave away lately. Bounded in time, number and bytes; what is forgotten
 /// too early costs a seal, or an overlap.
@@ -16,6 +16,9 @@ pub(super) struct Given {
     entries: BTreeMap<Target, Gift>,
     order: VecDeque<(Instant, Target)>,
     bytes: usize,
+    /// Those whose claimants have been told to ask again and have not yet, by when they were given: a
+    /// node that leaves waits for them.
+    unfetched: BTreeSet<(Instant, Target)>,
 }
 
 #[derive(Debug)]
@@ -33,6 +36,7 @@ impl Given {
         let seal = seal.filter(|_| self.bytes + length <= GIVEN_BYTES);
         self.bytes += seal.as_ref().map_or(0, |seal| seal.payload.len());
         self.order.push_back((now, target.clone()));
+        self.unfetched.insert((now, target.clone()));
         self.entries.insert(target, Gift { to, seal, at: now });
         self.expire(now);
     }
@@ -41,14 +45,35 @@ impl Given {
         self.entries.get(target)
     }
 
+    /// The claimant has its answer, or will have it in this moment.
+    pub(super) fn fetched(&mut self, target: &Target) {
+        if let Some(gift) = self.entries.get(target) {
+            self.unfetched.remove(&(gift.at, target.clone()));
+        }
+    }
+
+    /// How many claimants will ask again for what was given to them.
+    pub(super) fn unfetched(&self) -> usize {
+        self.unfetched.len()
+    }
+
+    /// When the first of them is waited for no longer.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.unfetched.first().map(|(at, _)| *at + FETCHED_WITHIN)
+    }
+
     pub(super) fn remove(&mut self, target: &Target) -> Option<Gift> {
         let gift = self.entries.remove(target)?;
+        self.unfetched.remove(&(gift.at, target.clone()));
         self.bytes -= gift.seal.as_ref().map_or(0, |seal| seal.payload.len());
         Some(gift)
     }
 
     /// Forgets what is old, and the oldest of too many.
     pub(super) fn expire(&mut self, now: Instant) {
+        while self.due().is_some_and(|due| due <= now) {
+            self.unfetched.pop_first();
+        }
         while let Some((at, target)) = self.order.front() {
             let old = now.saturating_duration_since(*at) > GIVEN_FOR;
             // An entry that was replaced since leaves its place in the order behind.

@@ -90,6 +90,10 @@ pub const ANSWER_MAX: usize = SEALS_PER_ANSWER + SEAL_MAX + (1 << 20);
 /// get the answer.
 pub(super) const GIVEN_FOR: Duration = Duration::from_secs(60);
 
+/// How long a node that leaves waits for a claimant that was told to ask again: it does so after
+/// [`SOON_PAUSE`], unless it is gone or needs the key no more.
+pub(super) const FETCHED_WITHIN: Duration = CLAIM_TIMEOUT;
+
 /// Keys of which that is remembered.
 pub(super) const GIVEN_KEYS: usize = 65_536;
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::Seal;
 
+use super::limits::{FETCHED_WITHIN, HOLD, SOON_PAUSE};
 use super::*;
 use crate::Assignment;
 
@@ -92,6 +93,56 @@ fn a_claim_brings_the_seal_and_the_start_and_nobody_else_is_asked() {
     assert_eq!(a.standing(&target), None);
     assert_eq!(b.standing(&target), Some(Standing::Active));
     assert_eq!((a.counters().given, b.counters().sealed), (1, 1));
+}
+
+#[test]
+fn a_node_that_leaves_waits_for_those_whom_it_told_to_ask_again() {
+    let now = Instant::now();
+    let (mut a, mut b, target) = pair(now);
+    a.lost(&target, Some(&name("b")), MoveCause::Left, now);
+    b.gained(&target, Some(&name("a")), MoveCause::Left, now);
+    b.handle_timeout(now);
+    let (_, id, body) = asked(&mut b);
+    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
+    // A scrape is under way, and takes longer than an answer may.
+    let late = now + HOLD;
+    a.handle_timeout(late);
+    b.handle_answer(id, &answered(&mut a), late).expect("it is an answer");
+    a.handle_seal(&target, Some(seal(77)), late);
+    a.handle_timeout(late);
+    assert_eq!((a.standing(&target), a.remaining()), (None, 1), "b has not got it");
+
+    let again = late + SOON_PAUSE;
+    b.handle_timeout(again);
+    let (_, id, body) = asked(&mut b);
+    a.handle_question(2, &body, |_| true, again).expect("it is a question");
+    assert_eq!(a.remaining(), 0);
+    b.handle_answer(id, &answered(&mut a), again).expect("it is an answer");
+    let start = outputs(&mut b);
+    assert!(matches!(&start[..], [Output::Start(start)] if start.seal == Some(seal(77))));
+}
+
+#[test]
+fn a_node_that_leaves_waits_for_nobody_who_does_not_ask_again() {
+    let now = Instant::now();
+    let (mut a, mut b, target) = pair(now);
+    a.lost(&target, Some(&name("b")), MoveCause::Left, now);
+    b.gained(&target, Some(&name("a")), MoveCause::Left, now);
+    b.handle_timeout(now);
+    let (_, _, body) = asked(&mut b);
+    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    a.handle_timeout(now + HOLD);
+    a.handle_seal(&target, Some(seal(77)), now + HOLD);
+    outputs(&mut a);
+    let until = now + HOLD + FETCHED_WITHIN;
+    while let Some(due) = a.poll_timeout().filter(|due| *due < until) {
+        a.handle_timeout(due);
+        assert_eq!(a.remaining(), 1);
+    }
+    assert_eq!(a.poll_timeout(), Some(until));
+    a.handle_timeout(until);
+    assert_eq!(a.remaining(), 0);
 }
 
 #[test]

@@ -25,3 +25,29 @@ async fn the_first_scrape_after_a_move_names_who_collected_before() {
     let second = world.batches.recv().await.unwrap();
     assert_eq!(second.predecessor, None);
 }
+
+/// When the first sample of a target is stored whose last owner left the ticks out after the last one,
+/// and which arrives here `late` after the first of those: counted from that one, in milliseconds.
+async fn first_after(late: i64, overlap: bool) -> i64 {
+    let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
+    let now = world.clock.now();
+    let left_out = tick::next(KEY, 1000, now);
+    tokio::time::sleep(Duration::from_millis((left_out + late - now) as u64)).await;
+    let seal = Seal { version: 1, last_tick: left_out - 1000, payload: Bytes::new() };
+    let takeover = Takeover { seal: Some(seal), overlap, from: Some("node-1".into()) };
+    let start = Command::Start { key: KEY, target: target("i"), takeover };
+    world.commands.send(start).await.unwrap();
+    world.batches.recv().await.unwrap().samples[0].timestamp - left_out
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_that_was_left_out_in_a_move_is_made_up_for_within_half_an_interval() {
+    // Up to a tenth of the interval it bears the time of the tick, then the truth.
+    for (late, first) in [(90, 0), (110, 110), (490, 490), (510, 1000)] {
+        assert_eq!(first_after(late, false).await, first, "{late} ms late");
+    }
+    // Where the last owner may have collected it after all, nothing is stored beside the tick.
+    for (late, first) in [(90, 0), (110, 1000)] {
+        assert_eq!(first_after(late, true).await, first, "{late} ms late, perhaps collected");
+    }
+}
