@@ -35,7 +35,7 @@ pub use node::{Node, StartError, Started};
 pub use options::Options;
 pub use ownership::Key;
 pub use question::{
-    KeyHistory, KeyQuestion, Moved, Placed, Recorded, Thought, Timeline, TimelineEntry,
+    KeyHistory, KeyQuestion, Moved, Placed, Recorded, Reported, Thought, Timeline, TimelineEntry,
 };
 pub(crate) use seal::Arrival;
 pub use seal::PeerSeal;

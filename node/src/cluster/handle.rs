@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use membership::Refusal;
-use ownership::audit::{self, Fingerprint, Report};
+use ownership::audit::{self, Fingerprint};
 use ownership::handover::QuestionError;
 use ownership::{ComponentId, Key, WhatIf, WhatIfError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::check::Nonce;
-use super::question::{KeyHistory, KeyQuestion, Placed, Question, Thought, Timeline};
+use super::question::{KeyHistory, KeyQuestion, Placed, Question, Reported, Thought, Timeline};
 use super::subscription::{Checkpointed, Kept, PIECES_IN_FLIGHT, Snapshot, Subscription};
 use super::{ClusterState, Detail, PeerSeal, keys};
 use crate::deliveries::Deliveries;
@@ -303,7 +303,7 @@ impl Handle {
     /// # Errors
     ///
     /// When the cluster has stopped.
-    pub async fn report(&self) -> Result<Report, Closed> {
+    pub async fn report(&self) -> Result<Reported, Closed> {
         self.ask(|answer| Question::Report { answer }).await
     }
 

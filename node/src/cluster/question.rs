@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use membership::{Keyring, Refusal};
@@ -19,6 +20,16 @@ pub(super) type ClaimAnswer = Result<Bytes, QuestionError>;
 
 /// What becomes of a comparison: the body of the answer.
 pub(super) type AuditAnswer = Result<Bytes, audit::QuestionError>;
+
+/// What the audit has found.
+#[derive(Debug)]
+pub struct Reported {
+    /// With names.
+    pub report: Report,
+    /// By how much the clocks of two nodes may differ: a tenth of the shortest interval, where targets
+    /// are collected at fixed instants.
+    pub skew_limit: Option<Duration>,
+}
 
 /// An order or a question. Answers come over a `oneshot`; the task never waits for anybody.
 #[derive(Debug)]
@@ -63,7 +74,7 @@ pub(super) enum Question {
     /// This configuration runs, or is about to.
     Config { fingerprint: Fingerprint, done: oneshot::Sender<()> },
     /// What the audit has found.
-    Report { answer: oneshot::Sender<Report> },
+    Report { answer: oneshot::Sender<Reported> },
     /// What would move if the participants were others; so many of the moves are listed.
     WhatIf { change: WhatIf, most: usize, answer: oneshot::Sender<Result<Thought, WhatIfError>> },
     /// What this node started and stopped.

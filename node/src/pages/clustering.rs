@@ -52,6 +52,8 @@ struct Voice {
     suspicion: String,
     /// How far its clock is ahead; empty when nobody knows.
     clock: String,
+    /// Whether that is too far for ticks that move.
+    clock_differs: bool,
     /// Whether it runs the configuration that this node runs; empty when nobody knows.
     config: &'static str,
 }
@@ -157,6 +159,7 @@ fn voice(peer: &PeerStatus, digest: u64, (detail, audit): (&Detail, &Audit), now
                 false => format!("{} ahead", duration(seconds)),
             },
         ),
+        clock_differs: audited.is_some_and(|audited| audited.clock_differs),
         config: match audited {
             Some(audited) if audited.config_differs => "another",
             Some(audited) if audited.config_sha256.is_some() => "the same",

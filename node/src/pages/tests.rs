@@ -278,11 +278,17 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
     let check = Some(&check);
     let audit: Audit = serde_json::from_value(serde_json::json!({
         "node": "node-0", "unowned": 1, "double_owned": 0, "covered": 0, "config_drift": 1,
-        "targets": [{"state": "unowned", "component": "prometheus.scrape.a", "key": "9f",
+        "partial": true, "clock_limit_seconds": 0.1,
+        "missing": [{"node": "node-5", "address": "10.0.0.5:1", "error": "<silence>"}],
+        "divergences": [{"node": "node-3", "peer": "node-4", "divergence": {
+            "component": "prometheus.scrape.b", "only_here": 2, "lost_there": 0, "only_there": 0,
+            "truncated": false, "meaning": "node-4's discovery is behind", "examples": []}}],
+        "targets": [{"state": "unowned", "node": "node-7", "component": "prometheus.scrape.a", "key": "9f",
             "url": "http://a/<m>", "labels": {}, "peer": "node-1", "why": "it is lost",
             "for_seconds": 3.0}],
         "peers": [{"name": "node-1", "answered_seconds_ago": 1.0, "config_sha256": "ab",
             "config_differs": true, "clock_skew_seconds": -0.25, "clock_error_seconds": 0.001,
+            "clock_differs": true,
             "divergences": [{"component": "prometheus.scrape.a", "only_here": 1, "lost_there": 0,
                 "only_there": 1, "truncated": false, "meaning": "the configurations differ",
                 "examples": [{"url": "http://b", "known": "both", "labels": [
@@ -328,7 +334,11 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         "1 targets are collected by nobody",
         "http://a/&#60;m&#62;",
         "it is lost",
-        "250.0 ms behind",
+        "<span class=\"error\">250.0 ms behind</span>",
+        "1 peers have clocks that differ by more than a tenth of the shortest interval",
+        "No answer from node-5 (&#60;silence&#62;)",
+        "prometheus.scrape.b: node-4 and node-3 know different targets",
+        "<td data-name=\"Told by\">node-7</td>",
         "<span class=\"error\">another</span>",
         "knows other targets",
         "env: <code>x-here</code> here, none there",

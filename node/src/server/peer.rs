@@ -6,7 +6,7 @@ use bytes::Bytes;
 use delivery::{Consignment, NotAdopted};
 use http::{Method, StatusCode};
 
-use super::api::audit::{DESCRIBE_PATH, describe};
+use super::api::audit::{DESCRIBE_PATH, FINDINGS_PATH, describe, find};
 use super::api::check::{self, CHECK_PATH};
 use super::api::explain::{self, HISTORY_PATH};
 use super::api::targets;
@@ -53,6 +53,7 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
         CLAIM_PATH => ("peer_claim", claim(context, payload).await),
         AUDIT_PATH => ("peer_audit", audit(context, payload).await),
         DESCRIBE_PATH => ("peer_describe", told(describe(context, &payload))),
+        FINDINGS_PATH => ("peer_findings", told(find(context).await)),
         HISTORY_PATH => ("peer_history", told(explain::remember(context, &payload).await)),
         PENDING_PATH => ("peer_pending", pending(context, &payload).await),
         ADOPT_PATH => ("peer_adopt", adopt(context, payload).await),

@@ -8,7 +8,8 @@ use ownership::{Assignment, ComponentId, WhatIf, WhatIfError};
 use super::Driver;
 use super::audit::clock;
 use crate::cluster::question::{
-    KeyHistory, KeyQuestion, Moved, Placed, Question, Recorded, Thought, Timeline, TimelineEntry,
+    KeyHistory, KeyQuestion, Moved, Placed, Question, Recorded, Reported, Thought, Timeline,
+    TimelineEntry,
 };
 use crate::cluster::state::wall;
 use crate::cluster::{check, detail};
@@ -70,7 +71,8 @@ impl Driver {
                 let _ = done.send(());
             }
             Question::Report { answer } => {
-                let _ = answer.send(self.core.audit_report(now));
+                let report = self.core.audit_report(now);
+                let _ = answer.send(Reported { report, skew_limit: self.audited.skew_limit() });
             }
             Question::WhatIf { change, most, answer } => {
                 let _ = answer.send(think(self.core.assignment(), &change, most));

@@ -1,10 +1,15 @@
-//! `GET /api/v1/audit`: what this node found when it compared itself with the others: targets that
-//! nobody collects, that two collect, that it collects in the place of others; who knows other
+//! `GET /api/v1/audit`: what the nodes found when they compared themselves with each other: targets
+//! that nobody collects, that two collect, that one collects in the place of others; who knows other
 //! targets, runs another configuration, or has another clock, and in what exactly they differ.
+//!
+//! Every node is asked. Each target is told by one node: of two that could tell, by the higher-ranked
+//! one. Nodes that do not answer are in `missing`, and `partial` says that there are such. `peers` are as
+//! the answering node sees them; in what other nodes differ from their peers is in `divergences`.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use ownership::audit::{Divergence as Counts, Finding, PeerAudit, Report, Why};
@@ -13,36 +18,58 @@ use tokio::task::JoinSet;
 
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
-use crate::cluster::{Announced, Closed, Listed};
+use crate::cluster::{Announced, Closed, Listed, Reported};
 
 mod describe;
+mod everybody;
 #[cfg(test)]
 mod tests;
 
 pub(in crate::server) use describe::{DESCRIBE_PATH, describe};
 use describe::{Described, Wanted};
+pub(in crate::server) use everybody::{FINDINGS_PATH, find};
 
 /// Divergences whose targets are asked for: one question each. More are told in numbers.
 const DESCRIBED: usize = 32;
 
-/// What one node found.
+/// What the nodes found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
     /// The node that answers.
     pub node: String,
-    /// Targets that nobody collects, as far as it can tell; of two that could tell, the higher-ranked
-    /// one does.
+    /// Whether a node did not answer: there may be more than this.
+    pub partial: bool,
+    /// The nodes that did not answer.
+    pub missing: Vec<Missing>,
+    /// Targets that nobody collects, as far as anybody can tell; of two that could tell, the
+    /// higher-ranked one does.
     pub unowned: usize,
-    /// Targets that another node collects beside it.
+    /// Targets that two nodes collect.
     pub double_owned: usize,
-    /// Targets that it collects because their owner does not know them.
+    /// Targets that a node collects because their owner does not know them.
     pub covered: usize,
-    /// Peers that run another configuration.
+    /// Peers of the answering node that run another configuration.
     pub config_drift: usize,
-    /// All of these targets by name, 500 of each kind at most.
+    /// All of these targets by name, 500 of each kind at most from each node, and 5,000 in all.
     pub targets: Vec<Target>,
-    /// What it knows of the other nodes, by name.
+    /// What the answering node knows of the other nodes, by name.
     pub peers: Vec<Peer>,
+    /// In what other nodes differ from their peers, 100 at most from each node.
+    pub divergences: Vec<Between>,
+    /// By how much the clocks of two nodes may differ, in seconds: a tenth of the shortest interval;
+    /// null when nothing is collected at an interval.
+    pub clock_limit_seconds: Option<f64>,
+}
+
+/// A node that did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Its name.
+    pub node: String,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Why.
+    pub error: String,
 }
 
 /// A target that is not collected as it should be.
@@ -50,6 +77,8 @@ pub struct Audit {
 pub struct Target {
     /// `unowned`, `double` or `covered`.
     pub state: String,
+    /// Who says so; it collects a target that is `double` or `covered`.
+    pub node: String,
     /// Its component.
     pub component: String,
     /// Its key.
@@ -81,8 +110,21 @@ pub struct Peer {
     pub clock_skew_seconds: Option<f64>,
     /// The error of that is at most this.
     pub clock_error_seconds: Option<f64>,
+    /// Whether that is more than it may be, whatever the error.
+    pub clock_differs: bool,
     /// In what its targets differ.
     pub divergences: Vec<Divergence>,
+}
+
+/// In what two nodes differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Between {
+    /// Who says so: it is `here` in what follows.
+    pub node: String,
+    /// The other one, which is `there`.
+    pub peer: String,
+    /// In what.
+    pub divergence: Divergence,
 }
 
 /// In what the targets of one component differ.
@@ -127,17 +169,23 @@ pub struct Difference {
 }
 
 pub(in crate::server) async fn answer(context: &Arc<Context>) -> Reply {
-    match of(context).await {
+    match everybody::of(context).await {
         Ok(audit) => reply::json(&audit),
         Err(closed) => reply::json_error(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
     }
 }
 
-/// What this node found, with the names of everything: peers are asked for those that only they know.
+/// What all nodes found.
 pub(in crate::server) async fn of(context: &Arc<Context>) -> Result<Audit, Closed> {
-    let report = context.cluster.report().await?;
+    everybody::of(context).await
+}
+
+/// What this node found, with the names of everything: peers are asked for those that only they know.
+async fn here(context: &Arc<Context>) -> Result<Audit, Closed> {
+    let Reported { report, skew_limit } = context.cluster.report().await?;
     let now = Instant::now();
     let state = Arc::clone(&context.cluster.state().borrow());
+    let node = state.node_name.as_str();
     let listed = context.cluster.listed();
     let told = ask(context, &report, &listed).await;
     let peers = report.peers.iter().map(|(name, audit)| {
@@ -145,22 +193,24 @@ pub(in crate::server) async fn of(context: &Arc<Context>) -> Result<Audit, Close
             let described = told.get(&(name.to_string(), counts.component.to_string()));
             divergence(name.as_str(), audit.drifted, counts, described, &listed)
         });
-        peer(name.as_str(), audit, divergences.collect(), now)
+        peer(name.as_str(), audit, skew_limit, divergences.collect(), now)
     });
     let figures = &report.figures;
     let kinds =
         [("unowned", &report.unowned), ("double", &report.doubled), ("covered", &report.covered)];
     let targets = kinds.iter().flat_map(|(state, findings)| {
-        findings.iter().map(|finding| target(state, finding, &listed, now))
+        findings.iter().map(|finding| target(node, state, finding, &listed, now))
     });
     Ok(Audit {
-        node: state.node_name.clone(),
+        node: node.to_owned(),
         unowned: figures.unowned,
         double_owned: figures.doubled,
         covered: figures.covered,
         config_drift: figures.drifted,
         targets: targets.collect(),
         peers: peers.collect(),
+        clock_limit_seconds: skew_limit.map(|limit| limit.as_secs_f64()),
+        ..Audit::default()
     })
 }
 
@@ -211,19 +261,20 @@ fn own(target: &Announced) -> BTreeMap<String, String> {
     target.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn target(state: &str, finding: &Finding, listed: &[Listed], now: Instant) -> Target {
+fn target(node: &str, state: &str, finding: &Finding, listed: &[Listed], now: Instant) -> Target {
     let Finding { target, peer, why, since } = finding;
     let known = announced(listed, &target.component);
     let known = known.iter().find(|known| known.key == target.key);
     let why = match (state, why) {
-        ("double", _) => format!("{peer} collects it, too"),
+        ("double", _) => format!("{node} and {peer} collect it"),
         (_, Some(Why::Unknown)) => format!("{peer} owns it and does not know it"),
         (_, Some(Why::Dropped)) => format!("{peer} owns it, and its discovery lost it"),
         (_, Some(Why::Idle)) => format!("{peer} owns it, knows it, and does not collect it"),
-        (_, None) => "it is this node's, which has not started it".to_owned(),
+        (_, None) => format!("it is of {node}, which has not started it"),
     };
     Target {
         state: state.to_owned(),
+        node: node.to_owned(),
         component: target.component.to_string(),
         key: target.key.to_string(),
         url: known.map(|known| known.url.to_string()).unwrap_or_default(),
@@ -234,7 +285,13 @@ fn target(state: &str, finding: &Finding, listed: &[Listed], now: Instant) -> Ta
     }
 }
 
-fn peer(name: &str, audit: &PeerAudit, divergences: Vec<Divergence>, now: Instant) -> Peer {
+fn peer(
+    name: &str,
+    audit: &PeerAudit,
+    skew_limit: Option<Duration>,
+    divergences: Vec<Divergence>,
+    now: Instant,
+) -> Peer {
     let ago = |at| now.saturating_duration_since(at).as_secs_f64();
     Peer {
         name: name.to_owned(),
@@ -243,6 +300,7 @@ fn peer(name: &str, audit: &PeerAudit, divergences: Vec<Divergence>, now: Instan
         config_differs: audit.drifted,
         clock_skew_seconds: audit.skew.map(|skew| skew.micros as f64 / 1e6),
         clock_error_seconds: audit.skew.map(|skew| skew.error.as_secs_f64()),
+        clock_differs: audit.skew.zip(skew_limit).is_some_and(|(skew, limit)| skew.exceeds(limit)),
         divergences,
     }
 }
@@ -336,10 +394,16 @@ impl Audit {
         let counts = [
             (self.unowned, "targets are collected by nobody"),
             (self.double_owned, "targets are collected twice"),
-            (self.covered, "targets are collected here because their owner does not know them"),
+            (
+                self.covered,
+                "targets are collected by another node than their owner, which does not know them",
+            ),
             (self.config_drift, "peers run another configuration"),
         ];
-        let counted = counts.iter().filter(|(count, _)| *count > 0);
+        let clocks = self.peers.iter().filter(|peer| peer.clock_differs).count();
+        let clocks =
+            (clocks, "peers have clocks that differ by more than a tenth of the shortest interval");
+        let counted = counts.iter().chain([&clocks]).filter(|(count, _)| *count > 0);
         counted.map(|(count, what)| format!("{count} {what}")).collect()
     }
 }

@@ -121,7 +121,7 @@ async fn until(world: &World, path: &str, wanted: impl Fn(&Value) -> bool) -> Va
 
 #[tokio::test]
 async fn the_audit_names_what_an_owner_does_not_know_and_the_label_that_differs() {
-    let (_a, b, [of_a, of_b]) = pair().await;
+    let (a, b, [of_a, of_b]) = pair().await;
     // b has another label on one target of a's; both targets are its own, or a's, as it comes.
     let labelled = |env: &str, n: u64| Announced {
         labels: Labels::from_pairs([("env", env)]),
@@ -148,8 +148,8 @@ async fn the_audit_names_what_an_owner_does_not_know_and_the_label_that_differs(
     assert_eq!((&audit["node"], &audit["unowned"]), (&json!("b"), &json!(0)));
     let covered = &audit["targets"][0];
     assert_eq!(
-        (&covered["state"], &covered["url"], &covered["peer"]),
-        (&json!("covered"), &json!("http://odd/metrics"), &json!("a"))
+        (&covered["state"], &covered["url"], &covered["peer"], &covered["node"]),
+        (&json!("covered"), &json!("http://odd/metrics"), &json!("a"), &json!("b"))
     );
     let divergence = &audit["peers"][0]["divergences"][0];
     assert_eq!((&divergence["only_here"], &divergence["only_there"]), (&json!(1), &json!(1)));
@@ -162,6 +162,14 @@ async fn the_audit_names_what_an_owner_does_not_know_and_the_label_that_differs(
         )
     );
     assert!(divergence["meaning"].as_str().is_some_and(|text| text.contains("in label env")));
+    // The other node says the same of the cluster: it asks this one.
+    let from_a = until(&a, "/api/v1/audit", |audit| audit["covered"] == json!(1)).await;
+    let told = |audit: &Value| {
+        let target = &audit["targets"][0];
+        (target["key"].clone(), target["node"].clone(), target["why"].clone())
+    };
+    assert_eq!((&from_a["node"], told(&from_a)), (&json!("a"), told(&audit)));
+    assert_eq!((&from_a["partial"], &from_a["missing"]), (&json!(false), &json!([])));
     // One host has one clock.
     let skew = audit["peers"][0]["clock_skew_seconds"].as_f64().expect("it was measured");
     let error = audit["peers"][0]["clock_error_seconds"].as_f64().expect("it was measured");

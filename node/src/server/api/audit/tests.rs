@@ -55,3 +55,60 @@ fn whose_discovery_is_behind_is_said() {
     assert!(meaning(false, &counts(&[1], 0, 1)).contains("different targets"));
     assert_eq!(meaning(true, &counts(&[1], 0, 1)), "the configurations differ");
 }
+
+/// What one node found: so many targets, each with a long name.
+fn found(node: &str, targets: usize, length: usize) -> Audit {
+    let target = |number: usize| Target {
+        state: "covered".to_owned(),
+        node: node.to_owned(),
+        component: "c".to_owned(),
+        key: format!("{number:016x}"),
+        url: "x".repeat(length),
+        labels: BTreeMap::new(),
+        peer: "other".to_owned(),
+        why: String::new(),
+        for_seconds: None,
+    };
+    let divergence = divergence("other", false, &counts(&[1], 0, 0), None, &[]);
+    let peer = |name: &str| Peer {
+        name: name.to_owned(),
+        answered_seconds_ago: None,
+        config_sha256: None,
+        config_differs: false,
+        clock_skew_seconds: None,
+        clock_error_seconds: None,
+        clock_differs: false,
+        divergences: vec![divergence.clone()],
+    };
+    Audit {
+        node: node.to_owned(),
+        covered: targets,
+        targets: (0..targets).map(target).collect(),
+        peers: vec![peer("a"), peer("z")],
+        ..Audit::default()
+    }
+}
+
+#[test]
+fn what_nodes_found_is_summed_and_told_by_whom() {
+    let mut audit = found("a", 2, 10);
+    audit.add(everybody::Found::of(found("b", 3, 10)));
+    assert_eq!((audit.covered, audit.targets.len()), (5, 5));
+    assert_eq!(audit.targets.iter().filter(|target| target.node == "b").count(), 3);
+    // Of how b differs from a, a says itself what it sees.
+    let between: Vec<_> =
+        audit.divergences.iter().map(|d| (d.node.as_str(), d.peer.as_str())).collect();
+    assert_eq!((audit.peers.len(), between), (2, vec![("b", "z")]));
+}
+
+#[test]
+fn what_a_node_found_travels_in_full_or_in_part_but_with_its_counts() {
+    let of = |targets, length| everybody::Found::of(found("b", targets, length));
+    let travelled = |found: everybody::Found| {
+        everybody::Found::decode(&found.encode().expect("it fits")).expect("it is one")
+    };
+    assert_eq!(travelled(of(1500, 1000)), of(1500, 1000));
+    let cut = travelled(of(1500, 5000));
+    assert_eq!((cut.covered, cut.targets.len()), (1500, 375));
+    assert!(everybody::Found::decode(&[0xFF; 40]).is_err());
+}

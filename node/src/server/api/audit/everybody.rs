@@ -1,0 +1,156 @@
+//! What all nodes found, put together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use super::super::super::context::Context;
+use super::{Audit, Between, Missing, Target, here};
+use crate::cluster::Closed;
+
+/// The path of the question what a node found: nothing in, [`Found`] out.
+pub(in crate::server) const FINDINGS_PATH: &str = "/api/v1/peer/findings";
+
+/// How long a peer may take: it asks its own peers for the names of what only they know, which takes
+/// two seconds where one of them is silent.
+const PEER_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Peers asked at one time.
+const FANOUT: usize = 64;
+
+/// Targets in the whole answer.
+const MAX_TARGETS: usize = 5_000;
+
+/// Divergences that one node tells.
+const MAX_DIVERGENCES: usize = 100;
+
+/// The longest answer of a peer, in bytes: 500 targets of each kind with 1 kB, and divergences with
+/// eight examples each. What is longer is left out from the end.
+const MAX_ANSWER: usize = 3 << 20;
+
+const CODEC: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    bincode::config::Limit<MAX_ANSWER>,
+> = bincode::config::standard().with_limit::<MAX_ANSWER>();
+
+/// What one node tells another.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Found {
+    pub(super) unowned: usize,
+    pub(super) double_owned: usize,
+    pub(super) covered: usize,
+    pub(super) targets: Vec<Target>,
+    pub(super) divergences: Vec<Between>,
+}
+
+impl Found {
+    pub(super) fn of(audit: Audit) -> Self {
+        let Audit { node, unowned, double_owned, covered, targets, peers, .. } = audit;
+        let divergences = peers.into_iter().flat_map(|peer| {
+            let (node, peer, divergences) = (node.clone(), peer.name, peer.divergences);
+            divergences.into_iter().map(move |divergence| Between {
+                node: node.clone(),
+                peer: peer.clone(),
+                divergence,
+            })
+        });
+        let divergences = divergences.take(MAX_DIVERGENCES).collect();
+        Self { unowned, double_owned, covered, targets, divergences }
+    }
+
+    /// As bytes, with as much of the names as fits; the counts are there always.
+    pub(super) fn encode(mut self) -> Result<Bytes, String> {
+        loop {
+            let encoded = bincode::serde::encode_to_vec(&self, CODEC);
+            let encoded = encoded.map_err(|error| error.to_string())?;
+            if encoded.len() <= MAX_ANSWER {
+                return Ok(encoded.into());
+            }
+            self.targets.truncate(self.targets.len() / 2);
+            self.divergences.truncate(self.divergences.len() / 2);
+        }
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let decoded = bincode::serde::decode_from_slice(bytes, CODEC);
+        decoded.map(|(found, _)| found).map_err(|error| error.to_string())
+    }
+}
+
+impl Audit {
+    pub(super) fn add(&mut self, found: Found) {
+        self.unowned += found.unowned;
+        self.double_owned += found.double_owned;
+        self.covered += found.covered;
+        let room = MAX_TARGETS.saturating_sub(self.targets.len());
+        self.targets.extend(found.targets.into_iter().take(room));
+        // What this node sees itself is with its peers.
+        let others = found.divergences.into_iter().filter(|between| between.peer != self.node);
+        self.divergences.extend(others);
+    }
+}
+
+/// Asks every node and puts the answers together.
+pub(super) async fn of(context: &Arc<Context>) -> Result<Audit, Closed> {
+    let state = Arc::clone(&context.cluster.state().borrow());
+    let others = state.peers.iter().filter(|peer| !peer.is_self);
+    let mut waiting: Vec<(String, SocketAddr)> =
+        others.map(|peer| (peer.name.clone(), peer.address)).collect();
+    // From the end, so that they are asked by name.
+    waiting.reverse();
+    let mut asked = JoinSet::new();
+    let asking = async {
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        loop {
+            while asked.len() < FANOUT
+                && let Some((node, address)) = waiting.pop()
+            {
+                let context = Arc::clone(context);
+                asked.spawn(async move { ask(&context, node, address).await });
+            }
+            match asked.join_next().await {
+                Some(Ok((node, _, Ok(of_node)))) => found.push((node, of_node)),
+                Some(Ok((node, address, Err(error)))) => {
+                    missing.push(Missing { node, address, error });
+                }
+                // Only a panic in there could; whoever it was about is not named.
+                Some(Err(_)) => {}
+                None => return (found, missing),
+            }
+        }
+    };
+    let (audit, (mut found, mut missing)) = tokio::join!(here(context), asking);
+    let mut audit = audit?;
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    found.into_iter().for_each(|(_, found)| audit.add(found));
+    missing.sort_by(|a, b| a.node.cmp(&b.node));
+    audit.partial = !missing.is_empty();
+    audit.missing = missing;
+    Ok(audit)
+}
+
+async fn ask(
+    context: &Context,
+    node: String,
+    address: SocketAddr,
+) -> (String, SocketAddr, Result<Found, String>) {
+    let path = FINDINGS_PATH;
+    let answer = context.peers.post(address, path, Bytes::new(), MAX_ANSWER, PEER_TIMEOUT).await;
+    let answer = answer.map_err(|error| error.to_string());
+    (node, address, answer.and_then(|body| Found::decode(&body)))
+}
+
+/// Answers another node.
+///
+/// # Errors
+///
+/// A text for that node.
+pub(in crate::server) async fn find(context: &Arc<Context>) -> Result<Bytes, String> {
+    let audit = here(context).await.map_err(|error| error.to_string())?;
+    Found::of(audit).encode()
+}
