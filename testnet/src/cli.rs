@@ -20,7 +20,7 @@ enum Command {
     /// Start a cluster on loopback with synthetic targets and a ledger, and watch it.
     Up(up::Arguments),
     /// Simulate a cluster with faults, in virtual time.
-    Sim(sim::Arguments),
+    Sim(Sim),
     /// Measure membership in virtual time, and print tables.
     Tables(tables::Arguments),
     /// Play what may happen to a cluster, and look for every tick in the backend.
@@ -33,6 +33,22 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+}
+
+/// `testnet sim`, and what else there is to simulate.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Sim {
+    #[command(flatten)]
+    arguments: sim::Arguments,
+    #[command(subcommand)]
+    other: Option<OtherSim>,
+}
+
+#[derive(Debug, Subcommand)]
+enum OtherSim {
+    /// Play what may happen to a cluster in virtual time, and look for every tick.
+    Continuity(sim::continuity::Arguments),
 }
 
 /// Runs what a command line asks for; the first argument is the program's name.
@@ -49,7 +65,10 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return node::cli::main_from(std::iter::once("shoal".into()).chain(arguments));
         }
         Command::Up(arguments) => in_runtime(up::run(arguments)),
-        Command::Sim(arguments) => sim::run(&arguments),
+        Command::Sim(Sim { other: Some(OtherSim::Continuity(arguments)), .. }) => {
+            sim::continuity::run(&arguments, &mut std::io::stdout())
+        }
+        Command::Sim(Sim { arguments, other: None }) => sim::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
         Command::Continuity(arguments) => {
             // Where hosts are namespaces, a thread is on one of them.

@@ -15,7 +15,10 @@ use std::time::Duration;
 use clap::Args;
 
 mod agreement;
+mod catalog;
 mod checks;
+mod collector;
+pub mod continuity;
 mod exchange;
 mod faults;
 mod host;
@@ -29,7 +32,9 @@ pub mod swarm;
 mod tests;
 mod world;
 
+pub use catalog::Catalog;
 pub use checks::{Bounds, Burials, Checks, Findings, Journal, Names, Ownership, Verdicts};
+pub use collector::{End, Hold};
 pub use exchange::{Errand, Outcome};
 pub use faults::{Fault, Strike, Undo};
 pub use host::{Dns, Pace, Population, Role};
@@ -37,7 +42,7 @@ pub use network::{Carrier, Hosts, Network, Rule, RuleId};
 pub use oracle::{Fact, Oracle};
 pub use run::simulate;
 pub use scenario::Scenario;
-pub use world::{Cost, Settings, World};
+pub use world::{Collecting, Cost, Settings, World};
 
 /// How many of the last events a failing run tells: the faults and verdicts of the last minutes of a
 /// small world.

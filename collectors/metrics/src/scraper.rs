@@ -21,10 +21,8 @@ use crate::{Command, Fetch, ScrapeConfig, ScrapeTarget, StopReason, Takeover, Te
 mod target;
 #[cfg(test)]
 mod tests;
-mod ticks;
 
-use target::{Stop, Target};
-use ticks::{after, first_tick, millis, missed_between, next_tick, signed};
+use target::{Stop, Target, millis};
 
 /// Commands that wait to be carried out. More make the sender wait.
 const COMMANDS: usize = 1024;
@@ -166,7 +164,7 @@ impl Scraper {
                 known.target = target;
                 if !paced && known.known.is_some() {
                     let tick =
-                        tick::next(key, interval, after(now, known.last_timestamp, interval));
+                        tick::next(key, interval, tick::after(now, known.last_timestamp, interval));
                     self.schedule(key, tick);
                 }
             }
@@ -182,8 +180,8 @@ impl Scraper {
                 self.weigh(&mut new);
                 self.targets.insert(key, new);
                 let sure = takeover.seal.is_some() && !takeover.overlap;
-                let first = first_tick(key, interval, now, last_tick, sure);
-                let missed = missed_between(last_tick, first, interval);
+                let first = tick::first(key, interval, now, last_tick, sure);
+                let missed = tick::missed_between(last_tick, first, interval);
                 self.shared.telemetry.ticks_missed_in_moves.add(missed);
                 self.schedule(key, first);
             }
@@ -265,7 +263,7 @@ impl Scraper {
             let interval = millis(target.target.interval);
             if now - due.tick > signed(interval) {
                 // The clock was set ahead, or the machine slept: what passed is missed.
-                let (tick, missed) = next_tick(due.key, interval, due.tick - 1, now);
+                let (tick, missed) = tick::following(due.key, interval, due.tick - 1, now);
                 self.shared.telemetry.ticks_missed.add(missed);
                 self.shared.telemetry.ticks_overdue.add(missed);
                 self.schedule(due.key, tick);
@@ -284,7 +282,7 @@ impl Scraper {
         for key in keys {
             let target = &self.targets[&key];
             let interval = millis(target.target.interval);
-            let last = after(now, target.last_timestamp, interval);
+            let last = tick::after(now, target.last_timestamp, interval);
             self.schedule(key, tick::next(key, interval, last));
         }
     }
@@ -331,7 +329,7 @@ impl Scraper {
         if stopping {
             return self.finish_stop(key);
         }
-        let (next, missed) = next_tick(key, interval, last, now);
+        let (next, missed) = tick::following(key, interval, last, now);
         self.shared.telemetry.ticks_missed.add(missed);
         self.schedule(key, next);
     }
@@ -360,6 +358,11 @@ impl Scraper {
         self.shared.telemetry.series_bytes.set(self.series_bytes);
         self.shared.telemetry.targets.set(self.targets.len());
     }
+}
+
+/// An interval as a difference of instants.
+fn signed(interval: u64) -> i64 {
+    i64::try_from(interval).unwrap_or(i64::MAX)
 }
 
 fn accept(config: &ScrapeConfig) -> HeaderValue {

@@ -11,8 +11,11 @@
 //! assert_eq!(tick::next(7, 15_000, first), first + 15_000);
 //! ```
 
+mod moves;
 #[cfg(test)]
 mod tests;
+
+pub use moves::{after, first, following, is_at_hand, missed_between};
 
 /// The first tick strictly after `now`. `interval` and the result are in milliseconds (the result
 /// since the Unix epoch); an interval of 0 counts as 1.
@@ -20,7 +23,7 @@ pub fn next(key: u64, interval: u64, now: i64) -> i64 {
     let interval = interval.max(1);
     let phase = key % interval;
     // `now` may be before 1970 on a machine without a clock; the euclidean rest is right there too.
-    let step = i64::try_from(interval).unwrap_or(i64::MAX);
+    let step = signed(interval);
     let phase = i64::try_from(phase).expect("a phase is smaller than its interval");
     let since = (now - phase).rem_euclid(step);
     now - since + step
@@ -28,5 +31,10 @@ pub fn next(key: u64, interval: u64, now: i64) -> i64 {
 
 /// The last tick at or before `now`.
 pub fn last(key: u64, interval: u64, now: i64) -> i64 {
-    next(key, interval, now) - i64::try_from(interval.max(1)).unwrap_or(i64::MAX)
+    next(key, interval, now) - signed(interval)
+}
+
+/// An interval as a difference of instants; 0 counts as 1.
+fn signed(interval: u64) -> i64 {
+    i64::try_from(interval.max(1)).unwrap_or(i64::MAX)
 }

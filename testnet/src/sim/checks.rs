@@ -103,7 +103,7 @@ impl Oracle for Checks {
             }
             Fact::Started { host, key } => self.ownership.started(host, key, findings),
             Fact::Stopped { host, key } => self.ownership.stopped(host, key, findings),
-            Fact::View { .. } => {}
+            Fact::View { .. } | Fact::Held { .. } => {}
         }
         self.journal.note(at, fact);
     }

@@ -11,22 +11,20 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use membership::{Knock, SyncFailure};
 use node::core::Core;
-use ownership::Key;
 use ownership::audit::AUDIT_TIMEOUT;
 use ownership::handover::CLAIM_TIMEOUT;
+use ownership::{ComponentId, Key};
 
 use super::World;
+use super::catalog::Shared;
 use super::oracle::Oracle;
-use super::world::Event;
+use super::world::{DAWN, Event};
 
 /// How long it takes a node to notice that nobody answers at an address.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a node waits for the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a collector takes to stop a target.
-const SEALING: Duration = Duration::from_millis(1);
 
 /// What a question is about, and who is to hear what comes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +50,15 @@ pub(super) enum Delivery {
     /// What came of a knock.
     Knocked { life: u32, to: SocketAddr, knock: Knock },
     /// What a collector leaves that was told to stop.
-    Sealed { life: u32, key: Key },
+    Sealed { life: u32, component: ComponentId, key: Key, last_tick: i64 },
+    /// A collector has stopped a target.
+    Stopped { life: u32, key: Key },
+    /// What discovery has found.
+    Found { life: u32, catalog: Shared },
+    /// A node that leaves has waited for long enough.
+    Drained { life: u32 },
+    /// What a node that leaves collected has stopped.
+    Farewell { life: u32 },
     /// What the name server says.
     Seeds { life: u32, addresses: Result<Vec<SocketAddr>, String> },
 }
@@ -207,13 +213,6 @@ impl<O: Oracle> World<O> {
         }
     }
 
-    /// A collector is told to stop, which takes it a moment.
-    pub(super) fn seal(&mut self, host: usize, key: Key) {
-        let life = self.population.hosts[host].life;
-        let delivery = Delivery::Sealed { life, key };
-        self.schedule(SEALING, Event::Deliver { host, delivery });
-    }
-
     /// Whoever asked has waited long enough, unless there was an answer.
     pub(super) fn give_up(&mut self, exchange: u64) {
         let failure = SyncFailure::Unreachable("timed out".to_owned());
@@ -236,9 +235,10 @@ impl<O: Oracle> World<O> {
         }
     }
 
-    /// The wall clock of a host in microseconds since the Unix epoch, give or take what it was set to.
-    fn clock_of(&self, host: usize) -> i64 {
-        let now = i64::try_from(self.now().as_micros()).unwrap_or(i64::MAX);
-        now.saturating_add(self.population.hosts[host].clock.saturating_mul(1_000_000))
+    /// The wall clock of a host in microseconds since the Unix epoch.
+    pub(super) fn clock_of(&self, host: usize) -> i64 {
+        let now = Duration::from_secs(DAWN) + self.now();
+        let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
+        now.saturating_add(self.population.hosts[host].clock.saturating_mul(1000))
     }
 }

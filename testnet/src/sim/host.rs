@@ -9,6 +9,8 @@ use bytes::Bytes;
 use membership::{Name, Peer};
 use node::core::{Core, Output};
 
+use super::catalog::Shared;
+use super::collector::Collector;
 use super::exchange::Delivery;
 
 /// The receive buffer of a UDP socket, in bytes as Linux counts them: its default.
@@ -70,7 +72,7 @@ pub(super) struct Host {
     pub(super) generation: u64,
     /// The one it booted with: what is older is another life.
     pub(super) booted: u64,
-    /// What its wall clock is ahead of the truth, in seconds.
+    /// What its wall clock is ahead of the truth, in milliseconds.
     pub(super) clock: i64,
     /// Counts starts and ends: what was meant for an earlier life is void.
     pub(super) life: u32,
@@ -89,6 +91,11 @@ pub(super) struct Host {
     /// When a slow process is done with its present input, while it has one.
     pub(super) busy: Option<Duration>,
     pub(super) dns: Dns,
+    /// What its discovery has found.
+    pub(super) catalog: Option<Shared>,
+    pub(super) collector: Collector,
+    /// Whether it waits for others to take over what it collects.
+    pub(super) draining: bool,
 }
 
 impl Host {
@@ -111,6 +118,9 @@ impl Host {
             outbox: VecDeque::new(),
             busy: None,
             dns: Dns::Honest,
+            catalog: None,
+            collector: Collector::default(),
+            draining: false,
         }
     }
 
@@ -147,6 +157,8 @@ impl Host {
         self.buffered = 0;
         self.outbox.clear();
         self.busy = None;
+        self.catalog = None;
+        self.draining = false;
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use membership::Event;
 use ownership::Key;
 
+use super::collector::Hold;
 use super::host::Population;
 
 /// Something that happened, as nobody in the world can see it.
@@ -47,6 +48,13 @@ pub enum Fact<'a> {
         host: usize,
         /// Which.
         key: Key,
+    },
+    /// A node has collected a key for a while, and does so no more.
+    Held {
+        /// Which.
+        key: Key,
+        /// Where, when, and what of it.
+        hold: &'a Hold,
     },
     /// A node collects a key no more.
     Stopped {

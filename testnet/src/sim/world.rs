@@ -1,23 +1,29 @@
 //! Many cores, one clock, one network, one seed.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use membership::{Name, Peer, State};
 use node::core::{Config, Core, GateConfig};
-use ownership::{ComponentId, Key};
+use ownership::Key;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
 use super::agreement::Agreement;
+use super::catalog::{Catalog, Shared};
 use super::checks::Checks;
+use super::collector::{Collector, End};
 use super::exchange::{Delivery, Exchanges};
 use super::host::{Dns, Pace, Population, Role};
 use super::network::Network;
 use super::oracle::{Fact, Oracle};
 use super::queue::Queue;
 
+mod collect;
 mod drive;
 mod process;
+
+pub use collect::Collecting;
 
 /// What every member is called in the world; neighbours are in another cluster.
 const CLUSTER: &str = "members";
@@ -26,7 +32,13 @@ const CLUSTER: &str = "members";
 const NEIGHBOURS: &str = "neighbours";
 
 /// The true time at which worlds begin, in seconds since the Unix epoch.
-const DAWN: u64 = 1_700_000_000;
+pub(super) const DAWN: u64 = 1_700_000_000;
+
+/// A true time in milliseconds since the Unix epoch.
+pub(in crate::sim) fn since_dawn(at: Duration) -> i64 {
+    let at = Duration::from_secs(DAWN) + at;
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// What a world is made of.
 #[derive(Debug, Clone)]
@@ -47,6 +59,8 @@ pub struct Settings {
     pub gate: GateConfig,
     /// What the network does.
     pub network: Network,
+    /// How nodes collect. Without it they only say that they do, and stop at once.
+    pub collecting: Option<Collecting>,
 }
 
 impl Default for Settings {
@@ -60,6 +74,7 @@ impl Default for Settings {
             membership: membership::Config { seeded: true, ..membership::Config::default() },
             gate: GateConfig::default(),
             network: Network::default(),
+            collecting: None,
         }
     }
 }
@@ -109,8 +124,7 @@ pub struct World<O = Checks> {
     pub(super) population: Population,
     pub(super) exchanges: Exchanges,
     pub(super) agreement: Agreement,
-    component: ComponentId,
-    keys: Vec<Key>,
+    catalog: Shared,
     pub(super) cost: Cost,
     pub(super) oracle: O,
     trace: u64,
@@ -121,7 +135,7 @@ pub struct World<O = Checks> {
 impl World {
     /// A world in which nothing runs yet, watched by all checks.
     pub fn new(settings: Settings) -> Self {
-        let keys = keys(&settings).1;
+        let keys = Catalog::of(settings.targets).keys().to_vec();
         Self::watched_by(Checks::new(keys), settings)
     }
 
@@ -131,19 +145,9 @@ impl World {
     }
 }
 
-/// The component of all keys, and the keys, sorted.
-fn keys(settings: &Settings) -> (ComponentId, Vec<Key>) {
-    let component = ComponentId::from("prometheus.scrape.simulated");
-    let key = |number: u64| Key::of(&component, [number.to_le_bytes()]);
-    let mut keys: Vec<Key> = (0..settings.targets as u64).map(key).collect();
-    keys.sort_unstable();
-    (component, keys)
-}
-
 impl<O: Oracle> World<O> {
     /// A world in which nothing runs yet, watched by `oracle`.
     pub fn watched_by(oracle: O, settings: Settings) -> Self {
-        let (component, keys) = keys(&settings);
         let mut world = Self {
             origin: Instant::now(),
             now: Duration::ZERO,
@@ -152,8 +156,7 @@ impl<O: Oracle> World<O> {
             population: Population::default(),
             exchanges: Exchanges::default(),
             agreement: Agreement::default(),
-            component,
-            keys,
+            catalog: Arc::new(Catalog::of(settings.targets)),
             cost: Cost::default(),
             oracle,
             trace: 0,
@@ -187,7 +190,7 @@ impl<O: Oracle> World<O> {
         let rng = ChaCha12Rng::from_rng(&mut self.rng);
         let now = self.origin + self.now;
         let state = &mut self.population.hosts[host];
-        let seconds = (DAWN + self.now.as_secs()).saturating_add_signed(state.clock);
+        let seconds = (DAWN + self.now.as_secs()).saturating_add_signed(state.clock / 1000);
         state.generation = Peer::generation_at_boot(seconds, state.generation);
         state.booted = state.generation;
         state.life += 1;
@@ -204,20 +207,28 @@ impl<O: Oracle> World<O> {
         let membership = membership::Config { cluster, ..self.settings.membership.clone() };
         let config = Config { membership: Some(membership), gate: self.settings.gate };
         state.core = Some(Core::new(me, config, rng, now));
+        state.collector =
+            Collector::new(self.settings.collecting.map_or(Duration::ZERO, |how| how.interval));
         self.agreement.booted(host, collects);
         self.tell(Fact::Booted { host });
         self.drive(host);
         self.with_core(host, Core::participate);
         if collects {
-            let (component, keys) = (self.component.clone(), self.keys.clone());
-            self.with_core(host, |core, now| core.set_keys(&component, keys, now));
+            let config = self.catalog.config;
+            self.with_core(host, |core, now| core.set_config(config, now));
+            self.discover(host);
         }
     }
 
     /// Ends the node on `host` without a word, if one runs. Its machine goes on, and says that nobody
     /// listens there.
     pub fn crash(&mut self, host: usize) {
+        self.end(host, &End::Crashed);
+    }
+
+    pub(super) fn end(&mut self, host: usize, end: &End) {
         if self.population.runs(host) {
+            self.end_collecting(host, end);
             self.population.hosts[host].end();
             self.exchanges.forget(host);
             self.agreement.ended(host);
@@ -252,7 +263,7 @@ impl<O: Oracle> World<O> {
         self.population.hosts[host].generation = 0;
     }
 
-    /// Sets the wall clock of `host` so many seconds ahead of the truth.
+    /// Sets the wall clock of `host` so many milliseconds ahead of the truth.
     pub fn set_clock(&mut self, host: usize, ahead: i64) {
         self.population.hosts[host].clock = ahead;
     }
@@ -297,6 +308,11 @@ impl<O: Oracle> World<O> {
     /// The time since the beginning of the world.
     pub fn now(&self) -> Duration {
         self.now
+    }
+
+    /// The true time in milliseconds since the Unix epoch.
+    pub fn wall(&self) -> i64 {
+        since_dawn(self.now)
     }
 
     /// What it has cost so far.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Predecessor, Seal};
+use model::{Predecessor, Seal, tick};
 use tokio::sync::oneshot;
 
-use super::ticks::{is_at_hand, millis};
 use crate::page::Known;
 use crate::scrape::Outcome;
 use crate::{Health, ScrapeTarget, StopReason, Takeover, TargetStatus};
@@ -74,7 +73,7 @@ impl Target {
     pub(super) fn finishes_first(&self, now: i64) -> bool {
         let Some(stop) = &self.stop else { return false };
         let given_away = stop.reason == StopReason::Moved && !stop.seals.is_empty();
-        given_away && !stop.ending && is_at_hand(self.next, millis(self.target.interval), now)
+        given_away && !stop.ending && tick::is_at_hand(self.next, millis(self.target.interval), now)
     }
 
     pub(super) fn take(&mut self, outcome: Outcome) {
@@ -106,4 +105,9 @@ impl Target {
             samples: self.samples,
         }
     }
+}
+
+/// An interval in milliseconds, at least one.
+pub(super) fn millis(interval: Duration) -> u64 {
+    u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1)
 }

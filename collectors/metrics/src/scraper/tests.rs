@@ -428,25 +428,6 @@ async fn thousands_of_targets_share_one_timer() {
     assert_eq!(world.statuses().await.len(), 2000);
 }
 
-#[test]
-fn a_clock_that_is_set_back_a_little_repeats_no_tick() {
-    let last = ORIGIN + 5 * SECOND;
-    assert_eq!(next_tick(KEY, 1000, last, last - 1500), (last + SECOND, 0));
-    // An hour is believed, or nothing would be scraped for an hour.
-    let hour = 3_600_000;
-    assert_eq!(next_tick(KEY, 1000, last, last - hour + 1), (last - hour + SECOND, 0));
-}
-
-#[test]
-fn ticks_that_passed_are_missed_unless_they_just_did() {
-    let last = ORIGIN;
-    assert_eq!(next_tick(KEY, 1000, last, last + 500), (last + 1000, 0));
-    assert_eq!(next_tick(KEY, 1000, last, last + 1050), (last + 1000, 0));
-    assert_eq!(next_tick(KEY, 1000, last, last + 1200), (last + 2000, 1));
-    assert_eq!(next_tick(KEY, 1000, last, last + 3050), (last + 3000, 2));
-    assert_eq!(next_tick(KEY, 1000, last, last + 3500), (last + 4000, 3));
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_tick_at_hand_is_collected_before_the_target_is_given_away() {
     let mut world = World::new(Script::new([Answer::Page("a 1\n")]));

@@ -17,3 +17,27 @@ proptest! {
         prop_assert_eq!((later - first).rem_euclid(interval as i64), 0);
     }
 }
+
+const KEY: u64 = 7;
+
+/// One of its ticks at a pace of a second.
+const TICK: i64 = 1_700_000_000_007;
+
+#[test]
+fn a_clock_that_is_set_back_a_little_repeats_no_tick() {
+    let last = TICK + 5 * 1000;
+    assert_eq!(following(KEY, 1000, last, last - 1500), (last + 1000, 0));
+    // An hour is believed, or nothing would be scraped for an hour.
+    let hour = 3_600_000;
+    assert_eq!(following(KEY, 1000, last, last - hour + 1), (last - hour + 1000, 0));
+}
+
+#[test]
+fn ticks_that_passed_are_missed_unless_they_just_did() {
+    let last = TICK;
+    assert_eq!(following(KEY, 1000, last, last + 500), (last + 1000, 0));
+    assert_eq!(following(KEY, 1000, last, last + 1050), (last + 1000, 0));
+    assert_eq!(following(KEY, 1000, last, last + 1200), (last + 2000, 1));
+    assert_eq!(following(KEY, 1000, last, last + 3050), (last + 3000, 2));
+    assert_eq!(following(KEY, 1000, last, last + 3500), (last + 4000, 3));
+}

@@ -47,7 +47,7 @@ impl Fault {
                 world.crash(host);
                 world.wipe(host);
                 let clock = CLOCKS[world.pick(CLOCKS.len())];
-                world.set_clock(host, clock);
+                world.set_clock(host, 1000 * clock);
                 (format!("{name}, clock {clock:+} s"), Undo::Boot(vec![host]))
             }
             Fault::Partition => {

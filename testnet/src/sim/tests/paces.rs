@@ -92,7 +92,7 @@ fn the_wall_clock_decides_generations_and_nothing_else() {
     let generation = |world: &World| world.core(2).expect("it runs").me().generation;
     let first = generation(&world);
     world.crash(2);
-    world.set_clock(2, -86_400);
+    world.set_clock(2, -86_400_000);
     world.boot(2);
     // Its files say that it had a later one.
     assert_eq!(generation(&world), first + 1);
@@ -114,7 +114,7 @@ fn a_node_without_files_and_with_a_clock_of_last_week_is_believed_to_live_within
     // Long enough for everybody to take it for dead.
     agreed_within(&mut world, 60);
     world.wipe(0);
-    world.set_clock(0, -7 * 86_400);
+    world.set_clock(0, -7 * 86_400_000);
     let before = world.cost().datagrams;
     world.boot(0);
     agreed_within(&mut world, 60);

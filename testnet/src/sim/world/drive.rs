@@ -8,6 +8,7 @@ use membership::Swim;
 use node::core::Output;
 
 use super::{Event, World};
+use crate::sim::collector::{End, Takeover};
 use crate::sim::exchange::{Delivery, Errand};
 use crate::sim::host::{Dns, Pace, Role};
 use crate::sim::oracle::{Fact, Oracle};
@@ -54,9 +55,12 @@ impl<O: Oracle> World<O> {
         let wake = core.poll_timeout().map(|at| at.saturating_duration_since(self.origin));
         self.population.hosts[host].core = Some(core);
         if departed {
-            self.crash(host);
-        } else {
-            self.set_alarm(host, wake);
+            return self.end(host, &End::Shutdown);
+        }
+        self.set_alarm(host, wake);
+        let state = &self.population.hosts[host];
+        if state.draining && state.core.as_ref().is_some_and(|core| core.remaining() == 0) {
+            self.drained(host);
         }
     }
 
@@ -85,16 +89,16 @@ impl<O: Oracle> World<O> {
                 }
                 self.tell(Fact::Swim { host, event: &event });
             }
-            Output::Start { key, .. } => {
+            Output::Start { component, key, seal, overlap, from } => {
                 self.cost.starts += 1;
                 self.tell(Fact::Started { host, key });
+                let sealed = seal.map(|seal| seal.last_tick);
+                self.take_up(host, Takeover { component, key, sealed, overlap, from });
             }
-            Output::Stop { key, seal, .. } => {
+            Output::Stop { component, key, reason, seal } => {
                 self.cost.stops += 1;
                 self.tell(Fact::Stopped { host, key });
-                if seal {
-                    self.seal(host, key);
-                }
+                self.put_down(host, component, key, reason, seal);
             }
             Output::Claim { to, id, body } => self.ask(host, to, Errand::Claim(id), body),
             Output::ClaimReply { id, body } => self.claim_answered(host, id, body),

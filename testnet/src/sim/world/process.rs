@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::Seal;
 
 use super::{Event, World};
 use crate::sim::exchange::Delivery;
@@ -66,13 +65,29 @@ impl<O: Oracle> World<O> {
                     self.with_core(host, |core, now| core.handle_knock(to, knock, now));
                 }
             }
-            Input::Delivery(Delivery::Sealed { life, key }) => {
+            Input::Delivery(Delivery::Sealed { life, component, key, last_tick }) => {
                 if self.population.hosts[host].life == life {
-                    let component = self.component.clone();
-                    let seal = Seal { version: 1, last_tick: 1, payload: Bytes::new() };
-                    self.with_core(host, |core, now| {
-                        core.handle_seal(&component, key, Some(seal), now);
-                    });
+                    self.sealed(host, &component, key, last_tick);
+                }
+            }
+            Input::Delivery(Delivery::Stopped { life, key }) => {
+                if self.population.hosts[host].life == life {
+                    self.stopped(host, key);
+                }
+            }
+            Input::Delivery(Delivery::Found { life, catalog }) => {
+                if self.population.hosts[host].life == life {
+                    self.discovered(host, catalog);
+                }
+            }
+            Input::Delivery(Delivery::Drained { life }) => {
+                if self.population.hosts[host].life == life {
+                    self.drained(host);
+                }
+            }
+            Input::Delivery(Delivery::Farewell { life }) => {
+                if self.population.hosts[host].life == life {
+                    self.with_core(host, node::core::Core::depart);
                 }
             }
             Input::Delivery(Delivery::Seeds { life, addresses }) => {

@@ -1,0 +1,206 @@
+//! What a run came to, what it should have come to, and what happened where it did not: pure.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use ownership::Key;
+
+use super::course::{Course, Expected, course};
+use super::script::{Crash, Goal};
+use super::{Ledger, Play};
+use crate::continuity::Table;
+use crate::continuity::table::{Finding, Row};
+use crate::sim::world::since_dawn;
+use crate::sim::{End, Hold};
+
+/// Findings that are told.
+const FINDINGS: usize = 10;
+
+/// How long before and after a gap it is told who was taken for dead.
+const AROUND: Duration = Duration::from_secs(30);
+
+/// Counts of all targets.
+#[derive(Default)]
+struct Counts {
+    expected: u64,
+    missing: u64,
+    excused: u64,
+    twice: u64,
+    false_stale: u64,
+    unended: u64,
+    moved: u64,
+    moves: u64,
+    overlaps: u64,
+    unsealed: u64,
+}
+
+/// The table of a run, and the story of the first target about which there is a finding.
+pub(super) fn judge(
+    play: &Play,
+    goal: &Goal,
+    ledger: &Ledger,
+    log: &[(Duration, String)],
+) -> (Table, String) {
+    let interval = u64::try_from(play.interval.as_millis()).unwrap_or(u64::MAX).max(1);
+    let mut counts = Counts::default();
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut story = String::new();
+    for text in &goal.failures {
+        findings.push(Finding { target: String::new(), text: text.clone() });
+    }
+    for expected in &goal.expected {
+        for key in &expected.keys {
+            let holds = ledger.holds(*key);
+            let course = course(*key, holds, expected, interval);
+            let excused = goal.excused(holds, interval);
+            counts.add(&course, holds, excused, expected);
+            let found = goal.find(&course, excused);
+            if !found.is_empty() && story.is_empty() {
+                story = tell(*key, &course, holds, ledger, log);
+            }
+            let finding =
+                |text| Finding { target: key.to_string(), text: format!("{key}: {text}") };
+            findings.extend(found.into_iter().map(finding));
+        }
+    }
+    findings.truncate(FINDINGS);
+    let detection = goal.crashes.iter().map(|crash| crash.detection).max();
+    let rows = counts.rows(goal);
+    (Table { head: play.what(), rows, detection, findings }, story)
+}
+
+impl Counts {
+    fn add(&mut self, course: &Course, holds: &[Hold], excused: u64, expected: &Expected) {
+        self.expected += course.expected;
+        self.missing += course.gaps;
+        self.excused += course.gaps.min(excused);
+        self.twice += course.extra;
+        self.false_stale += u64::from(course.false_stale);
+        self.unended += u64::from(course.unended);
+        self.moved += u64::from(course.moves > 0);
+        self.moves += course.moves;
+        let since = |hold: &&Hold| since_dawn(hold.since) > expected.from;
+        let begun = holds.iter().filter(since);
+        self.overlaps += begun.clone().filter(|hold| hold.overlap).count() as u64;
+        self.unsealed += begun.filter(|hold| hold.sealed.is_none()).count() as u64;
+    }
+
+    fn rows(&self, goal: &Goal) -> Vec<Row> {
+        let free = |name, count| Row { name, count, goal: None };
+        let bound = |name, count, goal| Row { name, count, goal: Some(goal) };
+        let none = |name, count| bound(name, count, 0);
+        let unless = |may, name, count| if may { free(name, count) } else { none(name, count) };
+        vec![
+            free("ticks expected", self.expected),
+            bound("ticks missing", self.missing, self.excused),
+            unless(goal.overlap, "ticks collected twice", self.twice),
+            none("false staleness", self.false_stale),
+            none("ends without staleness", self.unended),
+            free("targets that moved", self.moved),
+            unless(!goal.still, "moves", self.moves),
+            free("starts without a seal", self.unsealed),
+            free("starts with a possible overlap", self.overlaps),
+            none("what else went wrong", goal.failures.len() as u64),
+        ]
+    }
+}
+
+impl Goal {
+    /// How many ticks of a target may be missing: for each crash of the one who held it those that were
+    /// due until all knew, and one.
+    fn excused(&self, holds: &[Hold], interval: u64) -> u64 {
+        let held = |crash: &&Crash| {
+            let by = |hold: &Hold| {
+                hold.end == End::Crashed && (hold.host, hold.until) == (crash.host, crash.at)
+            };
+            holds.iter().any(by)
+        };
+        let allowance = |crash: &Crash| {
+            let detection = u64::try_from(crash.detection.as_millis()).unwrap_or(u64::MAX);
+            detection.div_ceil(interval) + 1
+        };
+        self.crashes.iter().filter(held).map(allowance).sum()
+    }
+
+    /// What stands against the goal.
+    fn find(&self, course: &Course, excused: u64) -> Vec<String> {
+        let mut found = Vec::new();
+        if course.gaps > excused {
+            found.push(format!(
+                "{} ticks are missing, {excused} are allowed: {}",
+                course.gaps,
+                ranges(&course.missing)
+            ));
+        }
+        if course.extra > 0 && !self.overlap {
+            found.push(format!("collected twice: {}", ranges(&course.twice)));
+        }
+        if course.false_stale {
+            found.push("said to have ended, and went on".to_owned());
+        }
+        if course.unended {
+            found.push("ended without saying so".to_owned());
+        }
+        if self.still && course.moves > 0 {
+            found.push(format!("moved {} times", course.moves));
+        }
+        found
+    }
+}
+
+/// Seconds since the beginning of the world, of an instant in milliseconds since the Unix epoch.
+fn seconds(at: i64) -> f64 {
+    (at - since_dawn(Duration::ZERO)) as f64 / 1000.0
+}
+
+fn ranges(ranges: &[(i64, i64)]) -> String {
+    let word = |(from, to): &(i64, i64)| {
+        if from == to {
+            format!("the tick at {:.3} s", seconds(*from))
+        } else {
+            format!("the ticks from {:.3} s to {:.3} s", seconds(*from), seconds(*to))
+        }
+    };
+    ranges.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
+/// Who held a target when and why, among what was done to the world meanwhile.
+fn tell(
+    key: Key,
+    course: &Course,
+    holds: &[Hold],
+    ledger: &Ledger,
+    log: &[(Duration, String)],
+) -> String {
+    let mut lines: Vec<(Duration, String)> =
+        log.iter().map(|(at, text)| (*at, format!("-- {text}"))).collect();
+    for hold in holds {
+        let from = hold.from.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+        let sealed = match hold.sealed {
+            Some(0) => "a seal without a tick".to_owned(),
+            Some(at) => format!("a seal at {:.3} s", seconds(at)),
+            None => "no seal".to_owned(),
+        };
+        let overlap = if hold.overlap { ", maybe overlapping" } else { "" };
+        let host = hold.host;
+        lines.push((hold.since, format!("node-{host} starts it, from {from}, {sealed}{overlap}")));
+        let ticks = hold.ticks.map_or_else(|| "no tick".to_owned(), |ticks| ranges(&[ticks]));
+        let end = &hold.end;
+        lines.push((hold.until, format!("node-{host} has stopped it ({end:?}) after {ticks}")));
+    }
+    let troubles = course.missing.iter().chain(&course.twice);
+    let instant = |at: i64| Duration::from_secs_f64(seconds(at).max(0.0));
+    if let Some((from, to)) = troubles.copied().min() {
+        let (from, to) = (instant(from).saturating_sub(AROUND), instant(to) + AROUND);
+        lines.extend(ledger.verdicts(from, to).cloned());
+        // What was done to the world long before or after has nothing to do with it.
+        lines.retain(|(at, text)| !text.starts_with("--") || (from..=to).contains(at));
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    let mut text = format!("  what happened to {key}:\n");
+    for (at, line) in lines {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{:12.3} s  {line}", at.as_secs_f64());
+    }
+    text
+}
