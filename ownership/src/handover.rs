@@ -365,10 +365,11 @@ impl Handover {
         for target in claims {
             if failed {
                 self.start_unasked(&target, true, now);
-            } else {
+            } else if !self.is_asked(&target) {
                 // It gave everything to somebody before it went.
                 self.ask_on(&target, Some(name), now);
             }
+            // Else it answered before it went, and the news was quicker than the answer.
         }
     }
 

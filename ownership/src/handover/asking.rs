@@ -76,7 +76,12 @@ impl Handover {
                         continue;
                     }
                     claiming.stage = Stage::Paused(now + RETRY_PAUSE);
-                    self.arm(target);
+                    if self.present.contains_key(&asked.to) {
+                        self.arm(target);
+                    } else {
+                        // It has left, and gave everything to somebody before.
+                        self.ask_on(target, Some(&asked.to), now);
+                    }
                 }
                 Matter::Offer => self.put_offer_off(id, target, now),
             }
@@ -184,6 +189,12 @@ impl Handover {
             Phase::Claiming(claiming) if claiming.stage == Stage::Asked(id) => Some(claiming),
             _ => None,
         }
+    }
+
+    /// Whether the claim of a key travels in a question that has no answer yet.
+    pub(super) fn is_asked(&self, target: &Target) -> bool {
+        let Some(Phase::Claiming(claiming)) = self.phase(target) else { return false };
+        matches!(claiming.stage, Stage::Asked(_))
     }
 
     fn take_outcome(

@@ -8,6 +8,7 @@ use super::*;
 use crate::Assignment;
 
 mod laws;
+mod leaving;
 mod world;
 
 fn name(text: &str) -> Name {

@@ -12,6 +12,9 @@ use membership::Name;
 use model::tick;
 use ownership::{ComponentId, Key};
 
+#[cfg(test)]
+mod tests;
+
 /// How long after a scrape its samples are in the durable log, in milliseconds: until then a crash
 /// loses them.
 const UNSEALED: i64 = delivery::QueueConfig::MAX_UNSEALED.as_millis() as i64;
@@ -51,6 +54,8 @@ pub struct Hold {
     /// The first and the last tick that it stored, in milliseconds since the Unix epoch; all between them
     /// were stored, too.
     pub ticks: Option<(i64, i64)>,
+    /// Whether the first of them was made up for so late that it bears the time at which it was collected.
+    pub late: bool,
     /// Why it ended.
     pub end: End,
 }
@@ -127,7 +132,8 @@ impl Collector {
             Some(_) => {}
             None => {
                 let last = takeover.sealed.unwrap_or_default();
-                let first = tick::first(key.as_u64(), self.interval, at.clock, last);
+                let sure = takeover.sealed.is_some() && !takeover.overlap;
+                let first = tick::first(key.as_u64(), self.interval, at.clock, last, sure);
                 let begins = first.max(at.clock);
                 let run = Run { takeover, since: at.now, first, begins, stop: None, restart: None };
                 self.runs.insert(key, run);
@@ -166,13 +172,14 @@ impl Collector {
     /// Takes a target that has stopped.
     pub(super) fn finish(&mut self, host: usize, key: Key, now: Duration) -> Option<Stopped> {
         let run = self.runs.remove(&key)?;
+        let late = run.is_late(self.interval);
         let Run { takeover, since, first, stop, restart, .. } = run;
         let Stop { end, last, seal } = stop?;
         let Takeover { component, sealed, overlap, from, .. } = takeover;
         let ticks = (last >= first).then_some((first, last));
         // Who has collected nothing hands on what it was given.
         let left = ticks.map_or(sealed.unwrap_or_default(), |(_, last)| last);
-        let hold = Hold { host, since, until: now, from, sealed, overlap, ticks, end };
+        let hold = Hold { host, since, until: now, from, sealed, overlap, ticks, late, end };
         Some(Stopped { component, hold, seal: seal.then_some(left), restart })
     }
 
@@ -191,9 +198,10 @@ impl Collector {
                 last = last.map(|last| last.min(stop.last));
             }
             let ticks = last.filter(|last| *last >= run.first).map(|last| (run.first, last));
+            let late = run.is_late(interval);
             let Takeover { sealed, overlap, from, .. } = run.takeover;
             let (since, until, end) = (run.since, at.now, end.clone());
-            (key, Hold { host, since, until, from, sealed, overlap, ticks, end })
+            (key, Hold { host, since, until, from, sealed, overlap, ticks, late, end })
         };
         runs.into_iter().map(hold).collect()
     }
@@ -211,6 +219,11 @@ impl Run {
             return None;
         }
         Some(tick::last(self.takeover.key.as_u64(), interval, clock).max(self.first))
+    }
+
+    /// Whether the first tick bears another time than its own.
+    fn is_late(&self, interval: u64) -> bool {
+        self.begins - self.first > step(interval) / 10
     }
 
     /// When the scrape of a tick is done.

@@ -6,6 +6,9 @@ use ownership::Key;
 use crate::sim::world::since_dawn;
 use crate::sim::{End, Hold};
 
+#[cfg(test)]
+mod tests;
+
 /// Ticks that should have been collected. Milliseconds since the Unix epoch.
 #[derive(Debug, Clone)]
 pub(super) struct Expected {

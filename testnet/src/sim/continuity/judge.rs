@@ -31,6 +31,7 @@ struct Counts {
     moved: u64,
     moves: u64,
     overlaps: u64,
+    late: u64,
     unsealed: u64,
 }
 
@@ -53,8 +54,10 @@ pub(super) fn judge(
             let holds = ledger.holds(*key);
             let course = course(*key, holds, expected, interval);
             let excused = goal.excused(holds, interval);
+            let unsealed = unsealed(holds, expected);
             counts.add(&course, holds, excused, expected);
-            let found = goal.find(&course, excused);
+            counts.unsealed += unsealed;
+            let found = goal.find(&course, excused, unsealed);
             if !found.is_empty() && story.is_empty() {
                 story = tell(*key, &course, holds, ledger, log);
             }
@@ -69,6 +72,12 @@ pub(super) fn judge(
     (Table { head: play.what(), rows, detection, findings }, story)
 }
 
+/// How often a target was taken over without a seal.
+fn unsealed(holds: &[Hold], expected: &Expected) -> u64 {
+    let since = |hold: &&Hold| since_dawn(hold.since) > expected.from;
+    holds.iter().filter(since).filter(|hold| hold.sealed.is_none()).count() as u64
+}
+
 impl Counts {
     fn add(&mut self, course: &Course, holds: &[Hold], excused: u64, expected: &Expected) {
         self.expected += course.expected;
@@ -81,8 +90,9 @@ impl Counts {
         self.moves += course.moves;
         let since = |hold: &&Hold| since_dawn(hold.since) > expected.from;
         let begun = holds.iter().filter(since);
-        self.overlaps += begun.clone().filter(|hold| hold.overlap).count() as u64;
-        self.unsealed += begun.filter(|hold| hold.sealed.is_none()).count() as u64;
+        let late = |hold: &&Hold| hold.late && hold.ticks.is_some();
+        self.late += begun.clone().filter(late).count() as u64;
+        self.overlaps += begun.filter(|hold| hold.overlap).count() as u64;
     }
 
     fn rows(&self, goal: &Goal) -> Vec<Row> {
@@ -96,9 +106,10 @@ impl Counts {
             unless(goal.overlap, "ticks collected twice", self.twice),
             none("false staleness", self.false_stale),
             none("ends without staleness", self.unended),
+            free("late by more than a tenth", self.late),
             free("targets that moved", self.moved),
             unless(!goal.still, "moves", self.moves),
-            free("starts without a seal", self.unsealed),
+            unless(!goal.planned, "starts without a seal", self.unsealed),
             free("starts with a possible overlap", self.overlaps),
             none("what else went wrong", goal.failures.len() as u64),
         ]
@@ -123,7 +134,7 @@ impl Goal {
     }
 
     /// What stands against the goal.
-    fn find(&self, course: &Course, excused: u64) -> Vec<String> {
+    fn find(&self, course: &Course, excused: u64, unsealed: u64) -> Vec<String> {
         let mut found = Vec::new();
         if course.gaps > excused {
             found.push(format!(
@@ -134,6 +145,9 @@ impl Goal {
         }
         if course.extra > 0 && !self.overlap {
             found.push(format!("collected twice: {}", ranges(&course.twice)));
+        }
+        if unsealed > 0 && self.planned {
+            found.push("taken over without a seal".to_owned());
         }
         if course.false_stale {
             found.push("said to have ended, and went on".to_owned());

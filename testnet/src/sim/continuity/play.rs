@@ -57,7 +57,7 @@ impl Play {
     }
 
     /// The world that it takes place in: its weather is drawn from the seed.
-    fn world(&self) -> World<Ledger> {
+    pub(super) fn world(&self) -> World<Ledger> {
         let mut rng = ChaCha12Rng::seed_from_u64(self.seed ^ 0x0c0a_715e_0c0a_715e);
         let jitter = *[1u64, 2, 10, 30].choose(&mut rng).expect("there are some");
         let discovery = *[100u64, 1000, 3000].choose(&mut rng).expect("there are some");

@@ -28,6 +28,8 @@ pub(super) struct Goal {
     pub overlap: bool,
     /// Nothing may move.
     pub still: bool,
+    /// Every move brings a seal, since all of them are planned.
+    pub planned: bool,
     /// What went wrong beyond what is collected.
     pub failures: Vec<String>,
 }
@@ -164,8 +166,14 @@ pub(super) fn perform(stage: &mut Stage, play: &Play) -> Goal {
     let from = stage.world.wall();
     let mut expected = vec![Expected { keys, from, until: 0, ends: false }];
     match play.scenario {
-        Scenario::RollingRestart | Scenario::Skew => rolling_restart(stage, nodes),
-        Scenario::Scale => scale(stage, nodes),
+        Scenario::RollingRestart | Scenario::Skew => {
+            goal.planned = true;
+            rolling_restart(stage, nodes);
+        }
+        Scenario::Scale => {
+            goal.planned = true;
+            scale(stage, nodes);
+        }
         Scenario::ReloadUnrelated => {
             goal.still = true;
             stage.pause(2);

@@ -1,0 +1,51 @@
+//! A node that leaves gives away everything, and its news must not overtake its seals.
+
+use super::*;
+
+/// `b` has asked `a`, which leaves, for its key; the machines, the key, and the question's number.
+fn leaving(now: Instant) -> (Handover, Handover, Target, u64) {
+    let (mut a, mut b, target) = pair(now);
+    a.lost(&target, Some(&name("b")), MoveCause::Left, now);
+    b.gained(&target, Some(&name("a")), MoveCause::Left, now);
+    b.handle_timeout(now);
+    let (_, id, body) = asked(&mut b);
+    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
+    (a, b, target, id)
+}
+
+fn has_left(machine: &mut Handover, now: Instant) {
+    machine.peer_down(&name("a"), false);
+    machine.handle_timeout(now);
+}
+
+#[test]
+fn the_answer_of_a_node_that_has_left_meanwhile_counts() {
+    let now = Instant::now();
+    let (mut a, mut b, target, id) = leaving(now);
+    a.handle_seal(&target, Some(seal(7)), now);
+    a.handle_timeout(now);
+    let answer = answered(&mut a);
+    assert_eq!(a.remaining(), 0);
+    // Its farewell, a datagram, is quicker than its answer.
+    has_left(&mut b, now);
+    assert_eq!(outputs(&mut b), []);
+    b.handle_answer(id, &answer, now).expect("it is the answer");
+    let start = outputs(&mut b);
+    assert!(
+        matches!(&start[..], [Output::Start(Start { seal: Some(found), .. })] if *found == seal(7)),
+        "{start:?}"
+    );
+}
+
+#[test]
+fn a_question_to_a_node_that_has_left_and_fails_is_not_repeated() {
+    let now = Instant::now();
+    let (_, mut b, target, id) = leaving(now);
+    has_left(&mut b, now);
+    b.handle_failure(id, now);
+    // Nobody else is left to ask.
+    let start = outputs(&mut b);
+    assert!(matches!(&start[..], [Output::Start(Start { seal: None, .. })]), "{start:?}");
+    assert_eq!(b.standing(&target), Some(Standing::Active));
+}
