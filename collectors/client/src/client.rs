@@ -1,20 +1,21 @@
 //! The client itself: credentials, headers and redirects around a transport.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, USER_AGENT};
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 
 use crate::config::{Config, header_pairs};
 use crate::credentials::{Authenticator, basic};
 use crate::error::{ConfigError, Error};
 use crate::memory::MemoryDialer;
+use crate::message::Message;
 use crate::origin::Origin;
 use crate::redirect::{self, MAX_REDIRECTS};
 use crate::response::Response;
-use crate::transport::{Transport, split_userinfo};
+use crate::transport::{Transport, User, split_userinfo};
 
 #[cfg(test)]
 mod tests;
@@ -86,29 +87,66 @@ impl Client {
     ///
     /// Everything that is not an answer. [`Error::is_transient`] tells whether to try again.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response, Error> {
-        let (mut head, mut body) = request.into_parts();
-        let asked = Origin::of(&head.uri)?;
+        let (head, body) = request.into_parts();
+        self.follow(head.method, &head.uri, &head.headers, body).await
+    }
+
+    /// As [`Client::send`], a `GET` of a URL with headers that are only lent: for who asks the same
+    /// thing again and again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::send`].
+    pub async fn get(&self, url: &Uri, headers: &HeaderMap) -> Result<Response, Error> {
+        self.follow(Method::GET, url, headers, Bytes::new()).await
+    }
+
+    async fn follow(
+        &self,
+        mut method: Method,
+        url: &Uri,
+        headers: &HeaderMap,
+        mut body: Bytes,
+    ) -> Result<Response, Error> {
+        let mut url = Cow::Borrowed(url);
+        let mut headers = Cow::Borrowed(headers);
+        let asked = Arc::new(Origin::of(&url)?);
+        let mut origin = Arc::clone(&asked);
         for _ in 0..=MAX_REDIRECTS {
-            let origin = Origin::of(&head.uri)?;
             let trusted = asked.trusts(&origin);
             if !trusted {
-                forget_credentials(&mut head.headers);
+                forget_credentials(headers.to_mut());
             }
-            let (uri, user) = split_userinfo(head.uri)?;
-            head.uri = uri;
-            let response = self.0.authenticated(&head, &body, &origin, trusted, user).await?;
+            let user = match split_userinfo(&url)? {
+                Some((without, user)) => {
+                    url = Cow::Owned(without);
+                    Some(user)
+                }
+                None => None,
+            };
+            let configured = if trusted { &*self.0.headers } else { &[] };
+            let message = Message {
+                method: &method,
+                uri: &url,
+                headers: &headers,
+                configured,
+                authorization: None,
+                body: &body,
+            };
+            let response = self.0.authenticated(message, &origin, trusted, user).await?;
             if !self.0.follow_redirects {
                 return Ok(response);
             }
             let status = response.status();
-            let Some(next) = redirect::target(status, response.headers(), &head.uri)? else {
+            let Some(next) = redirect::target(status, response.headers(), &url)? else {
                 return Ok(response);
             };
-            head.uri = next;
-            if !redirect::repeats(status, &head.method) {
-                head.method = Method::GET;
+            origin = Arc::new(Origin::of(&next)?);
+            url = Cow::Owned(next);
+            if !redirect::repeats(status, &method) {
+                method = Method::GET;
                 body = Bytes::new();
-                redirect::forget_body(&mut head.headers);
+                redirect::forget_body(headers.to_mut());
             }
         }
         Err(Error::TooManyRedirects(MAX_REDIRECTS))
@@ -124,28 +162,22 @@ impl Inner {
     /// One request with credentials, and another if the first ones had expired.
     async fn authenticated(
         &self,
-        head: &Parts,
-        body: &Bytes,
-        origin: &Origin,
+        mut message: Message<'_>,
+        origin: &Arc<Origin>,
         trusted: bool,
-        user: Option<(String, String)>,
+        user: Option<User>,
     ) -> Result<Response, Error> {
-        let mut dressed = self.dress(head, trusted);
-        let own = !head.headers.contains_key(AUTHORIZATION);
+        let own = !message.headers.contains_key(AUTHORIZATION);
         let mut credentials = None;
         if own && trusted {
             credentials = self.authenticator.header().await?;
         }
-        let from_url = match user {
-            Some((user, password)) if own && credentials.is_none() => {
-                Some(basic(&user, &password)?)
-            }
+        message.authorization = match user {
+            _ if credentials.is_some() => credentials.clone(),
+            Some((user, password)) if own => Some(basic(&user, &password)?),
             _ => None,
         };
-        if let Some(header) = credentials.as_ref().or(from_url.as_ref()) {
-            dressed.headers.insert(AUTHORIZATION, header.clone());
-        }
-        let response = Response::new(self.transport.send(&dressed, body, origin).await?);
+        let response = self.transport.send(&message, origin).await?;
         let Some(refused) = credentials.filter(|_| response.status() == StatusCode::UNAUTHORIZED)
         else {
             return Ok(response);
@@ -155,26 +187,9 @@ impl Inner {
         }
         drop(response);
         if let Some(header) = self.authenticator.header().await? {
-            dressed.headers.insert(AUTHORIZATION, header);
+            message.authorization = Some(header);
         }
-        Ok(Response::new(self.transport.send(&dressed, body, origin).await?))
-    }
-
-    /// The request with the headers that do not change.
-    fn dress(&self, head: &Parts, trusted: bool) -> Parts {
-        let mut head = head.clone();
-        head.headers
-            .entry(USER_AGENT)
-            .or_insert_with(|| HeaderValue::from_static(crate::USER_AGENT));
-        if trusted {
-            for (name, _) in &self.headers {
-                head.headers.remove(name);
-            }
-            for (name, value) in &self.headers {
-                head.headers.append(name, value.clone());
-            }
-        }
-        head
+        self.transport.send(&message, origin).await
     }
 }
 

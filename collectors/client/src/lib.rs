@@ -32,6 +32,7 @@ mod error;
 mod exchange;
 mod gunzip;
 mod memory;
+mod message;
 mod oauth2;
 mod origin;
 mod pool;

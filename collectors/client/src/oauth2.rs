@@ -1,12 +1,12 @@
 //! OAuth 2.0's client credentials: a token that is fetched, kept, and fetched again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::form_urlencoded;
@@ -14,6 +14,7 @@ use url::form_urlencoded;
 use crate::config::OAuth2;
 use crate::credentials::{basic, sensitive};
 use crate::error::{ConfigError, Error};
+use crate::message::Message;
 use crate::origin::Origin;
 use crate::reread::Current;
 use crate::response::Response;
@@ -41,7 +42,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct TokenSource {
     transport: Transport,
     url: Uri,
-    origin: Origin,
+    origin: Arc<Origin>,
     client_id: String,
     secret: Current,
     /// The form without what identifies the client.
@@ -66,8 +67,11 @@ struct Token {
 impl TokenSource {
     pub(crate) fn new(config: &OAuth2) -> Result<Self, ConfigError> {
         let url: Uri = config.token_url.parse().map_err(|_| ConfigError::BadTokenUrl)?;
-        let (url, _) = split_userinfo(url).map_err(|_| ConfigError::BadTokenUrl)?;
-        let origin = Origin::of(&url).map_err(|_| ConfigError::BadTokenUrl)?;
+        let url = match split_userinfo(&url).map_err(|_| ConfigError::BadTokenUrl)? {
+            Some((without, _)) => without,
+            None => url,
+        };
+        let origin = Arc::new(Origin::of(&url).map_err(|_| ConfigError::BadTokenUrl)?);
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         if !config.scopes.is_empty() {
@@ -168,23 +172,25 @@ impl TokenSource {
             with_secret.append_pair("client_secret", secret.expose());
             form = with_secret.finish();
         }
-        let mut request = Request::new(());
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.url.clone();
-        let headers = request.headers_mut();
+        let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
+        let mut authorization = None;
         if !in_form {
             let escape = |text: &str| -> String {
                 form_urlencoded::byte_serialize(text.as_bytes()).collect()
             };
-            headers
-                .insert(AUTHORIZATION, basic(&escape(&self.client_id), &escape(secret.expose()))?);
+            authorization = Some(basic(&escape(&self.client_id), &escape(secret.expose()))?);
         }
-        let (head, ()) = request.into_parts();
-        let response = self.transport.send(&head, &Bytes::from(form), &self.origin).await;
-        response.map(Response::new).map_err(|error| self.error(&error))
+        let message = Message {
+            method: &Method::POST,
+            uri: &self.url,
+            headers: &headers,
+            configured: &[],
+            authorization,
+            body: &Bytes::from(form),
+        };
+        self.transport.send(&message, &self.origin).await.map_err(|error| self.error(&error))
     }
 
     fn error(&self, error: &Error) -> Error {

@@ -10,7 +10,7 @@ use crate::error::Error;
 mod tests;
 
 /// Where a connection leads. Two URLs with the same origin may share one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     /// Without the brackets of an IPv6 address, in lower case.
     pub(crate) host: Box<str>,

@@ -1,6 +1,7 @@
 //! Connections that wait for their next request.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub(crate) struct Pool {
 
 #[derive(Debug, Default)]
 struct Idle {
-    origins: BTreeMap<Origin, Connections>,
+    origins: HashMap<Arc<Origin>, Connections, BuildHasherDefault<DefaultHasher>>,
     /// HTTP/1 streams in all.
     streams: usize,
     sweeping: bool,
@@ -115,7 +116,7 @@ impl Pool {
     }
 
     /// Keeps a connection for the next request, unless there are too many.
-    pub(crate) fn put(&self, origin: &Origin, stream: Stream, generation: u64) {
+    pub(crate) fn put(&self, origin: &Arc<Origin>, stream: Stream, generation: u64) {
         let mut idle = self.lock();
         if idle.streams >= MAX_IDLE {
             return;
@@ -129,7 +130,7 @@ impl Pool {
         } else {
             // The usual target has one connection: room for one, not for the usual four.
             let connections = Connections { http1: vec![waiting], http2: None };
-            idle.origins.insert(origin.clone(), connections);
+            idle.origins.insert(Arc::clone(origin), connections);
         }
         idle.streams += 1;
         self.sweep_from_now_on(&mut idle);
@@ -139,14 +140,14 @@ impl Pool {
     /// already wins.
     pub(crate) fn share(
         &self,
-        origin: &Origin,
+        origin: &Arc<Origin>,
         sender: SendRequest<Full<Bytes>>,
         generation: u64,
     ) -> Shared {
         let mut idle = self.lock();
         idle.next_id += 1;
         let shared = Shared { id: idle.next_id, sender, used: Instant::now(), generation };
-        let connections = idle.origins.entry(origin.clone()).or_default();
+        let connections = idle.origins.entry(Arc::clone(origin)).or_default();
         let there = connections
             .http2
             .as_ref()

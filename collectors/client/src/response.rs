@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
@@ -9,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::error::{Error, chain};
 use crate::exchange::ResponseBody;
-use crate::gunzip::Gunzip;
+use crate::gunzip::{Gunzip, Inflaters};
 
 /// An answer whose head has arrived. Dropping it before its body has been read closes an HTTP/1
 /// connection, and cancels the stream of an HTTP/2 one.
@@ -17,6 +18,7 @@ pub struct Response {
     status: StatusCode,
     headers: HeaderMap,
     body: ResponseBody,
+    inflaters: Arc<Inflaters>,
 }
 
 /// How large a body was.
@@ -29,9 +31,9 @@ pub struct BodySize {
 }
 
 impl Response {
-    pub(crate) fn new(response: http::Response<ResponseBody>) -> Self {
+    pub(crate) fn new(response: http::Response<ResponseBody>, inflaters: Arc<Inflaters>) -> Self {
         let (parts, body) = response.into_parts();
-        Self { status: parts.status, headers: parts.headers, body }
+        Self { status: parts.status, headers: parts.headers, body, inflaters }
     }
 
     /// The status.
@@ -118,7 +120,7 @@ impl Response {
         let Some(encoding) = self.headers.get(CONTENT_ENCODING) else { return Ok(None) };
         let name = encoding.as_bytes().trim_ascii();
         if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") {
-            Ok(Some(Gunzip::new()))
+            Ok(Some(Gunzip::new(&self.inflaters)))
         } else if name.is_empty() || name.eq_ignore_ascii_case(b"identity") {
             Ok(None)
         } else {

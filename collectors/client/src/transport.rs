@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HOST, PROXY_AUTHORIZATION};
-use http::request::Parts;
 use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 
@@ -13,10 +11,13 @@ use crate::config::{Proxy, Tls};
 use crate::dial::Dialer;
 use crate::error::{ConfigError, Error};
 use crate::exchange::{self, Failure, Home, ResponseBody};
+use crate::gunzip::Inflaters;
 use crate::memory::MemoryDialer;
+use crate::message::Message;
 use crate::origin::Origin;
 use crate::pool::{Pool, Reused};
 use crate::proxy::{ProxyProtocol, ProxyRules};
+use crate::response::Response;
 use crate::tls::{CurrentTls, TlsSource};
 
 /// Sends requests as they are: no credentials, no redirects.
@@ -24,6 +25,7 @@ use crate::tls::{CurrentTls, TlsSource};
 pub(crate) struct Transport {
     dialer: Dialer,
     pool: Arc<Pool>,
+    inflaters: Arc<Inflaters>,
 }
 
 impl Transport {
@@ -39,6 +41,7 @@ impl Transport {
         Ok(Self {
             dialer: Dialer::new(tls, proxies, connect_timeout, memory),
             pool: Arc::new(Pool::new()),
+            inflaters: Arc::default(),
         })
     }
 
@@ -46,86 +49,80 @@ impl Transport {
     /// connection of its own, if the server cannot have seen it or seeing it twice is harmless.
     pub(crate) async fn send(
         &self,
-        head: &Parts,
-        body: &Bytes,
-        origin: &Origin,
-    ) -> Result<http::Response<ResponseBody>, Error> {
+        message: &Message<'_>,
+        origin: &Arc<Origin>,
+    ) -> Result<Response, Error> {
         let tls = if origin.https { Some(self.dialer.tls.current().await?) } else { None };
         let generation = tls.as_ref().map_or(0, |tls| tls.generation);
-        let home = || Home { pool: Arc::clone(&self.pool), origin: origin.clone(), generation };
+        let home = || Home { pool: Arc::clone(&self.pool), origin: Arc::clone(origin), generation };
         let result = match self.pool.take(origin, generation) {
-            None => self.on_new(head, body, home(), tls.as_ref()).await?,
+            None => self.on_new(message, home(), tls.as_ref()).await?,
             Some(reused) => {
                 let result = match reused {
                     Reused::Http1(stream) => {
-                        exchange::http1(stream, self.http1_request(head, body, origin)?, home())
-                            .await
+                        exchange::http1(stream, self.http1_request(message, origin)?, home()).await
                     }
                     Reused::Http2(shared) => {
-                        exchange::on_shared(shared, http2_request(head, body), &home()).await
+                        exchange::on_shared(shared, message.http2(), &home()).await
                     }
                 };
                 match result {
-                    Err(failure) if failure.unsent || is_repeatable(&head.method) => {
-                        self.on_new(head, body, home(), tls.as_ref()).await?
+                    Err(failure) if failure.unsent || is_repeatable(message.method) => {
+                        self.on_new(message, home(), tls.as_ref()).await?
                     }
                     result => result,
                 }
             }
         };
-        result.map_err(|failure| Error::Exchange {
-            origin: origin.to_string(),
-            reason: failure.reason,
-        })
+        match result {
+            Ok(response) => Ok(Response::new(response, Arc::clone(&self.inflaters))),
+            Err(failure) => {
+                Err(Error::Exchange { origin: origin.to_string(), reason: failure.reason })
+            }
+        }
     }
 
     async fn on_new(
         &self,
-        head: &Parts,
-        body: &Bytes,
+        message: &Message<'_>,
         home: Home,
         tls: Option<&CurrentTls>,
     ) -> Result<Result<http::Response<ResponseBody>, Failure>, Error> {
         let dialed = self.dialer.dial(&home.origin, tls).await?;
         if !dialed.http2 {
-            let request = self.http1_request(head, body, &home.origin)?;
+            let request = self.http1_request(message, &home.origin)?;
             return Ok(exchange::http1(dialed.stream, request, home).await);
         }
         let shared = match exchange::http2(dialed.stream, &home).await {
             Ok(shared) => shared,
             Err(failure) => return Ok(Err(failure)),
         };
-        Ok(exchange::on_shared(shared, http2_request(head, body), &home).await)
+        Ok(exchange::on_shared(shared, message.http2(), &home).await)
     }
 
     /// The request as HTTP/1 writes it: a path, or the whole URL for an HTTP proxy.
     fn http1_request(
         &self,
-        head: &Parts,
-        body: &Bytes,
+        message: &Message<'_>,
         origin: &Origin,
     ) -> Result<Request<Full<Bytes>>, Error> {
-        let mut request = clone_request(head, body);
         let host = HeaderValue::try_from(origin.host_header())
             .map_err(|_| Error::Url("the host is not valid"))?;
-        request.headers_mut().insert(HOST, host);
-        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let path = message.uri.path_and_query();
         let proxy = self
             .dialer
             .proxies
             .route(origin)
             .filter(|proxy| !origin.https && proxy.protocol == ProxyProtocol::Http);
-        let uri = match proxy {
-            Some(proxy) => {
-                if let Some(authorization) = &proxy.authorization {
-                    request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
-                }
-                format!("http://{}{path}", origin.host_header()).parse()
-            }
-            None => path.parse(),
+        let Some(proxy) = proxy else {
+            let uri = path.cloned().map_or_else(|| Uri::from_static("/"), Uri::from);
+            return Ok(message.http1(uri, host, None));
         };
-        *request.uri_mut() = uri.map_err(|_| Error::Url("the path is not valid"))?;
-        Ok(request)
+        let path = path.map_or("/", |path| path.as_str());
+        let uri = format!("http://{}{path}", origin.host_header())
+            .parse()
+            .map_err(|_| Error::Url("the path is not valid"))?;
+        Ok(message.http1(uri, host, proxy.authorization.as_ref()))
     }
 
     /// How many connections wait for their next request.
@@ -134,37 +131,25 @@ impl Transport {
     }
 }
 
-/// The request as HTTP/2 writes it: the URL is taken apart by the protocol.
-fn http2_request(head: &Parts, body: &Bytes) -> Request<Full<Bytes>> {
-    let mut request = clone_request(head, body);
-    request.headers_mut().remove(HOST);
-    request
-}
-
-fn clone_request(head: &Parts, body: &Bytes) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body.clone()));
-    *request.method_mut() = head.method.clone();
-    *request.uri_mut() = head.uri.clone();
-    *request.headers_mut() = head.headers.clone();
-    request
-}
-
 /// Whether the server may get the request twice.
 fn is_repeatable(method: &Method) -> bool {
     method.is_idempotent()
 }
 
-/// The URL without its user and password, and those.
-pub(crate) fn split_userinfo(uri: Uri) -> Result<(Uri, Option<(String, String)>), Error> {
+/// A user and a password.
+pub(crate) type User = (String, String);
+
+/// The URL without its user and password, and those; `None` if it has neither.
+pub(crate) fn split_userinfo(uri: &Uri) -> Result<Option<(Uri, User)>, Error> {
     use crate::proxy::decode;
 
     let userinfo = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@'));
-    let Some((userinfo, host)) = userinfo else { return Ok((uri, None)) };
+    let Some((userinfo, host)) = userinfo else { return Ok(None) };
     let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
     let user = (decode(user), decode(password));
     let host = host.parse().map_err(|_| Error::Url("the host is not valid"))?;
-    let mut parts = uri.into_parts();
+    let mut parts = uri.clone().into_parts();
     parts.authority = Some(host);
     let uri = Uri::from_parts(parts).map_err(|_| Error::Url("it is not valid"))?;
-    Ok((uri, Some(user)))
+    Ok(Some((uri, user)))
 }

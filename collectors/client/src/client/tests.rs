@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Response as HttpResponse;
+use http::header::USER_AGENT;
 use http_body_util::Full;
 
 use super::*;
@@ -193,4 +194,23 @@ async fn a_server_that_is_not_there_is_a_transient_error_that_names_it() {
     assert!(error.to_string().contains(&address.to_string()), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_get_with_lent_headers_is_as_good_as_a_request() {
+    let server = Server::start(|request| answer(header(&request, "accept").to_owned())).await;
+    let config = Config {
+        headers: vec![("x-tenant".to_owned(), vec![Secret::new("one")])],
+        ..with_credentials(Credentials::bearer(Source::Inline(Secret::new("t0ken"))))
+    };
+    let client = client(config);
+    let (url, mut headers) = (server.url("/page?x=1").parse().unwrap(), HeaderMap::new());
+    headers.append("accept", HeaderValue::from_static("text/plain"));
+    for _ in 0..2 {
+        let mut response = client.get(&url, &headers).await.unwrap();
+        let mut body = Vec::new();
+        response.read_body(100, &mut body).await.unwrap();
+        assert_eq!(body, b"text/plain");
+    }
+    assert_eq!((server.connections(), headers.len()), (1, 1));
 }

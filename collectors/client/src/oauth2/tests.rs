@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use http::Request;
 use http::Response as HttpResponse;
 use http_body_util::Full;
 

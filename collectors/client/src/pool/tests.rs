@@ -2,8 +2,8 @@ use tokio::io::AsyncWriteExt;
 
 use super::*;
 
-fn origin(host: &str) -> Origin {
-    Origin::of(&format!("http://{host}/").parse().unwrap()).unwrap()
+fn origin(host: &str) -> Arc<Origin> {
+    Arc::new(Origin::of(&format!("http://{host}/").parse().unwrap()).unwrap())
 }
 
 fn pair() -> (Stream, tokio::io::DuplexStream) {
