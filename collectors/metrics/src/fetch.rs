@@ -4,8 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Uri};
 use tokio::time::Instant;
 
 #[cfg(test)]
@@ -13,13 +12,14 @@ mod tests;
 
 /// Fetches pages. The process hands in its HTTP client, tests hand in pages.
 pub trait Fetch: fmt::Debug + Send + Sync {
-    /// Sends the request and appends the uncompressed body to `body`.
+    /// Asks for the page with these headers, and appends the uncompressed body to `body`.
     ///
     /// A body longer than `limit` bytes (0: no limit but [`MAX_BODY`]) and every status but 200
     /// is an error. There is no timeout: the caller drops the future.
     fn fetch<'a>(
         &'a self,
-        request: Request<Bytes>,
+        url: &'a Uri,
+        headers: &'a HeaderMap,
         limit: u64,
         body: &'a mut Vec<u8>,
     ) -> Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>>;
@@ -55,13 +55,14 @@ pub enum FetchError {
 impl Fetch for client::Client {
     fn fetch<'a>(
         &'a self,
-        request: Request<Bytes>,
+        url: &'a Uri,
+        headers: &'a HeaderMap,
         limit: u64,
         body: &'a mut Vec<u8>,
     ) -> Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>> {
         Box::pin(async move {
             let transport = |error: client::Error| FetchError::Transport(error.to_string());
-            let mut response = self.send(request).await.map_err(transport)?;
+            let mut response = self.get(url, headers).await.map_err(transport)?;
             let began = Instant::now();
             if response.status() != http::StatusCode::OK {
                 return Err(FetchError::Status(response.status()));

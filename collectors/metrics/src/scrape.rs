@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING};
-use http::{HeaderName, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use model::{Batch, Predecessor, Seal};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
@@ -45,7 +44,8 @@ pub(crate) struct Scrape {
     pub(crate) target: Arc<ScrapeTarget>,
     pub(crate) config: Arc<ScrapeConfig>,
     pub(crate) fetch: Arc<dyn Fetch>,
-    pub(crate) accept: HeaderValue,
+    /// What every request says that may take as long as the configuration allows.
+    pub(crate) headers: Arc<HeaderMap>,
     pub(crate) known: Known,
     /// The timestamp of the scrape before; 0 when there was none.
     pub(crate) before: i64,
@@ -140,26 +140,19 @@ impl Scrape {
         if let Some(error) = &self.forced {
             return Err(Failure::Forced(error.clone()));
         }
-        let fetch = self.fetch.fetch(self.request(), self.config.body_size_limit, body);
+        let own;
+        let headers = if self.target.timeout == self.config.scrape_timeout {
+            &*self.headers
+        } else {
+            own = with_timeout(&self.headers, self.target.timeout);
+            &own
+        };
+        let limit = self.config.body_size_limit;
+        let fetch = self.fetch.fetch(&self.target.url, headers, limit, body);
         match timeout(self.target.timeout, fetch).await {
             Ok(fetched) => Ok(fetched?),
             Err(_) => Err(Failure::Timeout(self.target.timeout)),
         }
-    }
-
-    fn request(&self) -> Request<Bytes> {
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = self.target.url.clone();
-        let headers = request.headers_mut();
-        headers.insert(ACCEPT, self.accept.clone());
-        let encoding = if self.config.enable_compression { "gzip" } else { "identity" };
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
-        headers.insert(
-            HeaderName::from_static("x-prometheus-scrape-timeout-seconds"),
-            HeaderValue::try_from(self.target.timeout.as_secs_f64().to_string())
-                .expect("a number is ASCII"),
-        );
-        request
     }
 
     /// The tick; or, where the response (or the failed attempt) began later than a tenth of the
@@ -298,6 +291,26 @@ impl Scrape {
             error: None,
         }
     }
+}
+
+/// What a scrape of this configuration asks for.
+pub(crate) fn headers(config: &ScrapeConfig) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let accept = HeaderValue::try_from(config.accept_header()).expect("media types are ASCII");
+    headers.insert(ACCEPT, accept);
+    let encoding = if config.enable_compression { "gzip" } else { "identity" };
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+    with_timeout(&headers, config.scrape_timeout)
+}
+
+fn with_timeout(headers: &HeaderMap, timeout: Duration) -> HeaderMap {
+    let mut headers = headers.clone();
+    let seconds = HeaderValue::try_from(timeout.as_secs_f64().to_string());
+    headers.insert(
+        HeaderName::from_static("x-prometheus-scrape-timeout-seconds"),
+        seconds.expect("a number is ASCII"),
+    );
+    headers
 }
 
 /// Waits for room in the sink: back-pressure ends here.

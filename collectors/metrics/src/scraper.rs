@@ -2,20 +2,22 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::HeaderMap;
 use model::{Batch, Predecessor, Seal, tick};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::buffers::Buffers;
 use crate::clock::Clock;
 use crate::failure_log::FailureLog;
 use crate::page::{Families, Known};
-use crate::scrape::{Outcome, ROOM, Scrape, Shared, known_of};
+use crate::scrape::{Outcome, ROOM, Scrape, Shared, headers, known_of};
 use crate::{Command, Fetch, ScrapeConfig, ScrapeTarget, StopReason, Takeover, Telemetry};
 
 mod target;
@@ -47,7 +49,7 @@ pub struct Scraper {
     commands: mpsc::Receiver<Command>,
     config: Arc<ScrapeConfig>,
     fetch: Arc<dyn Fetch>,
-    accept: HeaderValue,
+    headers: Arc<HeaderMap>,
     shared: Arc<Shared>,
     failures: FailureLog,
     targets: BTreeMap<u64, Target>,
@@ -56,14 +58,21 @@ pub struct Scraper {
     generation: u64,
     /// The clock when it was last looked at.
     seen: i64,
-    series: usize,
-    series_bytes: usize,
+    series: Series,
 }
 
-/// When which target is due; of a target with several, only the newest generation counts.
+/// What the gauges say of all targets.
+#[derive(Debug, Default)]
+struct Series {
+    count: usize,
+    bytes: usize,
+}
+
+/// When a scrape starts; of a target with several, only the newest generation counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Due {
-    tick: i64,
+    /// The tick, or a little later.
+    at: i64,
     key: u64,
     generation: u64,
 }
@@ -91,7 +100,7 @@ impl Scraper {
         let failures = FailureLog::new(config.scrape_failure_log_file.clone());
         let scraper = Self {
             commands,
-            accept: accept(&config),
+            headers: Arc::new(headers(&config)),
             config,
             fetch,
             shared,
@@ -101,8 +110,7 @@ impl Scraper {
             running: JoinSet::new(),
             generation: 0,
             seen: clock.now(),
-            series: 0,
-            series_bytes: 0,
+            series: Series::default(),
         };
         (scraper, sender)
     }
@@ -111,8 +119,14 @@ impl Scraper {
     /// targets first and waits for their seals.
     pub async fn run(mut self, cancel: CancellationToken) {
         let mut listening = true;
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        let mut set_for = None;
         loop {
-            let sleep = self.sleep();
+            let next = self.due.peek().map(|Reverse(due)| due.at);
+            if next != set_for || timer.is_elapsed() {
+                timer.as_mut().reset(Instant::now() + self.sleep());
+                set_for = next;
+            }
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
@@ -120,18 +134,24 @@ impl Scraper {
                     Some(command) => self.obey(command),
                     None => listening = false,
                 },
-                Some(outcome) = self.running.join_next() => match outcome {
-                    Ok(outcome) => self.note(outcome),
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
-                },
-                () = tokio::time::sleep(sleep) => self.start_due(),
+                Some(outcome) = self.running.join_next() => {
+                    let mut ended = Some(outcome);
+                    while let Some(outcome) = ended {
+                        match outcome {
+                            Ok(outcome) => self.note(outcome),
+                            Err(error) => std::panic::resume_unwind(error.into_panic()),
+                        }
+                        ended = self.running.try_join_next();
+                    }
+                }
+                () = &mut timer => self.start_due(),
             }
         }
     }
 
     fn sleep(&self) -> Duration {
         let Some(Reverse(due)) = self.due.peek() else { return MAX_SLEEP };
-        let millis = due.tick.saturating_sub(self.shared.clock.now());
+        let millis = due.at.saturating_sub(self.shared.clock.now());
         Duration::from_millis(u64::try_from(millis).unwrap_or_default()).min(MAX_SLEEP)
     }
 
@@ -141,7 +161,7 @@ impl Scraper {
             Command::Stop { key, reason, seal } => self.stop(key, reason, seal),
             Command::Reconfigure { config, fetch } => {
                 self.failures = FailureLog::new(config.scrape_failure_log_file.clone());
-                self.accept = accept(&config);
+                self.headers = Arc::new(headers(&config));
                 self.config = config;
                 self.fetch = fetch;
             }
@@ -177,7 +197,7 @@ impl Scraper {
                 }
                 let node = takeover.from.clone();
                 new.predecessor = node.map(|node| Predecessor { node, until: now });
-                self.weigh(&mut new);
+                self.series.weigh(&mut new);
                 self.targets.insert(key, new);
                 let sure = takeover.seal.is_some() && !takeover.overlap;
                 let first = tick::first(key, interval, now, last_tick, sure);
@@ -238,8 +258,8 @@ impl Scraper {
 
     fn remove(&mut self, key: u64) {
         let Some(target) = self.targets.remove(&key) else { return };
-        self.series -= target.series;
-        self.series_bytes -= target.series_bytes;
+        self.series.count -= target.series;
+        self.series.bytes -= target.series_bytes;
         if let Some((target, takeover)) = target.restart {
             self.start(key, target, takeover);
         }
@@ -253,7 +273,7 @@ impl Scraper {
         }
         self.seen = now;
         while let Some(Reverse(due)) = self.due.peek().copied()
-            && due.tick <= now
+            && due.at <= now
         {
             self.due.pop();
             let Some(target) = self.targets.get_mut(&due.key) else { continue };
@@ -261,16 +281,17 @@ impl Scraper {
                 continue;
             }
             let interval = millis(target.target.interval);
-            if now - due.tick > signed(interval) {
+            let tick = target.next;
+            if now - tick > signed(interval) {
                 // The clock was set ahead, or the machine slept: what passed is missed.
-                let (tick, missed) = tick::following(due.key, interval, due.tick - 1, now);
+                let (tick, missed) = tick::following(due.key, interval, tick - 1, now);
                 self.shared.telemetry.ticks_missed.add(missed);
                 self.shared.telemetry.ticks_overdue.add(missed);
                 self.schedule(due.key, tick);
                 continue;
             }
             let Some(known) = target.known.take() else { continue };
-            let scrape = self.scrape(due.key, due.tick, known);
+            let scrape = self.scrape(due.key, tick, known);
             let shared = self.shared.clone();
             self.running.spawn(async move { scrape.run(&shared).await });
         }
@@ -299,7 +320,7 @@ impl Scraper {
             target: target.target.clone(),
             config: self.config.clone(),
             fetch: self.fetch.clone(),
-            accept: self.accept.clone(),
+            headers: self.headers.clone(),
             known,
             before: target.last_timestamp,
             overlap: target.overlap_until > self.seen,
@@ -312,19 +333,18 @@ impl Scraper {
     /// Takes back what a scrape brings.
     fn note(&mut self, outcome: Outcome) {
         let now = self.shared.clock.now();
-        let Some(mut target) = self.targets.remove(&outcome.key) else { return };
         let key = outcome.key;
+        let Some(target) = self.targets.get_mut(&key) else { return };
         if let Some(error) = &outcome.error {
             tracing::debug!(target = %target.target.url, %error, "a scrape failed");
             let lost = !self.failures.write(now, &target.target, error);
             self.shared.telemetry.failure_log_lost.add(usize::from(lost));
         }
         target.take(outcome);
-        self.weigh(&mut target);
+        self.series.weigh(target);
         let interval = millis(target.target.interval);
         let last = target.last_timestamp;
         let stopping = target.stop.is_some();
-        self.targets.insert(key, target);
         self.publish();
         if stopping {
             return self.finish_stop(key);
@@ -335,27 +355,17 @@ impl Scraper {
     }
 
     fn schedule(&mut self, key: u64, tick: i64) {
+        let Some(target) = self.targets.get_mut(&key) else { return };
         self.generation += 1;
-        if let Some(target) = self.targets.get_mut(&key) {
-            target.generation = self.generation;
-            target.next = tick;
-        }
-        self.due.push(Reverse(Due { tick, key, generation: self.generation }));
-    }
-
-    /// Keeps the sums over all targets.
-    fn weigh(&mut self, target: &mut Target) {
-        let (series, bytes) =
-            target.known.as_ref().map_or((0, 0), |known| (known.len(), known.bytes()));
-        self.series = self.series - target.series + series;
-        self.series_bytes = self.series_bytes - target.series_bytes + bytes;
-        target.series = series;
-        target.series_bytes = bytes;
+        target.generation = self.generation;
+        target.next = tick;
+        let at = target.start();
+        self.due.push(Reverse(Due { at, key, generation: self.generation }));
     }
 
     fn publish(&self) {
-        self.shared.telemetry.series.set(self.series);
-        self.shared.telemetry.series_bytes.set(self.series_bytes);
+        self.shared.telemetry.series.set(self.series.count);
+        self.shared.telemetry.series_bytes.set(self.series.bytes);
         self.shared.telemetry.targets.set(self.targets.len());
     }
 }
@@ -365,6 +375,14 @@ fn signed(interval: u64) -> i64 {
     i64::try_from(interval).unwrap_or(i64::MAX)
 }
 
-fn accept(config: &ScrapeConfig) -> HeaderValue {
-    HeaderValue::try_from(config.accept_header()).expect("media types are ASCII")
+impl Series {
+    /// Keeps the sums, when what is known of a target has changed.
+    fn weigh(&mut self, target: &mut Target) {
+        let (series, bytes) =
+            target.known.as_ref().map_or((0, 0), |known| (known.len(), known.bytes()));
+        self.count = self.count - target.series + series;
+        self.bytes = self.bytes - target.series_bytes + bytes;
+        target.series = series;
+        target.series_bytes = bytes;
+    }
 }

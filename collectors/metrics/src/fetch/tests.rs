@@ -25,9 +25,9 @@ async fn server(answer: &'static [u8]) -> (String, JoinSet<()>) {
 async fn fetched(answer: &'static [u8], limit: u64) -> (Result<Fetched, FetchError>, Vec<u8>) {
     let (address, _tasks) = server(answer).await;
     let client = client::Client::new(&client::Config::default()).unwrap();
-    let request = Request::get(format!("http://{address}/metrics")).body(Bytes::new()).unwrap();
+    let url = format!("http://{address}/metrics").parse().unwrap();
     let mut body = Vec::new();
-    let result = client.fetch(request, limit, &mut body).await;
+    let result = client.fetch(&url, &HeaderMap::new(), limit, &mut body).await;
     (result, body)
 }
 

@@ -12,6 +12,10 @@ use super::{BATCH_BYTES, BATCH_SAMPLES, Escapes, Page, PageError, Source, Update
 use crate::native;
 use crate::parse::{Event, NativeSample, Sample};
 
+/// Room in the last batch of a page for what the scrape writes about itself: bytes of labels, and
+/// samples. A guess that most targets stay below.
+const REPORT: (usize, usize) = (1024, 8);
+
 /// What a walk has to know beside the page.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -237,8 +241,10 @@ impl<'k> Walk<'k> {
         let chunk = &self.known.chunks[self.chunk];
         if self.entry == 0 {
             self.flush();
-            self.batch.arena.reserve_exact(chunk.length);
-            self.batch.samples.reserve_exact(chunk.entries.len());
+            let last = self.chunk + 1 == self.known.chunks.len();
+            let (bytes, samples) = if last { REPORT } else { (0, 0) };
+            self.batch.arena.reserve_exact(chunk.length + bytes);
+            self.batch.samples.reserve_exact(chunk.entries.len() + samples);
             chunk.unpack(&mut self.batch.arena);
             self.offset = 0;
         }

@@ -10,6 +10,10 @@ use crate::page::Known;
 use crate::scrape::Outcome;
 use crate::{Health, ScrapeTarget, StopReason, Takeover, TargetStatus};
 
+/// Scrapes start together where their ticks lie within the same 10 ms: each one alone would wake a
+/// sleeping processor. A target is as late every time, if its interval is a multiple of this.
+const TOGETHER: i64 = 10;
+
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) target: Arc<ScrapeTarget>,
@@ -74,6 +78,15 @@ impl Target {
         let Some(stop) = &self.stop else { return false };
         let given_away = stop.reason == StopReason::Moved && !stop.seals.is_empty();
         given_away && !stop.ending && tick::is_at_hand(self.next, millis(self.target.interval), now)
+    }
+
+    /// When the scrape for the next tick starts: at the tick, or a few milliseconds after it, but
+    /// never later than a twentieth of the interval.
+    pub(super) fn start(&self) -> i64 {
+        let interval = i64::try_from(millis(self.target.interval)).unwrap_or(i64::MAX);
+        let step = TOGETHER.min(interval / 20).max(1);
+        let past = self.next.rem_euclid(step);
+        if past == 0 { self.next } else { self.next.saturating_add(step - past) }
     }
 
     pub(super) fn take(&mut self, outcome: Outcome) {

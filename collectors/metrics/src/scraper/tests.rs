@@ -4,14 +4,14 @@ use std::pin::Pin;
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Uri};
 use model::Labels;
-use tokio::time::Instant;
 
 use super::*;
 use crate::{FetchError, Fetched, Health, Takeover, TargetStatus};
 
 mod moves;
+mod together;
 
 const ORIGIN: i64 = 1_700_000_000_000;
 /// The interval of the targets, in milliseconds.
@@ -33,7 +33,7 @@ enum Answer {
 #[derive(Debug)]
 struct Script {
     answers: Mutex<VecDeque<Answer>>,
-    requests: Mutex<Vec<Request<Bytes>>>,
+    requests: Mutex<Vec<(Uri, HeaderMap)>>,
 }
 
 impl Script {
@@ -51,11 +51,12 @@ impl Script {
 impl Fetch for Script {
     fn fetch<'a>(
         &'a self,
-        request: Request<Bytes>,
+        url: &'a Uri,
+        headers: &'a HeaderMap,
         limit: u64,
         body: &'a mut Vec<u8>,
     ) -> Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>> {
-        self.requests.lock().unwrap().push(request);
+        self.requests.lock().unwrap().push((url.clone(), headers.clone()));
         let answer = self.next();
         Box::pin(async move {
             let page = match answer {
@@ -361,9 +362,9 @@ async fn a_request_says_what_is_wanted() {
     world.start(None).await;
     world.next().await;
     let requests = script.requests.lock().unwrap();
-    let request = &requests[0];
-    assert_eq!(*request.uri(), "http://x:1/metrics");
-    let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
+    let (url, headers) = &requests[0];
+    assert_eq!(*url, "http://x:1/metrics");
+    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     assert_eq!(header("accept"), config().accept_header());
     assert_eq!(header("accept-encoding"), "gzip");
     assert_eq!(header("x-prometheus-scrape-timeout-seconds"), "0.9");
@@ -407,7 +408,7 @@ async fn a_clock_that_is_set_back_an_hour_is_followed_at_once() {
     scraper.due.clear();
     scraper.schedule(KEY, ORIGIN + hour + SECOND);
     scraper.start_due();
-    assert_eq!(scraper.due.peek().unwrap().0.tick, ORIGIN + SECOND);
+    assert_eq!(scraper.due.peek().unwrap().0.at, ORIGIN + SECOND);
     assert!(scraper.running.is_empty());
 }
 

@@ -2,7 +2,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use metrics::{Clock, Fetch, FetchError, Fetched, ScrapeConfig, Scraper};
 use model::{Batch, Labels, is_stale};
 use ownership::Key;
@@ -22,7 +21,8 @@ struct Page;
 impl Fetch for Page {
     fn fetch<'a>(
         &'a self,
-        _: http::Request<Bytes>,
+        _: &'a http::Uri,
+        _: &'a http::HeaderMap,
         _: u64,
         body: &'a mut Vec<u8>,
     ) -> Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>> {
