@@ -30,6 +30,7 @@ mod tests;
 pub use context::{Context, Exporter, HealthReport, Services};
 pub use erased::{Descriptor, Failure, Made, Running};
 pub use kind::{Kind, Nothing, Refusal, Started, Updated, Work};
+pub use prometheus_remote_write::sweep as sweep_abandoned;
 pub use receiver::{Fanout, MetricsReceiver};
 pub use registry::Registry;
 pub use targets::Targets;

@@ -31,6 +31,7 @@ use crate::telemetry::Telemetry;
 use crate::throttle::Throttle;
 use crate::write::Writer;
 use adopted::Replica;
+pub(crate) use adopted::replicas;
 use holds::Holds;
 
 /// Batches that wait to be written at most. Batches are bounded to a few thousand samples, and

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{EndpointConfig, LogConfig};
-use crate::destination::Left;
+use crate::destination::{Left, replicas};
 use crate::log::Log;
 use crate::telemetry::Telemetry;
 
@@ -60,9 +60,29 @@ pub fn orphans(parent: &Path, wanted: &[String]) -> Vec<Orphan> {
 }
 
 fn look(directory: PathBuf) -> Option<Orphan> {
-    let changed = fs::metadata(directory.join("cursor")).and_then(|file| file.modified()).ok()?;
     let (name, url) = read_label(&directory).unwrap_or_default();
-    let log = Log::open(&directory, LogConfig::default(), Arc::<Telemetry>::default()).ok()?;
+    let (mut left, mut changed) = contents(&directory, None)?;
+    for replica in replicas(&directory) {
+        // One in use: so is the whole.
+        let (adopted, at) = contents(&replica, Some(0))?;
+        left.frames += adopted.frames;
+        left.samples += adopted.samples;
+        left.bytes += adopted.bytes;
+        changed = changed.max(at);
+    }
+    let idle = SystemTime::now().duration_since(changed).unwrap_or_default();
+    Some(Orphan { directory, name, url, left, idle })
+}
+
+/// What a log holds, and when something last happened to it; `None` when it is in use, or no log.
+fn contents(directory: &Path, replica: Option<u128>) -> Option<(Left, SystemTime)> {
+    let changed = fs::metadata(directory.join("cursor")).and_then(|file| file.modified()).ok()?;
+    let (config, telemetry) = (LogConfig::default(), Arc::<Telemetry>::default());
+    let log = match replica {
+        Some(id) => Log::open_replica(directory, id, config, telemetry),
+        None => Log::open(directory, config, telemetry),
+    };
+    let log = log.ok()?;
     let queued = log.queued();
     let left = Left {
         frames: queued.frames,
@@ -73,8 +93,7 @@ fn look(directory: PathBuf) -> Option<Orphan> {
     drop(log);
     let cursor = fs::File::options().write(true).open(directory.join("cursor"));
     let _ = cursor.and_then(|file| file.set_modified(changed));
-    let idle = SystemTime::now().duration_since(changed).unwrap_or_default();
-    Some(Orphan { directory, name, url, left, idle })
+    Some((left, changed))
 }
 
 /// Writes down whose log it is. It is no loss if that fails: the log is then nobody's when its

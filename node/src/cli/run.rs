@@ -1,5 +1,6 @@
 //! `shoal run`: the process around everything.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +9,16 @@ use client::MemoryDialer;
 use ownership::audit::Fingerprint;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::life::{Life, Signal};
 use super::{Options, host, limits};
 use crate::cluster::{self, Node, PeerAccess};
-use crate::components::{Registry as Kinds, Services};
+use crate::components::{Registry as Kinds, Services, sweep_abandoned};
 use crate::deliveries::Others;
-use crate::graph::{Controller, Graph, Settings, Veto};
+use crate::graph::{ComponentId, Controller, Graph, Settings, Veto};
 use crate::server::config::HttpConfig;
 use crate::server::{self, Context, Phase, Serve};
 use crate::telemetry::{self, Logging, Registry, logging};
@@ -26,6 +28,13 @@ mod tls;
 
 /// How long the farewell to the cluster may take; it takes about 200 ms.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// When logs of components that the configuration has no more are looked for: not before imports that
+/// are slow at the start have brought theirs.
+const FIRST_SWEEP: Duration = Duration::from_secs(600);
+
+/// How often they are looked for after that.
+const SWEEPS: Duration = Duration::from_secs(3600);
 
 /// How long a node that stops at once may take to say what it leaves behind.
 const LAST_LOOK: Duration = Duration::from_millis(200);
@@ -197,6 +206,7 @@ impl Process {
         };
         process.follow_http(http, options.cluster.clone());
         process.follow_config();
+        process.sweep(path.clone());
         let context = Arc::new(context);
         process.serve(Serve { listener, memory: from_memory, context, http: http_now });
         process.run_graph(controller, stopped_here);
@@ -272,6 +282,34 @@ impl Process {
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = follow => cancel.cancelled().await,
+            }
+        });
+    }
+
+    /// Removes, in time, the logs of components that the configuration has no more.
+    fn sweep(&mut self, storage: PathBuf) {
+        let (graph, cancel) = (self.graph.clone(), self.rest.clone());
+        self.tasks.spawn(async move {
+            let sweeping = async {
+                let mut due = tokio::time::interval_at(Instant::now() + FIRST_SWEEP, SWEEPS);
+                loop {
+                    due.tick().await;
+                    let components = server::components::Components::list(&graph);
+                    let id = |component: &server::components::Component| {
+                        ComponentId::new(&*component.module_id, &*component.local_id).to_string()
+                    };
+                    let known = components.iter().map(id).collect();
+                    let storage = storage.clone();
+                    let swept =
+                        tokio::task::spawn_blocking(move || sweep_abandoned(&storage, &known));
+                    if let Err(problem) = swept.await {
+                        warn!(error = %problem, "could not look for logs of former components");
+                    }
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = sweeping => {}
             }
         });
     }

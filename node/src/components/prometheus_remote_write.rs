@@ -1,5 +1,6 @@
 //! `prometheus.remote_write`: delivers samples to backends, each by a durable log of its own.
 
+mod abandoned;
 mod arguments;
 mod endpoint;
 mod measure;
@@ -20,6 +21,7 @@ use super::receiver::MetricsReceiver;
 use super::{Context, HealthReport, Kind, Refusal, Started, Updated};
 use crate::telemetry::Registration;
 
+pub use abandoned::sweep;
 use arguments::{Input, Wanted};
 use endpoint::{Endpoints, Surroundings};
 use measure::Appended;

@@ -5,10 +5,13 @@ use serde_json::Value;
 use testnet::process::{Cluster, World, eventually, http};
 
 mod chromium;
+#[path = "../world/divergence.rs"]
+mod divergence;
 #[path = "../world/mod.rs"]
 mod world;
 
 use chromium::{Chromium, Screen};
+use divergence::Divergence;
 use world::{PATIENCE, addresses, configuration, fleet, setup};
 
 const DESK: Screen = Screen { width: 1280, height: 900, dark: false };
@@ -78,5 +81,37 @@ async fn pages_read_well_on_a_desk_and_on_a_phone_in_the_dark() -> anyhow::Resul
     let rows = browser.evaluate("document.querySelectorAll('tbody tr').length").await?;
     assert_eq!(rows, Value::from(1), "one target has the address {wanted}");
     drop(cluster);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_cluster_page_shows_what_an_owner_does_not_know_and_in_which_label_nodes_differ()
+-> anyhow::Result<()> {
+    let world = World::new()?;
+    let mut two = Divergence::begin(&world).await?;
+    two.audit(0).await?;
+    let mut browser = Chromium::start(&world.folder("chromium")?).await?;
+    for (node, screen) in [(0, DESK), (1, PHONE)] {
+        let url = two.cluster.node(node).url("/clustering");
+        browser.open(&url, screen).await?;
+        let text = browser.evaluate("document.body.innerText").await?;
+        let text = text.as_str().unwrap_or_default();
+        let words = [
+            "collected by another node than their owner",
+            "covered",
+            "node-2 owns it and does not know it",
+            "prometheus.scrape.targets",
+            "zone",
+        ];
+        let lost = two.lost.iter().map(String::as_str);
+        for word in words.into_iter().chain(lost).chain([two.relabelled.as_str()]) {
+            assert!(text.contains(word), "node {node} does not say {word:?}:\n{text}");
+        }
+        let overflow = "document.scrollingElement.scrollWidth - window.innerWidth";
+        let overflow = browser.evaluate(overflow).await?;
+        assert!(overflow.as_i64() <= Some(0), "on {screen:?}: {overflow} px too wide");
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    drop(two);
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! Nodes as real processes on loopback, with synthetic targets and the ledger.
 
+mod audit;
 mod continuity;
+#[path = "../world/divergence.rs"]
+mod divergence;
 mod formation;
 mod keyed;
 mod sharing;

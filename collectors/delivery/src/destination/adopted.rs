@@ -160,7 +160,8 @@ impl Destination {
         log.adoption_sync().map_err(refused)
     }
 
-    /// Goes on with a log of this node that belonged to another configuration of the endpoint.
+    /// Goes on with a log of this node that belonged to another configuration of the endpoint, and with
+    /// what that had adopted.
     ///
     /// # Errors
     ///
@@ -171,7 +172,9 @@ impl Destination {
             None => Arc::from(""),
         };
         let replica = Replica::in_place(directory, &node, &self.config.log, &self.telemetry)?;
+        let adopted = Replica::open_all(directory, &self.config.log, &self.telemetry)?;
         self.adopted.push(replica);
+        self.adopted.extend(adopted);
         self.publish_adopted();
         Ok(())
     }
@@ -184,6 +187,13 @@ impl Destination {
 
 fn refused(error: impl std::fmt::Display) -> NotAdopted {
     NotAdopted::Log(error.to_string())
+}
+
+/// The logs of other nodes' frames that lie within the folder of a destination's own log.
+pub(crate) fn replicas(directory: &Path) -> Vec<PathBuf> {
+    let mut folders = folders(&directory.join(FOLDER));
+    folders.retain(|folder| folder.join(NAMES).exists());
+    folders
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {

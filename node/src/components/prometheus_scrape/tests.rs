@@ -14,6 +14,7 @@ use super::inventory::Inventory;
 use super::measure::Counts;
 use crate::cluster::{Announced, Delta, Reason, Subscription};
 use crate::components::{Fanout, HealthReport, MetricsReceiver};
+use crate::graph::{Health, HealthState};
 
 #[derive(Debug)]
 struct Page;
@@ -61,6 +62,7 @@ struct Stage {
     deltas: mpsc::Sender<Vec<Delta>>,
     batches: mpsc::Receiver<Arc<Batch>>,
     counts: Arc<Counts>,
+    health: watch::Receiver<Health>,
     cancel: CancellationToken,
     removed: CancellationToken,
     tasks: JoinSet<Result<(), crate::components::Refusal>>,
@@ -93,10 +95,10 @@ impl Stage {
         let (cancel, removed) = (CancellationToken::new(), CancellationToken::new());
         let ends = Ends { cancel: cancel.clone(), removed: removed.clone() };
         let mut tasks = JoinSet::new();
-        let health = HealthReport::new(Arc::new(Notify::new())).0;
-        let watch = director::Watch { counts: Arc::clone(&counts), health };
+        let (report, health) = HealthReport::new(Arc::new(Notify::new()));
+        let watch = director::Watch { counts: Arc::clone(&counts), health: report };
         tasks.spawn(director::run(director, scraper, (scraped, fanout), watch, ends));
-        Self { told, announced, deltas, batches, counts, cancel, removed, tasks }
+        Self { told, announced, deltas, batches, counts, health, cancel, removed, tasks }
     }
 
     /// The keys of what is announced, once there are so many.
@@ -255,6 +257,39 @@ async fn a_changed_pace_reaches_a_target_whose_key_stays() {
     }
     assert!(began.elapsed() < 60 * SECOND, "{:?}", began.elapsed());
     assert_eq!(stage.keys(1).await, [key]);
+    stage.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_gets_too_little_time_says_that_it_is_overloaded_until_it_keeps_up() {
+    let mut stage = Stage::start(told(&["a:1", "b:2", "c:3"], SECOND));
+    for key in stage.keys(3).await {
+        stage.tell(Delta::start(key)).await;
+    }
+    for _ in 0..100 {
+        stage.up().await;
+    }
+    assert_eq!((stage.counts.overloaded.value(), stage.counts.pressure().overdue), (0, 0));
+    // Now it gets time to run only every 700 ms: most ticks begin too late.
+    for _ in 0..100 {
+        tokio::time::advance(Duration::from_millis(700)).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        while stage.batches.try_recv().is_ok() {}
+    }
+    assert_eq!(stage.counts.overloaded.value(), 1);
+    assert!(stage.counts.pressure().overdue > 50, "{:?}", stage.counts.pressure());
+    let said = stage.health.borrow().message.clone();
+    assert!(said.starts_with("overloaded: ") && said.contains("add nodes"), "{said}");
+    // It is no reason for a liveness probe to restart it.
+    assert_eq!(stage.health.borrow().state, HealthState::Healthy);
+
+    for _ in 0..300 {
+        stage.up().await;
+    }
+    assert_eq!(stage.counts.overloaded.value(), 0);
+    assert_eq!(stage.health.borrow().message, "it keeps up again");
     stage.end().await;
 }
 

@@ -270,3 +270,30 @@ async fn an_end_in_a_hurry_sends_nothing_and_loses_nothing() {
     backend.until_accepted(1).await;
     assert_eq!(running.stop().await, Left::default());
 }
+
+#[tokio::test]
+async fn what_was_adopted_for_an_endpoint_that_is_gone_counts_as_left_and_is_gone_on_with() {
+    let (_keep, path) = directory();
+    let (backend, away) = strict().await;
+    let nodes = Arc::new(Nodes::default());
+    let config = config(&backend);
+    let a = start(&nodes, "a", &path, config.clone(), Duration::from_millis(10));
+    let b = start(&nodes, "b", &path, config.clone(), Duration::from_millis(10));
+    a.send(batch(["s"], 1.0)).await;
+    assert_eq!(a.stop().await, Left::default(), "it is with b");
+    assert!(orphans(&path, &["a".to_owned()]).is_empty(), "b is in use");
+    b.kill().await;
+
+    let [orphan] = orphans(&path, &["a".to_owned()]).try_into().expect("that of b");
+    assert_eq!((orphan.left.frames, orphan.left.samples), (1, 1));
+    let client = Client::new(&client::Config::default()).unwrap();
+    let mut renamed = Destination::open(&path.join("c"), config, client).unwrap();
+    renamed.take_over(&orphan.directory).unwrap();
+    let stop = CancellationToken::new();
+    let mut task = JoinSet::new();
+    task.spawn(renamed.run(stop.clone(), Duration::from_secs(60)));
+    away.store(false, Relaxed);
+    backend.until_accepted(1).await;
+    stop.cancel();
+    assert_eq!(task.join_next().await.unwrap().unwrap(), Left::default());
+}

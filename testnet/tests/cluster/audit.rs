@@ -1,0 +1,114 @@
+//! What nodes find when they compare themselves, and what moves are put down to.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use testnet::process::{Cluster, World, eventually, http};
+
+use crate::divergence::Divergence;
+use crate::world::{self, INTERVAL, PATIENCE, addresses, configuration, fleet, setup};
+
+#[tokio::test]
+async fn what_its_owner_does_not_know_is_collected_by_the_deputy_and_the_label_is_named()
+-> anyhow::Result<()> {
+    let world = World::new()?;
+    let mut world_of_two = Divergence::begin(&world).await?;
+    // Any node answers for all.
+    for node in [0, 1] {
+        let audit = world_of_two.audit(node).await?;
+        anyhow::ensure!(audit["partial"] == false, "{audit}");
+        for address in &world_of_two.lost {
+            let targets = audit["targets"].as_array().into_iter().flatten();
+            let found = targets.filter(|target| target["labels"]["instance"] == address.as_str());
+            let found: Vec<&Value> = found.collect();
+            let told = |name: &str| found.iter().map(|target| &target[name]).collect::<Vec<_>>();
+            anyhow::ensure!(told("state") == [&json!("covered")], "{address}: {audit}");
+            anyhow::ensure!(told("node") == [&json!("node-1")], "{address}: {audit}");
+            anyhow::ensure!(told("peer") == [&json!("node-2")], "{address}: {audit}");
+            let why = "node-2 owns it and does not know it";
+            anyhow::ensure!(told("why") == [&json!(why)], "{address}: {audit}");
+        }
+        let divergence = &audit["peers"][0]["divergences"][0];
+        let component = &divergence["component"];
+        anyhow::ensure!(component == "prometheus.scrape.targets", "{divergence}");
+        let examples = divergence["examples"].as_array().into_iter().flatten();
+        let url = format!("http://{}/metrics", world_of_two.relabelled);
+        let named = examples.filter(|example| example["url"] == url.as_str());
+        let labels: Vec<&Value> = named.map(|example| &example["labels"]).collect();
+        let (here, there) =
+            if node == 0 { (Value::Null, json!("b")) } else { (json!("b"), Value::Null) };
+        let expected = json!([{"label": "zone", "here": here, "there": there}]);
+        anyhow::ensure!(labels == [&expected], "{divergence}");
+        let meaning = divergence["meaning"].as_str().unwrap_or_default();
+        anyhow::ensure!(meaning.contains("label zone"), "{meaning}");
+    }
+    // They are stored all the time, by the one who stands in.
+    let since =
+        i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis())?;
+    let (ledger, cluster, lost) =
+        (&world_of_two.ledger, &mut world_of_two.cluster, &world_of_two.lost);
+    eventually("what the second node does not know to be stored", PATIENCE, async || {
+        cluster.running().try_for_each(|node| node.child.check_alive())?;
+        let report = ledger.report(None).await?;
+        for address in lost {
+            let target = report.targets.iter().find(|t| t.label("instance") == Some(address));
+            let ticks = target.map_or(&[][..], |target| &target.ticks);
+            let recent = ticks.iter().filter(|tick| tick.at >= since);
+            let by: Vec<&String> = recent.flat_map(|tick| &tick.by).collect();
+            anyhow::ensure!(by.len() >= 3, "{address}: {by:?}");
+            anyhow::ensure!(by.iter().all(|by| *by == "node-1"), "{address}: {by:?}");
+        }
+        Ok(())
+    })
+    .await?;
+    drop(world_of_two);
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn moves_are_put_down_to_the_reload_that_brought_them_about() -> anyhow::Result<()> {
+    const TARGETS: usize = 30;
+    let world = World::new()?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let text = configuration(&addresses(&fleet, TARGETS));
+    let config = world::write(&world, &text)?;
+    let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
+    let mut cluster = Cluster::start(&world, setup(&config), 2, away).await?;
+    all_run(&mut cluster, TARGETS).await?;
+    // What moves within a few seconds of it is put down to it; this is not about that.
+    tokio::time::sleep(INTERVAL).await;
+
+    world::write(&world, &text.replace("job_name        = \"targets\"", "job_name = \"others\""))?;
+    for node in cluster.running() {
+        let (status, answer) = http::ask(::http::Method::POST, &node.url("/-/reload")).await?;
+        anyhow::ensure!(status.is_success(), "{status} {answer:?}");
+    }
+    all_run(&mut cluster, TARGETS).await?;
+    for target in addresses(&fleet, TARGETS) {
+        let url = format!("/api/v1/explain?target=http://{target}/metrics");
+        let answer = http::json(&cluster.node(0).url(&url)).await?;
+        let history = answer["matches"][0]["history"].as_array().cloned().unwrap_or_default();
+        let starts = history.iter().filter(|action| action["action"] == "start");
+        let causes: Vec<&Value> = starts.map(|action| &action["cause"]).collect();
+        anyhow::ensure!(
+            !causes.is_empty() && causes.iter().all(|cause| *cause == "reload"),
+            "{causes:?}: {answer}"
+        );
+    }
+    world.end().await;
+    Ok(())
+}
+
+/// Waits until each of so many targets is collected by its owner.
+async fn all_run(cluster: &mut Cluster, targets: usize) -> anyhow::Result<()> {
+    let url = cluster.node(0).url("/api/v1/targets");
+    eventually("every target to be collected by its owner", PATIENCE, async || {
+        let listing = http::json(&url).await?;
+        let rows = listing["targets"].as_array().into_iter().flatten();
+        let settled = rows.filter(|target| target["owner"] == target["node"]).count();
+        anyhow::ensure!(settled == targets && listing["total"] == targets, "{listing}");
+        Ok(())
+    })
+    .await
+}
