@@ -366,8 +366,7 @@ impl Handover {
             if failed {
                 self.start_unasked(&target, true, now);
             } else if !self.is_asked(&target) {
-                // It gave everything to somebody before it went.
-                self.ask_on(&target, Some(name), now);
+                self.ask_after(&target, name, now);
             }
             // Else it answered before it went, and the news was quicker than the answer.
         }

@@ -18,6 +18,7 @@ use super::{Handover, MoveCause, Output, QuestionError, Start, StopReason, Targe
 #[derive(Debug)]
 pub(super) struct Waiting {
     from: Name,
+    targets: Vec<Target>,
     outcomes: Vec<Option<Outcome>>,
     /// How many outcomes are still missing.
     missing: usize,
@@ -96,6 +97,7 @@ impl Handover {
         let fresh = self.began.is_none_or(|began| now < began + FRESH_FOR);
         let mut waiting = Waiting {
             from: from.clone(),
+            targets: targets.to_vec(),
             outcomes: Vec::with_capacity(targets.len()),
             missing: 0,
             bytes: 0,
@@ -268,12 +270,25 @@ impl Handover {
             self.waiting.iter().filter(|(_, waiting)| due(waiting)).map(|(id, _)| *id).collect();
         for id in ids {
             let Some(waiting) = self.waiting.remove(&id) else { continue };
-            let outcomes = waiting.outcomes.into_iter();
-            self.answer(id, outcomes.map(|outcome| outcome.unwrap_or(Outcome::Soon)).collect());
+            let outcomes = waiting.outcomes.into_iter().zip(&waiting.targets);
+            let outcomes = outcomes.map(|(outcome, target)| match outcome {
+                None => Outcome::Soon,
+                // Since it was asked, it has got what it did not have.
+                Some(Outcome::Elsewhere(_) | Outcome::Unsure) if self.collects(target) => {
+                    Outcome::Soon
+                }
+                Some(outcome) => outcome,
+            });
+            let outcomes = outcomes.collect();
+            self.answer(id, outcomes);
         }
         if self.waiting.is_empty() {
             self.waiters.clear();
         }
+    }
+
+    fn collects(&self, target: &Target) -> bool {
+        self.standing(target).is_some_and(|standing| standing.collects())
     }
 
     /// When the next answer is due.

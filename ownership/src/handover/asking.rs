@@ -67,6 +67,7 @@ impl Handover {
     pub fn handle_failure(&mut self, id: u64, now: Instant) {
         let Some(asked) = self.asked.remove(&id) else { return };
         self.counters.failed += 1;
+        let gone = !self.present.contains_key(&asked.to);
         for target in &asked.targets {
             match asked.matter {
                 Matter::Claim => {
@@ -76,11 +77,10 @@ impl Handover {
                         continue;
                     }
                     claiming.stage = Stage::Paused(now + RETRY_PAUSE);
-                    if self.present.contains_key(&asked.to) {
-                        self.arm(target);
+                    if gone {
+                        self.ask_after(target, &asked.to, now);
                     } else {
-                        // It has left, and gave everything to somebody before.
-                        self.ask_on(target, Some(&asked.to), now);
+                        self.arm(target);
                     }
                 }
                 Matter::Offer => self.put_offer_off(id, target, now),
@@ -269,10 +269,34 @@ impl Handover {
         let heard: Vec<Name> = claiming.without.iter().chain(&claiming.pointed).cloned().collect();
         let silent = self.present.values().filter(|node| !heard.contains(node.name()));
         let next = silent.map(|node| (node.score(target.key), node.name())).max();
-        match next.map(|(_, name)| name.clone()) {
-            Some(next) => self.ask_next(target, next, None, now),
+        if let Some((_, next)) = next {
+            let next = next.clone();
+            return self.ask_next(target, next, None, now);
+        }
+        // Who named another was asking for it itself, and may have got it meanwhile.
+        let present = &self.present;
+        let asking = match self.held.get_mut(&target.component).and_then(|k| k.get_mut(&target.key))
+        {
+            Some(Phase::Claiming(claiming)) => {
+                claiming.pointed.retain(|name| present.contains_key(name));
+                claiming.pointed.pop()
+            }
+            _ => None,
+        };
+        match asking {
+            Some(name) => self.ask_next(target, name, Some(WAY_PAUSE), now),
             None => self.give_up(target, now),
         }
+    }
+
+    /// The one that was asked has left. It gave everything to somebody before it went, and that may be
+    /// one that had nothing when it was asked.
+    pub(super) fn ask_after(&mut self, target: &Target, left: &Name, now: Instant) {
+        if let Some(Phase::Claiming(claiming)) = self.phase_mut(target) {
+            claiming.without.clear();
+            claiming.pointed.clear();
+        }
+        self.ask_on(target, Some(left), now);
     }
 
     /// Nobody has a key, as far as can be found out.

@@ -88,7 +88,8 @@ async fn pages_read_well_on_a_desk_and_on_a_phone_in_the_dark() -> anyhow::Resul
 async fn the_cluster_page_shows_what_an_owner_does_not_know_and_in_which_label_nodes_differ()
 -> anyhow::Result<()> {
     let world = World::new()?;
-    let mut two = Divergence::begin(&world).await?;
+    let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
+    let mut two = Divergence::begin(&world, away).await?;
     two.audit(0).await?;
     let mut browser = Chromium::start(&world.folder("chromium")?).await?;
     for (node, screen) in [(0, DESK), (1, PHONE)] {

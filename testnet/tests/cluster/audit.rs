@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
+use testnet::ledger::{Ledger, Limits};
 use testnet::process::{Cluster, World, eventually, http};
 
 use crate::divergence::Divergence;
@@ -12,12 +13,14 @@ use crate::world::{self, INTERVAL, PATIENCE, addresses, configuration, fleet, se
 async fn what_its_owner_does_not_know_is_collected_by_the_deputy_and_the_label_is_named()
 -> anyhow::Result<()> {
     let world = World::new()?;
-    let mut world_of_two = Divergence::begin(&world).await?;
+    let limits = Limits { interval: i64::try_from(INTERVAL.as_millis())?, ..Limits::default() };
+    let ledger = Ledger::start(limits, &world.tasks, &world.cancel).await?;
+    let mut two = Divergence::begin(&world, |node| ledger.write_url(node)).await?;
     // Any node answers for all.
     for node in [0, 1] {
-        let audit = world_of_two.audit(node).await?;
+        let audit = two.audit(node).await?;
         anyhow::ensure!(audit["partial"] == false, "{audit}");
-        for address in &world_of_two.lost {
+        for address in &two.lost {
             let targets = audit["targets"].as_array().into_iter().flatten();
             let found = targets.filter(|target| target["labels"]["instance"] == address.as_str());
             let found: Vec<&Value> = found.collect();
@@ -32,7 +35,7 @@ async fn what_its_owner_does_not_know_is_collected_by_the_deputy_and_the_label_i
         let component = &divergence["component"];
         anyhow::ensure!(component == "prometheus.scrape.targets", "{divergence}");
         let examples = divergence["examples"].as_array().into_iter().flatten();
-        let url = format!("http://{}/metrics", world_of_two.relabelled);
+        let url = format!("http://{}/metrics", two.relabelled);
         let named = examples.filter(|example| example["url"] == url.as_str());
         let labels: Vec<&Value> = named.map(|example| &example["labels"]).collect();
         let (here, there) =
@@ -45,8 +48,7 @@ async fn what_its_owner_does_not_know_is_collected_by_the_deputy_and_the_label_i
     // They are stored all the time, by the one who stands in.
     let since =
         i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis())?;
-    let (ledger, cluster, lost) =
-        (&world_of_two.ledger, &mut world_of_two.cluster, &world_of_two.lost);
+    let (cluster, lost) = (&mut two.cluster, &two.lost);
     eventually("what the second node does not know to be stored", PATIENCE, async || {
         cluster.running().try_for_each(|node| node.child.check_alive())?;
         let report = ledger.report(None).await?;
@@ -61,7 +63,7 @@ async fn what_its_owner_does_not_know_is_collected_by_the_deputy_and_the_label_i
         Ok(())
     })
     .await?;
-    drop(world_of_two);
+    drop(two);
     world.end().await;
     Ok(())
 }

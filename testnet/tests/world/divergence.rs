@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::{Value, json};
 use testnet::exporter::Fleet;
-use testnet::ledger::{Ledger, Limits};
 use testnet::process::{Cluster, World, eventually, http};
 
-use crate::world::{self, INTERVAL, PATIENCE, configuration, fleet, setup};
+use crate::world::{self, PATIENCE, configuration, fleet, setup};
 
 /// Targets that both nodes know at first.
 const TARGETS: usize = 24;
@@ -19,8 +18,6 @@ const LOST: usize = 3;
 /// The second node's discovery is behind: it does not know some of the targets that it owns, and has
 /// another label on one.
 pub(crate) struct Divergence {
-    /// Where the samples go, told apart by node.
-    pub(crate) ledger: Ledger,
     pub(crate) cluster: Cluster,
     /// The addresses of the targets that the second node does not know.
     pub(crate) lost: Vec<String>,
@@ -39,9 +36,10 @@ fn write(file: &PathBuf, addresses: &[String], zoned: Option<&String>) -> anyhow
 
 impl Divergence {
     /// Starts the nodes, and waits until they are of two minds.
-    pub(crate) async fn begin(world: &World) -> anyhow::Result<Self> {
-        let limits = Limits { interval: i64::try_from(INTERVAL.as_millis())?, ..Limits::default() };
-        let ledger = Ledger::start(limits, &world.tasks, &world.cancel).await?;
+    pub(crate) async fn begin(
+        world: &World,
+        write_url: impl Fn(&str) -> String,
+    ) -> anyhow::Result<Self> {
         let fleet = fleet(world, TARGETS).await?;
         let addresses = world::addresses(&fleet, TARGETS);
         let discovered = configuration(&[])
@@ -49,7 +47,6 @@ impl Divergence {
         let discovery =
             "discovery.file \"targets\" {\n  files = [sys.env(\"TESTNET_TARGETS_URL\")]\n}\n";
         let config = world::write(world, &format!("{discovery}\n{discovered}"))?;
-        let write_url = |node: &str| ledger.write_url(node);
         let mut cluster = Cluster::prepare(world, setup(&config), 2, write_url)?;
         let folder = world.folder("targets")?;
         let file = |node: &str| folder.join(format!("{node}.json"));
@@ -74,7 +71,7 @@ impl Divergence {
             addresses.into_iter().filter(|address| !lost.contains(address)).collect();
         write(&file("node-2"), &known, Some(&relabelled))?;
         cluster.spawn(1)?.ready().await?;
-        Ok(Self { ledger, cluster, lost, relabelled, _fleet: fleet })
+        Ok(Self { cluster, lost, relabelled, _fleet: fleet })
     }
 
     /// What a node says that the nodes found, once they have found what there is.

@@ -111,7 +111,7 @@ mod tests {
             input.send(Arc::new(batch)).await.expect("it is open");
         }
         stop.cancel();
-        let left = destination.run(stop, Duration::ZERO).await;
+        let left = Box::pin(destination.run(stop, Duration::ZERO)).await;
         assert_eq!(left.frames, u64::from(sample));
         let cursor = fs::File::options().write(true).open(directory.join("cursor"));
         let at = SystemTime::now() - idle;

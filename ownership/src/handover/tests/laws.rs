@@ -114,6 +114,51 @@ proptest! {
         prop_assert_eq!((world.doubles, world.overlaps), (0, 0), "going");
     }
 
+    /// The same on machines that are busy: scrapes are under way when targets are claimed, messages
+    /// take their time, and who has nothing left is gone at once. What nobody says anything of for too
+    /// long is collected all the same, which may be an overlap and is called one; nothing else is
+    /// doubled.
+    #[test]
+    fn a_crowd_that_goes_from_busy_machines_leaves_nothing_in_two_hands_by_mistake(
+        seed in any::<u64>(),
+        nodes in 1..4usize,
+        crowd in 2..10usize,
+        sealing in 0..1200u64,
+        latency in 1..300u64,
+        news in 0..600u64,
+        pauses in proptest::collection::vec(0..60u64, 10),
+    ) {
+        let mut world = settled(nodes, crowd, 30, CALM, seed);
+        let crowd = nodes..nodes + crowd;
+        for node in crowd.clone() {
+            world.become_true(node, Truth::Participant);
+            world.run(Duration::from_secs(3));
+        }
+        world.run(QUIET);
+        world.assert_settled();
+        prop_assert_eq!((world.doubles, world.overlaps), (0, 0), "coming");
+        world.set_weather(Weather { loss: 0, latency, news, sealing });
+        let mut leaving: Vec<usize> = crowd.collect();
+        for node in &leaving {
+            world.become_true(*node, Truth::Leaving);
+            world.run(Duration::from_millis(pauses[node - nodes]));
+        }
+        for _ in 0..4000 {
+            leaving.retain(|node| {
+                let left = world.remaining(*node) > 0;
+                if !left {
+                    world.become_true(*node, Truth::Out);
+                }
+                left
+            });
+            world.run(Duration::from_millis(5));
+        }
+        prop_assert!(leaving.is_empty(), "{leaving:?} are left");
+        world.run(QUIET);
+        world.assert_settled();
+        prop_assert_eq!((world.doubles, world.overlaps), (0, 0), "going");
+    }
+
     /// Whatever is lost, delayed or dead: in the end every key has one collector.
     #[test]
     fn in_the_end_every_key_has_one_collector(
