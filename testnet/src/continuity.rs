@@ -79,7 +79,7 @@ impl Arguments {
             interval: Duration::from_secs(1),
             nodes: None,
             backend: program,
-            outage: Duration::from_secs(20),
+            outage: Duration::from_secs(if scenario == Scenario::BackendAway { 60 } else { 20 }),
             svg: None,
             report: None,
             logs: None,

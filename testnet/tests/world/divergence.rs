@@ -82,6 +82,8 @@ impl Divergence {
             let covered = audit["covered"].as_u64().unwrap_or_default();
             anyhow::ensure!(covered > LOST as u64, "{audit}");
             anyhow::ensure!(audit["unowned"] == 0 && audit["double_owned"] == 0, "{audit}");
+            let meaning = audit["peers"][0]["divergences"][0]["meaning"].as_str();
+            anyhow::ensure!(meaning.is_some_and(|text| text.contains("label zone")), "{audit}");
             Ok(audit)
         })
         .await
