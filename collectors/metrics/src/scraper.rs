@@ -1,7 +1,7 @@
 //! Many targets, one timer: who is due, who is under way, who has to stop.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,8 +52,10 @@ pub struct Scraper {
     headers: Arc<HeaderMap>,
     shared: Arc<Shared>,
     failures: FailureLog,
-    targets: BTreeMap<u64, Target>,
-    due: BinaryHeap<Reverse<Due>>,
+    /// Boxed, so that the table has room to spare for places, not for targets.
+    targets: HashMap<u64, Box<Target>, BuildHasherDefault<DefaultHasher>>,
+    /// What starts at which instant.
+    due: BTreeMap<i64, Vec<Due>>,
     running: JoinSet<Outcome>,
     generation: u64,
     /// The clock when it was last looked at.
@@ -68,11 +70,9 @@ struct Series {
     bytes: usize,
 }
 
-/// When a scrape starts; of a target with several, only the newest generation counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A scrape to start; of a target with several, only the newest generation counts.
+#[derive(Debug, Clone, Copy)]
 struct Due {
-    /// The tick, or a little later.
-    at: i64,
     key: u64,
     generation: u64,
 }
@@ -105,8 +105,8 @@ impl Scraper {
             fetch,
             shared,
             failures,
-            targets: BTreeMap::new(),
-            due: BinaryHeap::new(),
+            targets: HashMap::default(),
+            due: BTreeMap::new(),
             running: JoinSet::new(),
             generation: 0,
             seen: clock.now(),
@@ -122,7 +122,7 @@ impl Scraper {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         let mut set_for = None;
         loop {
-            let next = self.due.peek().map(|Reverse(due)| due.at);
+            let next = self.due.keys().next().copied();
             if next != set_for || timer.is_elapsed() {
                 timer.as_mut().reset(Instant::now() + self.sleep());
                 set_for = next;
@@ -150,8 +150,8 @@ impl Scraper {
     }
 
     fn sleep(&self) -> Duration {
-        let Some(Reverse(due)) = self.due.peek() else { return MAX_SLEEP };
-        let millis = due.at.saturating_sub(self.shared.clock.now());
+        let Some(at) = self.due.keys().next() else { return MAX_SLEEP };
+        let millis = at.saturating_sub(self.shared.clock.now());
         Duration::from_millis(u64::try_from(millis).unwrap_or_default()).min(MAX_SLEEP)
     }
 
@@ -167,8 +167,10 @@ impl Scraper {
             }
             Command::Targets(answer) => {
                 let statuses = self.targets.iter().map(|(key, target)| target.status(*key));
+                let mut statuses: Vec<_> = statuses.collect();
+                statuses.sort_unstable_by_key(|status| status.key);
                 // Whoever asked may have gone.
-                drop(answer.send(statuses.collect()));
+                drop(answer.send(statuses));
             }
         }
         self.shared.telemetry.targets.set(self.targets.len());
@@ -191,7 +193,7 @@ impl Scraper {
             None => {
                 let seal = takeover.seal.as_ref();
                 let last_tick = seal.map_or(0, |seal| seal.last_tick);
-                let mut new = Target::new(target, last_tick, known_of(seal));
+                let mut new = Box::new(Target::new(target, last_tick, known_of(seal)));
                 if takeover.overlap {
                     new.overlap_until = now.saturating_add(OVERLAP);
                 }
@@ -272,29 +274,33 @@ impl Scraper {
             self.follow_clock_back(now);
         }
         self.seen = now;
-        while let Some(Reverse(due)) = self.due.peek().copied()
-            && due.at <= now
+        while let Some(due) = self.due.first_entry()
+            && *due.key() <= now
         {
-            self.due.pop();
-            let Some(target) = self.targets.get_mut(&due.key) else { continue };
-            if target.generation != due.generation {
-                continue;
+            for due in due.remove() {
+                self.start_one(due, now);
             }
-            let interval = millis(target.target.interval);
-            let tick = target.next;
-            if now - tick > signed(interval) {
-                // The clock was set ahead, or the machine slept: what passed is missed.
-                let (tick, missed) = tick::following(due.key, interval, tick - 1, now);
-                self.shared.telemetry.ticks_missed.add(missed);
-                self.shared.telemetry.ticks_overdue.add(missed);
-                self.schedule(due.key, tick);
-                continue;
-            }
-            let Some(known) = target.known.take() else { continue };
-            let scrape = self.scrape(due.key, tick, known);
-            let shared = self.shared.clone();
-            self.running.spawn(async move { scrape.run(&shared).await });
         }
+    }
+
+    fn start_one(&mut self, due: Due, now: i64) {
+        let Some(target) = self.targets.get_mut(&due.key) else { return };
+        if target.generation != due.generation {
+            return;
+        }
+        let interval = millis(target.target.interval);
+        let tick = target.next;
+        if now - tick > signed(interval) {
+            // The clock was set ahead, or the machine slept: what passed is missed.
+            let (tick, missed) = tick::following(due.key, interval, tick - 1, now);
+            self.shared.telemetry.ticks_missed.add(missed);
+            self.shared.telemetry.ticks_overdue.add(missed);
+            return self.schedule(due.key, tick);
+        }
+        let Some(known) = target.known.take() else { return };
+        let scrape = self.scrape(due.key, tick, known);
+        let shared = self.shared.clone();
+        self.running.spawn(async move { scrape.run(&shared).await });
     }
 
     /// The ticks that were waited for lie too far ahead now.
@@ -360,7 +366,8 @@ impl Scraper {
         target.generation = self.generation;
         target.next = tick;
         let at = target.start();
-        self.due.push(Reverse(Due { at, key, generation: self.generation }));
+        let due = Due { key, generation: self.generation };
+        self.due.entry(at).or_default().push(due);
     }
 
     fn publish(&self) {
