@@ -74,7 +74,8 @@ pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
     let met = took[took.len() / 2] <= trip + GOAL;
     writeln!(
         std::io::stdout(),
-        "{} planned moves of targets with {} series among {} nodes ({} by joins, {} by leaves): \
+        "{} planned moves of targets with {} series among {} nodes ({} by joins, {} when \
+         the one that joined discovered its targets, {} by leaves): \
          from the change of view until the new owner has the target and its seal {:.1} ms in the \
          median, {:.1} ms p99, {:.1} ms at most; a round trip takes {:.1} ms; {bytes:.0} bytes of seal \
          a move\nmedian within one round trip and {} ms: {}",
@@ -82,6 +83,7 @@ pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
         arguments.series,
         arguments.nodes,
         of("join"),
+        of("discovery"),
         of("leave"),
         at(0.5),
         at(0.99),

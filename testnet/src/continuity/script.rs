@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::stage::{EventKind, Stage, Variant};
+use super::stage::{EventKind, PATIENCE, Stage, Variant};
 use super::table::{Crash, Goal};
-use super::{Arguments, Scenario};
+use super::{Arguments, Scenario, skew};
 
 /// Plays a scenario, and says what it may have cost.
 pub(super) async fn perform(stage: &mut Stage<'_>, arguments: &Arguments) -> anyhow::Result<Goal> {
@@ -14,7 +14,11 @@ pub(super) async fn perform(stage: &mut Stage<'_>, arguments: &Arguments) -> any
     let nodes = stage.cluster.setups().len();
     let mut goal = Goal::default();
     match arguments.scenario {
-        Scenario::RollingRestart | Scenario::Skew => rolling_restart(stage, nodes).await?,
+        Scenario::RollingRestart => rolling_restart(stage, nodes).await?,
+        Scenario::Skew => {
+            skew::until_told(&mut stage.cluster, arguments.interval, PATIENCE).await?;
+            rolling_restart(stage, nodes).await?;
+        }
         Scenario::Scale => scale(stage).await?,
         Scenario::ReloadUnrelated => reload(stage, Variant::Unrelated).await?,
         Scenario::ReloadRelabel => reload(stage, Variant::HalfRelabelled).await?,

@@ -4,10 +4,13 @@
 //! libfaketime, allocates when it is asked for the first time, which an allocator that looks at the
 //! clock does not survive; this one only adds.
 
+use std::time::Duration;
+
 use anyhow::ensure;
+use serde_json::Value;
 use tokio::process::Command;
 
-use crate::process::{Cluster, World};
+use crate::process::{Cluster, World, eventually, http};
 
 /// How far the clocks of two nodes are apart at most, in milliseconds.
 const APART: usize = 200;
@@ -32,4 +35,32 @@ pub(super) async fn give(cluster: &mut Cluster, world: &World) -> anyhow::Result
         setup.env.push(("TESTNET_SKEW_MS".to_owned(), millis.to_string()));
     }
     Ok(())
+}
+
+/// Waits until the first node has said, in its log, in the audit and on its page, that clocks differ by
+/// more than they may: a tenth of the interval.
+pub(super) async fn until_told(
+    cluster: &mut Cluster,
+    interval: Duration,
+    patience: Duration,
+) -> anyhow::Result<()> {
+    if Duration::from_millis(APART as u64) <= interval / 10 {
+        return Ok(());
+    }
+    let node = cluster.node(0);
+    let (audit, page) = (node.url("/api/v1/audit"), node.url("/clustering"));
+    eventually("the first node to say that clocks differ", patience, async || {
+        let log = node.child.log()?;
+        ensure!(log.contains("the clock of a peer differs by more than a tenth"), "not in its log");
+        let audit = http::json(&audit).await?;
+        let differs = |peer: &Value| peer["clock_differs"] == true;
+        ensure!(
+            audit["peers"].as_array().is_some_and(|peers| peers.iter().any(differs)),
+            "{audit}"
+        );
+        let page = http::text(&page).await?;
+        ensure!(page.contains("have clocks that differ by more than a tenth"), "not on its page");
+        Ok(())
+    })
+    .await
 }

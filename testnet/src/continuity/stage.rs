@@ -21,7 +21,8 @@ use crate::process::{Cluster, Node, Setup, Switch, World, eventually, http as as
 /// How long anything may take on a machine that is busy with other things.
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
-/// How often it is looked whether everything has arrived: that costs a look at every sample.
+/// How often it is looked whether everything has arrived: that costs a look at every sample. With
+/// long intervals, which are for many targets, it is looked less often.
 const LOOK: Duration = Duration::from_millis(700);
 
 /// Targets about which nodes are asked in the end.
@@ -303,7 +304,7 @@ impl<'a> Stage<'a> {
         let cluster = &mut self.cluster;
         let began = tokio::time::Instant::now();
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(LOOK.max(self.interval / 5)).await;
             cluster.running().try_for_each(|node| node.child.check_alive())?;
             let account = ledger.account().await?;
             let late = on_the_way(&account, &expected);
