@@ -363,7 +363,8 @@ impl Swim {
             Farewell::Said => return None,
             Farewell::No => {}
         }
-        let settled = self.joined.is_some() || self.clash.is_some();
+        // As long as a namesake is asked whether it lives, no cluster is formed.
+        let settled = self.joined.is_some() || self.clash.is_some() || self.is_checking();
         [
             self.timers.next(),
             self.next_suspicion,

@@ -82,6 +82,8 @@ pub(super) struct Host {
     /// Whether the machine answers at all: that a port is closed, or a connection refused.
     pub(super) powered: bool,
     pub(super) wake: Option<Duration>,
+    /// When it was woken last, and how often at that instant.
+    pub(super) woken: (Duration, u32),
     pub(super) pace: Pace,
     pub(super) inbox: VecDeque<Input>,
     /// Bytes of datagrams in `inbox`, as the kernel counts.
@@ -112,6 +114,7 @@ impl Host {
             runs: false,
             powered: true,
             wake: None,
+            woken: (Duration::ZERO, 0),
             pace: Pace::Prompt,
             inbox: VecDeque::new(),
             buffered: 0,

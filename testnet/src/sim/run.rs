@@ -16,6 +16,9 @@ const RECOVERY: Duration = Duration::from_secs(120);
 /// that two nodes collect are offered to their owner, every two seconds or so.
 const SETTLED: Duration = Duration::from_secs(30);
 
+/// How long after that nothing may move, at least: several rounds of the audit.
+const STILL: Duration = Duration::from_secs(20);
+
 /// How long all is left alone after forming, to measure what that costs.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -201,15 +204,16 @@ impl<W: Write> Run<'_, W> {
             None => self.fail("the nodes do not agree")?,
         }
         self.check()?;
-        self.world.run_until(end.max(self.world.now() + SETTLED));
+        self.world.run_until(self.world.now() + SETTLED);
+        let moves = self.settled()?;
+        self.world.run_until(end.max(self.world.now() + STILL));
         if !self.world.agreed() {
             self.fail("the nodes agreed, and do no more")?;
         }
-        let (unowned, doubled) = (self.world.checks().unowned(), self.world.checks().doubled());
-        if unowned + doubled > 0 {
-            self.fail(&format!("{unowned} targets unowned and {doubled} owned twice"))?;
+        let later = self.settled()?;
+        if moves != later {
+            self.fail(&format!("all was settled, and {} targets moved", later - moves))?;
         }
-        self.check()?;
         let (cost, checks) = (self.world.cost(), self.world.checks());
         let text = format!(
             "{} starts, {} stops; {:.0} target-seconds unowned, {:.0} doubled; deaths found: {} true, \
@@ -224,6 +228,17 @@ impl<W: Write> Run<'_, W> {
             checks.bounds.busiest,
         );
         self.line(text)
+    }
+
+    /// Each target is collected by one node; how many were started and stopped so far.
+    fn settled(&mut self) -> anyhow::Result<u64> {
+        let (unowned, doubled) = (self.world.checks().unowned(), self.world.checks().doubled());
+        if unowned + doubled > 0 {
+            self.fail(&format!("{unowned} targets unowned and {doubled} owned twice"))?;
+        }
+        self.check()?;
+        let cost = self.world.cost();
+        Ok(cost.starts + cost.stops)
     }
 
     fn line(&mut self, text: String) -> anyhow::Result<()> {

@@ -8,7 +8,11 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
-use super::{Arguments, Fault, Network, Settings};
+use super::{Arguments, Collecting, Fault, Network, Settings};
+
+/// Scrapes under way and discovery that is late make moves harder, at any pace.
+const COLLECTING: Collecting =
+    Collecting { interval: Duration::from_secs(5), discovery: Duration::from_secs(1) };
 
 /// Everything a run follows from. Written as the arguments of `testnet sim` that give the same run.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,6 +132,7 @@ impl Scenario {
                 jitter: Duration::from_secs_f64(self.jitter / 1000.0),
                 ..Network::default()
             },
+            collecting: Some(COLLECTING),
             ..settings
         }
     }

@@ -1,6 +1,6 @@
 //! How a process gets to what arrives: at once, later, or not at all.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -12,7 +12,21 @@ use crate::sim::oracle::Oracle;
 /// Inputs that a process handles before its timers have their turn, as the real event loop does.
 const INPUTS_PER_TURN: usize = 256;
 
+/// A node that is woken so often at one instant gets nowhere. Everything that it has to do at one takes a
+/// few turns.
+const SPINNING: u32 = 10_000;
+
 impl<O: Oracle> World<O> {
+    /// Which parts of the node on `host` want to be woken when.
+    fn timers(&self, host: usize) -> String {
+        let Some(core) = self.core(host) else { return String::new() };
+        let ahead = |due: Instant| due.saturating_duration_since(self.origin + self.now);
+        let swim = core.swim().and_then(membership::Swim::poll_timeout).map(ahead);
+        let (moves, all) =
+            (core.handover().poll_timeout().map(ahead), core.poll_timeout().map(ahead));
+        format!("membership in {swim:?}, handover in {moves:?}, all of it in {all:?}")
+    }
+
     /// A datagram is at the machine `to`.
     pub(in crate::sim) fn arrive(&mut self, to: usize, datagram: Bytes) {
         if self.population.runs(to) {
@@ -102,7 +116,16 @@ impl<O: Oracle> World<O> {
     }
 
     /// A timer of the node on `host` is due.
+    ///
+    /// # Panics
+    /// When it has been due so often at this very instant that it will be for ever.
     pub(super) fn wake(&mut self, host: usize) {
+        let state = &mut self.population.hosts[host];
+        if state.woken.0 != self.now {
+            state.woken = (self.now, 0);
+        }
+        state.woken.1 += 1;
+        assert!(state.woken.1 < SPINNING, "node-{host} spins: {}", self.timers(host));
         match self.population.hosts[host].pace {
             Pace::Prompt | Pace::Blocked => {
                 self.with_core(host, node::core::Core::handle_timeout);
