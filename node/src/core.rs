@@ -407,7 +407,7 @@ impl Core {
         let name = to.name.clone();
         match to.state {
             State::Participant | State::Leaving => {
-                self.handover.peer_up(&name);
+                self.handover.peer_up(&name, now);
                 self.audit.peer_up(&name, now);
             }
             State::Joining => {

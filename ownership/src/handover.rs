@@ -48,6 +48,7 @@ pub use checkpoints::Checkpoints;
 use answering::Waiting;
 use asking::Asked;
 use given::Given;
+use limits::FRESH_FOR;
 use phase::{Claiming, Phase};
 
 /// A question or an answer that cannot be acted upon. Nothing has changed.
@@ -74,6 +75,8 @@ pub struct Handover {
     me: NodeHash,
     /// The others that take part or are leaving.
     present: BTreeMap<Name, NodeHash>,
+    /// Those of these that are new, until when: their discovery may not have found everything yet.
+    fresh: VecDeque<(Instant, Name)>,
     /// Who of these has gone since the last look, and whether it failed.
     departed: Vec<(Name, bool)>,
     /// Everything that is not idle.
@@ -108,6 +111,7 @@ impl Handover {
         Self {
             me: NodeHash::new(me),
             present: BTreeMap::new(),
+            fresh: VecDeque::new(),
             departed: Vec::new(),
             held: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -127,9 +131,12 @@ impl Handover {
     }
 
     /// Another node takes part, or is leaving: it can be asked.
-    pub fn peer_up(&mut self, name: &Name) {
+    pub fn peer_up(&mut self, name: &Name, now: Instant) {
         if name != self.me.name() {
-            self.present.entry(name.clone()).or_insert_with(|| NodeHash::new(name));
+            if !self.present.contains_key(name) {
+                self.present.insert(name.clone(), NodeHash::new(name));
+                self.fresh.push_back((now + FRESH_FOR, name.clone()));
+            }
             self.departed.retain(|(departed, _)| departed != name);
         }
     }
@@ -137,6 +144,7 @@ impl Handover {
     /// Another node is gone, or takes no part any more. With `failed` nobody knows whether it still
     /// collects. To be followed by what that means for keys, then by [`Handover::handle_timeout`].
     pub fn peer_down(&mut self, name: &Name, failed: bool) {
+        self.fresh.retain(|(_, fresh)| fresh != name);
         if self.present.remove(name).is_some() {
             self.departed.push((name.clone(), failed));
         }
@@ -269,6 +277,9 @@ impl Handover {
         }
         self.answer_due(now);
         self.given.expire(now);
+        while self.fresh.front().is_some_and(|(until, _)| *until <= now) {
+            self.fresh.pop_front();
+        }
         self.send(now);
     }
 
@@ -310,10 +321,15 @@ impl Handover {
     }
 
     /// How many keys this node has not given away: what a drain waits for. Keys that nobody else
-    /// could take, because nobody else takes part or their owner does not know them, do not count.
+    /// could take, because nobody else takes part or their owner does not know them, do not count; but an
+    /// owner that is new has a while to find them.
     pub fn remaining(&self) -> usize {
+        let fresh: BTreeSet<&Name> = self.fresh.iter().map(|(_, name)| name).collect();
         let counts = |phase: &&Phase| match phase {
-            Phase::Yielding(yielding) => yielding.to.is_some() && !yielding.unknown,
+            Phase::Yielding(yielding) => {
+                let finds = |to: &Name| !yielding.unknown || fresh.contains(to);
+                yielding.to.as_ref().is_some_and(finds)
+            }
             Phase::Active | Phase::Sealing(_) => true,
             // It may have stopped elsewhere for this node already.
             Phase::Claiming(claiming) => claiming.is_on_its_way(),

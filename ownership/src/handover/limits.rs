@@ -60,7 +60,8 @@ pub(super) const CLAIM_BACK: Duration = Duration::from_secs(3);
 pub(super) const FOLLOWS: u8 = 16;
 
 /// For how long a node that begins to own keys does not take it for granted that it would know who
-/// collects one: its own claims take some round trips, and its discovery some seconds.
+/// collects one: its own claims take some round trips, and its discovery some seconds. For as long
+/// one that leaves waits for a new owner that does not know a target.
 pub(super) const FRESH_FOR: Duration = Duration::from_secs(10);
 
 /// The most keys in one request.

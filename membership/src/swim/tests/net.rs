@@ -19,6 +19,9 @@ enum Arrival {
     Answer { at: SocketAddr, from: SocketAddr, answer: Result<Bytes, SyncFailure> },
 }
 
+/// No instant takes so many turns of timers, unless somebody gets nowhere.
+const SPINNING: u32 = 10_000;
+
 pub(super) struct Net {
     pub now: Instant,
     pub nodes: BTreeMap<SocketAddr, Swim>,
@@ -45,6 +48,8 @@ pub(super) struct Net {
     pub sent: Vec<(SocketAddr, SocketAddr, Bytes)>,
     queue: BTreeMap<(Instant, u64), Arrival>,
     sequence: u64,
+    /// When somebody's timer was due last, and how often one was at that instant.
+    turns: (Instant, u32),
 }
 
 pub(super) fn at(port: u16) -> SocketAddr {
@@ -79,6 +84,7 @@ impl Net {
             sent: Vec::new(),
             queue: BTreeMap::new(),
             sequence: 0,
+            turns: (Instant::now(), 0),
         }
     }
 
@@ -185,6 +191,9 @@ impl Net {
                 }
                 self.now = self.now.max(due);
                 self.act(address, Swim::handle_timeout);
+                let (at, turns) = self.turns;
+                self.turns = (self.now, if at == self.now { turns + 1 } else { 0 });
+                assert!(turns < SPINNING, "{address} is due for ever");
             }
             (_, Some(next)) if next.0 <= end => {
                 self.now = self.now.max(next.0);

@@ -72,7 +72,7 @@ impl World {
             assignment.change(&names, &[], |_| {});
             let (mut handover, mut audit) = (Handover::new(&name(me)), Audit::new(&name(me)));
             for other in &names {
-                handover.peer_up(other);
+                handover.peer_up(other, now);
                 audit.peer_up(other, now);
             }
             let (collects, config) = (BTreeSet::new(), Some(Fingerprint([7; 32])));

@@ -181,7 +181,7 @@ impl World {
             Truth::Crashed => (vec![], vec![who.clone()], MoveCause::Failed),
         };
         match truth {
-            Truth::Participant | Truth::Leaving => node.machine.peer_up(&who),
+            Truth::Participant | Truth::Leaving => node.machine.peer_up(&who, now),
             Truth::Out | Truth::Crashed => node.machine.peer_down(&who, truth == Truth::Crashed),
         }
         let me = node.name.clone();
