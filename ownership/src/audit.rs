@@ -31,6 +31,7 @@ mod dropped;
 mod duty;
 mod limits;
 mod report;
+mod rota;
 mod skew;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ use difference::Difference;
 use digest::{BUCKETS, Digests};
 use dropped::Dropped;
 use limits::{HURRY, INTERVAL, PACE};
+use rota::Rota;
 use skew::Clock;
 use wire::{Answer, Ask, Component, Keys, Question, Said};
 
@@ -160,6 +162,7 @@ pub struct AuditCounters {
 pub struct Audit {
     me: NodeHash,
     peers: BTreeMap<Name, Peer>,
+    rota: Rota,
     asked: BTreeMap<u64, Asked>,
     next_id: u64,
     /// When the next peer may be asked.
@@ -173,10 +176,6 @@ pub struct Audit {
 /// Another node.
 #[derive(Debug, Clone)]
 struct Peer {
-    /// When it is asked next.
-    due: Instant,
-    /// A question to it is under way.
-    busy: bool,
     answered: Option<Instant>,
     clock: Clock,
     config: Option<Fingerprint>,
@@ -204,6 +203,7 @@ impl Audit {
         Self {
             me: NodeHash::new(me),
             peers: BTreeMap::new(),
+            rota: Rota::default(),
             asked: BTreeMap::new(),
             next_id: 0,
             slot: None,
@@ -221,9 +221,8 @@ impl Audit {
         }
         // Nodes that start together do not ask together.
         let spread = self.me.score(Key::from(NodeHash::new(name).hash())) % 1024;
+        self.rota.add(name.clone(), now + INTERVAL.mul_f64(spread as f64 / 1024.0));
         let peer = Peer {
-            due: now + INTERVAL.mul_f64(spread as f64 / 1024.0),
-            busy: false,
             answered: None,
             clock: Clock::default(),
             config: None,
@@ -238,6 +237,7 @@ impl Audit {
     /// Another node is gone, or takes no part any more.
     pub fn peer_down(&mut self, name: &Name) {
         self.peers.remove(name);
+        self.rota.remove(name);
     }
 
     /// This node knows other targets now: those of `gone` no more, and those of `come` again.
@@ -249,9 +249,7 @@ impl Audit {
     ) {
         gone.into_iter().for_each(|target| self.dropped.insert(target.clone(), now));
         come.into_iter().for_each(|target| self.dropped.remove(target));
-        for peer in self.peers.values_mut() {
-            peer.due = peer.due.min(now + HURRY);
-        }
+        self.rota.hasten(now + HURRY);
     }
 
     /// How far the clock of a peer is ahead, as far as is known.
@@ -293,10 +291,10 @@ impl Audit {
             }
         };
         let Some(peer) = self.peers.get_mut(&asked.to) else { return Ok(()) };
-        peer.busy = false;
         peer.answered = Some(now);
         peer.config = answer.config;
         peer.clock.note(answer.clock, facts.clock, now.saturating_duration_since(asked.at));
+        self.rota.end(&asked.to);
         match (answer.said, asked.about) {
             (Said::Summary(components), None) => self.summarize(&asked.to, &components, facts),
             (Said::Keys(keys), Some((component, first))) => {
@@ -324,22 +322,19 @@ impl Audit {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.dropped.expire(now);
         while self.slot.is_none_or(|slot| slot <= now) {
-            let due = self.peers.iter().filter(|(_, peer)| !peer.busy && peer.due <= now);
-            let Some((_, name)) = due.map(|(name, peer)| (peer.due, name.clone())).min() else {
-                break;
-            };
+            let due = self.rota.first().filter(|(due, _)| *due <= now);
+            let Some(name) = due.map(|(_, name)| name.clone()) else { break };
             self.slot = Some(now + PACE);
             let spread = self.me.score(Key::from(NodeHash::new(&name).hash())) % 256;
-            if let Some(peer) = self.peers.get_mut(&name) {
-                peer.due = now + INTERVAL + INTERVAL.mul_f64(spread as f64 / 2048.0);
-            }
+            let next = now + INTERVAL + INTERVAL.mul_f64(spread as f64 / 2048.0);
+            self.rota.begin(&name, Some(next));
             self.ask(&name, Ask::Summary, None, now);
         }
     }
 
     /// When [`Audit::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = self.peers.values().filter(|peer| !peer.busy).map(|peer| peer.due).min()?;
+        let (due, _) = self.rota.first()?;
         Some(self.slot.map_or(due, |slot| due.max(slot)))
     }
 
@@ -349,8 +344,6 @@ impl Audit {
     }
 
     fn ask(&mut self, to: &Name, ask: Ask, about: Option<(ComponentId, u16)>, now: Instant) {
-        let Some(peer) = self.peers.get_mut(to) else { return };
-        peer.busy = true;
         let id = self.next_id;
         self.next_id += 1;
         self.counters.asked += 1;
@@ -362,8 +355,8 @@ impl Audit {
     /// A question came to nothing.
     fn settle(&mut self, name: &Name) {
         if let Some(peer) = self.peers.get_mut(name) {
-            peer.busy = false;
             peer.todo.clear();
+            self.rota.end(name);
         }
     }
 
@@ -447,6 +440,7 @@ impl Audit {
             known: digest::sums(assignment.owners(&component).map(|(key, _)| key)),
             collected: digest::sums(assignment.owned(&component, name)),
         };
+        self.rota.begin(name, None);
         self.ask(name, ask, Some((component, first)), now);
     }
 }
