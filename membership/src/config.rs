@@ -103,12 +103,12 @@ impl Config {
         }
     }
 
-    /// The least time between suspicion and the verdict in a cluster of `size` nodes: three and a
-    /// third probe periods for each tenfold, since a refutation has that many more hops to make. Without
+    /// The least time between suspicion and the verdict in a cluster of `size` nodes: five probe
+    /// periods for each tenfold, since a refutation has that many more hops to make. Without
     /// confirmations by others it is six times as long.
     pub fn suspicion(&self, size: usize) -> Duration {
         let tenfolds = (size.max(1) as f64).log10();
-        self.suspicion.max(self.probe_period.mul_f64(10.0 / 3.0 * tenfolds))
+        self.suspicion.max(self.probe_period.mul_f64(5.0 * tenfolds))
     }
 
     /// How long until the next comparison of states in a cluster of `size` nodes.

@@ -407,8 +407,8 @@ impl Swim {
         let view = self.view.take().unwrap_or_else(|| {
             let mut peers = Vec::with_capacity(self.live.len() + 1);
             peers.extend(self.live.iter().map(|status| status.peer.clone()));
-            let place = peers.partition_point(|peer| peer.name < self.me.name);
-            peers.insert(place, self.me.clone());
+            peers.push(self.me.clone());
+            peers.sort_unstable_by(|one, other| one.name.cmp(&other.name));
             View::new(self.me.clone(), peers, self.digest())
         });
         self.view = Some(view.clone());
@@ -438,6 +438,7 @@ impl Swim {
     /// The other live peers with what is known about them, sorted by name.
     pub fn peers(&self) -> Vec<PeerStatus> {
         let mut peers: Vec<PeerStatus> = self.live.iter().cloned().collect();
+        peers.sort_unstable_by(|one, other| one.peer.name.cmp(&other.peer.name));
         for suspect in self.suspicions.iter() {
             if let Ok(at) = peers.binary_search_by(|p| p.peer.name.cmp(&suspect.peer.name)) {
                 peers[at].suspicion = self.suspicion_of(suspect);

@@ -69,6 +69,9 @@ pub struct Core {
     config: Option<Fingerprint>,
     reloaded: Option<Instant>,
     history: History,
+    /// When the gate, the handover or the audit have something to do without being told anything; kept
+    /// here so that a datagram without news, which most are, does not have to look at them.
+    next_move: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
@@ -105,6 +108,7 @@ impl Core {
             config: None,
             reloaded: None,
             history: History::default(),
+            next_move: None,
             outputs: VecDeque::new(),
         };
         core.settle(now);
@@ -118,7 +122,7 @@ impl Core {
     pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), Refusal> {
         let swim = self.clustered()?;
         let result = swim.handle_datagram(datagram, now);
-        self.settle(now);
+        self.settle_swim(now);
         result
     }
 
@@ -150,7 +154,7 @@ impl Core {
         if let Mind::Clustered(swim) = &mut self.mind {
             swim.handle_timeout(now);
         }
-        self.settle(now);
+        self.settle_swim(now);
     }
 
     /// Answers the body of another node's state sync.
@@ -160,7 +164,7 @@ impl Core {
     pub fn handle_sync(&mut self, body: &[u8], now: Instant) -> Result<Bytes, Refusal> {
         let swim = self.clustered()?;
         let result = swim.handle_sync(body, now);
-        self.settle(now);
+        self.settle_swim(now);
         result
     }
 
@@ -176,7 +180,7 @@ impl Core {
     ) -> Result<(), Refusal> {
         let swim = self.clustered()?;
         let result = swim.handle_sync_reply(to, body, now);
-        self.settle(now);
+        self.settle_swim(now);
         result
     }
 
@@ -185,7 +189,7 @@ impl Core {
         if let Mind::Clustered(swim) = &mut self.mind {
             swim.handle_sync_failure(to, failure, now);
         }
-        self.settle(now);
+        self.settle_swim(now);
     }
 
     /// Handles the answer to an [`Output::Resolve`]: all addresses of all seeds, maybe none yet.
@@ -193,7 +197,7 @@ impl Core {
         if let Mind::Clustered(swim) = &mut self.mind {
             swim.handle_seeds(addresses, now);
         }
-        self.settle(now);
+        self.settle_swim(now);
     }
 
     /// Takes the addresses where peers were before, which are tried like seeds.
@@ -201,7 +205,7 @@ impl Core {
         if let Mind::Clustered(swim) = &mut self.mind {
             swim.handle_remembered(addresses, now);
         }
-        self.settle(now);
+        self.settle_swim(now);
     }
 
     /// Notes that the seeds could not be resolved: a server failed, as against a name that does
@@ -210,7 +214,7 @@ impl Core {
         if let Mind::Clustered(swim) = &mut self.mind {
             swim.handle_seeds_failure(error, now);
         }
-        self.settle(now);
+        self.settle_swim(now);
     }
 
     /// Notes that nobody listens at `address`: a connection to it was refused or reset.
@@ -218,7 +222,7 @@ impl Core {
         if let Mind::Clustered(swim) = &mut self.mind {
             swim.handle_unreachable(address, now);
         }
-        self.settle(now);
+        self.settle_swim(now);
     }
 
     /// Handles what came of an [`Output::Knock`] at `address`.
@@ -226,7 +230,7 @@ impl Core {
         if let Mind::Clustered(swim) = &mut self.mind {
             swim.handle_knock(address, knock, now);
         }
-        self.settle(now);
+        self.settle_swim(now);
     }
 
     /// The configuration runs: this node takes part from now on, or as soon as it has joined.
@@ -270,12 +274,7 @@ impl Core {
             Mind::Clustered(swim) => swim.poll_timeout(),
             Mind::Alone(_) => None,
         };
-        let moves = self.handover.poll_timeout();
-        swim.into_iter()
-            .chain(self.gate.deadline())
-            .chain(moves)
-            .chain(self.audit.poll_timeout())
-            .min()
+        swim.into_iter().chain(self.next_move).min()
     }
 
     /// This node, as it presents itself now.
@@ -350,8 +349,9 @@ impl Core {
         }
     }
 
-    /// After each input: what membership wants goes out, what it found out changes ownership.
-    fn settle(&mut self, now: Instant) {
+    /// After an input to membership: what it wants goes out, what it found out changes ownership.
+    fn settle_swim(&mut self, now: Instant) {
+        let mut news = false;
         while let Some(output) = self.poll_swim() {
             match output {
                 SwimOutput::Transmit { to, datagram } => {
@@ -360,11 +360,22 @@ impl Core {
                 SwimOutput::Sync { to, body } => self.outputs.push_back(Output::Sync { to, body }),
                 SwimOutput::Knock { to } => self.outputs.push_back(Output::Knock { to }),
                 SwimOutput::Resolve => self.outputs.push_back(Output::Resolve),
-                SwimOutput::Event(event) => self.hear(event, now),
+                SwimOutput::Event(event) => {
+                    self.hear(event, now);
+                    news = true;
+                }
                 SwimOutput::View => self.outputs.push_back(Output::View),
                 SwimOutput::Departed => self.outputs.push_back(Output::Departed),
             }
         }
+        if news || self.next_move.is_some_and(|next| next <= now) {
+            self.move_keys(now);
+        }
+    }
+
+    /// After any other input.
+    fn settle(&mut self, now: Instant) {
+        self.settle_swim(now);
         self.move_keys(now);
     }
 

@@ -19,8 +19,8 @@ pub(super) struct Known {
 
 #[derive(Debug)]
 pub(super) struct Live {
-    peers: BTreeMap<Name, Known>,
-    by_hash: BTreeMap<[u8; 8], Name>,
+    /// By [`place`]: several lookups for each datagram, of which none has to follow a pointer to a text.
+    peers: BTreeMap<u128, Known>,
     /// The sum of the digests of all, so that it follows changes at no cost.
     digest: u64,
     /// The same for each bucket.
@@ -29,8 +29,13 @@ pub(super) struct Live {
 
 impl Default for Live {
     fn default() -> Self {
-        Self { peers: BTreeMap::new(), by_hash: BTreeMap::new(), digest: 0, buckets: [0; BUCKETS] }
+        Self { peers: BTreeMap::new(), digest: 0, buckets: [0; BUCKETS] }
     }
+}
+
+/// Where a name is in the table: those that share [`Name::hash64`] are next to each other.
+fn place(name: &Name) -> u128 {
+    name.hash128().rotate_left(64)
 }
 
 impl Live {
@@ -49,7 +54,7 @@ impl Live {
     /// Adds `peer` or replaces the one of its name, which is returned.
     pub(super) fn insert(&mut self, peer: Peer, now: Instant) -> Option<Peer> {
         self.count(None, Some(&peer));
-        if let Some(known) = self.peers.get_mut(&peer.name) {
+        if let Some(known) = self.peers.get_mut(&place(&peer.name)) {
             known.incarnation = 0;
             let before = std::mem::replace(&mut known.status.peer, peer);
             self.count(Some(&before), None);
@@ -63,15 +68,13 @@ impl Live {
             suspicion: None,
             view_digest: None,
         };
-        self.by_hash.insert(peer.name.hash64(), peer.name.clone());
-        self.peers.insert(peer.name, Known { status, incarnation: 0 });
+        self.peers.insert(place(&peer.name), Known { status, incarnation: 0 });
         None
     }
 
     /// Removes the peer called `name`.
     pub(super) fn remove(&mut self, name: &Name) -> Option<Peer> {
-        let status = self.peers.remove(name)?.status;
-        self.by_hash.remove(&name.hash64());
+        let status = self.peers.remove(&place(name))?.status;
         self.count(Some(&status.peer), None);
         Some(status.peer)
     }
@@ -104,19 +107,21 @@ impl Live {
 
     /// The one that is exactly `peer`.
     pub(super) fn get(&self, peer: &Peer) -> Option<&Known> {
-        self.peers.get(&peer.name).filter(|known| known.status.peer == *peer)
+        self.peers.get(&place(&peer.name)).filter(|known| known.status.peer == *peer)
     }
 
     fn get_mut(&mut self, peer: &Peer) -> Option<&mut Known> {
-        self.peers.get_mut(&peer.name).filter(|known| known.status.peer == *peer)
+        self.peers.get_mut(&place(&peer.name)).filter(|known| known.status.peer == *peer)
     }
 
     pub(super) fn find(&self, name: &Name) -> Option<&Peer> {
-        self.peers.get(name).map(|known| &known.status.peer)
+        self.peers.get(&place(name)).map(|known| &known.status.peer)
     }
 
     pub(super) fn find_hash(&self, hash: [u8; 8]) -> Option<&Peer> {
-        self.by_hash.get(&hash).and_then(|name| self.find(name))
+        let first = u128::from(u64::from_le_bytes(hash)) << 64;
+        let mut named = self.peers.range(first..=first | u128::from(u64::MAX));
+        named.next().map(|(_, known)| &known.status.peer)
     }
 
     /// The one at `address`.
@@ -125,7 +130,7 @@ impl Live {
     }
 
     pub(super) fn contains(&self, name: &Name) -> bool {
-        self.peers.contains_key(name)
+        self.peers.contains_key(&place(name))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -140,7 +145,7 @@ impl Live {
         &self.buckets
     }
 
-    /// Sorted by name.
+    /// In no order that means anything.
     pub(super) fn iter(&self) -> impl Iterator<Item = &PeerStatus> + Clone {
         self.peers.values().map(|known| &known.status)
     }
@@ -148,7 +153,6 @@ impl Live {
     pub(super) fn clear(&mut self) -> Vec<Peer> {
         self.digest = 0;
         self.buckets = [0; BUCKETS];
-        self.by_hash.clear();
         std::mem::take(&mut self.peers).into_values().map(|known| known.status.peer).collect()
     }
 }

@@ -234,6 +234,9 @@ impl Core {
                 }
             }
         }
+        let moves = self.handover.poll_timeout();
+        let gate = self.gate.deadline();
+        self.next_move = gate.into_iter().chain(moves).chain(self.audit.poll_timeout()).min();
     }
 
     fn claim(&mut self, to: &Name, id: u64, body: Bytes, now: Instant) {

@@ -81,9 +81,12 @@ pub(super) struct Host {
     pub(super) runs: bool,
     /// Whether the machine answers at all: that a port is closed, or a connection refused.
     pub(super) powered: bool,
+    /// When its core wants to be woken.
     pub(super) wake: Option<Duration>,
     /// When it was woken last, and how often at that instant.
     pub(super) woken: (Duration, u32),
+    /// When the next of its events in the queue goes off: not after that, maybe before.
+    pub(super) alarm: Option<Duration>,
     pub(super) pace: Pace,
     pub(super) inbox: VecDeque<Input>,
     /// Bytes of datagrams in `inbox`, as the kernel counts.
@@ -115,6 +118,7 @@ impl Host {
             powered: true,
             wake: None,
             woken: (Duration::ZERO, 0),
+            alarm: None,
             pace: Pace::Prompt,
             inbox: VecDeque::new(),
             buffered: 0,
@@ -155,6 +159,7 @@ impl Host {
         self.runs = false;
         self.life += 1;
         self.wake = None;
+        self.alarm = None;
         self.pace = Pace::Prompt;
         self.inbox.clear();
         self.buffered = 0;

@@ -409,10 +409,15 @@ impl<O: Oracle> World<O> {
             }
             Event::Wake { host, life } => {
                 let state = &mut self.population.hosts[host];
-                if state.life == life && state.wake == Some(at) {
-                    state.wake = None;
+                if state.life == life && state.alarm == Some(at) {
+                    state.alarm = None;
+                    let wake = state.wake;
                     self.fold(host as u64);
-                    self.wake(host);
+                    if wake == Some(at) {
+                        self.wake(host);
+                    } else {
+                        self.set_alarm(host, wake);
+                    }
                 }
             }
             Event::Turn { host, life } => self.turn(host, life),

@@ -64,15 +64,16 @@ impl<O: Oracle> World<O> {
         }
     }
 
-    fn set_alarm(&mut self, host: usize, wake: Option<Duration>) {
-        let wake = wake.map(|at| at.max(self.now));
+    pub(super) fn set_alarm(&mut self, host: usize, wake: Option<Duration>) {
         let state = &mut self.population.hosts[host];
-        if state.wake != wake {
-            state.wake = wake;
+        state.wake = wake.map(|at| at.max(self.now));
+        // An alarm that goes off too early is set again; that is cheaper than one for each datagram.
+        if let Some(at) = state.wake
+            && state.alarm.is_none_or(|alarm| at < alarm)
+        {
+            state.alarm = Some(at);
             let life = state.life;
-            if let Some(at) = wake {
-                self.queue.push(at, Event::Wake { host, life });
-            }
+            self.queue.push(at, Event::Wake { host, life });
         }
     }
 
