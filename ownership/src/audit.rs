@@ -46,7 +46,7 @@ pub use skew::Skew;
 use difference::Difference;
 use digest::{BUCKETS, Digests};
 use dropped::Dropped;
-use limits::{HURRY, INTERVAL, PACE};
+use limits::{HURRY, INTERVAL, pace};
 use rota::Rota;
 use skew::Clock;
 use wire::{Answer, Ask, Component, Keys, Question, Said};
@@ -324,7 +324,7 @@ impl Audit {
         while self.slot.is_none_or(|slot| slot <= now) {
             let due = self.rota.first().filter(|(due, _)| *due <= now);
             let Some(name) = due.map(|(_, name)| name.clone()) else { break };
-            self.slot = Some(now + PACE);
+            self.slot = Some(now + pace(self.peers.len()));
             let spread = self.me.score(Key::from(NodeHash::new(&name).hash())) % 256;
             let next = now + INTERVAL + INTERVAL.mul_f64(spread as f64 / 2048.0);
             self.rota.begin(&name, Some(next));
