@@ -54,6 +54,18 @@ impl Swim {
         self.last_heard.is_some_and(|heard| now.saturating_duration_since(heard) <= lately)
     }
 
+    /// Something arrives: if this node was deaf until now, what it holds against others begins anew.
+    pub(super) fn hear_again(&mut self, now: Instant) {
+        if self.hears(now) {
+            return;
+        }
+        self.dirty = true;
+        if self.config.evidence {
+            let pause = self.patience().max();
+            self.suspicions.renew(now, pause);
+        }
+    }
+
     /// When the suspicion of the peer called `name` becomes a verdict.
     pub(super) fn deadline(&self, name: &Name, now: Instant) -> Option<Instant> {
         let suspect = self.suspicions.get(name)?;

@@ -48,7 +48,7 @@ impl Swim {
             self.answer_the_dead(&packet);
             return Ok(());
         }
-        self.dirty |= !self.hears(now);
+        self.hear_again(now);
         self.last_heard = Some(now);
         self.hear_suspicion_of_me(&packet.trailer.rumours);
         self.take_out_namesakes(&mut packet.updates, now);

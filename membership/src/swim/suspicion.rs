@@ -79,6 +79,8 @@ pub(super) struct Suspect {
     pub told: Option<Instant>,
     pub check: Option<Verification>,
     pub next_knock: Option<Instant>,
+    /// When it last began anew because this node had been deaf.
+    renewed: Option<Instant>,
 }
 
 /// This node's own look at a peer that others suspect.
@@ -106,6 +108,7 @@ impl Suspect {
             told: None,
             check: None,
             next_knock: None,
+            renewed: None,
         }
     }
 
@@ -188,6 +191,18 @@ impl Suspicions {
             *held = fresh();
         }
         (held, new)
+    }
+
+    /// This node was deaf and hears again: what it and others who were deaf with it found meanwhile says
+    /// more about them than about the suspects, whose contradictions are on their way. Not again within
+    /// `pause`, or else whoever hears little would never come to a verdict.
+    pub(super) fn renew(&mut self, now: Instant, pause: Duration) {
+        for suspect in self.table.values_mut() {
+            if suspect.renewed.is_none_or(|at| at + pause <= now) {
+                suspect.renewed = Some(now);
+                suspect.heard(now);
+            }
+        }
     }
 
     pub(super) fn get(&self, name: &Name) -> Option<&Suspect> {

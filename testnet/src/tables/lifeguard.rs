@@ -16,6 +16,9 @@ use super::experiment::{Job, formed, on_all_cores, settings};
 use super::render::Grid;
 use crate::sim::{Fact, Hosts, Oracle, Pace, Population};
 
+#[cfg(test)]
+mod tests;
+
 const NODES: usize = 128;
 
 /// How long all is left alone, before and after.

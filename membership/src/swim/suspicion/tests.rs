@@ -62,3 +62,21 @@ fn a_message_of_the_suspect_discounts_what_was_found_before() {
     suspect.witness([1; 8], true);
     assert!(!suspect.is_certain(2), "an echo of the past is no new finding");
 }
+
+#[test]
+fn what_a_deaf_node_found_counts_no_more_when_it_hears_again_but_not_for_ever() {
+    let mut suspicions = Suspicions::default();
+    let Suspect { peer, started, .. } = suspect();
+    let seconds = |count| started + Duration::from_secs(count);
+    let pause = Duration::from_secs(6);
+    for by in 1..=4 {
+        suspicions.hold(&peer, 0, started).0.witness([by; 8], false);
+    }
+    suspicions.renew(seconds(33), pause);
+    let held = suspicions.get(&peer.name).expect("it is held");
+    assert_eq!((held.confirmations(), held.since), (0, seconds(33)));
+    suspicions.renew(seconds(34), pause);
+    assert_eq!(suspicions.get(&peer.name).map(|held| held.since), Some(seconds(33)));
+    suspicions.renew(seconds(39), pause);
+    assert_eq!(suspicions.get(&peer.name).map(|held| held.since), Some(seconds(39)));
+}
