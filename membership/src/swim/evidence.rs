@@ -25,6 +25,9 @@ const VERIFIERS: f64 = 6.0;
 /// How often each of them asks before it concludes. A lost datagram is no death.
 const VERIFY_TRIES: u8 = 3;
 
+/// How many times the longest suspicion one may be begun anew by a node that is deaf over and over.
+const RENEWED_FOR: u32 = 4;
+
 /// How often a suspect that still talks is told that it is suspected.
 const TELL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -61,8 +64,8 @@ impl Swim {
         }
         self.dirty = true;
         if self.config.evidence {
-            let pause = self.patience().max();
-            self.suspicions.renew(now, pause);
+            let limit = self.patience().max() * RENEWED_FOR;
+            self.suspicions.renew(now, limit);
         }
     }
 

@@ -79,8 +79,8 @@ pub(super) struct Suspect {
     pub told: Option<Instant>,
     pub check: Option<Verification>,
     pub next_knock: Option<Instant>,
-    /// When it last began anew because this node had been deaf.
-    renewed: Option<Instant>,
+    /// Whether it began anew because this node had been deaf.
+    renewed: bool,
 }
 
 /// This node's own look at a peer that others suspect.
@@ -108,7 +108,7 @@ impl Suspect {
             told: None,
             check: None,
             next_knock: None,
-            renewed: None,
+            renewed: false,
         }
     }
 
@@ -194,12 +194,13 @@ impl Suspicions {
     }
 
     /// This node was deaf and hears again: what it and others who were deaf with it found meanwhile says
-    /// more about them than about the suspects, whose contradictions are on their way. Not again within
-    /// `pause`, or else whoever hears little would never come to a verdict.
-    pub(super) fn renew(&mut self, now: Instant, pause: Duration) {
+    /// more about them than about the suspects, whose contradictions are on their way. That happens
+    /// once to each suspicion, and more often only while it is younger than `limit`, or else whoever
+    /// hears little would never come to a verdict.
+    pub(super) fn renew(&mut self, now: Instant, limit: Duration) {
         for suspect in self.table.values_mut() {
-            if suspect.renewed.is_none_or(|at| at + pause <= now) {
-                suspect.renewed = Some(now);
+            if !suspect.renewed || now < suspect.started + limit {
+                suspect.renewed = true;
                 suspect.heard(now);
             }
         }

@@ -68,15 +68,21 @@ fn what_a_deaf_node_found_counts_no_more_when_it_hears_again_but_not_for_ever() 
     let mut suspicions = Suspicions::default();
     let Suspect { peer, started, .. } = suspect();
     let seconds = |count| started + Duration::from_secs(count);
-    let pause = Duration::from_secs(6);
+    let limit = Duration::from_secs(60);
     for by in 1..=4 {
         suspicions.hold(&peer, 0, started).0.witness([by; 8], false);
     }
-    suspicions.renew(seconds(33), pause);
+    let since = |suspicions: &Suspicions| suspicions.get(&peer.name).map(|held| held.since);
+    suspicions.renew(seconds(600), limit);
     let held = suspicions.get(&peer.name).expect("it is held");
-    assert_eq!((held.confirmations(), held.since), (0, seconds(33)));
-    suspicions.renew(seconds(34), pause);
-    assert_eq!(suspicions.get(&peer.name).map(|held| held.since), Some(seconds(33)));
-    suspicions.renew(seconds(39), pause);
-    assert_eq!(suspicions.get(&peer.name).map(|held| held.since), Some(seconds(39)));
+    assert_eq!((held.confirmations(), held.since), (0, seconds(600)), "once, however late");
+    suspicions.renew(seconds(603), limit);
+    assert_eq!(since(&suspicions), Some(seconds(600)), "and not for ever");
+
+    let mut suspicions = Suspicions::default();
+    suspicions.hold(&peer, 0, started);
+    for second in [2, 5, 8] {
+        suspicions.renew(seconds(second), limit);
+        assert_eq!(since(&suspicions), Some(seconds(second)));
+    }
 }
