@@ -21,6 +21,7 @@ mod floors;
 mod gossip;
 mod health;
 mod join;
+mod knocks;
 mod live;
 mod outbox;
 mod output;

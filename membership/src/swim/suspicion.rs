@@ -80,7 +80,7 @@ pub(super) struct Suspect {
     pub check: Option<Verification>,
     pub next_knock: Option<Instant>,
     /// Whether it began anew because this node had been deaf.
-    renewed: bool,
+    pub renewed: bool,
 }
 
 /// This node's own look at a peer that others suspect.

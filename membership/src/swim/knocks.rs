@@ -1,0 +1,76 @@
+//! Closed ports: connections that are tried to find out whether anybody listens.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use foca::{Member, State as Liveness};
+
+use super::{Farewell, Knock, Output, Swim};
+
+/// How long after a closed port this node knocks again, for as long as nobody else agrees.
+const KNOCK_AGAIN: Duration = Duration::from_millis(100);
+
+/// How often it does so.
+const REFUSALS_MAX: u8 = 10;
+
+/// The least time a probe may go unanswered before this node knocks: four times what the peer takes
+/// otherwise, but no less than a busy scheduler takes to wake a process.
+const KNOCK_AFTER: Duration = Duration::from_millis(25);
+
+/// The most knocks that are not answered yet, and when one is taken to be lost.
+const KNOCKS_MAX: usize = 16;
+const KNOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Swim {
+    /// Nobody listens at `address`, somebody says: finds out.
+    pub(super) fn find_out(&mut self, address: SocketAddr, now: Instant) {
+        if self.live.find_address(address).is_some() {
+            self.knock(address, now);
+        }
+    }
+
+    pub(super) fn knock(&mut self, address: SocketAddr, now: Instant) {
+        if !self.config.evidence || self.farewell != Farewell::No {
+            return;
+        }
+        self.knocks.retain(|_, since| *since + KNOCK_PATIENCE > now);
+        if self.knocks.len() >= KNOCKS_MAX || self.knocks.contains_key(&address) {
+            return;
+        }
+        self.knocks.insert(address, now);
+        self.counters.knocks += 1;
+        self.outputs.push_back(Output::Knock { to: address });
+    }
+
+    pub(super) fn hear_knock(&mut self, address: SocketAddr, knock: Knock, now: Instant) {
+        let Some(since) = self.knocks.remove(&address) else { return };
+        let Some(peer) = self.live.find_address(address).cloned() else { return };
+        let heard = self.live.get(&peer).and_then(|known| known.status.last_heard);
+        if knock != Knock::Refused || heard.is_some_and(|heard| heard >= since) {
+            return;
+        }
+        self.counters.evidence_of_death += 1;
+        if self.suspicions.get(&peer.name).is_none() {
+            let incarnation = self.live.get(&peer).map_or(0, |known| known.incarnation);
+            self.apply(Member::new(peer.clone(), incarnation, Liveness::Suspect));
+            self.reconcile(&peer.name, now);
+        }
+        if let Some(suspect) = self.suspicions.get_mut(&peer.name) {
+            suspect.refusals += 1;
+            let again = suspect.refusals < REFUSALS_MAX;
+            suspect.next_knock = again.then_some(now + KNOCK_AGAIN);
+        }
+        self.testify(&peer.name, true);
+    }
+
+    /// After a probe was sent: when to knock, if it goes unanswered.
+    pub(super) fn expect_answer(&mut self, now: Instant) {
+        let Some(probe) = self.outbox.probe.as_ref().filter(|probe| probe.sent == now) else {
+            return;
+        };
+        let known = self.live.get(&probe.peer).and_then(|known| known.status.round_trip);
+        let after = known.map_or(self.config.probe_timeout, |usual| usual * 4);
+        let after = after.clamp(KNOCK_AFTER, self.config.probe_timeout.max(KNOCK_AFTER));
+        self.early_knock = Some((now + self.outbox.health.stretch(after), probe.peer.address));
+    }
+}
