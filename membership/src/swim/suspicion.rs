@@ -202,6 +202,8 @@ impl Suspicions {
             if !suspect.renewed || now < suspect.started + limit {
                 suspect.renewed = true;
                 suspect.heard(now);
+                // One that lives answers, and contradicts.
+                suspect.check = Some(Verification { next: now, tries: 0 });
             }
         }
     }
