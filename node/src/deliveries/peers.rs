@@ -41,22 +41,30 @@ impl Others {
         self.state.borrow().peers.iter().filter(|peer| !peer.is_self).cloned().collect()
     }
 
+    /// Asks nodes. One that is found to be dead before it has answered is not waited for, and is not
+    /// among the answers.
     async fn ask_all(
         &self,
         peers: Vec<PeerStatus>,
         body: &Bytes,
     ) -> Vec<Result<Answer, PeerError>> {
-        let mut waiting: Vec<SocketAddr> = peers.iter().map(|peer| peer.address).collect();
+        let mut waiting = peers;
         let (mut answers, mut asked) = (Vec::new(), JoinSet::new());
         loop {
             while asked.len() < FANOUT
-                && let Some(address) = waiting.pop()
+                && let Some(peer) = waiting.pop()
             {
                 let (access, body) = (Arc::clone(&self.access), body.clone());
-                asked.spawn(async move { ask(&access, address, body).await });
+                let state = self.state.clone();
+                asked.spawn(async move {
+                    tokio::select! {
+                        answer = ask(&access, peer.address, body) => Some(answer),
+                        () = gone(state, &peer.name) => None,
+                    }
+                });
             }
             match asked.join_next().await {
-                Some(Ok(answer)) => answers.push(answer),
+                Some(Ok(answer)) => answers.extend(answer),
                 Some(Err(broken)) => answers.push(Err(PeerError::Refused(broken.to_string()))),
                 None => return answers,
             }
@@ -69,14 +77,15 @@ impl Others {
         let is_here = *self.state.borrow().node_name == *question.origin;
         let is_origin = |peer: &PeerStatus| *peer.name == *question.origin;
         let (origin, others): (Vec<_>, Vec<_>) = self.live().into_iter().partition(is_origin);
-        let lives = is_here || !origin.is_empty();
         // What changes hands meanwhile is with those that are asked later.
         let answers = self.ask_all(origin, &body).await;
         let of_origin = sum(&answers);
         if matches!(of_origin, Pending::Since { .. } | Pending::Unknown) {
             return of_origin;
         }
-        match sum(&self.ask_all(others, &body).await) {
+        let of_others = sum(&self.ask_all(others, &body).await);
+        let lives = is_here || self.live().iter().any(is_origin);
+        match of_others {
             Pending::None if !lives => Pending::Gone,
             Pending::None => of_origin,
             pending => pending,
@@ -126,6 +135,14 @@ impl Peers for Others {
 
     fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>> {
         Box::pin(self.give(consignment))
+    }
+}
+
+/// Waits until a node is not among the live any more; for ever when nobody would say so.
+async fn gone(mut state: watch::Receiver<Arc<ClusterState>>, name: &str) {
+    let is_gone = |state: &Arc<ClusterState>| state.peers.iter().all(|peer| peer.name != name);
+    if state.wait_for(is_gone).await.is_err() {
+        std::future::pending().await
     }
 }
 

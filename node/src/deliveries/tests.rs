@@ -58,3 +58,47 @@ async fn a_successor_is_found_though_its_predecessor_goes_later() {
     drop(of_second);
     assert!(deliveries.find("a").is_none());
 }
+
+#[tokio::test]
+async fn a_silent_node_is_waited_for_only_until_it_is_found_to_be_dead() {
+    use crate::cluster::{ClusterState, Node, Options, PeerAccess, PeerStatus};
+    use crate::server::config::HttpConfig;
+    use tokio::sync::watch;
+
+    let storage = tempfile::tempdir().unwrap();
+    let options =
+        Options { enabled: true, node_name: Some("here".to_owned()), ..Options::default() };
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let node = Node::bind(options, listen, storage.path()).await.unwrap();
+    let (_http, config) = watch::channel(Arc::new(HttpConfig::default()));
+    let access = || PeerAccess::new(None, config.clone(), node.seal()).unwrap();
+    // It takes connections, and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let peer = |name: &str, is_self| PeerStatus {
+        name: name.to_owned(),
+        address: silent.local_addr().unwrap(),
+        state: "participant",
+        generation: 1,
+        is_self,
+        suspected: false,
+        since: 0,
+        targets: 0,
+    };
+    let state = |names: &[&str]| {
+        let peers = names.iter().map(|name| peer(name, *name == "here")).collect();
+        Arc::new(ClusterState { node_name: "here".to_owned(), peers, ..ClusterState::default() })
+    };
+    for (origin, left) in [("a", &["here", "b"][..]), ("b", &["here"]), ("gone", &["here"])] {
+        let (view, seen) = watch::channel(state(&["here", "a", "b"]));
+        let others = Others::new(access(), seen);
+        let question = delivery::Question { destination: "d".into(), origin: origin.into() };
+        let mut asked = Box::pin(delivery::Peers::pending(&*others, question));
+        let waits = tokio::time::timeout(Duration::from_millis(50), &mut asked).await;
+        assert!(waits.is_err(), "{origin}: {waits:?}");
+        view.send_replace(state(left));
+        let pending = asked.await;
+        // Whoever is left is asked as well, and is as silent.
+        let expected = if left.len() == 1 { Pending::Gone } else { Pending::Unknown };
+        assert_eq!(pending, expected, "{origin}");
+    }
+}
