@@ -297,7 +297,7 @@ impl Destination {
 
     fn write(&mut self, batch: &Batch) {
         if let Some(predecessor) = &batch.predecessor {
-            self.depend(&predecessor.node, predecessor.until);
+            self.depend(&predecessor.node, predecessor.until, batch.overlap);
         }
         if self.writer.is_empty() {
             self.opened_ms = now_ms();

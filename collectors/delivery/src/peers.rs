@@ -21,6 +21,9 @@ pub trait Peers: fmt::Debug + Send + Sync {
     /// is asked first, and the others only after it has answered. Answers within a few seconds.
     fn pending(&self, question: Question) -> Later<'_, Pending>;
 
+    /// Whether a node lives, as far as is known.
+    fn lives(&self, node: &str) -> bool;
+
     /// Gives frames to another live node that will stay. When this returns without an error they
     /// are on its disk.
     fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>>;

@@ -133,6 +133,10 @@ impl Peers for Others {
         Box::pin(self.pending_of(question))
     }
 
+    fn lives(&self, node: &str) -> bool {
+        self.state.borrow().peers.iter().any(|peer| peer.name == node)
+    }
+
     fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>> {
         Box::pin(self.give(consignment))
     }
@@ -142,7 +146,7 @@ impl Peers for Others {
 async fn gone(mut state: watch::Receiver<Arc<ClusterState>>, name: &str) {
     let is_gone = |state: &Arc<ClusterState>| state.peers.iter().all(|peer| peer.name != name);
     if state.wait_for(is_gone).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -95,6 +95,11 @@ impl Holds {
         }
     }
 
+    /// Whether something is asked about a gate, or has been.
+    fn is_watched(&self, gate: GateId) -> bool {
+        self.watches.contains_key(&gate)
+    }
+
     /// Something more has come to stand behind a gate: answers from before do not count.
     fn renew(&mut self, gate: GateId, now: Instant) {
         if let Some(watch) = self.watches.get_mut(&gate) {
@@ -110,16 +115,24 @@ impl Destination {
         self.holds.watches.values().any(|watch| watch.gone < GONE_TWICE)
     }
 
-    /// Has everything from now on wait for what `origin` has not delivered.
-    pub(super) fn depend(&mut self, origin: &str, until: i64) {
+    /// Has everything from now on wait for what `origin` has not delivered. Where that one was not asked
+    /// because it has failed (`overlap`), and does not live, nothing waits until it is found to live
+    /// after all: it hands nothing over, and what this node has collected all along must not be late.
+    /// On the other side of a broken network the failed may be alive, and store newer samples of that.
+    pub(super) fn depend(&mut self, origin: &str, until: i64, overlap: bool) {
         let Some(neighbours) = &self.neighbours else { return };
         if *neighbours.node == *origin {
             return;
         }
+        let failed = overlap && !neighbours.peers.lives(origin);
         // No frame may hold something from before the gate and something from behind it.
         self.seal();
-        if let Some(sequence) = self.own.depend(origin, until, now_ms()) {
-            self.holds.renew((self.own.instance(), sequence), Instant::now());
+        let Some(sequence) = self.own.depend(origin, until, now_ms()) else { return };
+        let gate = (self.own.instance(), sequence);
+        if !failed {
+            self.holds.renew(gate, Instant::now());
+        } else if !self.holds.is_watched(gate) {
+            self.judge(gate, Verdict::Pass);
         }
     }
 

@@ -31,6 +31,10 @@ impl Peers for Keeps {
         Box::pin(async { Pending::None })
     }
 
+    fn lives(&self, _: &str) -> bool {
+        true
+    }
+
     fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>> {
         self.0.lock().unwrap().push(consignment);
         Box::pin(async { Ok(()) })

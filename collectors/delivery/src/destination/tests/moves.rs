@@ -60,6 +60,10 @@ impl Peers for Others {
         Box::pin(self.pending_of(question))
     }
 
+    fn lives(&self, node: &str) -> bool {
+        self.live().iter().any(|(name, _)| name == node)
+    }
+
     fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>> {
         Box::pin(self.give(consignment))
     }
@@ -236,6 +240,51 @@ async fn a_killed_node_goes_first_when_it_comes_back_in_time() {
     backend.until_accepted(4).await;
     let expected: Vec<(String, f64)> = (0..4).map(|n| ("s".to_owned(), f64::from(n))).collect();
     assert_eq!(backend.accepted(), expected);
+    no_loss(&a.telemetry);
+    no_loss(&b.telemetry);
+}
+
+#[tokio::test]
+async fn what_a_node_collected_all_along_is_not_late_because_another_failed() {
+    let (_keep, path) = directory();
+    let (backend, away) = strict().await;
+    away.store(false, Relaxed);
+    let nodes = Arc::new(Nodes::default());
+    let b = start(&nodes, "b", &path, config(&backend), Duration::from_secs(60));
+    // Each of these would have what follows wait for the better part of a second, and one another.
+    for failed in 0..20 {
+        let node: Arc<str> = format!("failed-{failed}").into();
+        let predecessor = Some(Predecessor { node, until: now_ms() });
+        let moved = Batch { predecessor, overlap: true, ..batch([format!("s{failed}")], 1.0) };
+        b.send(moved).await;
+    }
+    let began = Instant::now();
+    b.send(batch(["own"], 1.0)).await;
+    backend.until_accepted(21).await;
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert_eq!(b.telemetry.holds.get(), 0);
+}
+
+#[tokio::test]
+async fn a_failed_node_goes_first_when_it_comes_back_before_the_backend_does() {
+    let (_keep, path) = directory();
+    let (backend, away) = strict().await;
+    let nodes = Arc::new(Nodes::default());
+    let mut config = config(&backend);
+    config.queue.max_samples_per_send = 1;
+    let drain = Duration::from_secs(60);
+    let a = start(&nodes, "a", &path, config.clone(), drain);
+    a.send(batch(["s"], 0.0)).await;
+    until("a sealed", || a.telemetry.pending_samples.get() == 1).await;
+    a.kill().await;
+    let b = start(&nodes, "b", &path, config.clone(), drain);
+    b.send(Batch { overlap: true, ..moved("s", 1.0, "a") }).await;
+    until("b tries", || b.telemetry.retried.samples.get() > 2).await;
+    let a = start(&nodes, "a", &path, config, drain);
+    until("b waits", || b.telemetry.holds.get() == 1).await;
+    away.store(false, Relaxed);
+    backend.until_accepted(2).await;
+    assert_eq!(backend.accepted(), [("s".to_owned(), 0.0), ("s".to_owned(), 1.0)]);
     no_loss(&a.telemetry);
     no_loss(&b.telemetry);
 }
