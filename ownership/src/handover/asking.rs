@@ -1,6 +1,6 @@
 //! The side that asks: claims out, outcomes in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use membership::Name;
@@ -349,17 +349,23 @@ impl Handover {
 
     /// Sends what is queued, in batches, as far as there is room.
     pub(super) fn send(&mut self, now: Instant) {
-        let queues = std::mem::take(&mut self.queues);
-        for ((to, matter), mut queue) in queues {
-            queue.retain(|target| self.is_queued(target, &to, matter));
-            let under_way = self.asked.values().filter(|asked| asked.to == to).count();
-            for _ in under_way..REQUESTS_PER_PEER {
-                if queue.is_empty() {
-                    break;
-                }
+        if self.queues.is_empty() {
+            return;
+        }
+        let mut under_way: BTreeMap<Name, usize> = BTreeMap::new();
+        for asked in self.asked.values() {
+            *under_way.entry(asked.to.clone()).or_default() += 1;
+        }
+        for ((to, matter), mut queue) in std::mem::take(&mut self.queues) {
+            let under_way = under_way.entry(to.clone()).or_default();
+            if *under_way < REQUESTS_PER_PEER {
+                queue.retain(|target| self.is_queued(target, &to, matter));
+            }
+            while *under_way < REQUESTS_PER_PEER && !queue.is_empty() {
                 let rest = queue.iter().nth(BATCH_KEYS).cloned();
                 let rest = rest.map(|first| queue.split_off(&first)).unwrap_or_default();
                 self.ask(&to, matter, std::mem::replace(&mut queue, rest), now);
+                *under_way += 1;
             }
             if !queue.is_empty() {
                 self.queues.insert((to, matter), queue);
