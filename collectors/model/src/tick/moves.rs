@@ -33,14 +33,13 @@ pub fn missed_between(last_tick: i64, first: i64, interval: u64) -> usize {
     usize::try_from(passed - 1).unwrap_or_default()
 }
 
-/// The tick that a new owner begins with. If the last owner left a tick out, it is made up for: for up
-/// to half of the interval where `sure`, which is that nobody else can have collected it; for a tenth
-/// else, within which a scrape bears the time of its tick, so that a double does no harm.
+/// The tick that a new owner begins with. If the last owner left a tick out, it is made up for, up to half of
+/// the interval later; but only where `sure`, which is that nobody else can have collected it: what is
+/// known of an owner that crashed may be old, and a tick that is stored twice is refused by backends.
 pub fn first(key: u64, interval: u64, now: i64, last_tick: i64, sure: bool) -> i64 {
     let passed = last(key, interval, now);
-    let left_out = last_tick > 0 && last_tick < passed;
-    let at_most = if sure { signed(interval) / 2 } else { signed(interval) / 10 };
-    if left_out && now - passed <= at_most {
+    let left_out = sure && last_tick > 0 && last_tick < passed;
+    if left_out && now - passed <= signed(interval) / 2 {
         return passed;
     }
     next(key, interval, after(now, last_tick, interval))

@@ -41,3 +41,18 @@ fn ticks_that_passed_are_missed_unless_they_just_did() {
     assert_eq!(following(KEY, 1000, last, last + 3050), (last + 3000, 2));
     assert_eq!(following(KEY, 1000, last, last + 3500), (last + 4000, 3));
 }
+
+#[test]
+fn a_new_owner_makes_up_for_a_tick_only_if_nobody_can_have_collected_it() {
+    let first =
+        |late: i64, last_tick: i64, sure: bool| first(KEY, 1000, TICK + late, last_tick, sure);
+    let before = TICK - 1000;
+    assert_eq!(first(400, before, true), TICK);
+    assert_eq!(first(600, before, true), TICK + 1000);
+    assert_eq!(first(400, TICK, true), TICK + 1000, "it was collected");
+    // The word of an owner that gave the target away, to one that crashed since, may be old.
+    assert_eq!(first(50, before, false), TICK + 1000);
+    assert_eq!(first(50, 0, true), TICK + 1000, "nobody knows of any");
+    // The clock of the owner before was a little ahead.
+    assert_eq!(first(-100, TICK, true), TICK + 1000);
+}

@@ -125,3 +125,11 @@ fn seeds_are_a_range_or_one() {
         assert!(wrong.parse::<Seeds>().is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn a_seal_of_long_ago_makes_nobody_repeat_a_tick_of_a_node_that_crashed() {
+    // Killed soon after the start, within whose moves others have given it targets.
+    let kill = Play { interval: Duration::from_secs(15), ..small(Scenario::Kill, 5, 2000) };
+    let played = play(&kill);
+    assert!(played.table.met(), "{played}");
+}
