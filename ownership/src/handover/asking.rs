@@ -7,8 +7,8 @@ use membership::Name;
 use model::Seal;
 
 use super::limits::{
-    BATCH_KEYS, CLAIM_TIMEOUT, FOLLOWS, KEEP_PAUSE, NEWS_PAUSE, OFFER_AFTER, REQUESTS_PER_PEER,
-    RETRY_PAUSE, SOON_LIMIT, SOON_PAUSE, WAY_PAUSE,
+    BATCH_KEYS, CLAIM_TIMEOUT, FOLLOWS, KEEP_PAUSE, NEWS_PAUSE, OFFER_AFTER, OFFERED_WITHIN,
+    REQUESTS_PER_PEER, RETRY_PAUSE, SOON_LIMIT, SOON_PAUSE, WAY_PAUSE,
 };
 use super::phase::{Claiming, Phase, Stage, Yielding};
 use super::wire::{self, Answer, Ask, Outcome, Question};
@@ -157,7 +157,13 @@ impl Handover {
     /// Nobody collects a key that is claimed, as far as this node knows: it looks again once it has
     /// settled.
     pub(super) fn look_again(&mut self, target: &Target) {
-        let Some(until) = self.settles else { return };
+        if let Some(until) = self.settles {
+            self.look_again_at(target, until);
+        }
+    }
+
+    /// Asks anew at an instant, unless whoever collects the key offers it before.
+    fn look_again_at(&mut self, target: &Target, until: Instant) {
         if let Some(Phase::Claiming(claiming)) = self.phase_mut(target) {
             claiming.stage = Stage::Settling(until);
             // By then everybody may know more.
@@ -308,11 +314,21 @@ impl Handover {
         self.start_unasked(target, false, now);
     }
 
+    /// Enough have been asked, and others have not: one of them may collect the key. As soon as it hears
+    /// of this node it offers it.
+    fn ask_no_more(&mut self, target: &Target, now: Instant) {
+        let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
+        if std::mem::replace(&mut claiming.waited, true) {
+            return self.give_up(target, now);
+        }
+        self.look_again_at(target, now + OFFERED_WITHIN);
+    }
+
     /// Asks another node, or the same again, at once or after a pause; unless enough have been asked.
     fn ask_next(&mut self, target: &Target, next: Name, pause: Option<Duration>, now: Instant) {
         let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         if claiming.follows >= FOLLOWS {
-            return self.give_up(target, now);
+            return self.ask_no_more(target, now);
         }
         claiming.follows += 1;
         claiming.ask = next;

@@ -43,6 +43,10 @@ pub(super) const SOON_LIMIT: Duration = Duration::from_secs(20);
 /// within a round trip of the news, which takes less than this to get around.
 pub(super) const OFFER_AFTER: Duration = Duration::from_millis(500);
 
+/// How long one that has asked [`FOLLOWS`] nodes in vain waits for an offer: whoever collects the key hears of
+/// the move within a second at most, mostly at the same moment, and offers it after [`OFFER_AFTER`].
+pub(super) const OFFERED_WITHIN: Duration = Duration::from_millis(1500);
+
 /// The pause between offers of a key, of which a quarter is jitter that depends on the two nodes.
 pub(super) const OFFER_EVERY: Duration = Duration::from_secs(2);
 

@@ -23,6 +23,8 @@ pub(super) struct Claiming {
     pub ask: Name,
     /// How often the claim was sent on to another node.
     pub follows: u8,
+    /// Whether it has waited for an offer, since enough were asked in vain.
+    pub waited: bool,
     /// Who has said that it does not collect the key, and who named another.
     pub without: Vec<Name>,
     pub pointed: Vec<Name>,
@@ -81,6 +83,7 @@ impl Claiming {
         Self {
             ask,
             follows: 0,
+            waited: false,
             without: Vec::new(),
             pointed: Vec::new(),
             since: now,

@@ -7,6 +7,7 @@ use super::limits::{FETCHED_WITHIN, FRESH_FOR, HOLD, SOON_PAUSE};
 use super::*;
 use crate::Assignment;
 
+mod crowd;
 mod laws;
 mod leaving;
 mod world;
