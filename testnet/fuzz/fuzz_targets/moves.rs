@@ -42,7 +42,7 @@ impl Node {
         let mut assignment = Assignment::default();
         assignment.change(&[me.clone(), other.clone()], &[], |_| {});
         let mut handover = Handover::new(&me);
-        handover.peer_up(&other);
+        handover.peer_up(&other, now);
         let targets = targets();
         let keys = targets.iter().map(|target| target.key).collect();
         let mut gained = Vec::new();
