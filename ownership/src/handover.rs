@@ -30,6 +30,7 @@ pub mod checkpoints;
 mod covering;
 mod given;
 mod limits;
+mod offered;
 mod offering;
 mod output;
 mod phase;
@@ -49,6 +50,7 @@ use answering::Waiting;
 use asking::Asked;
 use given::Given;
 use limits::FRESH_FOR;
+use offered::Offered;
 use phase::{Claiming, Phase};
 
 /// A question or an answer that cannot be acted upon. Nothing has changed.
@@ -95,6 +97,7 @@ pub struct Handover {
     /// Who waits for the seal of a key: the question, and the place in it.
     waiters: BTreeMap<Target, Vec<(u64, usize)>>,
     given: Given,
+    offered: Offered,
     /// Until when a key that nobody seals is looked for again before it is collected.
     settles: Option<Instant>,
     /// When this node began to own keys.
@@ -122,6 +125,7 @@ impl Handover {
             waiting: BTreeMap::new(),
             waiters: BTreeMap::new(),
             given: Given::default(),
+            offered: Offered::default(),
             settles: None,
             began: None,
             counters: HandoverCounters::default(),
@@ -173,7 +177,11 @@ impl Handover {
             Some(name) if self.present.contains_key(name) => Some(name.clone()),
             // Nobody took it from a node that failed. One that left gave it to somebody.
             Some(_) if cause == MoveCause::Failed => None,
-            _ => self.highest(target.key, None),
+            _ => {
+                let by = self.offered.take(target);
+                let by = by.filter(|name| self.present.contains_key(name));
+                by.or_else(|| self.highest(target.key, None))
+            }
         };
         match self.phase_mut(target) {
             Some(Phase::Claiming(claiming)) => claiming.lost = None,

@@ -48,7 +48,8 @@ impl Handover {
             Ask::Offer(groups) => {
                 let targets = wire::targets(&groups);
                 let from = question.from;
-                let outcomes = targets.iter().map(|target| self.offered(target, &from, &knows));
+                let outcomes =
+                    targets.iter().map(|target| self.offered(target, &from, &knows, now));
                 let outcomes = outcomes.collect();
                 self.answer(id, outcomes);
             }
@@ -68,6 +69,7 @@ impl Handover {
         target: &Target,
         from: &Name,
         knows: impl Fn(&Target) -> bool,
+        now: Instant,
     ) -> Outcome {
         match self.phase_mut(target) {
             Some(Phase::Active) => Outcome::Mine,
@@ -77,12 +79,18 @@ impl Handover {
                 if settles || elsewhere {
                     claiming.ask = from.clone();
                     self.queue_claim(target);
+                } else if claiming.ask != *from {
+                    // Should the one who is asked not have it, this one does.
+                    self.offered.insert(target.clone(), from.clone(), now);
                 }
                 Outcome::Later
             }
             Some(Phase::Yielding(_) | Phase::Sealing(_)) => Outcome::Later,
             None if knows(target) => Outcome::Later,
-            None => Outcome::Unknown,
+            None => {
+                self.offered.insert(target.clone(), from.clone(), now);
+                Outcome::Unknown
+            }
         }
     }
 

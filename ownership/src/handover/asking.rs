@@ -273,6 +273,10 @@ impl Handover {
         let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         claiming.without.extend(from.cloned());
         let heard: Vec<Name> = claiming.without.iter().chain(&claiming.pointed).cloned().collect();
+        let offered = self.offered.take(target);
+        if let Some(name) = offered.filter(|name| self.present.contains_key(name)) {
+            return self.ask_next(target, name, None, now);
+        }
         let silent = self.present.values().filter(|node| !heard.contains(node.name()));
         let next = silent.map(|node| (node.score(target.key), node.name())).max();
         if let Some((_, next)) = next {

@@ -63,6 +63,10 @@ pub(super) const CLAIM_BACK: Duration = Duration::from_secs(3);
 /// third key is further down than this, if nobody says where it is; what has been here for a while does.
 pub(super) const FOLLOWS: u8 = 16;
 
+/// For how long a node remembers who offered it a key that it does not know: offers are repeated after
+/// [`OFFER_UNKNOWN`].
+pub(super) const OFFERED_FOR: Duration = Duration::from_secs(15);
+
 /// For how long a node that begins to own keys does not take it for granted that it would know who
 /// collects one: its own claims take some round trips, and its discovery some seconds. For as long
 /// one that leaves waits for a new owner that does not know a target.

@@ -90,3 +90,25 @@ fn what_nobody_offers_is_collected_after_a_second_round() {
     };
     assert_eq!((count, start.seal, start.target), (FOLLOWS + 1, None, target));
 }
+
+#[test]
+fn an_offer_that_came_before_the_target_was_known_says_whom_to_ask() {
+    let now = Instant::now();
+    let (names, _, target) = crowd(now);
+    let mut first = Handover::new(&names[0]);
+    names.iter().for_each(|name| first.peer_up(name, now));
+    let mut old = Handover::new(&names[39]);
+    old.gained(&target, None, MoveCause::Targets, now);
+    outputs(&mut old);
+    old.peer_up(&names[0], now);
+    old.lost(&target, Some(&names[0]), MoveCause::Joined, now);
+    let offers = old.poll_timeout().expect("it offers");
+    old.handle_timeout(offers);
+    let (_, _, body) = asked(&mut old);
+    first.handle_question(1, &body, |_| false, offers).expect("it is a question");
+    answered(&mut first);
+    // Its discovery finds it.
+    first.gained(&target, None, MoveCause::Targets, offers);
+    first.handle_timeout(offers);
+    assert_eq!(asked(&mut first).0, names[39]);
+}
