@@ -8,7 +8,7 @@ use model::Seal;
 
 use super::limits::{
     CLAIM_BACK, CLAIM_TIMEOUT, FRESH_FOR, HOLD, LINGER, QUESTIONS_WAITING, SEAL_MAX,
-    SEALS_PER_ANSWER,
+    SEALS_PER_ANSWER, SOON_LIMIT,
 };
 use super::phase::{Claiming, Phase, Sealing, Stage};
 use super::wire::{self, Answer, Ask, Outcome, Question};
@@ -143,7 +143,7 @@ impl Handover {
         let outranks = self.outranks_me(from, target.key);
         if let Some(Phase::Claiming(claiming)) = self.phase(target)
             && claiming.ask == *from
-            && let Some(gift) = self.gift(target, from)
+            && let Some(gift) = self.gift(target, from, now)
         {
             // Given to the one who asks, who got no answer, and claimed back from it.
             return Some(gift);
@@ -196,16 +196,18 @@ impl Handover {
                 return Outcome::Elsewhere(gift.to.clone());
             }
         }
-        if let Some(gift) = self.gift(target, from) {
+        if let Some(gift) = self.gift(target, from, now) {
             return gift;
         }
         let highest = self.highest(target.key, Some(from)).is_none();
         if sure && highest { Outcome::Idle } else { Outcome::Unsure }
     }
 
-    /// The seal that was given to a node, for that node.
-    fn gift(&self, target: &Target, to: &Name) -> Option<Outcome> {
-        let gift = self.given.find(target).filter(|gift| gift.to == *to)?;
+    /// The seal that was given to a node lately, for that node: it got no answer, or it would not ask. Who
+    /// asks much later has had the key, and asks for it anew.
+    fn gift(&self, target: &Target, to: &Name, now: Instant) -> Option<Outcome> {
+        let lately = |at: Instant| now.saturating_duration_since(at) < SOON_LIMIT;
+        let gift = self.given.find(target).filter(|gift| gift.to == *to && lately(gift.at))?;
         Some(gift.seal.clone().map_or(Outcome::Idle, |seal| Outcome::Sealed(seal.into())))
     }
 

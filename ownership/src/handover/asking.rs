@@ -273,7 +273,7 @@ impl Handover {
         let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         claiming.without.extend(from.cloned());
         let heard: Vec<Name> = claiming.without.iter().chain(&claiming.pointed).cloned().collect();
-        let offered = self.offered.take(target);
+        let offered = self.offered.take(target, now);
         if let Some(name) = offered.filter(|name| self.present.contains_key(name)) {
             return self.ask_next(target, name, None, now);
         }

@@ -12,7 +12,8 @@ use super::limits::{GIVEN_KEYS, OFFERED_FOR};
 /// it: the key is claimed from there then, instead of being looked for. Bounded in time and number; what is forgotten too early costs a search.
 #[derive(Debug, Default)]
 pub(super) struct Offered {
-    by: BTreeMap<Target, Name>,
+    /// By whom, and until when that is remembered.
+    by: BTreeMap<Target, (Name, Instant)>,
     order: VecDeque<(Instant, Target)>,
 }
 
@@ -20,21 +21,24 @@ impl Offered {
     pub(super) fn insert(&mut self, target: Target, by: Name, now: Instant) {
         self.expire(now);
         if self.order.len() < GIVEN_KEYS {
-            self.order.push_back((now + OFFERED_FOR, target.clone()));
-            self.by.insert(target, by);
+            let until = now + OFFERED_FOR;
+            self.order.push_back((until, target.clone()));
+            self.by.insert(target, (by, until));
         }
     }
 
-    pub(super) fn take(&mut self, target: &Target) -> Option<Name> {
-        self.by.remove(target)
+    pub(super) fn take(&mut self, target: &Target, now: Instant) -> Option<Name> {
+        let (by, until) = self.by.remove(target)?;
+        (now < until).then_some(by)
     }
 
     fn expire(&mut self, now: Instant) {
-        while self.order.front().is_some_and(|(until, _)| *until <= now) {
-            // An offer that was repeated is forgotten a little early.
-            if let Some((_, target)) = self.order.pop_front() {
-                self.by.remove(&target);
+        while let Some((until, target)) = self.order.front().filter(|(until, _)| *until <= now) {
+            // An offer that was repeated since is remembered for longer.
+            if self.by.get(target).is_some_and(|(_, last)| last == until) {
+                self.by.remove(target);
             }
+            self.order.pop_front();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Many nodes that are as new as the one that asks.
 
 use super::*;
-use crate::handover::limits::{FOLLOWS, OFFERED_WITHIN};
+use crate::handover::limits::{FOLLOWS, OFFERED_FOR, OFFERED_WITHIN};
 
 /// Forty nodes in the order of their rank for a key, the first of which claims it.
 fn crowd(now: Instant) -> (Vec<Name>, Handover, Target) {
@@ -111,4 +111,19 @@ fn an_offer_that_came_before_the_target_was_known_says_whom_to_ask() {
     first.gained(&target, None, MoveCause::Targets, offers);
     first.handle_timeout(offers);
     assert_eq!(asked(&mut first).0, names[39]);
+}
+
+#[test]
+fn an_offer_of_long_ago_says_nothing() {
+    let now = Instant::now();
+    let mut offered = super::super::offered::Offered::default();
+    let (target, other) =
+        (Target::new(&component(), Key::from(7)), Target::new(&component(), Key::from(8)));
+    offered.insert(target.clone(), name("a"), now);
+    let again = now + OFFERED_FOR / 2;
+    offered.insert(target.clone(), name("b"), again);
+    // What expires at the first of them does not touch the second.
+    offered.insert(other.clone(), name("c"), now + OFFERED_FOR);
+    assert_eq!(offered.take(&target, now + OFFERED_FOR), Some(name("b")));
+    assert_eq!(offered.take(&other, now + OFFERED_FOR * 2), None);
 }

@@ -1,6 +1,7 @@
 //! A node that leaves gives away everything, and its news must not overtake its seals.
 
 use super::*;
+use crate::handover::limits::SOON_LIMIT;
 
 /// `b` has asked `a`, which leaves, for its key; the machines, the key, and the question's number.
 fn leaving(now: Instant) -> (Handover, Handover, Target, u64) {
@@ -48,4 +49,26 @@ fn a_question_to_a_node_that_has_left_and_fails_is_not_repeated() {
     let start = outputs(&mut b);
     assert!(matches!(&start[..], [Output::Start(Start { seal: None, .. })]), "{start:?}");
     assert_eq!(b.standing(&target), Some(Standing::Active));
+}
+
+#[test]
+fn a_seal_that_was_given_long_ago_is_not_given_again() {
+    let now = Instant::now();
+    let (mut a, mut b, target, id) = leaving(now);
+    a.handle_seal(&target, Some(seal(7)), now);
+    a.handle_timeout(now);
+    b.handle_answer(id, &answered(&mut a), now).expect("it is the answer");
+    outputs(&mut b);
+    // It collected it meanwhile, and has given it away.
+    let later = now + SOON_LIMIT;
+    b.gone(&target);
+    outputs(&mut b);
+    b.gained(&target, None, MoveCause::Left, later);
+    b.handle_timeout(later);
+    let (_, id, body) = asked(&mut b);
+    a.handle_question(2, &body, |_| true, later).expect("it is a question");
+    b.handle_answer(id, &answered(&mut a), later).expect("it is the answer");
+    b.handle_timeout(later);
+    let start = outputs(&mut b);
+    assert!(matches!(&start[..], [Output::Start(Start { seal: None, .. })]), "{start:?}");
 }

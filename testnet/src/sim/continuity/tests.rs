@@ -133,3 +133,8 @@ fn a_seal_of_long_ago_makes_nobody_repeat_a_tick_of_a_node_that_crashed() {
     let played = play(&kill);
     assert!(played.table.met(), "{played}");
 }
+
+#[test]
+fn an_offer_of_the_time_of_forming_misleads_nobody_later() {
+    met(Scenario::Scale, 3, 12..13);
+}
