@@ -116,7 +116,7 @@ fn an_offer_that_came_before_the_target_was_known_says_whom_to_ask() {
 #[test]
 fn an_offer_of_long_ago_says_nothing() {
     let now = Instant::now();
-    let mut offered = super::super::offered::Offered::default();
+    let mut offered = Offered::default();
     let (target, other) =
         (Target::new(&component(), Key::from(7)), Target::new(&component(), Key::from(8)));
     offered.insert(target.clone(), name("a"), now);
