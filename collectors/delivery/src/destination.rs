@@ -207,8 +207,7 @@ impl Destination {
             timer.reset();
         }
         loop {
-            self.dispatch();
-            self.look_at_gates();
+            self.send();
             let (seal_at, due) = (self.seal_at, self.holds.due());
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -253,6 +252,13 @@ impl Destination {
 
     fn is_empty(&self) -> bool {
         self.logs().all(Log::is_empty)
+    }
+
+    /// Sends what may be sent now, and finds out about what may not.
+    fn send(&mut self) {
+        self.close_to_the_living();
+        self.dispatch();
+        self.look_at_gates();
     }
 
     /// Starts as many requests as there are shards.

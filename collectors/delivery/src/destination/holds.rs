@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Destination;
-use crate::log::{Gate, Oldest, Verdict};
+use crate::log::{Gate, MARGIN_MS, Oldest, Verdict};
 use crate::peers::{Pending, Question};
 use crate::sender::now_ms;
 
@@ -57,18 +57,21 @@ struct Watch {
     /// How long it has held while the backend was there.
     held: Duration,
     holding: bool,
+    passes: bool,
     gone: u32,
 }
 
 impl Watch {
-    fn new(now: Instant) -> Self {
+    /// Asks once `settled` is over.
+    fn new(now: Instant, settled: Duration) -> Self {
         Self {
-            due: now + SETTLE,
+            due: now + settled,
             asking: false,
             epoch: 0,
             answered: now,
             held: Duration::ZERO,
             holding: false,
+            passes: false,
             gone: 0,
         }
     }
@@ -109,10 +112,17 @@ impl Holds {
     }
 }
 
+/// How long what a gate waits for may still be on its way to the log of the previous owner. A gate
+/// that was long behind other frames has had that time.
+fn settles_in(gate: &Gate) -> Duration {
+    let age = now_ms().saturating_sub(gate.until.saturating_sub(MARGIN_MS));
+    SETTLE.saturating_sub(Duration::from_millis(age.max(0).unsigned_abs()))
+}
+
 impl Destination {
     /// Whether something waits for other nodes.
     pub(super) fn is_held_back(&self) -> bool {
-        self.holds.watches.values().any(|watch| watch.gone < GONE_TWICE)
+        self.holds.watches.values().any(|watch| !watch.passes)
     }
 
     /// Has everything from now on wait for what `origin` has not delivered. Where that one was not asked
@@ -127,12 +137,30 @@ impl Destination {
         let failed = overlap && !neighbours.peers.lives(origin);
         // No frame may hold something from before the gate and something from behind it.
         self.seal();
-        let Some(sequence) = self.own.depend(origin, until, now_ms()) else { return };
+        let Some(sequence) = self.own.depend(origin, until, failed, now_ms()) else { return };
         let gate = (self.own.instance(), sequence);
         if !failed {
             self.holds.renew(gate, Instant::now());
         } else if !self.holds.is_watched(gate) {
             self.judge(gate, Verdict::Pass);
+        }
+    }
+
+    /// Closes the gates that pass unasked whose origin is found to live: what it has not delivered
+    /// goes first after all. This has to be done before anything is sent, since nobody asks about
+    /// such a gate while something older is in the way.
+    pub(super) fn close_to_the_living(&mut self) {
+        let Some(neighbours) = &self.neighbours else { return };
+        let instance = self.own.instance();
+        let living: Vec<u64> = self
+            .own
+            .passing_gates()
+            .filter(|gate| !self.holds.is_watched((instance, gate.sequence)))
+            .filter(|gate| neighbours.peers.lives(&gate.origin))
+            .map(|gate| gate.sequence)
+            .collect();
+        for sequence in living {
+            self.judge((instance, sequence), Verdict::Hold);
         }
     }
 
@@ -150,7 +178,8 @@ impl Destination {
         }
         self.holds.watches.retain(|id, _| reached.contains_key(id));
         for (id, gate) in reached {
-            let watch = self.holds.watches.entry(id).or_insert_with(|| Watch::new(now));
+            let watch =
+                self.holds.watches.entry(id).or_insert_with(|| Watch::new(now, settles_in(&gate)));
             if watch.asking || watch.due > now {
                 continue;
             }
@@ -226,8 +255,11 @@ impl Destination {
                 }
                 if watch.held < HOLD_AT_MOST { Verdict::Hold } else { Verdict::Clear }
             }
-            Pending::None | Pending::Since { .. } => Verdict::Clear,
+            // Done with once something from behind it is delivered, and not before: what a node that
+            // left has given to another that failed since comes back with that one.
+            Pending::None | Pending::Since { .. } => Verdict::Pass,
         };
+        watch.passes = verdict != Verdict::Hold;
         watch.answered = now;
         let (held, began) = (watch.held, verdict == Verdict::Hold && !watch.holding);
         watch.holding = verdict == Verdict::Hold;

@@ -42,8 +42,7 @@ impl Destination {
     /// Sends until everything has been sent or the time is over. Other nodes may ask meanwhile.
     async fn send_until(&mut self, deadline: Instant) {
         loop {
-            self.dispatch();
-            self.look_at_gates();
+            self.send();
             let idle = self.flying.is_empty() && !self.is_held_back();
             if self.is_empty() || idle {
                 return;

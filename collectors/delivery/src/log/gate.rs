@@ -21,7 +21,8 @@
 //! What depends on the clocks is that `until` is late enough: what the origin handed to its log
 //! before the move must be stamped by then. [`MARGIN_MS`] allows for clocks that differ, for the
 //! half second that a frame stays open, and for what is on its way from a collector to the log. It
-//! is used up where a series moves twice within less than the clocks differ.
+//! is used up where a series moves twice within less than the clocks differ, or than moves may come
+//! behind one another and share a gate.
 
 use std::sync::Arc;
 
@@ -33,8 +34,10 @@ use crate::telemetry::Counts;
 /// How much later than the move frames may be stamped and still be waited for. Clocks that are
 /// kept by NTP differ by some tens of milliseconds, tests allow 200; frames stay open for 500.
 pub const MARGIN_MS: i64 = 2_500;
-/// A move that comes so soon behind another from the same node is covered by that one's gate.
-const COVERED_MS: i64 = 1_000;
+/// A move that comes so soon behind another from the same node that so much of the margin is left is
+/// covered by that one's gate. The less is left, the longer have a node's last gates to be ago when
+/// it gives something away, since its stamps run ahead of its clock by a margin then.
+const COVERED_MS: i64 = 2_000;
 /// How far ahead of this node's clock stamps may run at most: a node whose clock is wrong by more
 /// is not waited for in full. It bounds how much longer than the age cap a frame can be kept.
 const AHEAD_MS: i64 = 10 * 60_000;
@@ -52,7 +55,7 @@ pub struct Gate {
     pub origin: Arc<str>,
     /// The stamp of the last frame that is waited for, in milliseconds since the Unix epoch.
     pub until: i64,
-    /// Open for now, because the origin does not live.
+    /// Open for now.
     passes: bool,
 }
 
@@ -61,7 +64,7 @@ pub struct Gate {
 pub struct Oldest {
     /// The stamp of the oldest frame or closed gate, in milliseconds since the Unix epoch.
     pub stamp_ms: Option<i64>,
-    /// Whether a gate is open only because the node does not live that it waits for.
+    /// Whether a gate is open only for now.
     pub passes: bool,
 }
 
@@ -79,23 +82,32 @@ impl Oldest {
 /// What is known of the frames that a gate waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// They have been delivered: the gate is done with.
+    /// They are not waited for any more: the gate is done with.
     Clear,
     /// A live node has some.
     Hold,
-    /// Nobody who lives has any, but the origin may come back with some. What is behind the gate
-    /// is sent; once the backend has taken some of it, waiting has no point any more.
+    /// Nobody who lives has any, but a node that does not may come back with some. What is behind
+    /// the gate is sent; once the backend has taken some of it, waiting has no point any more.
     Pass,
 }
 
 impl Log {
     /// Has everything that is appended from now on wait until no live node has frames of `origin`
-    /// any more that were sealed up to `until_ms`. Returns the sequence of the gate that does it;
-    /// `None` when neither the disk nor the memory has room for one.
-    pub fn depend(&mut self, origin: &str, until_ms: i64, now_ms: i64) -> Option<u64> {
+    /// any more that were sealed up to `until_ms`. Returns the sequence of the gate that does it,
+    /// which is one that is open for now only where that `may_pass`; `None` when neither the disk
+    /// nor the memory has room for one.
+    pub fn depend(
+        &mut self,
+        origin: &str,
+        until_ms: i64,
+        may_pass: bool,
+        now_ms: i64,
+    ) -> Option<u64> {
         let origin = truncated(origin);
         let at = until_ms.clamp(now_ms, now_ms.saturating_add(AHEAD_MS));
-        let covers = |gate: &&Gate| *gate.origin == *origin && at + COVERED_MS <= gate.until;
+        let covers = |gate: &&Gate| {
+            *gate.origin == *origin && at + COVERED_MS <= gate.until && (may_pass || !gate.passes)
+        };
         if let Some(gate) = self.gates.iter().find(covers) {
             return Some(gate.sequence);
         }
@@ -116,6 +128,11 @@ impl Log {
     pub fn reached_gates(&self) -> Vec<Gate> {
         let gate = |sequence| self.gates.iter().find(|gate| gate.sequence == sequence).cloned();
         self.window.reached_gates().filter_map(gate).collect()
+    }
+
+    /// The gates that are open for now.
+    pub fn passing_gates(&self) -> impl Iterator<Item = &Gate> {
+        self.gates.iter().filter(|gate| gate.passes)
     }
 
     /// Whether some gate is there.

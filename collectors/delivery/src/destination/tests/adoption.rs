@@ -22,13 +22,16 @@ const FRAMES: usize = 3;
 /// How often the child is killed.
 const KILLS: usize = 6;
 
-/// Nobody has anything that is waited for, and what is given is kept for the test.
-#[derive(Debug, Default)]
-struct Keeps(Mutex<Vec<Consignment>>);
+/// They all say the same of what is waited for, and what is given is kept for the test.
+#[derive(Debug)]
+struct Keeps {
+    pending: Pending,
+    given: Mutex<Vec<Consignment>>,
+}
 
 impl Peers for Keeps {
     fn pending(&self, _: Question) -> Later<'_, Pending> {
-        Box::pin(async { Pending::None })
+        Box::pin(async { self.pending })
     }
 
     fn lives(&self, _: &str) -> bool {
@@ -36,7 +39,7 @@ impl Peers for Keeps {
     }
 
     fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>> {
-        self.0.lock().unwrap().push(consignment);
+        self.given.lock().unwrap().push(consignment);
         Box::pin(async { Ok(()) })
     }
 }
@@ -46,7 +49,7 @@ fn neighbours(node: &str, peers: Arc<Keeps>) -> Neighbours {
     Neighbours { node: node.into(), destination: "here".into(), peers, hand_over }
 }
 
-fn open(directory: &Path, node: &str, port: u16) -> (Destination, Arc<Keeps>) {
+fn open(directory: &Path, node: &str, port: u16, pending: Pending) -> (Destination, Arc<Keeps>) {
     let url = format!("http://127.0.0.1:{port}/write").parse().unwrap();
     let mut config = EndpointConfig::new("test", url);
     config.queue.max_samples_per_send = 1;
@@ -54,7 +57,7 @@ fn open(directory: &Path, node: &str, port: u16) -> (Destination, Arc<Keeps>) {
     config.queue.max_backoff = Duration::from_millis(10);
     let client = Client::new(&client::Config::default()).unwrap();
     let mut destination = Destination::open(directory, config, client).unwrap();
-    let keeps = Arc::new(Keeps::default());
+    let keeps = Arc::new(Keeps { pending, given: Mutex::default() });
     destination.set_neighbours(neighbours(node, Arc::clone(&keeps)));
     (destination, keeps)
 }
@@ -73,8 +76,9 @@ fn sometimes_moved(value: u32) -> Batch {
 /// What a node gives away that could send none of so many samples: frames and gates.
 async fn given(samples: u32) -> Vec<Consignment> {
     let (_keep, path) = directory();
-    // Nothing listens there.
-    let (destination, keeps) = open(&path, "giver", 1);
+    // Nothing listens there, and what the first gate waits for is still to come.
+    let pending = Pending::Since { oldest_ms: 0, accepting: false };
+    let (destination, keeps) = open(&path, "giver", 1, pending);
     let (stop, input) = (CancellationToken::new(), destination.input());
     let mut task = JoinSet::new();
     task.spawn(destination.run(stop.clone(), Duration::ZERO));
@@ -83,7 +87,7 @@ async fn given(samples: u32) -> Vec<Consignment> {
     }
     stop.cancel();
     assert_eq!(task.join_next().await.unwrap().unwrap(), Left::default());
-    let whole = std::mem::take(&mut *keeps.0.lock().unwrap());
+    let whole = std::mem::take(&mut *keeps.given.lock().unwrap());
     let pieces = whole.iter().flat_map(|consignment| {
         consignment
             .frames
@@ -133,7 +137,7 @@ async fn with_kills(
 /// Everything that arrives at a backend that is there now, from the log of a node.
 async fn delivered(directory: &Path, node: &str, least: usize) -> Vec<u32> {
     let backend = Backend::start(|_, _| Reply::ok()).await;
-    let (destination, _) = open(directory, node, backend.port);
+    let (destination, _) = open(directory, node, backend.port, Pending::None);
     let stop = CancellationToken::new();
     let mut task = JoinSet::new();
     task.spawn(destination.run(stop.clone(), Duration::from_secs(60)));
@@ -145,7 +149,7 @@ async fn delivered(directory: &Path, node: &str, least: usize) -> Vec<u32> {
 
 /// In the child: adopts one consignment after the other, and says so of each.
 async fn adopt_all(directory: &str) {
-    let (destination, _) = open(Path::new(directory), "heir", 1);
+    let (destination, _) = open(Path::new(directory), "heir", 1, Pending::None);
     let handle = destination.handle();
     let mut task = JoinSet::new();
     task.spawn(destination.run(CancellationToken::new(), Duration::ZERO));
@@ -193,7 +197,7 @@ async fn a_node_that_is_killed_while_it_adopts_loses_no_frame_and_keeps_none_twi
 /// In the child: writes one sample after the other, of which many go behind a gate, and says when
 /// each is in the log.
 async fn write_gates(directory: &str) {
-    let (destination, _) = open(Path::new(directory), "here", 1);
+    let (destination, _) = open(Path::new(directory), "here", 1, Pending::None);
     let (input, telemetry) = (destination.input(), destination.telemetry());
     let mut task = JoinSet::new();
     task.spawn(destination.run(CancellationToken::new(), Duration::ZERO));

@@ -1,13 +1,18 @@
 //! A remote-write receiver that answers by a script.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::wire::{self, v1};
+
+/// What is waited for longer than this does not come any more.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -120,7 +125,8 @@ impl Backend {
     /// Waits until what was received is as wanted.
     pub(super) async fn until(&self, wanted: impl Fn(&[(Received, u16)]) -> bool) {
         let mut log = self.state.log.subscribe();
-        log.wait_for(|received| wanted(received)).await.unwrap();
+        let arrival = log.wait_for(|received| wanted(received));
+        assert!(timeout(DEADLINE, arrival).await.is_ok(), "what is waited for did not arrive");
     }
 
     /// Samples that were accepted, in order.

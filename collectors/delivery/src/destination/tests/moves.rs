@@ -282,9 +282,44 @@ async fn a_failed_node_goes_first_when_it_comes_back_before_the_backend_does() {
     until("b tries", || b.telemetry.retried.samples.get() > 2).await;
     let a = start(&nodes, "a", &path, config, drain);
     until("b waits", || b.telemetry.holds.get() == 1).await;
+    // What b had on the way to the backend has got there, and was refused, before a's next attempt.
+    let before = a.telemetry.retried.samples.get();
+    until("a tries", || a.telemetry.retried.samples.get() > before + 1).await;
     away.store(false, Relaxed);
     backend.until_accepted(2).await;
     assert_eq!(backend.accepted(), [("s".to_owned(), 0.0), ("s".to_owned(), 1.0)]);
+    no_loss(&a.telemetry);
+    no_loss(&b.telemetry);
+}
+
+#[tokio::test]
+async fn a_failed_node_that_is_back_goes_first_though_nobody_has_asked_about_it() {
+    let (_keep, path) = directory();
+    let (backend, away) = strict().await;
+    let nodes = Arc::new(Nodes::default());
+    let mut config = config(&backend);
+    config.queue.max_samples_per_send = 1;
+    let drain = Duration::from_secs(60);
+    let a = start(&nodes, "a", &path, config.clone(), drain);
+    for value in 0..200 {
+        a.send(batch(["s"], f64::from(value))).await;
+    }
+    until("a sealed", || a.telemetry.pending_samples.get() == 200).await;
+    a.kill().await;
+    let b = start(&nodes, "b", &path, config.clone(), drain);
+    // These are in the way, so that the gate is not looked at while the backend is away.
+    for value in 0..5 {
+        b.send(batch(["own"], f64::from(value))).await;
+    }
+    b.send(Batch { overlap: true, ..moved("s", 200.0, "a") }).await;
+    until("b sealed", || b.telemetry.pending_samples.get() == 6).await;
+    let a = start(&nodes, "a", &path, config, drain);
+    away.store(false, Relaxed);
+    backend.until_accepted(206).await;
+    let mut moved = backend.accepted();
+    moved.retain(|(name, _)| name == "s");
+    let expected: Vec<(String, f64)> = (0..=200).map(|n| ("s".to_owned(), f64::from(n))).collect();
+    assert_eq!(moved, expected);
     no_loss(&a.telemetry);
     no_loss(&b.telemetry);
 }
