@@ -73,6 +73,23 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<String>,
 }
 
+impl Outcome {
+    /// Of what was done with a target without a look at it.
+    fn without_scrape(key: u64, known: Known, now: i64) -> Self {
+        Self {
+            key,
+            tick: 0,
+            known,
+            timestamp: now,
+            began: now,
+            duration: Duration::ZERO,
+            samples: 0,
+            body: 0,
+            error: None,
+        }
+    }
+}
+
 /// A page that could not be had or not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Failure {
@@ -279,18 +296,14 @@ impl Scrape {
             }
             send(batches, shared).await;
         }
-        Outcome {
-            key: self.key,
-            tick: self.tick,
-            known: Known::default(),
-            timestamp,
-            began: now,
-            duration: Duration::ZERO,
-            samples: 0,
-            body: 0,
-            error: None,
-        }
+        Outcome::without_scrape(self.key, Known::default(), now)
     }
+}
+
+/// Hands on who collected a target before, without anything collected of it.
+pub(crate) async fn pass_on(key: u64, known: Known, batch: Batch, shared: &Shared) -> Outcome {
+    send(vec![batch], shared).await;
+    Outcome::without_scrape(key, known, shared.clock.now())
 }
 
 /// What a scrape of this configuration asks for.

@@ -17,7 +17,7 @@ use crate::buffers::Buffers;
 use crate::clock::Clock;
 use crate::failure_log::FailureLog;
 use crate::page::{Families, Known};
-use crate::scrape::{Outcome, ROOM, Scrape, Shared, headers, known_of};
+use crate::scrape::{Outcome, ROOM, Scrape, Shared, headers, known_of, pass_on};
 use crate::{Command, Fetch, ScrapeConfig, ScrapeTarget, StopReason, Takeover, Telemetry};
 
 mod target;
@@ -234,8 +234,20 @@ impl Scraper {
 
     /// Carries a stop out, now that no scrape of the target is under way.
     fn finish_stop(&mut self, key: u64) {
+        let now = self.shared.clock.now();
         let Some(target) = self.targets.get_mut(&key) else { return };
         let (Some(stop), Some(known)) = (target.stop.take(), target.known.take()) else { return };
+        if !stop.seals.is_empty() && target.predecessor.is_some() {
+            // Nothing was collected here. So whoever goes on can wait for who came before only by way
+            // of this node; the target is under way until that is in the queue.
+            target.stop = Some(stop);
+            let predecessor = target.predecessor.take();
+            let overlap = target.overlap_until > now;
+            let batch = Batch { overlap, predecessor, ..Batch::default() };
+            let shared = self.shared.clone();
+            self.running.spawn(async move { pass_on(key, known, batch, &shared).await });
+            return;
+        }
         if !stop.seals.is_empty() {
             let (seal, complete) = crate::seal::seal(target.last_timestamp, &known);
             if !complete {

@@ -26,6 +26,23 @@ async fn the_first_scrape_after_a_move_names_who_collected_before() {
     assert_eq!(second.predecessor, None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_target_that_moves_on_before_its_first_scrape_names_who_collected_before_all_the_same() {
+    let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
+    let last_tick = tick::next(KEY, 1000, world.clock.now()) - 1000;
+    let seal = Seal { version: 1, last_tick, payload: Bytes::new() };
+    let takeover =
+        Takeover { seal: Some(seal), from: Some("node-1".into()), ..Takeover::default() };
+    let start = Command::Start { key: KEY, target: target("i"), takeover };
+    world.commands.send(start).await.unwrap();
+    let seal = world.stop(StopReason::Moved).await.unwrap();
+    assert_eq!(seal.last_tick, last_tick);
+    let only = world.batches.try_recv().unwrap();
+    assert_eq!(only.predecessor.as_ref().map(|before| &*before.node), Some("node-1"));
+    assert_eq!(only.samples, []);
+    assert!(world.batches.try_recv().is_err());
+}
+
 /// When the first sample of a target is stored whose last owner left the ticks out after the last one,
 /// and which arrives here `late` after the first of those: counted from that one, in milliseconds.
 async fn first_after(late: i64, overlap: bool) -> i64 {
