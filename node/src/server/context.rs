@@ -1,12 +1,13 @@
 //! What answers to requests are made of.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::api::check::ANSWERED_AT_ONCE;
-use super::components::Components;
+use super::components::{Component, Components, HealthState};
 use super::measure::Measures;
 use super::router::BODIES_ROOM;
 use crate::cluster::{Handle, PeerAccess};
@@ -47,6 +48,9 @@ pub struct Context {
     /// Bounds the memory of large bodies, in KiB.
     pub(super) bodies: Arc<Semaphore>,
     graph: OnceLock<Arc<dyn Components>>,
+    /// Every discovery of the first configuration has found something or failed. It stays so: what a
+    /// reload adds does not make a node unready that collects everything else.
+    found: AtomicBool,
     /// Told when somebody asks over HTTP that this node drain and stop.
     drain: Arc<Notify>,
     _registration: Registration,
@@ -78,6 +82,7 @@ impl Context {
             checks_answered: Semaphore::new(ANSWERED_AT_ONCE),
             bodies: Arc::new(Semaphore::new(BODIES_ROOM)),
             graph: OnceLock::new(),
+            found: AtomicBool::new(false),
             drain: Arc::new(Notify::new()),
             _registration: registration,
         }
@@ -117,9 +122,9 @@ impl Context {
                  another --cluster.node-name"
             ));
         }
-        if self.graph().is_none() {
+        let Some(graph) = self.graph() else {
             return Some("its configuration is not loaded yet".to_owned());
-        }
+        };
         if state.me().is_some_and(|me| me.state == "leaving") {
             return Some("it is leaving its cluster: others take over what it collects".to_owned());
         }
@@ -127,10 +132,28 @@ impl Context {
             let why = state.why_not_joined().map(|why| format!(" ({why})")).unwrap_or_default();
             return Some(format!("it has not joined its cluster yet{why}"));
         }
+        if let Some(discovery) = self.still_looking(graph.as_ref()) {
+            return Some(format!("it does not know its targets yet: {discovery} looks for them"));
+        }
         if !state.collecting {
             return Some("it does not collect all that it owns yet".to_owned());
         }
         None
+    }
+
+    /// A discovery that has neither found targets nor failed since the start: others collect what
+    /// it will find, and would go too early if this node said that it is ready.
+    fn still_looking(&self, graph: &dyn Components) -> Option<String> {
+        if self.found.load(Ordering::Relaxed) {
+            return None;
+        }
+        let looking = |component: &Component| {
+            component.name.starts_with("discovery.")
+                && component.health.state == HealthState::Unknown
+        };
+        let looking = graph.list().into_iter().find(looking);
+        self.found.store(looking.is_none(), Ordering::Relaxed);
+        Some(looking?.id())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The server over real connections, with a graph of the tests' own.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,9 +31,10 @@ mod tls;
 /// Far beyond what any step takes, so that a loaded machine fails no test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A graph of two components, one of them in a module.
+/// A graph of two components, one of them in a module, and perhaps a discovery.
 struct Graph {
     healthy: bool,
+    discovery: Arc<Mutex<Option<HealthState>>>,
     http: watch::Receiver<Arc<HttpConfig>>,
 }
 
@@ -68,7 +69,15 @@ impl Components for Graph {
     }
 
     fn list(&self) -> Vec<Component> {
-        vec![component("", "a", self.healthy), component("mod.x", "b", true)]
+        let discovery = self.discovery.lock().expect("it did not panic").map(|state| {
+            let mut discovery = component("", "nodes", true);
+            discovery.name = "discovery.http".to_owned();
+            discovery.local_id = "discovery.http.nodes".to_owned();
+            discovery.health.state = state;
+            discovery
+        });
+        let scrapes = [component("", "a", self.healthy), component("mod.x", "b", true)];
+        scrapes.into_iter().chain(discovery).collect()
     }
 
     fn glimpse<'a>(&'a self, id: &'a str, _most: usize) -> BoxFuture<'a, Option<Component>> {
@@ -126,6 +135,7 @@ struct Setup {
     clustered: bool,
     http: HttpConfig,
     healthy: bool,
+    discovery: Arc<Mutex<Option<HealthState>>>,
     prefix: &'static str,
     peer_tls: Option<client::Tls>,
     /// What the file of `--cluster.key-file` holds.
@@ -140,6 +150,7 @@ impl Default for Setup {
             clustered: false,
             http: HttpConfig::default(),
             healthy: true,
+            discovery: Arc::default(),
             prefix: "/",
             peer_tls: None,
             keys: None,
@@ -184,7 +195,8 @@ async fn begin(setup: Setup) -> World {
     let handle = cluster.handle.clone();
     let context =
         Context::new(handle, access(), registry, setup.prefix.to_owned(), true, phase_now);
-    context.set_graph(Arc::new(Graph { healthy: setup.healthy, http: now.clone() }));
+    let Setup { healthy, discovery, .. } = setup;
+    context.set_graph(Arc::new(Graph { healthy, discovery, http: now.clone() }));
     let (memory, from_memory) = MemoryDialer::bind("shoal.internal:1");
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
@@ -276,6 +288,21 @@ async fn probes_say_what_orchestrators_need() {
     let (status, text) = world.get("/-/ready").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(text.contains("shutting down"), "{text}");
+}
+
+#[tokio::test]
+async fn a_node_is_ready_once_its_discoveries_have_found_something_or_failed() {
+    let discovery = Arc::new(Mutex::new(Some(HealthState::Unknown)));
+    let world = start(Setup { discovery: Arc::clone(&discovery), ..Setup::default() }).await;
+    let (status, text) = world.get("/-/ready").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text.contains("discovery.http.nodes looks for them"), "{text}");
+    // Who waits for an address that never answers would wait for ever.
+    *discovery.lock().expect("it did not panic") = Some(HealthState::Unhealthy);
+    assert_eq!(world.get("/-/ready").await.0, StatusCode::OK);
+    // One that a reload adds.
+    *discovery.lock().expect("it did not panic") = Some(HealthState::Unknown);
+    assert_eq!(world.get("/-/ready").await.0, StatusCode::OK);
 }
 
 #[tokio::test]
