@@ -1,7 +1,8 @@
 //! Bodies between nodes over TCP: sealed, each question acted upon once, each answer bound to its
 //! question.
 //!
-//! Without a key bodies pass as they are. With one:
+//! Each body says which cluster and version it is of, so that clusters that come to share addresses
+//! act upon nothing of each other. Without a key that is all. With one:
 //!
 //! - Nobody without it reads, makes or changes a question or an answer, or passes one off as an
 //!   answer to another question, or a question of one path off as one of another.
@@ -170,7 +171,9 @@ pub struct Question {
 impl Question {
     /// The body to send to `path`.
     pub fn seal(&self, path: &str, payload: Bytes) -> Bytes {
-        let Some((sealer, stamp)) = &self.sealing else { return payload };
+        let Some((sealer, stamp)) = &self.sealing else {
+            return self.label.wrap(Kind::Question, &payload);
+        };
         let parts: [&[u8]; 2] = [&self.life, &payload];
         sealer.close(&self.label, Kind::Question, *stamp, path.as_bytes(), &parts).into()
     }
@@ -179,8 +182,11 @@ impl Question {
     ///
     /// # Errors
     /// When it is no answer to this question.
-    pub fn open(&self, opener: &Opener, path: &str, body: Vec<u8>) -> Result<Reply, Refusal> {
-        let Some((_, stamp)) = &self.sealing else { return Ok(Reply::Answer(body)) };
+    pub fn open(&self, opener: &Opener, path: &str, mut body: Vec<u8>) -> Result<Reply, Refusal> {
+        let Some((_, stamp)) = &self.sealing else {
+            body.drain(..self.label.unwrap(Kind::Answer, &body)?);
+            return Ok(Reply::Answer(body));
+        };
         let context = answer_context(&stamp.bytes(), path);
         match opener.open(Kind::Answer, &body, &context) {
             Err(Refusal::Kind { found, .. }) if found == Kind::Introduction as u8 => {
@@ -218,10 +224,11 @@ impl Opener {
     /// Hears a question that arrived at `path`.
     ///
     /// # Errors
-    /// When it was not sealed by a node of this cluster, for this path.
+    /// When it is of another cluster, or was not sealed with a key of this one, for this path.
     pub fn hear(&self, path: &str, body: Bytes) -> Result<Heard, Refusal> {
         if self.keyring.is_empty() {
-            return Ok(Heard { payload: body, sealed: None });
+            let payload = body.slice(self.label.unwrap(Kind::Question, &body)?..);
+            return Ok(Heard { payload, sealed: None });
         }
         let opened = self.open(Kind::Question, &body, path.as_bytes())?;
         let Opened { stamp, key, payload } = opened;
@@ -269,7 +276,7 @@ impl Answering {
     /// The body that answers what was heard at `path`.
     pub fn answer(&self, path: &str, payload: Bytes) -> Bytes {
         match &self.sealing {
-            None => payload,
+            None => self.label.wrap(Kind::Answer, &payload),
             Some(_) => self.close(Kind::Answer, path, &payload),
         }
     }

@@ -66,14 +66,6 @@ pub enum Kind {
     Answer = 4,
     /// What comes back instead when the question was not for this life of the node.
     Introduction = 5,
-    /// A node claims keys.
-    Claim = 6,
-    /// What becomes of the claims.
-    ClaimAnswer = 7,
-    /// An owner tells the deputy how far it got.
-    Checkpoint = 8,
-    /// What becomes of that.
-    CheckpointAnswer = 9,
 }
 
 /// The name of a cluster as it is written.
@@ -95,6 +87,23 @@ impl Label {
         to.extend_from_slice(&key.to_be_bytes());
         to.push(u8::try_from(self.0.len()).expect("the label was cut to 63 bytes"));
         to.extend_from_slice(&self.0);
+    }
+
+    /// A body that says which cluster and which kind it is of, and nothing more.
+    pub(crate) fn wrap(&self, kind: Kind, payload: &[u8]) -> Bytes {
+        let mut wrapped = Vec::with_capacity(self.header_length() + payload.len());
+        self.write(Suite::Plain, kind, 0, &mut wrapped);
+        wrapped.extend_from_slice(payload);
+        wrapped.into()
+    }
+
+    /// Where the payload of `body` begins, if that is of this cluster, version and kind and not
+    /// sealed: what is sealed was meant for somebody who has a key.
+    pub(crate) fn unwrap(&self, kind: Kind, body: &[u8]) -> Result<usize, Refusal> {
+        let header = self.read(body)?;
+        header.is_sealed(&Keyring::default())?;
+        header.expect(kind)?;
+        Ok(header.length)
     }
 
     /// The header of `message`, if that is of this cluster.
@@ -226,10 +235,7 @@ impl Envelope {
 
     /// A body that says which cluster and which kind it is of.
     pub(crate) fn wrap(&self, kind: Kind, payload: &[u8]) -> Bytes {
-        let mut wrapped = Vec::with_capacity(self.label.header_length() + payload.len());
-        self.label.write(Suite::Plain, kind, 0, &mut wrapped);
-        wrapped.extend_from_slice(payload);
-        wrapped.into()
+        self.label.wrap(kind, payload)
     }
 
     /// The payload of `body`, if it is of this cluster, version and kind.
@@ -237,10 +243,6 @@ impl Envelope {
         if body.len() > SYNC_MAX {
             return Err(Refusal::TooLong { length: body.len(), limit: SYNC_MAX });
         }
-        let header = self.label.read(body)?;
-        // A body that is sealed still was meant for somebody who has a key.
-        header.is_sealed(&Keyring::default())?;
-        header.expect(kind)?;
-        Ok(&body[header.length..])
+        Ok(&body[self.label.unwrap(kind, body)?..])
     }
 }

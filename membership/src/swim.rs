@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
 use crate::codec::Codec;
-use crate::envelope::{Envelope, Kind};
+use crate::envelope::Envelope;
 use crate::{Config, Counters, Keyring, Peer, Refusal, State, View};
 
 mod clash;
@@ -378,24 +378,6 @@ impl Swim {
         .into_iter()
         .flatten()
         .min()
-    }
-
-    /// A body for another node that says which cluster, version and kind it is of. It is neither
-    /// secret nor proved to be authentic: [`crate::Channel`] sees to that on its way.
-    pub fn wrap(&self, kind: Kind, payload: &[u8]) -> Bytes {
-        self.outbox.envelope.wrap(kind, payload)
-    }
-
-    /// What is in a body that another node has wrapped.
-    ///
-    /// # Errors
-    /// When it is of another cluster, version or kind, or too long; it is counted.
-    pub fn unwrap<'a>(&mut self, kind: Kind, body: &'a [u8]) -> Result<&'a [u8], Refusal> {
-        let result = self.outbox.envelope.unwrap(kind, body);
-        if let Err(refusal) = &result {
-            self.counters.refuse(refusal);
-        }
-        result
     }
 
     /// This node, as it presents itself now.

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use membership::{
-    Cause, Event, Keyring, Kind, Knock, Name, Output as SwimOutput, Peer, Refusal, State, Swim,
+    Cause, Event, Keyring, Knock, Name, Output as SwimOutput, Peer, Refusal, State, Swim,
     SyncFailure, View,
 };
 use ownership::audit::Fingerprint;
@@ -131,22 +131,6 @@ impl Core {
         if let Mind::Clustered(swim) = &mut self.mind {
             swim.set_keyring(keyring);
         }
-    }
-
-    /// A body for another node, see [`Swim::wrap`].
-    ///
-    /// # Errors
-    /// When clustering is disabled.
-    pub fn wrap(&mut self, kind: Kind, payload: &[u8]) -> Result<Bytes, Refusal> {
-        Ok(self.clustered()?.wrap(kind, payload))
-    }
-
-    /// What is in a body from another node, see [`Swim::unwrap`].
-    ///
-    /// # Errors
-    /// When it was refused, which is counted.
-    pub fn unwrap<'a>(&mut self, kind: Kind, body: &'a [u8]) -> Result<&'a [u8], Refusal> {
-        self.clustered()?.unwrap(kind, body)
     }
 
     /// Does what is due at `now`.

@@ -206,14 +206,15 @@ impl Seeds {
     }
 
     /// Whether a node that found nobody may be a cluster of its own once it has waited: not while
-    /// its seeds cannot be resolved or one of them refuses it.
+    /// its seeds cannot be resolved, one of them refuses it, or one that answered is about to be
+    /// asked again, which is so after a look for a namesake.
     fn may_form(&self) -> bool {
-        self.resolved_once
-            && self.unresolved.is_none()
-            && !self
-                .statuses
-                .iter()
-                .any(|status| !status.remembered && matches!(status.result, SeedResult::Refused(_)))
+        let forbids = |status: &SeedStatus| match status.result {
+            SeedResult::Refused(_) => !status.remembered,
+            SeedResult::Joined => true,
+            _ => false,
+        };
+        self.resolved_once && self.unresolved.is_none() && !self.statuses.iter().any(forbids)
     }
 
     /// Whether a node at `me` that has not joined is on its own now: it waited long enough, or the

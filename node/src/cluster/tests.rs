@@ -63,23 +63,22 @@ async fn start_with(options: Options, storage: tempfile::TempDir) -> TestNode {
 /// The peer API and nothing else.
 async fn serve(listener: TcpListener, handle: Handle) {
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let handle = handle.clone();
+    while let Ok((stream, source)) = listener.accept().await {
+        let (handle, source) = (handle.clone(), source.ip());
         connections.spawn(async move {
             let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
                 let handle = handle.clone();
                 async move {
                     let path = request.uri().path().to_owned();
                     let body = request.into_body().collect().await?.to_bytes();
-                    let answer = match path.as_str() {
-                        SYNC_PATH => told(handle.sync(body).await),
-                        CLAIM_PATH => told(handle.claim(body).await),
-                        CHECKPOINT_PATH => told(
-                            handle.checkpoint(body).await.map(|kept| kept.map(|()| Bytes::new())),
-                        ),
-                        _ => refused("no such path".to_owned()),
-                    };
-                    Ok::<_, hyper::Error>(answer)
+                    Ok::<_, hyper::Error>(match handle.seal().hear(Some(source), &path, body) {
+                        Ok(Arrival::Question(question)) => {
+                            let answer = act(&handle, &path, question.payload.clone()).await;
+                            answer.map(|body| Full::new(question.answer(&path, body)))
+                        }
+                        Ok(Arrival::Introduce(body)) => http::Response::new(Full::new(body)),
+                        Err(refusal) => refused(refusal.to_string()).map(Full::new),
+                    })
                 }
             });
             let connection = hyper::server::conn::http1::Builder::new()
@@ -90,16 +89,27 @@ async fn serve(listener: TcpListener, handle: Handle) {
     }
 }
 
-fn told<E: ToString>(answer: Result<Result<Bytes, E>, Closed>) -> http::Response<Full<Bytes>> {
+async fn act(handle: &Handle, path: &str, body: Bytes) -> http::Response<Bytes> {
+    match path {
+        SYNC_PATH => told(handle.sync(body).await),
+        CLAIM_PATH => told(handle.claim(body).await),
+        CHECKPOINT_PATH => {
+            told(handle.checkpoint(body).await.map(|kept| kept.map(|()| Bytes::new())))
+        }
+        _ => refused("no such path".to_owned()),
+    }
+}
+
+fn told<E: ToString>(answer: Result<Result<Bytes, E>, Closed>) -> http::Response<Bytes> {
     match answer {
-        Ok(Ok(answer)) => http::Response::new(Full::new(answer)),
+        Ok(Ok(answer)) => http::Response::new(answer),
         Ok(Err(refusal)) => refused(refusal.to_string()),
         Err(closed) => refused(closed.to_string()),
     }
 }
 
-fn refused(text: String) -> http::Response<Full<Bytes>> {
-    let mut response = http::Response::new(Full::new(Bytes::from(text)));
+fn refused(text: String) -> http::Response<Bytes> {
+    let mut response = http::Response::new(Bytes::from(text));
     *response.status_mut() = http::StatusCode::FORBIDDEN;
     response
 }

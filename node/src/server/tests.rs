@@ -430,7 +430,7 @@ async fn bodies_and_numbers_have_limits() {
     }
     assert_eq!(
         world.send(Method::POST, "/api/v1/peer/targets", "x").await.0,
-        StatusCode::BAD_REQUEST
+        StatusCode::FORBIDDEN
     );
     assert_eq!(world.get("/api/v1/peer/sync").await.0, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(world.get("/api/v1/explain").await.0, StatusCode::BAD_REQUEST);

@@ -29,6 +29,16 @@ fn the_newcomer_stays_out_and_names_both() {
 }
 
 #[test]
+fn a_node_that_looks_for_its_earlier_life_forms_no_cluster_of_its_own() {
+    let mut net = Net::cluster(3, &[1]);
+    net.vanish(2);
+    let config = Config { bootstrap_timeout: Duration::from_secs(1), ..seeded() };
+    net.boot(peer("b", 22, 2000), config);
+    net.run_until("it is in", |net| net.agree(3));
+    assert!(!net.events(22).any(|event| matches!(event, Event::Formed)), "{:#?}", net.events);
+}
+
+#[test]
 fn the_newcomer_comes_in_when_the_first_is_gone() {
     let mut net = Net::cluster(3, &[1]);
     net.boot(peer("b", 22, 2000), seeded());

@@ -230,7 +230,7 @@ async fn where_certificates_are_optional_the_peer_api_asks_for_one_all_the_same(
     let (status, text) = post(None, "/api/v1/peer/targets").await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(text.contains("--cluster.tls-cert-path"), "{text}");
-    let (status, _) = post(Some(CLIENT), "/api/v1/peer/targets").await;
-    assert_eq!(status, StatusCode::BAD_REQUEST, "it is no question");
+    let (_, text) = post(Some(CLIENT), "/api/v1/peer/targets").await;
+    assert!(text.contains("short"), "it is no question: {text}");
     assert!(answers(&world, None).await, "pages are for everybody");
 }
