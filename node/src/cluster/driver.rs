@@ -176,6 +176,7 @@ impl Driver {
         }
         self.publish();
         self.remember_for_good();
+        self.save_for_good();
         self.departing.drain(..).for_each(|done| {
             // Who asked may have given up waiting.
             let _ = done.send(());

@@ -129,6 +129,7 @@ impl Handle {
     /// Where a component leaves its seals, and finds those of its earlier life.
     fn kept(&self, component: &ComponentId) -> Kept {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|other, left| other == component || !left.is_spent());
         kept.entry(component.clone()).or_default().clone()
     }
 

@@ -191,6 +191,7 @@ impl Measures {
             ("offered", "Offers of targets that nobody claimed.", now.offered),
             ("doubled", "Targets that two nodes were found to collect.", now.doubled),
             ("unknown", "Offers of targets that their owner did not know.", now.unknown),
+            ("covered", "Targets taken for an owner that does not know them.", now.covered),
             ("malformed", "Claims and answers that could not be read.", now.malformed),
             ("failed", "Claims and offers that could not be delivered.", now.failed),
         ] {

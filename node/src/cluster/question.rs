@@ -123,7 +123,7 @@ pub struct Moved {
     pub from: String,
     /// The owner after; empty when there is none.
     pub to: String,
-    /// Why: `join`, `leave`, `crash`, `withdrawal`, `targets`, `size`.
+    /// Why, see [`ownership::handover::MoveCause::as_str`].
     pub cause: String,
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster;
-use crate::graph::{ComponentId, Health};
+use crate::graph::{ComponentId, Health, HealthState};
 use crate::telemetry::{Exposition, Registration, Registry as Telemetry};
 
 /// What every component may use of the process around it. Cheap to clone.
@@ -120,6 +120,11 @@ impl HealthReport {
     pub(crate) fn new(changed: Arc<Notify>) -> (Self, watch::Receiver<Health>) {
         let (health, reports) = watch::channel(Health::healthy("started component"));
         (Self { health, changed }, reports)
+    }
+
+    /// It cannot say yet.
+    pub fn unknown(&self, message: impl Into<String>) {
+        self.set(Health::now(HealthState::Unknown, message));
     }
 
     /// It works.

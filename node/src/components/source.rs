@@ -84,6 +84,7 @@ impl Outlet {
     /// The outlet of a component. Nothing is known yet, so nothing is exported.
     pub(super) fn of(context: &Context<Output>) -> Self {
         context.exports.set(&Output { targets: Targets::default() });
+        context.health.unknown("has not found anything yet");
         let counts = Arc::<Counts>::default();
         let measured = Arc::clone(&counts);
         Self {
@@ -117,6 +118,8 @@ pub(super) async fn run(
         let mut running = next(publisher, stop.clone());
         next = loop {
             tokio::select! {
+                // What was found is out before it is said that something was.
+                biased;
                 // It ends only when it is told to.
                 () = &mut running => return Ok(()),
                 source = sources.take() => break source,

@@ -89,7 +89,7 @@ pub enum Output {
         /// At most [`ownership::handover::ANSWER_MAX`] bytes.
         body: Bytes,
     },
-    /// Send `body` to the checkpoints of the peer API at `to`. What gets lost is not sent again.
+    /// Send `body` to the checkpoints of the peer API at `to`. What gets lost is to be reported.
     Checkpoint {
         /// Where to.
         to: SocketAddr,

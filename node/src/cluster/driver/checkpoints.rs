@@ -85,6 +85,16 @@ impl Driver {
         }
     }
 
+    /// Saves what came from others for the next start. Blocks, at the end only.
+    pub(super) fn save_for_good(&self) {
+        if !self.rhythm.unsaved {
+            return;
+        }
+        if let Err(error) = write(&self.rhythm.file, &self.core.checkpoints().save()) {
+            warn!(file = %self.rhythm.file.display(), %error, "cannot keep checkpoints");
+        }
+    }
+
     pub(super) fn saved(&mut self, written: io::Result<()>) {
         self.rhythm.writing = false;
         if let Err(error) = written {

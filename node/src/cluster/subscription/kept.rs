@@ -30,6 +30,13 @@ impl Kept {
         fresh.map(|left| left.seals).unwrap_or_default()
     }
 
+    /// Whether there is nothing to take any more, and nobody who could still leave something.
+    pub(crate) fn is_spent(&self) -> bool {
+        let left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = left.as_ref().is_some_and(|left| left.at.elapsed() <= KEPT_FOR);
+        !fresh && Arc::strong_count(&self.0) == 1
+    }
+
     pub(super) fn put(&self, seals: BTreeMap<Key, Seal>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Left { at: Instant::now(), seals });

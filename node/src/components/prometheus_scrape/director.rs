@@ -240,8 +240,14 @@ impl Director {
     }
 
     async fn stop(&mut self, key: Key, reason: Reason, seal: Option<oneshot::Sender<Seal>>) {
-        self.awaited.remove(&key);
+        let awaited = self.awaited.remove(&key);
         if self.owned.remove(&key).is_none() {
+            // It never began here: whoever is next goes on where the one before this node stopped.
+            let handed_on = awaited.filter(|takeover| !takeover.overlap).and_then(|t| t.seal);
+            if let (Some(answer), Some(seal)) = (seal, handed_on) {
+                // Whoever asked may have gone.
+                let _ = answer.send(seal);
+            }
             return;
         }
         let reason = match reason {

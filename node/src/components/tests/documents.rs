@@ -1,7 +1,12 @@
 //! Kinds that find targets or texts.
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::servers::target_groups;
 use super::world::World;
-use crate::server::components::HealthState;
+use crate::server::components::{Component, HealthState};
 
 #[tokio::test]
 async fn a_file_is_exported_and_followed() {
@@ -46,6 +51,32 @@ async fn a_file_that_is_not_there_fails_the_first_load() {
 }
 
 #[tokio::test]
+async fn it_is_not_known_how_a_discovery_is_before_it_has_found_something_or_failed() {
+    let may = Arc::new(Semaphore::new(0));
+    let server = target_groups(r#"[{"targets": ["a:1"]}]"#, Arc::clone(&may)).await;
+    let world = World::new();
+    let config = format!(
+        r#"
+        discovery.http "held" {{ url = "http://{}/" }}
+        discovery.http "refused" {{ url = "http://127.0.0.1:1/" }}
+        discovery.file "nothing" {{ files = [{:?}] }}
+        "#,
+        server.address,
+        world.path("no-*.json")
+    );
+    let running = world.run(&config).await;
+    let is = |state| move |detail: &Component| detail.health.state == state;
+    running.until("discovery.http.refused", is(HealthState::Unhealthy)).await;
+    running.until("discovery.file.nothing", is(HealthState::Healthy)).await;
+    running.until("discovery.http.held", is(HealthState::Unknown)).await;
+    may.add_permits(1);
+    running.until("discovery.http.held", is(HealthState::Healthy)).await;
+    let detail = running.graph.detail("discovery.http.held").await.expect("it is there");
+    assert!(detail.exports.to_string().contains("a:1"), "{}", detail.exports);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn targets_of_files_are_relabelled_and_exported() {
     let world = World::new();
     world.write("t.json", r#"[{"targets": ["a:1", "b:2"], "labels": {"env": "prod"}}]"#);
@@ -69,7 +100,7 @@ async fn targets_of_files_are_relabelled_and_exported() {
     );
     let running = world.run(&config).await;
     running.until_export("discovery.file.f", "b:2").await;
-    let wanted = |detail: &crate::server::components::Component| {
+    let wanted = |detail: &Component| {
         let exports = detail.exports.to_string();
         exports.contains("a:1") && exports.contains("c:3") && !exports.contains("b:2")
     };
@@ -92,7 +123,7 @@ async fn this_process_is_a_target() {
     let request = crate::server::components::ComponentRequest {
         id: "prometheus.exporter.self.me".to_owned(),
         path: "metrics".to_owned(),
-        request: std::sync::Arc::new(http::Request::new(bytes::Bytes::new())),
+        request: Arc::new(http::Request::new(bytes::Bytes::new())),
     };
     let response = running.graph.serve(request).await.expect("it serves its metrics");
     assert_eq!(response.status(), http::StatusCode::OK);

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// A server; it ends with this.
@@ -57,6 +57,21 @@ impl Server {
         })
         .await
     }
+}
+
+/// Answers with target groups, once it may.
+pub(super) async fn target_groups(groups: &'static str, may: Arc<Semaphore>) -> Server {
+    Server::start(move |_| {
+        let may = Arc::clone(&may);
+        async move {
+            let _ = may.acquire().await;
+            let mut response = Response::new(Full::new(Bytes::from_static(groups.as_bytes())));
+            let kind = http::HeaderValue::from_static("application/json");
+            response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+            response
+        }
+    })
+    .await
 }
 
 /// What a backend has received: the values of each series, in the order they came.
