@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::Args;
 
 mod agreement;
+mod blame;
 mod catalog;
 mod checks;
 mod collector;

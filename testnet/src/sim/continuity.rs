@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 use clap::ValueEnum;
 
+use super::blame::Blame;
 use crate::continuity::{Scenario, Table};
 
 mod course;
@@ -130,7 +131,10 @@ fn run_scenario(
             if seed >= end {
                 return;
             }
-            let played = play(&arguments.play(scenario, seed));
+            let what = arguments.play(scenario, seed);
+            let blame = Blame(&what);
+            let played = play(&what);
+            drop(blame);
             if !played.table.met() {
                 // With nobody to read it there is nobody to tell; the result says how many failed.
                 let _ = write!(out.lock().expect(lock), "{played}");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Parser;
 
+use super::blame::Blame;
 use super::{Arguments, EVENTS, Scenario, simulate};
 
 /// Arguments of runs that once failed, or that are known to be hard.
@@ -87,7 +88,9 @@ fn on_all_cores(
         while !failed.load(Ordering::Relaxed) {
             let Some(scenario) = next() else { return };
             let mut text = Vec::new();
+            let blame = Blame(&scenario);
             let outcome = simulate(&scenario, EVENTS, &mut text);
+            drop(blame);
             ran.fetch_add(1, Ordering::Relaxed);
             if outcome.is_err() {
                 failed.store(true, Ordering::Relaxed);

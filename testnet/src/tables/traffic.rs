@@ -56,8 +56,11 @@ fn experiment(seed: u64, nodes: usize) -> anyhow::Result<Traffic> {
 }
 
 pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
-    let sizes: &[usize] =
-        arguments.scale.pick(&[3, 10, 20], &[10, 100, 1000], &[3, 10, 30, 100, 300, 1000, 2000]);
+    let sizes: &[usize] = arguments.scale.pick(
+        &[3, 10, 20],
+        &[10, 100, 1000],
+        &[3, 10, 30, 100, 300, 1000, 2000, 5000],
+    );
     let heads = [
         "nodes",
         "datagrams/s/node",

@@ -78,8 +78,6 @@ async fn moves_are_put_down_to_the_reload_that_brought_them_about() -> anyhow::R
     let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
     let mut cluster = Cluster::start(&world, setup(&config), 2, away).await?;
     all_run(&mut cluster, TARGETS).await?;
-    // What moves within a few seconds of it is put down to it; this is not about that.
-    tokio::time::sleep(INTERVAL).await;
 
     world::write(&world, &text.replace("job_name        = \"targets\"", "job_name = \"others\""))?;
     for node in cluster.running() {

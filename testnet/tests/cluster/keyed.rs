@@ -20,7 +20,8 @@ use crate::world::{self, PATIENCE, setup};
 /// How many nodes are attacked.
 const NODES: usize = 3;
 
-/// How long, and how many datagrams a second are tried.
+/// How long, and how many datagrams a second are tried: a machine that is busy sends fewer, and says how
+/// many.
 const FLOOD: Duration = Duration::from_secs(4);
 const RATE: u32 = 100_000;
 
@@ -211,8 +212,8 @@ fn flood(target: SocketAddr, ammunition: &[Bytes], stop: &AtomicBool) -> u64 {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_hostile_datagrams_a_second_cost_no_node_its_membership()
--> anyhow::Result<()> {
+async fn as_many_hostile_datagrams_as_can_be_sent_cost_no_node_its_membership() -> anyhow::Result<()>
+{
     let world = World::new()?;
     let (mut cluster, _) = start(&world, &[1]).await?;
     // All of it at one node: the others are what it must not lose sight of.

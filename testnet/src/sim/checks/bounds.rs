@@ -9,7 +9,7 @@ use super::Findings;
 /// The most datagrams that one node may send within a second of the simulation's clock.
 ///
 /// Of its own accord a node sends 15 of gossip, a few probes with their helpers, and now and then a
-/// burst: up to 32 contradictions after a comparison of states, five farewells to three peers. The
+/// burst: up to 128 contradictions after a comparison of states, five farewells to three peers. The
 /// rest are answers, and those follow what others send: a process that was stopped for long answers in
 /// one instant all that its socket holds, which is 277 of the smallest.
 const DATAGRAMS_PER_SECOND: u32 = 600;

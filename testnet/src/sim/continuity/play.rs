@@ -101,19 +101,28 @@ pub fn play(play: &Play) -> Played {
     Played { play: play.clone(), table, story, trace, events }
 }
 
-impl fmt::Display for Played {
+/// The arguments of `testnet sim` that give it.
+impl fmt::Display for Play {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "seed {}\n{}{}", self.play.seed, self.table, self.story)?;
-        let Play { scenario, seed, nodes, targets, interval, outage, loss } = &self.play;
+        let Self { scenario, seed, nodes, targets, interval, outage, loss } = self;
         let (interval, outage) =
             (model::duration::format(*interval), model::duration::format(*outage));
         let scenario = name(*scenario);
+        write!(
+            formatter,
+            "continuity --scenario {scenario} --nodes {nodes} --targets {targets} \
+             --interval {interval} --outage {outage} --loss {loss} --seeds {seed}"
+        )
+    }
+}
+
+impl fmt::Display for Played {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { play, table, story, trace, .. } = self;
+        write!(formatter, "seed {}\n{table}{story}", play.seed)?;
         writeln!(
             formatter,
-            "trace {:016x}; again:\n  cargo run --release -p testnet -- sim continuity --scenario {scenario} \
-             --nodes {nodes} --targets {targets} --interval {interval} --outage {outage} --loss {loss} \
-             --seeds {seed}",
-            self.trace
+            "trace {trace:016x}; again:\n  cargo run --release -p testnet -- sim {play}"
         )
     }
 }
