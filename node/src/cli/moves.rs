@@ -149,7 +149,11 @@ fn doing(history: &History) -> String {
         Some(1) => ", 1 tick missed".to_owned(),
         Some(missed) => format!(", {missed} ticks missed"),
     };
-    let overlap = if history.overlap { ", perhaps beside another node" } else { "" };
+    let overlap = match (history.overlap, history.overlap_seconds) {
+        (false, _) => String::new(),
+        (true, None) => ", perhaps beside another node".to_owned(),
+        (true, Some(seconds)) => format!(", beside another node for {seconds:.1} s"),
+    };
     let took = history.took_seconds * 1e3;
     format!("{node} starts{from}: {cause}, after {took:.1} ms{missed}{overlap}")
 }

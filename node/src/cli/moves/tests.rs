@@ -19,9 +19,14 @@ fn a_history_reads_as_sentences() {
             "moves": [{"at": "T1", "from": "a", "to": "b", "cause": "join"}],
             "history": [
                 {"node": "a", "at": "T2", "action": "stop", "from": "a", "to": "b", "cause": "join",
-                 "took_seconds": 0.0, "ticks_missed": null, "overlap": false},
+                 "took_seconds": 0.0, "ticks_missed": null, "overlap": false,
+                 "overlap_seconds": null},
                 {"node": "b", "at": "T3", "action": "start", "from": "a", "to": "b", "cause": "join",
-                 "took_seconds": 0.0042, "ticks_missed": 0, "overlap": true},
+                 "took_seconds": 0.0042, "ticks_missed": 0, "overlap": true,
+                 "overlap_seconds": null},
+                {"node": "b", "at": "T4", "action": "start", "from": "a", "to": "b", "cause": "crash",
+                 "took_seconds": 0.0042, "ticks_missed": 1, "overlap": true,
+                 "overlap_seconds": 2.125},
             ],
         }],
     }))
@@ -30,7 +35,8 @@ fn a_history_reads_as_sentences() {
         print_explanation(&explanation),
         "http://a/metrics  key 9f\n  job=\"x\"\n  component prometheus.scrape.a\n  ranking b, a\n  \
          a does not collect it\n  T1  its owner changes from a to b: join\n  T2  a stops for b: join\n  \
-         T3  b starts from a: join, after 4.2 ms, no tick missed, perhaps beside another node\n\n\
+         T3  b starts from a: join, after 4.2 ms, no tick missed, perhaps beside another node\n  \
+         T4  b starts from a: crash, after 4.2 ms, 1 tick missed, beside another node for 2.1 s\n\n\
          and more targets: say more of the one you mean\nwithout the history of c: no answer in 2s\n"
     );
 }

@@ -9,7 +9,8 @@
 //!   "owner": "b", "deputy": "a", "ranking": ["b", "a", "c"], "node": "a", "collected_here": false,
 //!   "moves": [{"at": "2026-..", "from": "a", "to": "b", "cause": "join"}],
 //!   "history": [{"node": "b", "at": "2026-..", "action": "start", "from": "a", "to": "b",
-//!     "cause": "join", "took_seconds": 0.004, "ticks_missed": 0, "overlap": false}]}]}
+//!     "cause": "join", "took_seconds": 0.004, "ticks_missed": 0, "overlap": false,
+//!     "overlap_seconds": null}]}]}
 //! ```
 //!
 //! `moves` follow from the changes of the cluster that the answering node saw; `history` is what the
@@ -136,10 +137,7 @@ async fn explain(context: &Arc<Context>, target: &str) -> Result<Explanation, Cl
         let of_key = others.iter().filter(|told| told.is_of(&component, target.key));
         records.extend(of_key.map(|told| (told.node.clone(), told.record.clone())));
         records.sort_by_key(|(_, record)| record.at);
-        let history = records
-            .into_iter()
-            .map(|(node, record)| History::new(node, &record, target.key, target.interval));
-        let history = history.collect();
+        let history = History::of(&records, target.key, target.interval);
         matches.push(describe(&listed, &target, &node, known, history));
     }
     Ok(Explanation { truncated, missing, matches })

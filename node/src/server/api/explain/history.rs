@@ -64,17 +64,30 @@ pub struct History {
     pub ticks_missed: Option<u64>,
     /// Of a start: whether both nodes may have collected it for a while.
     pub overlap: bool,
+    /// For how long they did, by their clocks; null while they do, and when the other one left no word.
+    pub overlap_seconds: Option<f64>,
 }
 
 impl History {
-    pub(super) fn new(
-        node: String,
-        record: &Recorded,
+    /// What nodes did about one target, oldest first.
+    pub(super) fn of(
+        records: &[(String, Recorded)],
+        key: Key,
+        interval: Option<NonZeroU64>,
+    ) -> Vec<Self> {
+        let one = |index| Self::new(records, index, key, interval);
+        (0..records.len()).map(one).collect()
+    }
+
+    fn new(
+        records: &[(String, Recorded)],
+        index: usize,
         key: Key,
         interval: Option<NonZeroU64>,
     ) -> Self {
+        let (node, record) = &records[index];
         Self {
-            node,
+            node: node.clone(),
             at: clock::rfc3339(record.at),
             action: record.action.clone(),
             from: record.from.clone(),
@@ -83,8 +96,31 @@ impl History {
             took_seconds: record.took_micros as f64 / 1e6,
             ticks_missed: ticks_missed(record, key, interval),
             overlap: record.overlap,
+            overlap_seconds: beside(records, index).map(|millis| millis as f64 / 1e3),
         }
     }
+}
+
+/// For how many milliseconds the start at `index` went beside another node: until that one, which stopped
+/// without a start in between, or the one that started, stopped.
+fn beside(records: &[(String, Recorded)], index: usize) -> Option<i64> {
+    let ((node, start), later) = (&records[index], &records[index + 1..]);
+    if !start.overlap {
+        return None;
+    }
+    let mut seen = vec![node];
+    let mut longest = None;
+    for (other, record) in later {
+        let stops = record.action == "stop";
+        if other == node && stops {
+            break;
+        }
+        if !seen.contains(&other) {
+            seen.push(other);
+            longest = if stops { Some(record.at - start.at) } else { longest };
+        }
+    }
+    longest
 }
 
 /// The first tick after the last one of the node before that the next could still make.
