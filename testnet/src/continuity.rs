@@ -72,16 +72,11 @@ pub struct Arguments {
 impl Arguments {
     /// A scenario as it is run in tests: small, and quick.
     pub fn small(scenario: Scenario, program: BackendKind) -> Self {
-        // On both sides of a broken network, whoever collected a target all along and whoever took it over
-        // write its series without knowing of each other: a sample that is on its way for longer than an
-        // interval is older than what the other side stored, and refused. On a machine that is busy with
-        // other things, and with refusals of doubles, a second is too little for that.
-        let seconds = if scenario == Scenario::Partition { 2 } else { 1 };
         Self {
             scenario,
             targets: 300,
             series: 3,
-            interval: Duration::from_secs(seconds),
+            interval: Duration::from_secs(1),
             nodes: None,
             backend: program,
             outage: Duration::from_secs(if scenario == Scenario::BackendAway { 60 } else { 20 }),

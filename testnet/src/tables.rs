@@ -4,6 +4,7 @@
 //! ones run on all cores.
 
 use std::io::Write;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -28,6 +29,12 @@ pub struct Arguments {
     /// What everything random follows from.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Of healing only how two halves that were apart for so long become one again.
+    #[arg(long, value_name = "DURATION", value_parser = crate::cli::duration)]
+    pub apart: Option<Duration>,
+    /// How many nodes these have together; a day of a thousand takes hours.
+    #[arg(long, default_value_t = 1000, requires = "apart")]
+    pub nodes: usize,
 }
 
 /// How large the worlds are, and how many.

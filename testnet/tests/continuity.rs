@@ -71,6 +71,8 @@ scenarios! {
     a_partition_loses_nothing_and_only_duplicates_are_refused: Partition into Ledger;
     a_flapping_link_moves_nothing: Flapping into Ledger;
     prometheus_misses_nothing_in_a_rolling_restart: RollingRestart into Prometheus;
+    prometheus_misses_what_a_kill_costs_and_no_more: Kill into Prometheus;
+    prometheus_misses_nothing_when_the_network_parts_and_refuses_only_duplicates: Partition into Prometheus;
     prometheus_misses_nothing_while_it_is_away_and_the_cluster_shrinks: BackendAway into Prometheus;
     victoria_metrics_misses_nothing_in_a_rolling_restart: RollingRestart into Victoria;
     victoria_metrics_misses_nothing_while_the_cluster_grows_and_shrinks: Scale into Victoria;

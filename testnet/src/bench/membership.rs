@@ -89,16 +89,34 @@ impl Bench {
         let logs: Vec<PathBuf> = cluster.setups().iter().map(|node| node.log.clone()).collect();
         let logs = logs.into_iter().map(Log::from_here).collect::<Result<_, _>>()?;
         let began = std::time::Instant::now();
-        let started = now();
         for index in 0..nodes {
             cluster.spawn(index)?;
         }
         let mut bench = Self { cluster, logs, nodes, formed: Duration::ZERO };
-        for index in 0..nodes {
-            bench.known(index, News::Joined, started).await?;
-        }
+        bench.all_take_part().await?;
         bench.formed = began.elapsed();
         Ok(bench)
+    }
+
+    /// Waits until everybody sees everybody take part. Logs do not tell: what is learned before the
+    /// configuration is read is written in another format.
+    async fn all_take_part(&mut self) -> anyhow::Result<()> {
+        let (nodes, cluster) = (self.nodes, &mut self.cluster);
+        let mut next = 0;
+        eventually("everybody to take part", PATIENCE, async || {
+            while next < nodes {
+                let node = cluster.node(next);
+                node.child.check_alive()?;
+                let answer = http::json(&node.url("/api/v1/cluster")).await?;
+                let peers = answer["peers"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let taking_part =
+                    peers.iter().filter(|peer| peer["state"] == "participant").count();
+                ensure!(taking_part == nodes, "{} sees {taking_part} take part", node.setup.name);
+                next += 1;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// When the last of the others learned of `news` about node `about`, after `since`.

@@ -75,7 +75,11 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
          life. Counted from the healing, or from the last boot.",
     );
     let mut jobs: Vec<Job<'_, anyhow::Result<Healing>>> = Vec::new();
-    for nodes in sizes {
+    if let Some(apart) = arguments.apart {
+        let (seed, nodes) = (arguments.seed, arguments.nodes);
+        jobs.push(Box::new(move || parted(seed, nodes, apart)));
+    }
+    for nodes in sizes.iter().filter(|_| arguments.apart.is_none()) {
         for seed in (arguments.seed..).take(seeds) {
             jobs.push(Box::new(move || parted(seed, *nodes, Duration::from_secs(60))));
             let long = arguments.scale.pick(0, 100, usize::MAX);
