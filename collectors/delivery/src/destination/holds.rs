@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Destination;
-use crate::log::{Gate, MARGIN_MS, Oldest, Verdict};
+use crate::log::{Gate, Log, MARGIN_MS, Oldest, Verdict};
 use crate::peers::{Pending, Question};
 use crate::sender::now_ms;
 
@@ -236,6 +236,7 @@ impl Destination {
         let gate =
             gate.and_then(|log| log.reached_gates().into_iter().find(|g| g.sequence == id.1));
         let own_accepting = self.sender.accepting();
+        let needless = self.is_needless(id, pending);
         let (Some(gate), Some(watch)) = (gate, self.holds.watches.get_mut(&id)) else { return };
         watch.asking = false;
         if watch.epoch != epoch {
@@ -259,6 +260,8 @@ impl Destination {
             // left has given to another that failed since comes back with that one.
             Pending::None | Pending::Since { .. } => Verdict::Pass,
         };
+        let needless = needless && verdict == Verdict::Pass;
+        let verdict = if needless { Verdict::Clear } else { verdict };
         watch.passes = verdict != Verdict::Hold;
         watch.answered = now;
         let (held, began) = (watch.held, verdict == Verdict::Hold && !watch.holding);
@@ -273,6 +276,15 @@ impl Destination {
             warn!(endpoint, origin, ?held, "waits no longer for the older samples of another node");
         }
         self.judge(id, verdict);
+    }
+
+    /// Whether a gate that would pass can go: there is nothing behind it, and no other series waits by
+    /// way of it for a node that may come back before the backend does.
+    fn is_needless(&self, (log, _): GateId, pending: Pending) -> bool {
+        let mut logs = self.logs().filter(|held| held.instance() == log);
+        let to_come = log == self.own.instance() && !self.writer.is_empty();
+        let may_come_back = pending == Pending::Gone && self.sender.accepting() == Some(false);
+        logs.all(Log::is_empty) && !to_come && !may_come_back
     }
 
     fn judge(&mut self, (log, sequence): GateId, verdict: Verdict) {

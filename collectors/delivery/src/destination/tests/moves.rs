@@ -131,6 +131,14 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
     assert!(tokio::time::timeout(Duration::from_secs(60), waiting).await.is_ok(), "never: {what}");
 }
 
+/// Waits until `b` waits for `a`, and what it had on the way to the backend has got there: that was
+/// before a's next attempt.
+async fn until_only_one_tries(a: &Running, b: &Running) {
+    until("b waits", || b.telemetry.holds.get() == 1).await;
+    let before = a.telemetry.retried.samples.get();
+    until("a tries", || a.telemetry.retried.samples.get() > before + 1).await;
+}
+
 fn no_loss(telemetry: &Telemetry) {
     assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), 0);
     assert_eq!(telemetry.failed.samples.get(), 0);
@@ -235,7 +243,7 @@ async fn a_killed_node_goes_first_when_it_comes_back_in_time() {
     // Nobody knows whether the dead come back, so it tries.
     until("b tries", || b.telemetry.retried.samples.get() > 2).await;
     let a = start(&nodes, "a", &path, config, drain);
-    until("b waits", || b.telemetry.holds.get() == 1).await;
+    until_only_one_tries(&a, &b).await;
     away.store(false, Relaxed);
     backend.until_accepted(4).await;
     let expected: Vec<(String, f64)> = (0..4).map(|n| ("s".to_owned(), f64::from(n))).collect();
@@ -281,10 +289,7 @@ async fn a_failed_node_goes_first_when_it_comes_back_before_the_backend_does() {
     b.send(Batch { overlap: true, ..moved("s", 1.0, "a") }).await;
     until("b tries", || b.telemetry.retried.samples.get() > 2).await;
     let a = start(&nodes, "a", &path, config, drain);
-    until("b waits", || b.telemetry.holds.get() == 1).await;
-    // What b had on the way to the backend has got there, and was refused, before a's next attempt.
-    let before = a.telemetry.retried.samples.get();
-    until("a tries", || a.telemetry.retried.samples.get() > before + 1).await;
+    until_only_one_tries(&a, &b).await;
     away.store(false, Relaxed);
     backend.until_accepted(2).await;
     assert_eq!(backend.accepted(), [("s".to_owned(), 0.0), ("s".to_owned(), 1.0)]);
@@ -322,6 +327,28 @@ async fn a_failed_node_that_is_back_goes_first_though_nobody_has_asked_about_it(
     assert_eq!(moved, expected);
     no_loss(&a.telemetry);
     no_loss(&b.telemetry);
+}
+
+#[tokio::test]
+async fn a_gate_with_nothing_behind_it_is_gone_once_nothing_is_waited_for() {
+    let (_keep, path) = directory();
+    let (backend, _away) = strict().await;
+    let nodes = Arc::new(Nodes::default());
+    let _a = start(&nodes, "a", &path, config(&backend), Duration::from_secs(60));
+    let b = start(&nodes, "b", &path, config(&backend), Duration::from_secs(60));
+    let handle = nodes.0.lock().unwrap()["b"].clone();
+    let predecessor = Some(Predecessor { node: "a".into(), until: now_ms() });
+    b.send(Batch { predecessor, ..Batch::default() }).await;
+    let (mut held, mut gone) = (false, false);
+    let looking = async {
+        while !gone {
+            let report = handle.pending("b").await.unwrap();
+            held |= report.oldest_ms.is_some();
+            gone = held && report.oldest_ms.is_none() && !report.passes;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), looking).await.is_ok(), "held: {held}");
 }
 
 #[tokio::test]
