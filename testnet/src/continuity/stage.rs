@@ -297,21 +297,26 @@ impl<'a> Stage<'a> {
     }
 
     /// Waits until something from after an instant has arrived of every target: what is older and not
-    /// there will not come.
+    /// there will not come. Gives up when nothing of the time before it has come for so long: after
+    /// an outage it takes a while.
     async fn until_arrived(&mut self, until: i64, patience: Duration) -> anyhow::Result<()> {
         let expected = self.expected_until(until);
         let ledger = self.ledger.clone();
         let cluster = &mut self.cluster;
-        let began = tokio::time::Instant::now();
+        let mut progress = (0, tokio::time::Instant::now());
         loop {
             tokio::time::sleep(LOOK.max(self.interval / 5)).await;
             cluster.running().try_for_each(|node| node.child.check_alive())?;
             let account = ledger.account().await?;
             let late = on_the_way(&account, &expected);
             let Some(first) = late.first() else { return Ok(()) };
+            let arrived = account.arrived_until(until);
+            if arrived > progress.0 {
+                progress = (arrived, tokio::time::Instant::now());
+            }
             ensure!(
-                began.elapsed() < patience,
-                "after {} s, {} of {} targets have not arrived, {} among them",
+                progress.1.elapsed() < patience,
+                "nothing for {} s, and {} of {} targets have not arrived, {} among them",
                 patience.as_secs(),
                 late.len(),
                 expected.len(),

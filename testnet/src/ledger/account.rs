@@ -84,6 +84,12 @@ impl fmt::Display for Objection {
 }
 
 impl Account {
+    /// How many ticks there are up to an instant, in milliseconds since the Unix epoch.
+    pub fn arrived_until(&self, until: i64) -> usize {
+        let ticks = |series: &SeriesAccount| series.ticks.partition_point(|tick| tick.at <= until);
+        self.series.iter().map(ticks).sum()
+    }
+
     /// The names of the nodes in a set of bits.
     pub fn names(&self, bits: u64) -> Vec<&str> {
         let chosen = self.nodes.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
