@@ -167,11 +167,14 @@ impl Switch {
     /// When the system refuses.
     pub async fn cut(&self, from: &[usize], to: &[usize]) -> anyhow::Result<()> {
         for there in to {
-            for source in from {
-                let ip = Self::address(*source);
-                let rule = format!("add rule inet lab input ip saddr {ip} drop");
-                self.hosts[*there].run(Program::Nft, &rule).await?;
-            }
+            // All at once: while some links are cut and others are not, nothing is as it should be.
+            let rules: Vec<String> = from
+                .iter()
+                .map(|source| {
+                    format!("add rule inet lab input ip saddr {} drop", Self::address(*source))
+                })
+                .collect();
+            self.hosts[*there].run(Program::Nft, &rules.join(" ; ")).await?;
         }
         Ok(())
     }
