@@ -120,10 +120,15 @@ impl Log {
             let below = self.segments.get(index + 1).map_or(self.next, |next| next.first);
             let offset = self.reader.offset;
             let bounds = Bounds { len, least: first, below };
-            let file = self.reader.file(&self.directory);
-            let step = match file.and_then(|file| scan::step(file, offset, bounds)) {
-                Err(error) if is_damage(&error) => Step::Damage { next: len },
-                step => step?,
+            // A file that is gone is damage to its end, once.
+            let step = if offset >= len {
+                Step::End
+            } else {
+                let file = self.reader.file(&self.directory);
+                match file.and_then(|file| scan::step(file, offset, bounds)) {
+                    Err(error) if is_damage(&error) => Step::Damage { next: len },
+                    step => step?,
+                }
             };
             match step {
                 Step::End if index + 1 == self.segments.len() => {

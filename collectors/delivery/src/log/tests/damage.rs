@@ -116,3 +116,20 @@ proptest! {
         prop_assert_eq!(drain(&mut log), names(0..5));
     }
 }
+
+#[test]
+fn a_segment_that_vanishes_is_damaged_and_read_no_further() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut log, _) = open(directory.path());
+    append(&mut log, "x");
+    drop(log);
+    let (mut log, telemetry) = open(directory.path());
+    for file in fs::read_dir(directory.path()).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "frames") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    assert!(log.take(1_000).unwrap().is_none());
+    assert!(telemetry.corruptions.get() > 0);
+}
