@@ -101,8 +101,8 @@ impl History {
     }
 }
 
-/// For how many milliseconds the start at `index` went beside another node: until that one, which stopped
-/// without a start in between, or the one that started, stopped.
+/// For how many milliseconds the start at `index` went beside another node: until that one stopped, which
+/// ran already since it stops before it starts again. Not known when the node itself stopped first.
 fn beside(records: &[(String, Recorded)], index: usize) -> Option<i64> {
     let ((node, start), later) = (&records[index], &records[index + 1..]);
     if !start.overlap {
