@@ -28,13 +28,19 @@ pub(super) async fn pair_with(keys: Option<String>) -> (World, World, [Subscript
     let b = start(b).await;
     let of_a = a.cluster.handle.subscribe(COMPONENT).await;
     let of_b = b.cluster.handle.subscribe(COMPONENT).await;
-    for (world, subscription) in [(&a, &of_a), (&b, &of_b)] {
-        subscription.announce(targets(100));
+    of_a.announce(targets(100));
+    of_b.announce(targets(100));
+    for (name, world) in [("a", &a), ("b", &b)] {
         let mut state = world.cluster.handle.state();
+        // What is owned is collected once it has been claimed, and what is another's no longer.
         let agreed = state.wait_for(|state| {
             let share = state.components.get(COMPONENT);
             state.count("participant") == 2
-                && share.is_some_and(|share| share.announced == 100 && share.local < 100)
+                && share.is_some_and(|share| {
+                    share.announced == 100
+                        && share.local < 100
+                        && share.owners.get(name) == Some(&share.local)
+                })
         });
         tokio::time::timeout(PATIENCE, agreed).await.expect("in time").expect("the loop runs");
     }
