@@ -27,7 +27,7 @@ use crate::orphans;
 use crate::peers::Neighbours;
 use crate::sender::{Sender, now_ms};
 use crate::shards::{Load, Resharder};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{DropReason, PerKind, Telemetry};
 use crate::throttle::Throttle;
 use crate::write::Writer;
 use adopted::Replica;
@@ -396,9 +396,13 @@ impl Destination {
     fn reshard(&mut self) {
         let telemetry = &self.telemetry;
         let pending = self.logs().map(Log::queued).map(|queued| queued.samples + queued.histograms);
+        let samples = |kinds: &PerKind| kinds.samples.get() + kinds.histograms.get();
+        // Refusals are work done, too: where everything is a double, nothing else would be.
+        let doubles = telemetry.dropped(DropReason::Double);
+        let late = telemetry.dropped(DropReason::OutOfOrder);
         let load = Load {
-            received: telemetry.received.samples.get() + telemetry.received.histograms.get(),
-            sent: telemetry.sent.samples.get() + telemetry.sent.histograms.get(),
+            received: samples(&telemetry.received),
+            answered: [&telemetry.sent, &telemetry.failed, doubles, late].map(samples).iter().sum(),
             busy_seconds: telemetry.send_duration.sum(),
             pending: pending.sum(),
         };

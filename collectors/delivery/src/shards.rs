@@ -15,8 +15,8 @@ const SMOOTHING: f64 = 0.2;
 pub(crate) struct Load {
     /// Samples handed in.
     pub(crate) received: u64,
-    /// Samples acknowledged.
-    pub(crate) sent: u64,
+    /// Samples that the backend took or refused for good.
+    pub(crate) answered: u64,
     /// Seconds that requests were in flight, in sum.
     pub(crate) busy_seconds: f64,
     /// Samples waiting now.
@@ -57,15 +57,15 @@ impl Resharder {
     /// shards there should be.
     pub(crate) fn update(&mut self, load: Load, period: f64) -> usize {
         let received = load.received.saturating_sub(self.last.received) as f64;
-        let sent = load.sent.saturating_sub(self.last.sent) as f64;
+        let answered = load.answered.saturating_sub(self.last.answered) as f64;
         let busy = load.busy_seconds - self.last.busy_seconds;
         self.last = load;
         smooth(&mut self.received_rate, received / period);
-        if sent == 0.0 {
+        if answered == 0.0 {
             // A backend that is away says nothing about how many requests it could take.
             return self.shards;
         }
-        smooth(&mut self.seconds_per_sample, busy / sent);
+        smooth(&mut self.seconds_per_sample, busy / answered);
         let (Some(rate), Some(cost)) = (self.received_rate, self.seconds_per_sample) else {
             return self.shards;
         };
@@ -99,7 +99,7 @@ mod tests {
         let mut load = resharder.last;
         for _ in 0..periods {
             load.received += rate * 10;
-            load.sent += rate * 10;
+            load.answered += rate * 10;
             load.busy_seconds += (rate * 10) as f64 * cost;
             load.pending = pending;
             resharder.update(load, 10.0);
@@ -126,6 +126,14 @@ mod tests {
         let mut resharder = resharder(2, 8);
         assert_eq!(run(&mut resharder, 10, 50e-6, 0, 10), 2);
         assert_eq!(run(&mut resharder, 10_000, 50e-6, 100_000_000, 10), 8);
+    }
+
+    #[test]
+    fn a_backend_that_refuses_everything_sample_by_sample_gets_more_shards_too() {
+        let mut resharder = resharder(1, 50);
+        // A request of 2 ms for every sixth sample: ten thousand a second keep three or four busy.
+        let shards = run(&mut resharder, 10_000, 2e-3 / 6.0, 0, 50);
+        assert!((3..=5).contains(&shards), "{shards}");
     }
 
     #[test]

@@ -7,8 +7,10 @@
 //! them the scrape is given up as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::task::JoinSet;
 use tracing::warn;
 
 use crate::config::Protocol;
@@ -34,6 +36,9 @@ const STRIDE: usize = 32;
 const TRIES: std::ops::RangeInclusive<usize> = 8..=32;
 /// Samples that are tried alone of a smaller part.
 const FEW_TRIES: usize = 4;
+/// Samples that are tried alone at one time: they are of different series, so that their order does
+/// not matter. More would crowd out the other requests to a backend that is busy with doubles anyway.
+const AT_ONCE: usize = 8;
 
 /// One sample with the labels of its series.
 #[derive(Debug, Clone)]
@@ -54,9 +59,20 @@ struct Part {
     is_dense: bool,
 }
 
+/// What came of trying some samples of one scrape alone.
+#[derive(Debug)]
+struct Trial {
+    /// The samples that were not tried.
+    kept: Vec<Atom>,
+    /// How many of those tried the backend has.
+    doubles: usize,
+    /// How many were to be tried.
+    picks: usize,
+}
+
 /// Dividing one refused frame.
 struct Search<'a> {
-    sender: &'a Sender,
+    sender: &'a Arc<Sender>,
     /// Requests left.
     budget: usize,
     refusals: usize,
@@ -64,7 +80,7 @@ struct Search<'a> {
 
 impl Sender {
     /// Delivers what can be delivered of a parcel that was refused for doubles, and counts all.
-    pub(super) async fn bisect(&self, refused: &Parcel, reason: DropReason) {
+    pub(super) async fn bisect(self: &Arc<Self>, refused: &Parcel, reason: DropReason) {
         let request = match wire::decode_v1(&refused.body) {
             Ok(request) => request,
             Err(error) => {
@@ -92,27 +108,27 @@ impl Sender {
     }
 }
 
+/// Sends a part; the reason if it was refused for doubles, else it is dealt with.
+async fn send(sender: &Sender, part: &[Atom]) -> Option<DropReason> {
+    let mut parcel = parcel_of(part);
+    match sender.send(&mut parcel).await {
+        End::Doubles(reason) => Some(reason),
+        end => {
+            sender.count(&parcel, &end);
+            None
+        }
+    }
+}
+
 impl Search<'_> {
     async fn run(&mut self, atoms: Vec<Atom>, reason: DropReason) {
         let mut parts = Vec::new();
         self.divide(Part { atoms, is_dense: false }, reason, &mut parts).await;
         while let Some(part) = parts.pop() {
-            match self.send(&part.atoms).await {
+            self.budget = self.budget.saturating_sub(1);
+            match send(self.sender, &part.atoms).await {
                 Some(reason) => self.divide(part, reason, &mut parts).await,
                 None => self.refusals = 0,
-            }
-        }
-    }
-
-    /// Sends a part; the reason if it was refused for doubles, else it is dealt with.
-    async fn send(&mut self, part: &[Atom]) -> Option<DropReason> {
-        self.budget = self.budget.saturating_sub(1);
-        let mut parcel = parcel_of(part);
-        match self.sender.send(&mut parcel).await {
-            End::Doubles(reason) => Some(reason),
-            end => {
-                self.sender.count(&parcel, &end);
-                None
             }
         }
     }
@@ -161,34 +177,52 @@ impl Search<'_> {
             scrapes.entry(atom.origin()).or_default().push(atom);
         }
         let alone = scrapes.len() == 1;
-        let mut rest = Vec::new();
-        let (mut doubles, mut tried) = (0, 0);
-        for scrape in scrapes.into_values() {
+        let mut trials = Vec::with_capacity(scrapes.len());
+        let mut picked = Vec::new();
+        for (number, scrape) in scrapes.into_values().enumerate() {
             let picks = picks(&scrape, alone);
-            let (mut kept, mut here) = (Vec::with_capacity(scrape.len()), 0);
+            let mut kept = Vec::with_capacity(scrape.len());
             for (index, atom) in scrape.into_iter().enumerate() {
-                if self.budget == 0 || !picks.contains(&index) {
+                let room = picked.len() < self.budget;
+                if room && picks.contains(&index) {
+                    picked.push((number, atom));
+                } else {
                     kept.push(atom);
-                    continue;
-                }
-                let atom = [atom];
-                tried += 1;
-                match self.send(&atom).await {
-                    Some(reason) => {
-                        self.sender.drop_doubles(&atom, reason);
-                        here += 1;
-                    }
-                    None => self.refusals = 0,
                 }
             }
-            doubles += here;
-            if here == picks.len() {
-                self.sender.drop_doubles(&kept, reason);
-            } else {
-                rest.append(&mut kept);
+            trials.push(Trial { kept, doubles: 0, picks: picks.len() });
+        }
+        self.budget -= picked.len();
+        let tried = picked.len();
+        self.try_alone(picked, &mut trials).await;
+        let doubles: usize = trials.iter().map(|trial| trial.doubles).sum();
+        let (given_up, rest): (Vec<Trial>, Vec<Trial>) =
+            trials.into_iter().partition(|trial| trial.doubles == trial.picks);
+        given_up.iter().for_each(|trial| self.sender.drop_doubles(&trial.kept, reason));
+        let atoms = rest.into_iter().flat_map(|trial| trial.kept).collect();
+        Part { atoms, is_dense: 2 * doubles >= tried }
+    }
+
+    /// Sends each of these samples by itself, some at one time, and counts the doubles among them
+    /// for the scrape whose number is beside it.
+    async fn try_alone(&mut self, picked: Vec<(usize, Atom)>, trials: &mut [Trial]) {
+        let mut waiting = picked.into_iter();
+        let mut flying = JoinSet::new();
+        loop {
+            for (number, atom) in waiting.by_ref().take(AT_ONCE - flying.len()) {
+                let sender = Arc::clone(self.sender);
+                flying.spawn(async move { (number, send(&sender, &[atom.clone()]).await, atom) });
+            }
+            let Some(landed) = flying.join_next().await else { break };
+            let (number, refused, atom) = landed.expect("sending does not panic");
+            match refused {
+                Some(reason) => {
+                    self.sender.drop_doubles(&[atom], reason);
+                    trials[number].doubles += 1;
+                }
+                None => self.refusals = 0,
             }
         }
-        Part { atoms: rest, is_dense: 2 * doubles >= tried }
     }
 }
 
