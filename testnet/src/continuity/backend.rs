@@ -50,7 +50,7 @@ pub(super) struct Backend {
     child: Option<Child>,
 }
 
-/// How long a backend may take to start or to end.
+/// How long a backend may take to start, to end, or to answer about all its samples of one name.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Backend {
@@ -119,29 +119,48 @@ impl Backend {
     }
 
     async fn query_prometheus(&self, since: i64) -> anyhow::Result<Vec<SeriesAccount>> {
-        let now = super::stage::now();
-        let seconds = (now - since) / 1000 + 5;
-        let query = format!("{{instance!=\"\"}}[{seconds}s]");
-        let base = format!("http://{}/api/v1/query", self.address);
-        let url = Url::parse_with_params(&base, [("query", &query)])?;
-        let answer = http::json(url.as_str()).await?;
-        ensure!(answer["status"] == "success", "{query}: {answer}");
-        let result = answer["data"]["result"].as_array().context("no result")?;
-        result.iter().map(|series| prometheus_series(series).context("an odd series")).collect()
+        let seconds = (super::stage::now() - since) / 1000 + 5;
+        let mut found = Vec::new();
+        for name in self.names().await? {
+            let query = format!("{{__name__={name:?},instance!=\"\"}}[{seconds}s]");
+            let text = self.long_answer("/api/v1/query", &[("query", &query)]).await?;
+            let answer: Value = serde_json::from_str(&text)?;
+            ensure!(answer["status"] == "success", "{query}: {answer}");
+            let result = answer["data"]["result"].as_array().context("no result")?;
+            for series in result {
+                found.push(prometheus_series(series).context("an odd series")?);
+            }
+        }
+        Ok(found)
     }
 
     async fn export_victoria(&self, since: i64) -> anyhow::Result<Vec<SeriesAccount>> {
         // What came last is otherwise shown a little later.
         http::text(&format!("http://{}/internal/force_flush", self.address)).await?;
-        let base = format!("http://{}/api/v1/export", self.address);
         let since = format!("{}", since / 1000);
-        let what = [("match[]", "{instance!=\"\"}"), ("start", &since)];
-        let text = http::text(Url::parse_with_params(&base, what)?.as_str()).await?;
-        let series = |line: &str| {
-            let line: Value = serde_json::from_str(line)?;
-            victoria_series(&line).context("an odd series")
-        };
-        text.lines().map(series).collect()
+        let mut found = Vec::new();
+        for name in self.names().await? {
+            let selector = format!("{{__name__={name:?},instance!=\"\"}}");
+            let what = [("match[]", selector.as_str()), ("start", &since)];
+            for line in self.long_answer("/api/v1/export", &what).await?.lines() {
+                let line: Value = serde_json::from_str(line)?;
+                found.push(victoria_series(&line).context("an odd series")?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The names of all series: half an hour of thousands of targets is too much for one answer.
+    async fn names(&self) -> anyhow::Result<Vec<String>> {
+        let text = self.long_answer("/api/v1/label/__name__/values", &[]).await?;
+        let answer: Value = serde_json::from_str(&text)?;
+        let names = answer["data"].as_array().context("no names")?.iter();
+        names.map(|name| Ok(name.as_str().context("an odd name")?.to_owned())).collect()
+    }
+
+    async fn long_answer(&self, path: &str, what: &[(&str, &str)]) -> anyhow::Result<String> {
+        let base = format!("http://{}{path}", self.address);
+        http::text_within(PATIENCE, Url::parse_with_params(&base, what)?.as_str()).await
     }
 }
 

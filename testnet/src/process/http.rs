@@ -22,6 +22,14 @@ const MAX_ANSWER: usize = 256 << 20;
 ///
 /// When nobody answers in time.
 pub async fn ask(method: Method, url: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    ask_within(PATIENCE, method, url).await
+}
+
+async fn ask_within(
+    patience: Duration,
+    method: Method,
+    url: &str,
+) -> anyhow::Result<(StatusCode, Bytes)> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::builder().method(method).uri(url).body(Full::<Bytes>::default())?;
     let asked = async {
@@ -30,7 +38,7 @@ pub async fn ask(method: Method, url: &str) -> anyhow::Result<(StatusCode, Bytes
         let body = body.map_err(|error| anyhow::anyhow!("{error}"))?;
         anyhow::Ok((head.status, body.to_bytes()))
     };
-    let answer = tokio::time::timeout(PATIENCE, asked).await;
+    let answer = tokio::time::timeout(patience, asked).await;
     answer.with_context(|| format!("{url} does not answer"))?.with_context(|| url.to_owned())
 }
 
@@ -40,7 +48,16 @@ pub async fn ask(method: Method, url: &str) -> anyhow::Result<(StatusCode, Bytes
 ///
 /// When it answers anything else, or not at all.
 pub async fn text(url: &str) -> anyhow::Result<String> {
-    let (status, body) = ask(Method::GET, url).await?;
+    text_within(PATIENCE, url).await
+}
+
+/// [`text`] of a page that may take so long.
+///
+/// # Errors
+///
+/// When it answers anything else, or not at all.
+pub async fn text_within(patience: Duration, url: &str) -> anyhow::Result<String> {
+    let (status, body) = ask_within(patience, Method::GET, url).await?;
     let body = String::from_utf8_lossy(&body).into_owned();
     anyhow::ensure!(status == StatusCode::OK, "{url} answers {status}: {body}");
     Ok(body)
