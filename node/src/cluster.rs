@@ -3,6 +3,7 @@
 
 pub mod advertise;
 mod check;
+mod datagrams;
 mod detail;
 pub mod discover;
 mod driver;

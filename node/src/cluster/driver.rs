@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use membership::{Knock, SyncFailure};
 use ownership::handover::Standing;
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::check::Awaited;
+use super::datagrams::Datagrams;
 use super::exchange::{PeerAccess, PeerError};
 use super::generation::Generation;
 use super::measure::Measures;
@@ -43,6 +44,10 @@ pub(super) use moves::Sealed;
 /// Datagrams that are read before timers and questions have their turn.
 const DATAGRAMS_PER_TURN: usize = 256;
 
+/// ICMP messages that are read before timers and questions have their turn: a node that dies causes
+/// one for each datagram that was on its way to it.
+const ICMP_PER_TURN: usize = 64;
+
 /// Questions that are answered before the socket has its turn.
 const QUESTIONS_PER_TURN: usize = 64;
 
@@ -65,7 +70,7 @@ const CONVERGED_INTERVAL: Duration = Duration::from_millis(500);
 pub(super) struct Driver {
     pub(super) core: Core,
     /// None when clustering is disabled.
-    pub(super) socket: Option<UdpSocket>,
+    pub(super) socket: Option<Datagrams>,
     pub(super) questions: mpsc::Receiver<Question>,
     pub(super) wake: Arc<Notify>,
     pub(super) subscribers: Subscribers,
@@ -163,7 +168,7 @@ impl Driver {
             let due = self.core.poll_timeout().into_iter().chain(self.shares.due());
             let due = due.chain([self.rhythm.due()]).min();
             tokio::select! {
-                () = readable(self.socket.as_ref()) => {}
+                () = ready(self.socket.as_ref()) => {}
                 () = sleep_until(due) => {}
                 () = self.wake.notified() => {}
                 Some(errand) = self.errands.join_next() => self.finish(errand),
@@ -186,6 +191,7 @@ impl Driver {
     /// Handles what there is, without waiting. Whether there may be more datagrams.
     fn turn(&mut self) -> bool {
         let more = self.receive();
+        self.hear_of_the_unreachable();
         let now = Instant::now();
         if let Some(due) = self.core.poll_timeout()
             && due <= now
@@ -232,7 +238,7 @@ impl Driver {
         let mut buffer = [0; membership::DATAGRAM_MAX + 1];
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some(socket) = &self.socket else { return false };
-            let (length, from) = match socket.try_recv_from(&mut buffer) {
+            let (length, from) = match socket.receive(&mut buffer) {
                 Ok(received) => received,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
                 Err(error) => {
@@ -252,6 +258,16 @@ impl Driver {
             self.act();
         }
         true
+    }
+
+    /// Hands to the core where nobody listens, by what ICMP says. It knocks there to find out.
+    fn hear_of_the_unreachable(&mut self) {
+        for _ in 0..ICMP_PER_TURN {
+            let Some(to) = self.socket.as_ref().and_then(Datagrams::unreachable) else { return };
+            self.measures.unreachable();
+            self.core.handle_unreachable(to, Instant::now());
+            self.act();
+        }
     }
 
     /// Hands what components announce to the core.
@@ -307,7 +323,7 @@ impl Driver {
 
     fn transmit(&self, to: SocketAddr, datagram: &[u8]) {
         let Some(socket) = &self.socket else { return };
-        match socket.try_send_to(datagram, to) {
+        match socket.send(datagram, to) {
             Ok(length) => self.measures.sent(length),
             Err(error) => {
                 self.measures.send_failed();
@@ -414,12 +430,9 @@ impl Driver {
     }
 }
 
-async fn readable(socket: Option<&UdpSocket>) {
+async fn ready(socket: Option<&Datagrams>) {
     match socket {
-        // An error shows when the socket is read.
-        Some(socket) => {
-            let _ = socket.readable().await;
-        }
+        Some(socket) => socket.ready().await,
         None => std::future::pending().await,
     }
 }

@@ -22,6 +22,8 @@ mod checkpoints;
 pub(super) struct Measures {
     received: Traffic,
     sent: Traffic,
+    /// ICMP messages that nobody listens where a datagram went.
+    unreachable: AtomicU64,
     starts: AtomicU64,
     stops_moved: AtomicU64,
     stops_gone: AtomicU64,
@@ -80,6 +82,10 @@ impl Measures {
 
     pub(super) fn send_failed(&self) {
         add(&self.sent.failed, 1);
+    }
+
+    pub(super) fn unreachable(&self) {
+        add(&self.unreachable, 1);
     }
 
     pub(super) fn started(&self) {
@@ -216,6 +222,9 @@ impl Measures {
             let help = "Datagrams that the system would not take or give.";
             page.counter(&name("packets_failed"), help, &[], get(&traffic.failed));
         }
+        let help = "ICMP messages that nobody listens where a datagram of gossip went.";
+        let count = get(&self.unreachable);
+        page.counter("shoal_cluster_icmp_unreachable_total", help, &[], count);
         let name = "cluster_node_gossip_received_events_total";
         for (event, count) in [
             ("node_join", &self.joins),

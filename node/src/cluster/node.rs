@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use super::advertise::Reach;
 use super::check::Awaited;
+use super::datagrams::Datagrams;
 use super::driver::{Audits, Driver, Finding, Rhythm, Shares};
 use super::known::Known;
 use super::measure::Measures;
@@ -224,7 +225,7 @@ impl Node {
             .map_err(StartError::Runtime)?;
         let socket = {
             let _inside = runtime.enter();
-            self.socket.map(tokio::net::UdpSocket::from_std).transpose()
+            self.socket.map(Datagrams::new).transpose()
         };
         let driver = Driver {
             core,
