@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use model::Batch;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 mod body;
 mod dress;
@@ -28,6 +29,7 @@ use crate::telemetry::{Counts, DropReason, Telemetry};
 use body::{Body, Compressor};
 use dress::Dresser;
 use families::Families;
+use fields::Fields;
 use item::Item;
 
 /// Uncompressed bytes of a request at which it is sealed whatever it holds: a few times what 2,000
@@ -226,12 +228,21 @@ impl Writer {
     }
 }
 
-/// The shard of a series: the same for as long as the number of shards is.
+/// The shard of a series: the same for as long as the number of shards is, and for all series of a
+/// target. Where a backend refuses what was collected twice, the samples of one scrape are dealt with
+/// together, which needs them in one request.
 fn shard_of(labels: &[u8], shards: usize) -> usize {
     if shards == 1 {
         return 0;
     }
-    (xxhash_rust::xxh3::xxh3_64(labels) % shards as u64) as usize
+    let mut origin = Xxh3::new();
+    let mut is_known = false;
+    for field in Fields(labels).filter(|field| matches!(field.name, b"instance" | b"job")) {
+        origin.update(field.whole);
+        is_known = true;
+    }
+    let hash = if is_known { origin.digest() } else { xxh3_64(labels) };
+    (hash % shards as u64) as usize
 }
 
 #[derive(Default)]

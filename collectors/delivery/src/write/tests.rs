@@ -356,6 +356,26 @@ fn a_series_stays_in_its_shard_and_shards_share_the_work() {
 }
 
 #[test]
+fn the_series_of_a_target_stay_together() {
+    let mut writer = writer_of(&config(Protocol::V1), vec![]);
+    writer.set_shards(4, &mut Vec::new());
+    let series = |n: usize| {
+        let (name, instance) = (format!("m{}", n % 10), format!("host-{}", n / 10));
+        labels(&[("__name__", &name), ("instance", &instance), ("job", "shop"), ("z", &name)])
+    };
+    let series: Vec<Labels> = (0..400).map(series).collect();
+    let mut shards = std::collections::BTreeMap::new();
+    for frame in write(&mut writer, &batch_of(&series)) {
+        for series in decoded_v1(&frame).timeseries {
+            let instance = series.label("instance").expect("it has one").to_owned();
+            assert_eq!(*shards.entry(instance).or_insert(frame.lane.shard), frame.lane.shard);
+        }
+    }
+    let used: std::collections::BTreeSet<_> = shards.values().collect();
+    assert_eq!((shards.len(), used.len()), (40, 4));
+}
+
+#[test]
 fn overlaps_travel_alone_and_in_the_order_they_were_opened() {
     let up = [labels(&[("__name__", "up")])];
     for first in [true, false] {
