@@ -211,7 +211,10 @@ impl Search<'_> {
         loop {
             for (number, atom) in waiting.by_ref().take(AT_ONCE - flying.len()) {
                 let sender = Arc::clone(self.sender);
-                flying.spawn(async move { (number, send(&sender, &[atom.clone()]).await, atom) });
+                flying.spawn(async move {
+                    let refused = send(&sender, std::slice::from_ref(&atom)).await;
+                    (number, refused, atom)
+                });
             }
             let Some(landed) = flying.join_next().await else { break };
             let (number, refused, atom) = landed.expect("sending does not panic");
