@@ -102,7 +102,7 @@ impl fmt::Display for Peer {
 }
 
 impl foca::Identity for Peer {
-    type Addr = u128;
+    type Addr = u64;
 
     /// Never by itself: [`crate::Swim`] decides what to do about a rumour of its own death, since
     /// it alone knows whether it is leaving, and which generations are taken.
@@ -110,8 +110,8 @@ impl foca::Identity for Peer {
         None
     }
 
-    fn addr(&self) -> u128 {
-        self.name.hash128()
+    fn addr(&self) -> u64 {
+        self.name.hash()
     }
 
     fn win_addr_conflict(&self, adversary: &Self) -> bool {
