@@ -72,6 +72,12 @@ impl Peer {
         self.rank() > other.rank()
     }
 
+    /// Whether both are one life in one state, of names that have one hash: what equality means, but
+    /// for a coincidence, and without a look at the texts.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.name.hash() == other.name.hash() && self.rank() == other.rank()
+    }
+
     /// A hash of all that a view shows of this peer. The same on every node.
     pub(crate) fn digest(&self) -> u64 {
         let mut bytes = [0u8; 1 + Name::MAX + 32];

@@ -140,11 +140,11 @@ impl Live {
 
     /// The one that is exactly `peer`.
     pub(super) fn get(&self, peer: &Peer) -> Option<&Known> {
-        self.peers.get(&peer.name.hash()).filter(|known| known.peer == *peer)
+        self.peers.get(&peer.name.hash()).filter(|known| known.peer.is(peer))
     }
 
     fn get_mut(&mut self, peer: &Peer) -> Option<&mut Known> {
-        self.peers.get_mut(&peer.name.hash()).filter(|known| known.peer == *peer)
+        self.peers.get_mut(&peer.name.hash()).filter(|known| known.peer.is(peer))
     }
 
     pub(super) fn find(&self, name: &Name) -> Option<&Peer> {
