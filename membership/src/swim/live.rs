@@ -62,8 +62,8 @@ impl Known {
 #[derive(Debug)]
 pub(super) struct Live {
     /// By [`Name::hash`]: several lookups for each datagram, of which none has to follow a pointer to
-    /// a text.
-    peers: BTreeMap<u64, Known>,
+    /// a text. In boxes, since a third of a map's places is empty.
+    peers: BTreeMap<u64, Box<Known>>,
     /// The sum of the digests of all, so that it follows changes at no cost.
     digest: u64,
     /// The same for each bucket.
@@ -99,7 +99,7 @@ impl Live {
             return Some(before);
         }
         let known = Known { peer, since: now, incarnation: 0, heard: None };
-        self.peers.insert(known.peer.name.hash(), known);
+        self.peers.insert(known.peer.name.hash(), Box::new(known));
         None
     }
 
@@ -140,11 +140,11 @@ impl Live {
 
     /// The one that is exactly `peer`.
     pub(super) fn get(&self, peer: &Peer) -> Option<&Known> {
-        self.peers.get(&peer.name.hash()).filter(|known| known.peer.is(peer))
+        self.peers.get(&peer.name.hash()).map(Box::as_ref).filter(|known| known.peer.is(peer))
     }
 
     fn get_mut(&mut self, peer: &Peer) -> Option<&mut Known> {
-        self.peers.get_mut(&peer.name.hash()).filter(|known| known.peer.is(peer))
+        self.peers.get_mut(&peer.name.hash()).map(Box::as_mut).filter(|known| known.peer.is(peer))
     }
 
     pub(super) fn find(&self, name: &Name) -> Option<&Peer> {
@@ -179,7 +179,7 @@ impl Live {
 
     /// In no order that means anything.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Known> + Clone {
-        self.peers.values()
+        self.peers.values().map(Box::as_ref)
     }
 
     /// The same, without what is known about them.
