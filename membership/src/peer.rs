@@ -72,6 +72,12 @@ impl Peer {
         self.rank() > other.rank()
     }
 
+    /// Whether both are one life in one state, of names that have one hash: what equality means, but
+    /// for a coincidence, and without a look at the texts.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.name.hash() == other.name.hash() && self.rank() == other.rank()
+    }
+
     /// A hash of all that a view shows of this peer. The same on every node.
     pub(crate) fn digest(&self) -> u64 {
         let mut bytes = [0u8; 1 + Name::MAX + 32];
@@ -102,7 +108,7 @@ impl fmt::Display for Peer {
 }
 
 impl foca::Identity for Peer {
-    type Addr = u128;
+    type Addr = u64;
 
     /// Never by itself: [`crate::Swim`] decides what to do about a rumour of its own death, since
     /// it alone knows whether it is leaving, and which generations are taken.
@@ -110,8 +116,8 @@ impl foca::Identity for Peer {
         None
     }
 
-    fn addr(&self) -> u128 {
-        self.name.hash128()
+    fn addr(&self) -> u64 {
+        self.name.hash()
     }
 
     fn win_addr_conflict(&self, adversary: &Self) -> bool {

@@ -13,7 +13,7 @@ use rand_chacha::ChaCha12Rng;
 
 use crate::codec::Codec;
 use crate::envelope::Envelope;
-use crate::{Config, Counters, Keyring, Peer, Refusal, State, View};
+use crate::{Config, Counters, Keyring, Name, Peer, Refusal, State, View};
 
 mod clash;
 mod evidence;
@@ -62,6 +62,9 @@ const FAREWELL_INTERVAL: Duration = Duration::from_millis(40);
 const FRESH: Duration = Duration::from_secs(10);
 const REPORTS: usize = 8;
 
+/// Room that is kept for outputs: what one input brings about, unless it is a comparison of states.
+const OUTPUTS_KEPT: usize = 32;
+
 /// Why a state sync came to nothing, as far as the driver can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SyncFailure {
@@ -84,6 +87,8 @@ pub struct Swim {
     foca: Foca<Peer, Codec, ChaCha12Rng, NoCustomBroadcast>,
     /// The parameters foca runs with, which follow the size of the cluster.
     tuned: foca::Config,
+    /// The size they were last found for.
+    tuned_for: usize,
     outbox: Outbox,
     timers: Timers,
     rng: ChaCha12Rng,
@@ -152,6 +157,7 @@ impl Swim {
         let mut swim = Self {
             foca: Foca::new(me.clone(), tuned.clone(), ChaCha12Rng::from_rng(&mut rng), Codec),
             tuned,
+            tuned_for: 1,
             outbox,
             timers: Timers::default(),
             instance: rng.random(),
@@ -354,7 +360,12 @@ impl Swim {
 
     /// What is to be done next, in order; `None` when nothing is.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // Who joins a large cluster hears of all of it at once, and never again of so many.
+            self.outputs.shrink_to(OUTPUTS_KEPT);
+        }
+        output
     }
 
     /// When [`Swim::handle_timeout`] is due; `None` when there is nothing to wait for.
@@ -389,13 +400,18 @@ impl Swim {
     pub fn view(&mut self) -> Arc<View> {
         let view = self.view.take().unwrap_or_else(|| {
             let mut peers = Vec::with_capacity(self.live.len() + 1);
-            peers.extend(self.live.iter().map(|status| status.peer.clone()));
+            peers.extend(self.live.peers().cloned());
             peers.push(self.me.clone());
             peers.sort_unstable_by(|one, other| one.name.cmp(&other.name));
             View::new(self.me.clone(), peers, self.digest())
         });
         self.view = Some(view.clone());
         view
+    }
+
+    /// The live peer called `name`, this node among them, without making a view.
+    pub fn find(&self, name: &Name) -> Option<&Peer> {
+        if self.me.name == *name { Some(&self.me) } else { self.live.find(name) }
     }
 
     /// What [`View::digest`] is, without making a view.
@@ -420,11 +436,11 @@ impl Swim {
 
     /// The other live peers with what is known about them, sorted by name.
     pub fn peers(&self) -> Vec<PeerStatus> {
-        let mut peers: Vec<PeerStatus> = self.live.iter().cloned().collect();
+        let mut peers: Vec<PeerStatus> = self.live.iter().map(live::Known::status).collect();
         peers.sort_unstable_by(|one, other| one.peer.name.cmp(&other.peer.name));
         for suspect in self.suspicions.iter() {
             if let Ok(at) = peers.binary_search_by(|p| p.peer.name.cmp(&suspect.peer.name)) {
-                peers[at].suspicion = self.suspicion_of(suspect);
+                peers[at].suspicion = Some(self.suspicion_of(suspect));
             }
         }
         peers
@@ -441,13 +457,13 @@ impl Swim {
     /// are all the others, or at least eight.
     pub fn converged(&self, now: Instant) -> bool {
         let since = now.checked_sub(FRESH).map_or(self.changed_at, |at| at.max(self.changed_at));
-        let lately = |status: &&PeerStatus| status.last_heard.is_some_and(|at| at >= since);
+        let lately = |known: &&live::Known| known.last_heard().is_some_and(|at| at >= since);
         let mine = Some(self.digest());
         let mut reports = self.live.iter().filter(lately);
         let enough = self.live.len().min(REPORTS);
         self.joined.is_some()
             && reports.clone().count() >= enough
-            && reports.all(|status| status.view_digest == mine)
+            && reports.all(|known| known.view_digest() == mine)
     }
 
     /// The seeds, with what came of asking each.

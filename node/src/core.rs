@@ -35,6 +35,9 @@ pub use gate::{Gate, GateConfig};
 pub use history::{Change, ChangeCause, History, KeyMove, Record};
 pub use output::{Output, StopReason};
 
+/// Room that is kept for outputs: what one input brings about, unless it moves many keys.
+const OUTPUTS_KEPT: usize = 32;
+
 /// What a node is told about clustering.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -249,7 +252,12 @@ impl Core {
 
     /// What is to be done next, in order; `None` when nothing is.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // Who joins a large cluster hears of all of it at once, and never again of so many.
+            self.outputs.shrink_to(OUTPUTS_KEPT);
+        }
+        output
     }
 
     /// When [`Core::handle_timeout`] is due.
@@ -314,6 +322,15 @@ impl Core {
     /// What moved, and why.
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// Where the live peer called `name` is.
+    fn address_of(&self, name: &Name) -> Option<SocketAddr> {
+        let peer = match &self.mind {
+            Mind::Clustered(swim) => swim.find(name),
+            Mind::Alone(view) => view.find(name),
+        };
+        peer.map(|peer| peer.address)
     }
 
     fn clustered(&mut self) -> Result<&mut Swim, Refusal> {

@@ -64,7 +64,8 @@ const NOBODY: u32 = u32::MAX;
 #[derive(Default)]
 struct Nodes {
     places: Vec<Option<NodeHash>>,
-    /// The same without gaps and names, for the search through all of them.
+    /// The same without gaps and names, sorted by hash: for the search through all of them, and for
+    /// one of them.
     dense: Vec<(u32, u64)>,
 }
 
@@ -78,41 +79,52 @@ impl Nodes {
     }
 
     fn place(&self, name: &Name) -> Option<u32> {
-        self.iter().find_map(|(place, node)| (node.name() == name).then_some(place))
+        self.find(name, NodeHash::new(name).hash()).map(|at| self.dense[at].0)
+    }
+
+    /// The index in `dense` of the node called `name`, whose hash this is.
+    fn find(&self, name: &Name, hash: u64) -> Option<usize> {
+        let first = self.first(hash);
+        let same = self.dense[first..].iter().take_while(|(_, other)| *other == hash);
+        let at = same.map(|(place, _)| self.name(*place)).position(|other| other == Some(name))?;
+        Some(first + at)
+    }
+
+    /// The index in `dense` of the first node with this hash, or where it would be.
+    fn first(&self, hash: u64) -> usize {
+        self.dense.partition_point(|(_, other)| *other < hash)
     }
 
     /// Adds a node; its place, unless it is there already.
     fn insert(&mut self, name: &Name) -> Option<u32> {
-        if self.place(name).is_some() {
+        let node = NodeHash::new(name);
+        let hash = node.hash();
+        if self.find(name, hash).is_some() {
             return None;
         }
-        let node = Some(NodeHash::new(name));
-        let free = self.places.iter().position(Option::is_none);
+        let gaps = self.dense.len() < self.places.len();
+        let free = if gaps { self.places.iter().position(Option::is_none) } else { None };
         let place = match free {
             Some(place) => {
-                self.places[place] = node;
+                self.places[place] = Some(node);
                 place
             }
             None => {
-                self.places.push(node);
+                self.places.push(Some(node));
                 self.places.len() - 1
             }
         };
-        self.condense();
-        Some(u32::try_from(place).expect("there are fewer than four billion nodes"))
+        let place = u32::try_from(place).expect("there are fewer than four billion nodes");
+        self.dense.insert(self.first(hash), (place, hash));
+        Some(place)
     }
 
     /// Removes a node; its place, unless it is not there.
     fn remove(&mut self, name: &Name) -> Option<(u32, NodeHash)> {
-        let place = self.place(name)?;
+        let at = self.find(name, NodeHash::new(name).hash())?;
+        let (place, _) = self.dense.remove(at);
         let node = self.places[place as usize].take()?;
-        self.condense();
         Some((place, node))
-    }
-
-    fn condense(&mut self) {
-        let dense = self.iter().map(|(place, node)| (place, node.hash())).collect();
-        self.dense = dense;
     }
 
     /// Whether the node at `place` with `score` comes before `other` with `other_score`.

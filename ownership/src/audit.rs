@@ -161,7 +161,9 @@ pub struct AuditCounters {
 /// What this node has found out about the others, and how it goes on finding out.
 pub struct Audit {
     me: NodeHash,
+    /// Those that have answered once: in a large cluster the rota takes many minutes to come round.
     peers: BTreeMap<Name, Peer>,
+    /// All of them.
     rota: Rota,
     asked: BTreeMap<u64, Asked>,
     next_id: u64,
@@ -173,8 +175,8 @@ pub struct Audit {
     outputs: VecDeque<Output>,
 }
 
-/// Another node.
-#[derive(Debug, Clone)]
+/// What another node has said.
+#[derive(Debug, Clone, Default)]
 struct Peer {
     answered: Option<Instant>,
     clock: Clock,
@@ -216,22 +218,12 @@ impl Audit {
 
     /// Another node takes part, or is leaving.
     pub fn peer_up(&mut self, name: &Name, now: Instant) {
-        if name == self.me.name() || self.peers.contains_key(name) {
+        if name == self.me.name() || self.rota.contains(name) {
             return;
         }
         // Nodes that start together do not ask together.
         let spread = self.me.score(Key::from(NodeHash::new(name).hash())) % 1024;
         self.rota.add(name.clone(), now + INTERVAL.mul_f64(spread as f64 / 1024.0));
-        let peer = Peer {
-            answered: None,
-            clock: Clock::default(),
-            config: None,
-            differences: BTreeMap::new(),
-            todo: VecDeque::new(),
-            strayed: BTreeSet::new(),
-            unowned: BTreeMap::new(),
-        };
-        self.peers.insert(name.clone(), peer);
     }
 
     /// Another node is gone, or takes no part any more.
@@ -290,7 +282,10 @@ impl Audit {
                 return Err(error);
             }
         };
-        let Some(peer) = self.peers.get_mut(&asked.to) else { return Ok(()) };
+        if !self.rota.contains(&asked.to) {
+            return Ok(());
+        }
+        let peer = self.peers.entry(asked.to.clone()).or_default();
         peer.answered = Some(now);
         peer.config = answer.config;
         peer.clock.note(answer.clock, facts.clock, now.saturating_duration_since(asked.at));
@@ -324,7 +319,7 @@ impl Audit {
         while self.slot.is_none_or(|slot| slot <= now) {
             let due = self.rota.first().filter(|(due, _)| *due <= now);
             let Some(name) = due.map(|(_, name)| name.clone()) else { break };
-            self.slot = Some(now + pace(self.peers.len()));
+            self.slot = Some(now + pace(self.rota.len()));
             let spread = self.me.score(Key::from(NodeHash::new(&name).hash())) % 256;
             let next = now + INTERVAL + INTERVAL.mul_f64(spread as f64 / 2048.0);
             self.rota.begin(&name, Some(next));
@@ -356,8 +351,8 @@ impl Audit {
     fn settle(&mut self, name: &Name) {
         if let Some(peer) = self.peers.get_mut(name) {
             peer.todo.clear();
-            self.rota.end(name);
         }
+        self.rota.end(name);
     }
 
     /// Compares digests: what has to be looked into?

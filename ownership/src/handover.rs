@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use membership::Name;
 
-use crate::{ComponentId, Key, NodeHash};
+use crate::{ComponentId, Key, NodeHash, rank};
 
 mod answering;
 mod asking;
@@ -75,8 +75,8 @@ pub enum QuestionError {
 /// What this node collects, and how that becomes what it should collect.
 pub struct Handover {
     me: NodeHash,
-    /// The others that take part or are leaving.
-    present: BTreeMap<Name, NodeHash>,
+    /// The others that take part or are leaving, with what [`NodeHash::hash`] is.
+    present: BTreeMap<Name, u64>,
     /// Those of these that are new, until when: their discovery may not have found everything yet.
     fresh: VecDeque<(Instant, Name)>,
     /// Who of these has gone since the last look, and whether it failed.
@@ -138,7 +138,7 @@ impl Handover {
     pub fn peer_up(&mut self, name: &Name, now: Instant) {
         if name != self.me.name() {
             if !self.present.contains_key(name) {
-                self.present.insert(name.clone(), NodeHash::new(name));
+                self.present.insert(name.clone(), NodeHash::new(name).hash());
                 self.fresh.push_back((now + FRESH_FOR, name.clone()));
             }
             self.departed.retain(|(departed, _)| departed != name);
@@ -288,6 +288,10 @@ impl Handover {
         while self.fresh.front().is_some_and(|(until, _)| *until <= now) {
             self.fresh.pop_front();
         }
+        if self.fresh.is_empty() {
+            // So that room for all nodes of a large cluster is not kept for ever.
+            self.fresh.shrink_to_fit();
+        }
         self.send(now);
     }
 
@@ -360,8 +364,8 @@ impl Handover {
     /// Of the present others, and this node unless it is `except`, the one that ranks highest for a
     /// key; `None` when there is none but this node.
     fn highest(&self, key: Key, except: Option<&Name>) -> Option<Name> {
-        let others = self.present.values().filter(|node| Some(node.name()) != except);
-        let best = others.map(|node| (node.score(key), node.name())).max()?;
+        let others = self.present.iter().filter(|(name, _)| Some(*name) != except);
+        let best = others.map(|(name, hash)| (rank::score(key, *hash), name)).max()?;
         let mine = (self.me.score(key), self.me.name());
         // Asked by another, this node is one of the candidates.
         (except.is_none() || best > mine).then(|| best.1.clone())

@@ -32,9 +32,10 @@ pub struct Arguments {
     /// Of healing only how two halves that were apart for so long become one again.
     #[arg(long, value_name = "DURATION", value_parser = crate::cli::duration)]
     pub apart: Option<Duration>,
-    /// How many nodes these have together; a day of a thousand takes hours.
-    #[arg(long, default_value_t = 1000, requires = "apart")]
-    pub nodes: usize,
+    /// How many nodes these have together, 1000 unless told; and of idle traffic only this row. A day of
+    /// a thousand takes hours, and the row of five thousand 20 GB.
+    #[arg(long)]
+    pub nodes: Option<usize>,
 }
 
 /// How large the worlds are, and how many.

@@ -12,7 +12,7 @@ use rand::RngExt;
 
 use super::outbox::Probe;
 use super::packet::Packet;
-use super::suspicion::{Patience, Suspect, Verification};
+use super::suspicion::{Grounds, Patience, Suspect, Verification};
 use super::trailer::Rumour;
 use super::{Suspicion, Swim};
 use crate::{Name, Peer, State};
@@ -54,23 +54,9 @@ impl Swim {
         }
     }
 
-    /// When the suspicion of the peer called `name` becomes a verdict.
-    pub(super) fn deadline(&self, name: &Name, now: Instant) -> Option<Instant> {
-        let suspect = self.suspicions.get(name)?;
-        let patience = self.patience();
-        let shared = suspect.confirmations();
-        // What others found counts only for a node that still hears from others; and whoever finds
-        // everybody silent, or was deaf until now, waits all the longer.
-        let sure = shared >= patience.expected && (patience.expected == 0 || self.hears(now));
-        let timeout = if sure && suspect.renewed {
-            self.outbox.health.stretch(patience.min)
-        } else if sure {
-            patience.min
-        } else {
-            let shared = if self.hears(now) { shared } else { 0 };
-            self.outbox.health.stretch(patience.timeout(shared))
-        };
-        Some(suspect.since + timeout)
+    /// What verdicts follow from now.
+    fn grounds(&self, now: Instant) -> Grounds {
+        Grounds::new(self.patience(), &self.outbox.health, self.hears(now))
     }
 
     /// Compares what is held about the peer called `name` with what foca says of it.
@@ -78,7 +64,7 @@ impl Swim {
         let member = self.foca.iter_membership_state().find(|member| member.id().name == *name);
         let member =
             member.map(|member| (member.id().clone(), member.incarnation(), member.state()));
-        let hash = name.hash64();
+        let hash = name.hash_bytes();
         if let Some((peer, incarnation, Liveness::Suspect)) = member {
             self.live.has_incarnation(&peer, incarnation);
             if !self.suspicions.hold(&peer, incarnation, now).1 {
@@ -112,7 +98,7 @@ impl Swim {
 
     /// Compares all that is held with what foca says, after it was told many things at once.
     pub(super) fn reconcile_all(&mut self, now: Instant) {
-        let mut names = self.suspicions.names();
+        let mut names = self.suspicions.names(|_| true);
         let suspects =
             self.foca.iter_members().filter(|member| member.state() == Liveness::Suspect);
         names.extend(suspects.map(|member| member.id().name.clone()));
@@ -125,10 +111,10 @@ impl Swim {
 
     fn rumour(&self, peer: &Peer, incarnation: u16, refused: bool) -> Rumour {
         Rumour {
-            suspect: peer.name.hash64(),
+            suspect: peer.name.hash_bytes(),
             generation: peer.generation,
             incarnation,
-            by: self.me.name.hash64(),
+            by: self.me.name.hash_bytes(),
             refused,
         }
     }
@@ -156,7 +142,7 @@ impl Swim {
 
     /// This node found out by itself that the suspect called `name` is silent, or even gone.
     pub(super) fn testify(&mut self, name: &Name, refused: bool) {
-        let me = self.me.name.hash64();
+        let me = self.me.name.hash_bytes();
         let Some(suspect) = self.suspicions.get_mut(name) else { return };
         let news = suspect.witness(me, refused);
         let (peer, incarnation) = (suspect.peer.clone(), suspect.incarnation);
@@ -174,7 +160,7 @@ impl Swim {
 
     /// Others suspect this node: it contradicts at once, before it says anything else.
     pub(super) fn hear_suspicion_of_me(&mut self, rumours: &[Rumour]) {
-        let me = self.me.name.hash64();
+        let me = self.me.name.hash_bytes();
         for rumour in rumours {
             if rumour.suspect == me
                 && rumour.generation == self.me.generation
@@ -285,7 +271,7 @@ impl Swim {
         if !suspected || !self.config.dynamic_suspicion {
             return;
         }
-        let me = self.me.name.hash64();
+        let me = self.me.name.hash_bytes();
         let seen = self
             .suspicions
             .get(name)
@@ -305,7 +291,7 @@ impl Swim {
     pub(super) fn may_be_dead(&self, peer: &Peer) -> bool {
         peer.state == State::Leaving
             || self.suspicions.get(&peer.name).is_some()
-            || self.live.get(peer).is_none_or(|known| known.status.last_heard.is_none())
+            || self.live.get(peer).is_none_or(|known| known.last_heard().is_none())
     }
 
     /// Another node says that `peer` is dead, of which this one knows nothing: it may have been the one
@@ -344,7 +330,9 @@ impl Swim {
             return;
         }
         self.dirty = true;
-        for name in self.suspicions.names() {
+        let grounds = self.grounds(now);
+        let due = |suspect: &Suspect| self.due(suspect, &grounds).is_some_and(|due| due <= now);
+        for name in self.suspicions.names(due) {
             self.verify(&name, now);
             let Some(suspect) = self.suspicions.get_mut(&name) else { continue };
             let address = suspect.peer.address;
@@ -352,21 +340,30 @@ impl Swim {
                 suspect.next_knock = None;
                 self.knock(address, now);
             }
-            if self.verdict_due(&name, now).is_some_and(|due| due <= now) {
+            let verdict =
+                self.suspicions.get(&name).and_then(|suspect| self.verdict_due(suspect, &grounds));
+            if verdict.is_some_and(|due| due <= now) {
                 self.condemn(&name, now);
             }
         }
     }
 
-    /// When this node's own verdict about the suspect called `name` is due, if it passes one at all.
-    fn verdict_due(&self, name: &Name, now: Instant) -> Option<Instant> {
-        let suspect = self.suspicions.get(name)?;
+    /// When something is due about `suspect`.
+    fn due(&self, suspect: &Suspect, grounds: &Grounds) -> Option<Instant> {
+        let check = suspect.check.filter(|check| check.tries <= VERIFY_TRIES);
+        let verdict = self.verdict_due(suspect, grounds);
+        let all = [check.map(|check| check.next), suspect.next_knock, verdict];
+        all.into_iter().flatten().min()
+    }
+
+    /// When this node's own verdict about `suspect` is due, if it passes one at all.
+    fn verdict_due(&self, suspect: &Suspect, grounds: &Grounds) -> Option<Instant> {
         // This node itself can tell, and those who are not suspects.
         let able = 1 + self.live.len().saturating_sub(self.suspicions.len());
         if self.config.evidence && suspect.is_certain(able) {
             return Some(suspect.since);
         }
-        self.config.dynamic_suspicion.then(|| self.deadline(name, now)).flatten()
+        self.config.dynamic_suspicion.then(|| grounds.deadline(suspect))
     }
 
     /// Asks the suspect called `name` once more, or concludes that it is silent.
@@ -399,12 +396,12 @@ impl Swim {
     }
 
     /// What is told about `suspect`, at the time of the last input.
-    pub(super) fn suspicion_of(&self, suspect: &Suspect) -> Option<Suspicion> {
-        Some(Suspicion {
+    pub(super) fn suspicion_of(&self, suspect: &Suspect) -> Suspicion {
+        Suspicion {
             since: suspect.started,
             confirmations: suspect.confirmations(),
-            deadline: self.deadline(&suspect.peer.name, self.outbox.now)?,
-        })
+            deadline: self.grounds(self.outbox.now).deadline(suspect),
+        }
     }
 
     /// When something is due about suspects. Found anew only when anything about them has changed.
@@ -412,16 +409,9 @@ impl Swim {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
-        self.next_suspicion = self
-            .suspicions
-            .iter()
-            .flat_map(|suspect| {
-                let check = suspect.check.filter(|check| check.tries <= VERIFY_TRIES);
-                let verdict = self.verdict_due(&suspect.peer.name, now);
-                [check.map(|check| check.next), suspect.next_knock, verdict]
-            })
-            .flatten()
-            .min();
+        let grounds = self.grounds(now);
+        let due = |suspect| self.due(suspect, &grounds);
+        self.next_suspicion = self.suspicions.iter().filter_map(due).min();
     }
 
     /// Forgets all of it.

@@ -5,25 +5,26 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::Name;
 
 /// How many are kept; the oldest are forgotten first. As many as there can be peers in one state sync,
-/// for about 2 MB.
+/// for about 1 MB.
 const KEPT: usize = 20_000;
 
+/// Names are told apart by their hash: this is asked for every peer that a datagram mentions.
 #[derive(Debug, Default)]
 pub(super) struct Floors {
-    floors: BTreeMap<Name, u64>,
+    floors: BTreeMap<u64, u64>,
     /// In the order in which they were buried last.
-    order: VecDeque<(Name, u64)>,
+    order: VecDeque<(u64, u64)>,
 }
 
 impl Floors {
     /// Notes that no life of `name` up to `generation` is to come back.
     pub(super) fn bury(&mut self, name: &Name, generation: u64) {
-        let floor = self.floors.entry(name.clone()).or_insert(0);
+        let floor = self.floors.entry(name.hash()).or_insert(0);
         if generation <= *floor && *floor != 0 {
             return;
         }
         *floor = generation;
-        self.order.push_back((name.clone(), generation));
+        self.order.push_back((name.hash(), generation));
         while self.order.len() > KEPT {
             let Some((name, generation)) = self.order.pop_front() else { return };
             // A later burial of the same name is further back in the queue.
@@ -35,6 +36,6 @@ impl Floors {
 
     /// Whether a life of `name` of this generation has ended.
     pub(super) fn has_ended(&self, name: &Name, generation: u64) -> bool {
-        self.floors.get(name).is_some_and(|floor| generation <= *floor)
+        self.floors.get(&name.hash()).is_some_and(|floor| generation <= *floor)
     }
 }

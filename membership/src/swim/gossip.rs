@@ -55,8 +55,7 @@ impl Swim {
         self.take_out_the_known(&source, &mut packet.updates);
         self.hand_over(&packet, now)?;
         let digest = packet.trailer.digest;
-        self.live.heard(&source, digest, now);
-        if self.live.get(&source).is_some() {
+        if self.live.heard(&source, digest, now) {
             self.live.has_incarnation(&source, packet.header.src_incarnation);
             for update in &packet.updates {
                 self.live.has_incarnation(update.id(), update.incarnation());

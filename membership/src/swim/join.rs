@@ -14,7 +14,7 @@ use super::{Event, Farewell, Output, Swim, SyncFailure};
 use crate::codec;
 use crate::envelope::Kind;
 use crate::refusal::Refusal;
-use crate::{Name, Peer, State};
+use crate::{Peer, State};
 
 /// How many peers that this node takes for dead, and another takes for alive, are told so after
 /// one comparison. They raise their generation and tell the rest themselves.
@@ -49,7 +49,7 @@ impl Swim {
             return None;
         }
         let index = self.rng.random_range(0..count);
-        self.live.iter().nth(index).map(|status| status.peer.address)
+        self.live.peers().nth(index).map(|peer| peer.address)
     }
 
     fn schedule_sync(&mut self, now: Instant) {
@@ -75,7 +75,7 @@ impl Swim {
         let joined = self.joined.is_some();
         let (live, me) = (&self.live, self.me.address);
         let known = |address: &SocketAddr| {
-            *address == me || joined && live.iter().any(|status| status.peer.address == *address)
+            *address == me || joined && live.peers().any(|peer| peer.address == *address)
         };
         let limit = self.config.max_join_peers;
         let chosen = self.seeds.choose(limit, known, &mut self.rng, now);
@@ -295,9 +295,9 @@ impl Swim {
 
     /// What this node knows to be alive and the sender of `members` does not.
     fn lacking(&self, buckets: u64, members: &[Member<Peer>]) -> Vec<Member<Peer>> {
-        let theirs: BTreeMap<&Name, &Member<Peer>> =
-            members.iter().map(|member| (&member.id().name, member)).collect();
-        let news = |mine: &Peer| match theirs.get(&mine.name) {
+        let theirs: BTreeMap<u64, &Member<Peer>> =
+            members.iter().map(|member| (member.id().name.hash(), member)).collect();
+        let news = |mine: &Peer| match theirs.get(&mine.name.hash()) {
             None => true,
             Some(member) => mine.outranks(member.id()),
         };
@@ -311,8 +311,9 @@ impl Swim {
     /// and this node for alive is suspected, and has the time to refute it.
     pub(super) fn merge(&mut self, mut members: Vec<Member<Peer>>, pass_on: bool, now: Instant) {
         self.take_out_namesakes(&mut members, now);
-        let mine: BTreeMap<&Name, &Member<Peer>> =
-            self.foca.iter_membership_state().map(|member| (&member.id().name, member)).collect();
+        let members_here = self.foca.iter_membership_state();
+        let mine: BTreeMap<u64, &Member<Peer>> =
+            members_here.map(|member| (member.id().name.hash(), member)).collect();
         let mut contradicted = Vec::new();
         let mut buried = Vec::new();
         let updates: Vec<Member<Peer>> = members
@@ -326,13 +327,14 @@ impl Swim {
                     }
                     return None;
                 }
-                let known = mine.get(&id.name).filter(|mine| mine.id() == id);
+                let known = mine.get(&id.name.hash()).filter(|mine| mine.id() == id);
                 match known {
                     Some(mine) if dead && !self.may_be_dead(id) => {
                         Some(Member::new(mine.id().clone(), mine.incarnation(), Liveness::Suspect))
                     }
                     None if dead => {
-                        let outranked = mine.get(&id.name).is_some_and(|m| m.id().outranks(id));
+                        let outranked =
+                            mine.get(&id.name.hash()).is_some_and(|m| m.id().outranks(id));
                         if !outranked {
                             buried.push(id.clone());
                         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use foca::{Member, State as Liveness};
 
+use super::live::Known;
 use super::{Farewell, Knock, Output, Swim};
 
 /// How long after a closed port this node knocks again, for as long as nobody else agrees.
@@ -45,7 +46,7 @@ impl Swim {
     pub(super) fn hear_knock(&mut self, address: SocketAddr, knock: Knock, now: Instant) {
         let Some(since) = self.knocks.remove(&address) else { return };
         let Some(peer) = self.live.find_address(address).cloned() else { return };
-        let heard = self.live.get(&peer).and_then(|known| known.status.last_heard);
+        let heard = self.live.get(&peer).and_then(Known::last_heard);
         if knock != Knock::Refused || heard.is_some_and(|heard| heard >= since) {
             return;
         }
@@ -68,7 +69,7 @@ impl Swim {
         let Some(probe) = self.outbox.probe.as_ref().filter(|probe| probe.sent == now) else {
             return;
         };
-        let known = self.live.get(&probe.peer).and_then(|known| known.status.round_trip);
+        let known = self.live.get(&probe.peer).and_then(Known::round_trip);
         let after = known.map_or(self.config.probe_timeout, |usual| usual * 4);
         let after = after.clamp(KNOCK_AFTER, self.config.probe_timeout.max(KNOCK_AFTER));
         self.early_knock = Some((now + self.outbox.health.stretch(after), probe.peer.address));

@@ -9,18 +9,61 @@ use super::PeerStatus;
 use super::sync::{BUCKETS, bucket};
 use crate::{Name, Peer};
 
-/// A live peer, and what only this machine needs to know about it.
+/// A live peer, and what this node knows about it.
 #[derive(Debug)]
 pub(super) struct Known {
-    pub status: PeerStatus,
+    pub peer: Peer,
+    since: Instant,
     /// At most what foca knows its incarnation to be: news that is not above it is no news.
     pub incarnation: Incarnation,
+    /// What it told itself. In a large cluster most peers are known by hearsay alone for long.
+    heard: Option<Box<Heard>>,
+}
+
+/// What a peer told itself.
+#[derive(Debug, Default)]
+struct Heard {
+    last: Option<Instant>,
+    /// The digest of its view.
+    digest: Option<u64>,
+    /// How long it takes to answer.
+    round_trip: Option<Duration>,
+}
+
+impl Known {
+    /// When it was last heard from.
+    pub(super) fn last_heard(&self) -> Option<Instant> {
+        self.heard.as_ref().and_then(|heard| heard.last)
+    }
+
+    /// The digest of its view, as it last said.
+    pub(super) fn view_digest(&self) -> Option<u64> {
+        self.heard.as_ref().and_then(|heard| heard.digest)
+    }
+
+    /// How long it takes to answer a probe.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.heard.as_ref().and_then(|heard| heard.round_trip)
+    }
+
+    /// All of it, but for suspicions.
+    pub(super) fn status(&self) -> PeerStatus {
+        PeerStatus {
+            peer: self.peer.clone(),
+            since: self.since,
+            last_heard: self.last_heard(),
+            round_trip: self.round_trip(),
+            suspicion: None,
+            view_digest: self.view_digest(),
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Live {
-    /// By [`place`]: several lookups for each datagram, of which none has to follow a pointer to a text.
-    peers: BTreeMap<u128, Known>,
+    /// By [`Name::hash`]: several lookups for each datagram, of which none has to follow a pointer to
+    /// a text. In boxes, since a third of a map's places is empty.
+    peers: BTreeMap<u64, Box<Known>>,
     /// The sum of the digests of all, so that it follows changes at no cost.
     digest: u64,
     /// The same for each bucket.
@@ -31,11 +74,6 @@ impl Default for Live {
     fn default() -> Self {
         Self { peers: BTreeMap::new(), digest: 0, buckets: [0; BUCKETS] }
     }
-}
-
-/// Where a name is in the table: those that share [`Name::hash64`] are next to each other.
-fn place(name: &Name) -> u128 {
-    name.hash128().rotate_left(64)
 }
 
 impl Live {
@@ -54,47 +92,42 @@ impl Live {
     /// Adds `peer` or replaces the one of its name, which is returned.
     pub(super) fn insert(&mut self, peer: Peer, now: Instant) -> Option<Peer> {
         self.count(None, Some(&peer));
-        if let Some(known) = self.peers.get_mut(&place(&peer.name)) {
+        if let Some(known) = self.peers.get_mut(&peer.name.hash()) {
             known.incarnation = 0;
-            let before = std::mem::replace(&mut known.status.peer, peer);
+            let before = std::mem::replace(&mut known.peer, peer);
             self.count(Some(&before), None);
             return Some(before);
         }
-        let status = PeerStatus {
-            peer: peer.clone(),
-            since: now,
-            last_heard: None,
-            round_trip: None,
-            suspicion: None,
-            view_digest: None,
-        };
-        self.peers.insert(place(&peer.name), Known { status, incarnation: 0 });
+        let known = Known { peer, since: now, incarnation: 0, heard: None };
+        self.peers.insert(known.peer.name.hash(), Box::new(known));
         None
     }
 
     /// Removes the peer called `name`.
     pub(super) fn remove(&mut self, name: &Name) -> Option<Peer> {
-        let status = self.peers.remove(&place(name))?.status;
-        self.count(Some(&status.peer), None);
-        Some(status.peer)
+        let peer = self.peers.remove(&name.hash())?.peer;
+        self.count(Some(&peer), None);
+        Some(peer)
     }
 
-    /// Notes a message of `peer`, whose view has this digest.
-    pub(super) fn heard(&mut self, peer: &Peer, digest: u64, now: Instant) {
-        if let Some(known) = self.get_mut(peer) {
-            known.status.last_heard = Some(now);
-            known.status.view_digest = Some(digest);
-        }
+    /// Notes a message of `peer`, whose view has this digest; whether it is one of them.
+    pub(super) fn heard(&mut self, peer: &Peer, digest: u64, now: Instant) -> bool {
+        let Some(known) = self.get_mut(peer) else { return false };
+        let heard = known.heard.get_or_insert_default();
+        heard.last = Some(now);
+        heard.digest = Some(digest);
+        true
     }
 
     /// Notes how long `peer` took to answer. As TCP does, an eighth of each new figure counts.
     pub(super) fn answered(&mut self, peer: &Peer, after: Duration) {
         if let Some(known) = self.get_mut(peer) {
-            let smoothed = match known.status.round_trip {
+            let heard = known.heard.get_or_insert_default();
+            let smoothed = match heard.round_trip {
                 Some(before) => (before * 7 + after) / 8,
                 None => after,
             };
-            known.status.round_trip = Some(smoothed);
+            heard.round_trip = Some(smoothed);
         }
     }
 
@@ -107,30 +140,29 @@ impl Live {
 
     /// The one that is exactly `peer`.
     pub(super) fn get(&self, peer: &Peer) -> Option<&Known> {
-        self.peers.get(&place(&peer.name)).filter(|known| known.status.peer == *peer)
+        self.peers.get(&peer.name.hash()).map(Box::as_ref).filter(|known| known.peer.is(peer))
     }
 
     fn get_mut(&mut self, peer: &Peer) -> Option<&mut Known> {
-        self.peers.get_mut(&place(&peer.name)).filter(|known| known.status.peer == *peer)
+        self.peers.get_mut(&peer.name.hash()).map(Box::as_mut).filter(|known| known.peer.is(peer))
     }
 
     pub(super) fn find(&self, name: &Name) -> Option<&Peer> {
-        self.peers.get(&place(name)).map(|known| &known.status.peer)
+        self.peers.get(&name.hash()).map(|known| &known.peer)
     }
 
+    /// The one whose name has this hash, as it travels.
     pub(super) fn find_hash(&self, hash: [u8; 8]) -> Option<&Peer> {
-        let first = u128::from(u64::from_le_bytes(hash)) << 64;
-        let mut named = self.peers.range(first..=first | u128::from(u64::MAX));
-        named.next().map(|(_, known)| &known.status.peer)
+        self.peers.get(&u64::from_le_bytes(hash)).map(|known| &known.peer)
     }
 
     /// The one at `address`.
     pub(super) fn find_address(&self, address: std::net::SocketAddr) -> Option<&Peer> {
-        self.iter().map(|status| &status.peer).find(|peer| peer.address == address)
+        self.peers().find(|peer| peer.address == address)
     }
 
     pub(super) fn contains(&self, name: &Name) -> bool {
-        self.peers.contains_key(&place(name))
+        self.peers.contains_key(&name.hash())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -146,13 +178,18 @@ impl Live {
     }
 
     /// In no order that means anything.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &PeerStatus> + Clone {
-        self.peers.values().map(|known| &known.status)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Known> + Clone {
+        self.peers.values().map(Box::as_ref)
+    }
+
+    /// The same, without what is known about them.
+    pub(super) fn peers(&self) -> impl Iterator<Item = &Peer> + Clone {
+        self.iter().map(|known| &known.peer)
     }
 
     pub(super) fn clear(&mut self) -> Vec<Peer> {
         self.digest = 0;
         self.buckets = [0; BUCKETS];
-        std::mem::take(&mut self.peers).into_values().map(|known| known.status.peer).collect()
+        std::mem::take(&mut self.peers).into_values().map(|known| known.peer).collect()
     }
 }

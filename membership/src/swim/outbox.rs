@@ -119,7 +119,7 @@ impl Outbox {
     }
 
     fn dispatch(&mut self, to: Peer, mut packet: Vec<u8>) {
-        let buddy = self.buddies.get(&to.name.hash64()).copied();
+        let buddy = self.buddies.get(&to.name.hash_bytes()).copied();
         let rumours = buddy.iter().chain(self.rumours.next());
         let limit = self.envelope.room();
         let told = Trailer::write(self.digest, rumours, &mut packet, limit);

@@ -176,6 +176,10 @@ impl Swim {
 
     /// Lets foca's parameters follow the size of the cluster.
     fn tune(&mut self) {
+        if self.tuned_for == self.size() {
+            return;
+        }
+        self.tuned_for = self.size();
         let wanted = self.config.foca(self.size(), self.outbox.packet_room());
         let follows =
             |config: &foca::Config| (config.max_transmissions, config.suspect_to_down_after);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use foca::Incarnation;
 
+use super::health::Health;
 use crate::{Name, Peer};
 
 #[cfg(test)]
@@ -55,6 +56,48 @@ impl Patience {
     }
 }
 
+/// What verdicts follow from beyond the suspicion itself. It is the same for all suspects, which are
+/// hundreds at the moment in which a large cluster falls apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grounds {
+    /// How many confirmations make a suspicion certain.
+    expected: u32,
+    /// Whether this node hears from others. What they found counts only then.
+    hears: bool,
+    /// How long a suspicion lasts that is certain; the same for one that began anew because this node
+    /// had been deaf; and by the number of confirmations, one that is not certain.
+    certain: Duration,
+    renewed: Duration,
+    uncertain: [Duration; CONFIRMATIONS as usize],
+}
+
+impl Grounds {
+    /// Whoever finds everybody silent, or was deaf until now, waits all the longer.
+    pub(super) fn new(patience: Patience, health: &Health, hears: bool) -> Self {
+        let uncertain = [0, 1, 2].map(|shared| health.stretch(patience.timeout(shared)));
+        Self {
+            expected: patience.expected,
+            hears,
+            certain: patience.min,
+            renewed: health.stretch(patience.min),
+            uncertain,
+        }
+    }
+
+    /// When the suspicion becomes a verdict.
+    pub(super) fn deadline(&self, suspect: &Suspect) -> Instant {
+        let shared = suspect.confirmations();
+        let certain = shared >= self.expected && (self.expected == 0 || self.hears);
+        let timeout = match (certain, suspect.renewed, self.hears) {
+            (true, false, _) => self.certain,
+            (true, true, _) => self.renewed,
+            (false, _, true) => self.uncertain[shared as usize],
+            (false, _, false) => self.uncertain[0],
+        };
+        suspect.since + timeout
+    }
+}
+
 /// Who found out by itself that a peer is silent.
 #[derive(Debug, Clone, Copy)]
 struct Witness {
@@ -73,6 +116,8 @@ pub(super) struct Suspect {
     witnesses: Vec<Witness>,
     /// How many of the witnesses, the first ones, were proved wrong by a message of the suspect.
     discounted: usize,
+    /// How many of the others found its port closed.
+    refused: usize,
     /// How often this node found the port closed.
     pub refusals: u8,
     /// When the suspect was last told.
@@ -104,6 +149,7 @@ impl Suspect {
             since: now,
             witnesses: Vec::new(),
             discounted: 0,
+            refused: 0,
             refusals: 0,
             told: None,
             check: None,
@@ -114,16 +160,19 @@ impl Suspect {
 
     /// Adds a witness; whether that is news which is worth passing on.
     pub(super) fn witness(&mut self, by: [u8; 8], refused: bool) -> bool {
-        if let Some(known) = self.witnesses.iter_mut().find(|known| known.by == by) {
+        if let Some(at) = self.witnesses.iter().position(|known| known.by == by) {
+            let known = &mut self.witnesses[at];
             let news = refused && !known.refused;
             known.refused |= refused;
+            self.refused += usize::from(news && at >= self.discounted);
             return news;
         }
         if self.witnesses.len() >= WITNESSES_MAX {
             return false;
         }
         self.witnesses.push(Witness { by, refused });
-        self.witnesses.len() <= CONFIRMATIONS as usize + 1 || refused && self.refused() <= REFUSALS
+        self.refused += usize::from(refused);
+        self.witnesses.len() <= CONFIRMATIONS as usize + 1 || refused && self.refused <= REFUSALS
     }
 
     /// Whether `by` has testified.
@@ -137,18 +186,13 @@ impl Suspect {
         u32::try_from(counting.saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    /// How many nodes found its port closed.
-    fn refused(&self) -> usize {
-        self.witnesses[self.discounted..].iter().filter(|witness| witness.refused).count()
-    }
-
     /// Whether enough nodes, of which there are `others`, found nobody listening there. The only one
     /// left has to find so twice.
     pub(super) fn is_certain(&self, others: usize) -> bool {
         if others > 1 {
-            self.refused() >= REFUSALS.min(others)
+            self.refused >= REFUSALS.min(others)
         } else {
-            self.refused() > 0 && self.refusals >= 2
+            self.refused > 0 && self.refusals >= 2
         }
     }
 
@@ -158,6 +202,7 @@ impl Suspect {
         self.since = now;
         self.refusals = 0;
         self.discounted = self.witnesses.len();
+        self.refused = 0;
         self.next_knock = None;
         if let Some(check) = &mut self.check
             && check.tries != Verification::NOT_CHOSEN
@@ -167,10 +212,10 @@ impl Suspect {
     }
 }
 
-/// All of them, by name.
+/// All of them, by [`Name::hash`]: they are looked up for every peer that a datagram mentions.
 #[derive(Debug, Default)]
 pub(super) struct Suspicions {
-    table: BTreeMap<Name, Suspect>,
+    table: BTreeMap<u64, Suspect>,
 }
 
 impl Suspicions {
@@ -183,10 +228,10 @@ impl Suspicions {
     ) -> (&mut Suspect, bool) {
         let new = self
             .table
-            .get(&peer.name)
+            .get(&peer.name.hash())
             .is_none_or(|held| held.peer != *peer || held.incarnation != incarnation);
         let fresh = || Suspect::new(peer.clone(), incarnation, now);
-        let held = self.table.entry(peer.name.clone()).or_insert_with(fresh);
+        let held = self.table.entry(peer.name.hash()).or_insert_with(fresh);
         if new {
             *held = fresh();
         }
@@ -209,23 +254,28 @@ impl Suspicions {
     }
 
     pub(super) fn get(&self, name: &Name) -> Option<&Suspect> {
-        self.table.get(name)
+        self.table.get(&name.hash())
     }
 
     pub(super) fn get_mut(&mut self, name: &Name) -> Option<&mut Suspect> {
-        self.table.get_mut(name)
+        self.table.get_mut(&name.hash())
     }
 
     pub(super) fn release(&mut self, name: &Name) -> Option<Suspect> {
-        self.table.remove(name)
+        self.table.remove(&name.hash())
     }
 
+    /// In no order that means anything.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Suspect> {
         self.table.values()
     }
 
-    pub(super) fn names(&self) -> Vec<Name> {
-        self.table.keys().cloned().collect()
+    /// The names of those of which `holds`, sorted.
+    pub(super) fn names(&self, mut holds: impl FnMut(&Suspect) -> bool) -> Vec<Name> {
+        let chosen = self.iter().filter(|suspect| holds(suspect));
+        let mut names: Vec<Name> = chosen.map(|suspect| suspect.peer.name.clone()).collect();
+        names.sort_unstable();
+        names
     }
 
     pub(super) fn len(&self) -> usize {

@@ -26,7 +26,7 @@ pub(super) const ALL: u64 = u64::MAX;
 
 /// The bucket of a name.
 pub(super) fn bucket(name: &Name) -> usize {
-    usize::from(name.hash64()[7]) % BUCKETS
+    usize::from(name.hash_bytes()[7]) % BUCKETS
 }
 
 /// The buckets in which `theirs` differ from `mine`.

@@ -94,10 +94,8 @@ impl Core {
         self.audit.handle_timeout(now);
         while let Some(output) = self.audit.poll_output() {
             match output {
-                audit::Output::Ask { to, id, body } => match self.view().find(&to) {
-                    Some(peer) => {
-                        self.outputs.push_back(Output::Audit { to: peer.address, id, body });
-                    }
+                audit::Output::Ask { to, id, body } => match self.address_of(&to) {
+                    Some(to) => self.outputs.push_back(Output::Audit { to, id, body }),
                     // It is gone, or about to come back; it is asked again if it does.
                     None => self.audit.handle_failure(id),
                 },

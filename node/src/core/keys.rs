@@ -240,8 +240,8 @@ impl Core {
     }
 
     fn claim(&mut self, to: &Name, id: u64, body: Bytes, now: Instant) {
-        match self.view().find(to) {
-            Some(peer) => self.outputs.push_back(Output::Claim { to: peer.address, id, body }),
+        match self.address_of(to) {
+            Some(to) => self.outputs.push_back(Output::Claim { to, id, body }),
             // It is tried again, and given up after a while.
             None => self.handover.handle_failure(id, now),
         }

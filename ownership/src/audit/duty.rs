@@ -17,6 +17,9 @@ impl Audit {
     /// collected here once it has lasted.
     pub(super) fn conclude(&mut self, owner: &Name, facts: Facts<'_>, now: Instant) {
         let Some(peer) = self.peers.get(owner) else { return };
+        if peer.differences.is_empty() && peer.unowned.is_empty() {
+            return;
+        }
         let mut unowned = BTreeMap::new();
         for (component, difference) in &peer.differences {
             let lacking = difference.lacking.keys();

@@ -123,7 +123,9 @@ impl Audit {
 
     /// Everything that was found, with names. A look at every key.
     pub fn report(&mut self, facts: Facts<'_>, now: Instant) -> Report {
-        let peers = self.peers.iter().map(|(name, peer)| {
+        let silent = super::Peer::default();
+        let peers = self.rota.names().map(|name| {
+            let peer = self.peers.get(name).unwrap_or(&silent);
             let divergences = peer.differences.iter().map(|(component, difference)| Divergence {
                 component: component.clone(),
                 lacking: difference.lacking.len(),

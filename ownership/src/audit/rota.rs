@@ -30,6 +30,21 @@ impl Rota {
         }
     }
 
+    /// Whether a peer has turns.
+    pub(super) fn contains(&self, name: &Name) -> bool {
+        self.due.contains_key(name)
+    }
+
+    /// How many peers have.
+    pub(super) fn len(&self) -> usize {
+        self.due.len()
+    }
+
+    /// Their names, in order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
+        self.due.keys()
+    }
+
     /// The peer that has waited longest, and since when it is due.
     pub(super) fn first(&self) -> Option<(Instant, &Name)> {
         self.turns.first().map(|(due, name)| (*due, name))

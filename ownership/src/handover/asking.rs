@@ -13,6 +13,7 @@ use super::limits::{
 use super::phase::{Claiming, Phase, Stage, Yielding};
 use super::wire::{self, Answer, Ask, Outcome, Question};
 use super::{Handover, Malformed, MoveCause, Output, Start, Target};
+use crate::rank;
 
 /// What a question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -277,8 +278,8 @@ impl Handover {
         if let Some(name) = offered.filter(|name| self.present.contains_key(name)) {
             return self.ask_next(target, name, None, now);
         }
-        let silent = self.present.values().filter(|node| !heard.contains(node.name()));
-        let next = silent.map(|node| (node.score(target.key), node.name())).max();
+        let silent = self.present.iter().filter(|(name, _)| !heard.contains(name));
+        let next = silent.map(|(name, hash)| (rank::score(target.key, *hash), name)).max();
         if let Some((_, next)) = next {
             let next = next.clone();
             return self.ask_next(target, next, None, now);

@@ -15,6 +15,9 @@ use crate::sim::{Checks, World};
 /// else changes with time, so that a day is no different.
 const PARTED: Duration = Duration::from_secs(70 * 60);
 
+/// How many nodes halves have together that are apart for as long as somebody asks for.
+const APART: usize = 1000;
+
 /// Within this time everybody restarts.
 const RESTART: Duration = Duration::from_secs(10);
 
@@ -76,7 +79,7 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
     );
     let mut jobs: Vec<Job<'_, anyhow::Result<Healing>>> = Vec::new();
     if let Some(apart) = arguments.apart {
-        let (seed, nodes) = (arguments.seed, arguments.nodes);
+        let (seed, nodes) = (arguments.seed, arguments.nodes.unwrap_or(APART));
         jobs.push(Box::new(move || parted(seed, nodes, apart)));
     }
     for nodes in sizes.iter().filter(|_| arguments.apart.is_none()) {

@@ -7,7 +7,7 @@ use super::*;
 fn printed(only: Table) -> String {
     let mut out = Vec::new();
     let arguments =
-        Arguments { scale: Scale::Quick, only: vec![only], seed: 1, apart: None, nodes: 1000 };
+        Arguments { scale: Scale::Quick, only: vec![only], seed: 1, apart: None, nodes: None };
     print(&arguments, &mut out).expect("it measures");
     String::from_utf8(out).expect("it prints text")
 }

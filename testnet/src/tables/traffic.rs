@@ -61,6 +61,8 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
         &[10, 100, 1000],
         &[3, 10, 30, 100, 300, 1000, 2000, 5000],
     );
+    let only = arguments.nodes.map(|nodes| [nodes]);
+    let sizes = only.as_ref().map_or(sizes, |only| &only[..]);
     let heads = [
         "nodes",
         "datagrams/s/node",
