@@ -20,6 +20,10 @@ mod tests;
 /// that of one ICMP message, so that a flood of them could go on for ever.
 const ATTEMPTS: usize = 4;
 
+/// Messages about something else that are passed over at one time; what is left is read the next time.
+#[cfg(target_os = "linux")]
+const OTHERS: usize = 64;
+
 /// The socket of gossip.
 #[derive(Debug)]
 pub(super) struct Datagrams {
@@ -66,17 +70,18 @@ impl Datagrams {
     }
 
     /// Where a datagram went of which an ICMP message says that nobody listens at its port; `None` when
-    /// there is no such message left. Anybody may have sent it.
+    /// there is no such message left, or others keep coming. Anybody may have sent it.
     #[cfg(target_os = "linux")]
     pub(super) fn unreachable(&self) -> Option<SocketAddr> {
-        loop {
+        for _ in 0..OTHERS {
             match self.socket.try_io(Interest::ERROR, || icmp::next(&self.socket)) {
                 Ok(icmp::Message::PortUnreachable(to)) => return Some(to),
                 // A host or a network that cannot be reached says nothing about a process.
                 Ok(icmp::Message::Other) => {}
-                Err(_) => return None,
+                Err(_) => break,
             }
         }
+        None
     }
 
     /// Other systems do not tell where a datagram went.
