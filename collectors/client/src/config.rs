@@ -288,6 +288,11 @@ pub(crate) fn header_pairs(
     Ok(pairs)
 }
 
+/// Whether the client, the protocol or a sender sets this header itself, so that nobody else may.
+pub fn is_reserved_header(name: &str) -> bool {
+    RESERVED_HEADERS.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
+}
+
 /// Headers that the client, the protocol or a sender sets itself.
 const RESERVED_HEADERS: [&str; 18] = [
     "authorization",

@@ -48,7 +48,9 @@ mod tls;
 mod transport;
 
 pub use client::Client;
-pub use config::{Config, Credentials, Headers, OAuth2, Proxy, Tls, TlsVersion};
+pub use config::{
+    Config, Credentials, Headers, OAuth2, Proxy, Tls, TlsVersion, is_reserved_header,
+};
 pub use error::{ConfigError, Error, FileError};
 pub use memory::MemoryDialer;
 pub use response::{BodySize, Response};

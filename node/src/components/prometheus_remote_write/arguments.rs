@@ -176,6 +176,8 @@ impl Wal {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wanted {
     endpoint: Endpoint,
+    /// Which one it is of those without a name that have one URL, from 0.
+    place: usize,
     external_labels: BTreeMap<String, String>,
     max_age: Duration,
 }
@@ -188,30 +190,32 @@ impl Input {
                 problems.part("external_labels", &at, format!("{name:?} is no label name"));
             }
         }
-        let mut keys = BTreeSet::new();
-        for endpoint in &self.endpoints {
-            if !keys.insert(endpoint.key()) {
-                let text = if endpoint.name.is_empty() {
-                    "two endpoints have the same url; give each a name".to_owned()
-                } else {
-                    format!("two endpoints have the name {:?}", endpoint.name)
-                };
-                problems.field("endpoint", text);
+        let mut names = BTreeSet::new();
+        for (index, Endpoint { name, .. }) in self.endpoints.iter().enumerate() {
+            if !name.is_empty() && !names.insert(name) {
+                let text = format!("another endpoint has the name {name:?}, too");
+                problems.nth_block("endpoint", index, text);
             }
         }
     }
 
     /// The endpoints, in their order.
     pub(super) fn endpoints(self) -> Result<Vec<Wanted>, Refusal> {
-        let wanted: Vec<Wanted> = self
-            .endpoints
-            .into_iter()
-            .map(|endpoint| Wanted {
-                endpoint,
-                external_labels: self.external_labels.clone(),
-                max_age: self.wal.max_keepalive_time,
-            })
-            .collect();
+        let mut unnamed: BTreeMap<String, usize> = BTreeMap::new();
+        let wanted = |endpoint: Endpoint| {
+            let place = match endpoint.name.as_str() {
+                "" => {
+                    let before = unnamed.entry(endpoint.url.clone()).or_default();
+                    *before += 1;
+                    *before - 1
+                }
+                _ => 0,
+            };
+            let (external_labels, max_age) =
+                (self.external_labels.clone(), self.wal.max_keepalive_time);
+            Wanted { endpoint, place, external_labels, max_age }
+        };
+        let wanted: Vec<Wanted> = self.endpoints.into_iter().map(wanted).collect();
         for wanted in &wanted {
             wanted.config()?;
         }
@@ -227,28 +231,43 @@ impl Endpoint {
             problems.field("round_robin_dns", text);
         }
         for (name, value) in &self.headers {
+            let at = [Step::Key(name.clone())];
             if header(name, value).is_none() {
-                let at = [Step::Key(name.clone())];
                 let text = format!("the header {name:?} or its value cannot be sent");
+                problems.part("headers", &at, text);
+            } else if client::is_reserved_header(name) {
+                let text = format!(
+                    "the header {name:?} is set by what is sent and how; use the \
+                     arguments and blocks for credentials and hosts"
+                );
                 problems.part("headers", &at, text);
             }
         }
         let Ok(url) = Url::parse(&self.url) else { return };
-        if let Err(error) = self.config(url).validate() {
+        if let Err(error) = self.config(url, 0).validate() {
             problems.field(field_of(&error), error.to_string());
         }
     }
 
-    /// What tells endpoints apart: the name, else the URL.
-    fn key(&self) -> String {
-        let what = if self.name.is_empty() { &self.url } else { &self.name };
+    /// What tells endpoints apart: the name, else the URL and the place among those of one URL, from 0.
+    fn identity(&self, place: usize) -> String {
+        match (self.name.as_str(), place) {
+            ("", 0) => self.url.clone(),
+            // No URL has a blank.
+            ("", place) => format!("{} {place}", self.url),
+            (name, _) => name.to_owned(),
+        }
+    }
+
+    /// [`Self::identity`], fit for the name of a directory.
+    fn key(&self, place: usize) -> String {
         let word = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let readable: String = self.name.chars().map(word).take(32).collect();
         let begin = if readable.is_empty() { "url".to_owned() } else { readable };
-        format!("{begin}-{:016x}", xxh64(what.as_bytes(), 0))
+        format!("{begin}-{:016x}", xxh64(self.identity(place).as_bytes(), 0))
     }
 
-    fn config(&self, url: Url) -> EndpointConfig {
+    fn config(&self, url: Url, place: usize) -> EndpointConfig {
         let (queue, metadata) = (&self.queue_config, &self.metadata_config);
         EndpointConfig {
             remote_timeout: self.remote_timeout,
@@ -275,14 +294,14 @@ impl Endpoint {
                 send_interval: metadata.send_interval,
                 max_samples_per_send: metadata.max_samples_per_send,
             },
-            ..EndpointConfig::new(self.shown_name(), url)
+            ..EndpointConfig::new(self.shown_name(place), url)
         }
     }
 
     /// The value of the label `remote_name`.
-    fn shown_name(&self) -> String {
+    fn shown_name(&self, place: usize) -> String {
         if self.name.is_empty() {
-            format!("{:06x}", xxh64(self.url.as_bytes(), 0) & 0xFF_FFFF)
+            format!("{:06x}", xxh64(self.identity(place).as_bytes(), 0) & 0xFF_FFFF)
         } else {
             self.name.clone()
         }
@@ -305,7 +324,7 @@ fn field_of(error: &ConfigError) -> &'static str {
 impl Wanted {
     /// What tells endpoints apart, fit for the name of a directory.
     pub(super) fn key(&self) -> String {
-        self.endpoint.key()
+        self.endpoint.key(self.place)
     }
 
     /// How long what was not delivered is kept.
@@ -320,7 +339,7 @@ impl Wanted {
             external_labels: Labels::from_pairs(&self.external_labels),
             write_relabel: rule::compile(&self.endpoint.rules)?,
             log: LogConfig { max_age: self.max_age, ..LogConfig::default() },
-            ..self.endpoint.config(url)
+            ..self.endpoint.config(url, self.place)
         };
         config.validate().map_err(Refusal::new)?;
         Ok(config)

@@ -268,9 +268,11 @@ fn what_cannot_be_honoured_is_refused_at_its_place() {
             "prometheus.remote_write \"a\" {\nwal { truncate_frequency = \"1m\" }\n}",
             "gives back what was delivered",
         ),
+        (&write("url = \"http://a\"\nheaders = { \"Host\" = \"c\" }"), ":4:22: error"),
         (
-            "prometheus.remote_write \"a\" {\nendpoint { url = \"http://a\" }\nendpoint { url = \"http://a\" }\n}",
-            "two endpoints have the same url",
+            "prometheus.remote_write \"a\" {\nendpoint { url = \"http://a\" }\n\
+             endpoint { url = \"http://a\" \n name = \"b\" }\nendpoint { url = \"http://c\" \n name = \"b\" }\n}",
+            ":5:1: error: another endpoint has the name \"b\", too",
         ),
         (
             "prometheus.remote_write \"a\" { external_labels = { \"a-b\" = \"c\" } }",

@@ -131,6 +131,20 @@ async fn an_endpoint_that_is_away_does_not_hold_the_others_up() {
 }
 
 #[tokio::test]
+async fn endpoints_without_names_may_have_one_url() {
+    let (page, backend, world) = (Server::page(PAGE).await, Backend::start().await, World::new());
+    let twice = [backend.url(), backend.url()];
+    let running = world.run(&config(&target(&page, "a"), &twice)).await;
+    let up = r#"__name__="up",cluster="one",instance="a",job="test""#;
+    backend.until(|received| received.get(up).is_some_and(|values| values.len() > 3)).await;
+    let metrics = world.telemetry.text();
+    let taken = |line: &&str| line.starts_with("prometheus_remote_storage_samples_in_total{");
+    let taken: Vec<&str> = metrics.lines().filter(taken).collect();
+    assert!(taken.len() == 2 && taken.iter().all(|line| !line.ends_with(" 0")), "{taken:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_not_delivered_is_delivered_after_the_next_start() {
     let (page, backend, world) = (Server::page(PAGE).await, Backend::start().await, World::new());
     let everything = config(&target(&page, "a"), &[backend.url()]);

@@ -196,9 +196,11 @@ fn describe(
         node: node.to_owned(),
         collected_here: known.running || !listed.clustered,
         ranking,
+        // Nobody else ever had what is not shared.
         moves: known
             .moves
             .into_iter()
+            .filter(|_| listed.clustered)
             .map(|m| Move { at: clock::rfc3339(m.at), from: m.from, to: m.to, cause: m.cause })
             .collect(),
         history,

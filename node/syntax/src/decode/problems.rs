@@ -49,6 +49,14 @@ impl<'a> Problems<'a> {
         self.push(Diagnostic::error(message, &span));
     }
 
+    /// Something is wrong with one of several blocks of a name, counted from 0.
+    pub fn nth_block(&mut self, name: &str, index: usize, message: impl Into<String>) {
+        let block = self.body.blocks(name).nth(index);
+        let header = block.map_or(&self.body.header, |block| &block.body.header);
+        let diagnostic = Diagnostic::error(message, header);
+        self.push(diagnostic);
+    }
+
     /// It is wrong that an attribute or a block is written at all, whatever it says.
     pub fn presence(&mut self, name: &str, message: impl Into<String>) {
         let span = self.span(name, &[]);
