@@ -143,8 +143,9 @@ impl DnsDiscovery {
             if failed.is_empty() {
                 publisher.healthy();
             } else {
-                warn!(reason = failed, "cannot look up names; keeping their last targets");
-                publisher.unhealthy(failed, in_part);
+                if publisher.unhealthy(failed.clone(), in_part) {
+                    warn!(reason = failed, "cannot look up names; keeping their last targets");
+                }
             }
             let pause = publisher.pause(self.refresh_interval);
             tokio::select! {

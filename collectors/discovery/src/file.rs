@@ -79,7 +79,7 @@ impl FileDiscovery {
                 () = stop.cancelled() => return,
                 read = publisher.during(read) => match read {
                     Ok(found) => publish(&mut publisher, &mut known, found),
-                    Err(error) => publisher.unhealthy(error.to_string(), false),
+                    Err(error) => publish(&mut publisher, &mut known, Err(error.to_string())),
                 }
             }
             let pause = publisher.pause(self.refresh_interval);
@@ -106,19 +106,20 @@ fn publish(
     let found = match found {
         Ok(found) => found,
         Err(reason) => {
-            warn!(%reason, "cannot look for files of targets; keeping the last ones");
-            return publisher.unhealthy(reason, false);
+            if publisher.unhealthy(reason.clone(), false) {
+                warn!(%reason, "cannot look for files of targets; keeping the last ones");
+            }
+            return;
         }
     };
     known.retain(|path, _| found.contains_key(path));
     let mut broken = Vec::new();
     for (path, result) in found {
         match result {
-            Ok(targets) => drop(known.insert(path, targets)),
-            Err(reason) => {
-                warn!(path = %path.display(), %reason, "cannot use a file of targets");
-                broken.push(format!("{}: {reason}", path.display()));
+            Ok(targets) => {
+                known.insert(path, targets);
             }
+            Err(reason) => broken.push(format!("{}: {reason}", path.display())),
         }
     }
     // With broken files alone there is nothing that could be called a snapshot.
@@ -128,7 +129,10 @@ fn publish(
     if broken.is_empty() {
         publisher.healthy();
     } else {
-        publisher.unhealthy(broken.join("; "), !known.is_empty());
+        let reason = broken.join("; ");
+        if publisher.unhealthy(reason.clone(), !known.is_empty()) {
+            warn!(%reason, "cannot use files of targets");
+        }
     }
 }
 

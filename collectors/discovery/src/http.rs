@@ -67,8 +67,10 @@ impl HttpDiscovery {
                     publisher.healthy();
                 }
                 Err(reason) => {
-                    warn!(url = self.shown, %reason, "cannot get targets; keeping the last ones");
-                    publisher.unhealthy(reason, false);
+                    if publisher.unhealthy(reason.clone(), false) {
+                        let url = &self.shown;
+                        warn!(url, %reason, "cannot get targets; keeping the last ones");
+                    }
                 }
             }
             let pause = publisher.pause(self.refresh_interval);

@@ -98,15 +98,20 @@ impl<T: Clone + PartialEq> Publisher<T> {
         });
     }
 
-    /// The refresh failed; `in_part` when some of it worked.
-    pub(crate) fn unhealthy(&self, reason: String, in_part: bool) {
+    /// The refresh failed; `in_part` when some of it worked. Whether the reason is another than before:
+    /// a log that tells each failure fills up, and where it is in a directory that is watched, each line
+    /// of it is a reason to look again.
+    pub(crate) fn unhealthy(&self, reason: String, in_part: bool) -> bool {
+        let health = Health::Unhealthy(reason);
+        let news = self.status.borrow().health != health;
         self.status.send_modify(|status| {
-            status.health = Health::Unhealthy(reason);
+            status.health = health;
             status.failures += 1;
             if in_part {
                 status.refreshed = Some(SystemTime::now());
             }
         });
+        news
     }
 
     /// Waits for something else, and meanwhile lets out what is due.

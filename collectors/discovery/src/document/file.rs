@@ -78,8 +78,9 @@ impl FileDocument {
                 }
                 Err(reason) => {
                     let reason = format!("{}: {reason}", self.config.path.display());
-                    warn!(%reason, "cannot read a file; keeping its last content");
-                    publisher.unhealthy(reason, false);
+                    if publisher.unhealthy(reason.clone(), false) {
+                        warn!(%reason, "cannot read a file; keeping its last content");
+                    }
                 }
             }
             tokio::select! {

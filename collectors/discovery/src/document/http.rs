@@ -101,8 +101,10 @@ impl HttpDocument {
                     publisher.healthy();
                 }
                 Err(reason) => {
-                    warn!(url = self.shown, %reason, "cannot get a document; keeping the last one");
-                    publisher.unhealthy(reason, false);
+                    if publisher.unhealthy(reason.clone(), false) {
+                        let url = &self.shown;
+                        warn!(url, %reason, "cannot get a document; keeping the last one");
+                    }
                 }
             }
         }

@@ -42,8 +42,9 @@ async fn a_failure_is_counted_and_keeps_the_time_of_the_last_answer() {
     let (publisher, subscription) = channel::<u8>(INTERVAL);
     publisher.healthy();
     let refreshed = subscription.status.borrow().refreshed;
-    publisher.unhealthy("away".to_owned(), false);
+    assert!(publisher.unhealthy("away".to_owned(), false), "it is news");
+    assert!(!publisher.unhealthy("away".to_owned(), false), "the log has it already");
     let status = subscription.status.borrow().clone();
     let health = Health::Unhealthy("away".to_owned());
-    assert_eq!(status, Status { health, refreshed, refreshes: 1, failures: 1 });
+    assert_eq!(status, Status { health, refreshed, refreshes: 1, failures: 2 });
 }
