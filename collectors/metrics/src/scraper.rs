@@ -97,7 +97,8 @@ impl Scraper {
             telemetry,
             clock,
         });
-        let failures = FailureLog::new(config.scrape_failure_log_file.clone());
+        let file = config.scrape_failure_log_file.clone();
+        let failures = FailureLog::new(file, Arc::clone(&shared.telemetry));
         let scraper = Self {
             commands,
             headers: Arc::new(headers(&config)),
@@ -160,7 +161,8 @@ impl Scraper {
             Command::Start { key, target, takeover } => self.start(key, target, takeover),
             Command::Stop { key, reason, seal } => self.stop(key, reason, seal),
             Command::Reconfigure { config, fetch } => {
-                self.failures = FailureLog::new(config.scrape_failure_log_file.clone());
+                let file = config.scrape_failure_log_file.clone();
+                self.failures = FailureLog::new(file, Arc::clone(&self.shared.telemetry));
                 self.headers = Arc::new(headers(&config));
                 self.config = config;
                 self.fetch = fetch;
@@ -355,8 +357,7 @@ impl Scraper {
         let Some(target) = self.targets.get_mut(&key) else { return };
         if let Some(error) = &outcome.error {
             tracing::debug!(target = %target.target.url, %error, "a scrape failed");
-            let lost = !self.failures.write(now, &target.target, error);
-            self.shared.telemetry.failure_log_lost.add(usize::from(lost));
+            self.failures.write(now, &target.target, error);
         }
         target.take(outcome);
         self.series.weigh(target);
