@@ -49,6 +49,13 @@ impl World {
         Ok(Self { tasks: TaskTracker::new(), cancel: CancellationToken::new(), folder })
     }
 
+    /// What no other world on this machine is called, for its cluster. A port that one world has done
+    /// with is soon another's, and whoever remembers it would find nodes of its own names there.
+    pub fn name(&self) -> String {
+        let name = self.folder.path().file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     /// A folder in the world's folder, made if it is not there.
     ///
     /// # Errors

@@ -130,7 +130,7 @@ async fn show(
         program: std::env::current_exe()?,
         config,
         targets_url: fleet.discovery_url(),
-        flags: vec!["--cluster.name=testnet".to_owned()],
+        flags: Vec::new(),
     };
     let write_url = |node: &str| ledger.write_url(node);
     let mut cluster = Cluster::start(world, setup, arguments.nodes, write_url).await?;

@@ -82,7 +82,7 @@ impl Bench {
             program: std::env::current_exe()?,
             config: config.to_owned(),
             targets_url: String::new(),
-            flags: vec![format!("--cluster.name=bench-{nodes}")],
+            flags: vec![format!("--cluster.name={}-{nodes}", world.name())],
         };
         let mut cluster = Cluster::prepare(world, setup, nodes, |_| String::new())?;
         // Clusters of one run share the folder of logs, and their nodes their names.

@@ -117,7 +117,7 @@ impl<'a> Stage<'a> {
             program: program.to_owned(),
             config: config.clone(),
             targets_url: fleet.discovery_url(),
-            flags: vec!["--cluster.name=continuity".to_owned()],
+            flags: Vec::new(),
         };
         let mut cluster = Cluster::prepare(world, setup, nodes, |_| ledger.write_url("backend"))?;
         if arguments.scenario == Scenario::Skew {

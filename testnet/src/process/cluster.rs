@@ -22,9 +22,11 @@ pub struct Setup {
     pub config: PathBuf,
     /// Where targets are announced, for `sys.env("TESTNET_TARGETS_URL")`.
     pub targets_url: String,
-    /// Further flags of every node.
+    /// Further flags of every node. The cluster has the name of its world unless they say another.
     pub flags: Vec<String>,
 }
+
+const NAME: &str = "--cluster.name=";
 
 /// Running nodes. Each has a write URL of its own in its environment.
 #[derive(Debug)]
@@ -47,10 +49,13 @@ impl Cluster {
     /// When no ports are free.
     pub fn prepare(
         world: &World,
-        setup: Setup,
+        mut setup: Setup,
         nodes: usize,
         write_url: impl Fn(&str) -> String,
     ) -> anyhow::Result<Self> {
+        if !setup.flags.iter().any(|flag| flag.starts_with(NAME)) {
+            setup.flags.push(format!("{NAME}{}", world.name()));
+        }
         let mut cluster =
             Self { setup, folder: world.folder("nodes")?, setups: Vec::new(), nodes: Vec::new() };
         for _ in 0..nodes {
@@ -78,6 +83,12 @@ impl Cluster {
             cluster.node(index).ready().await?;
         }
         Ok(cluster)
+    }
+
+    /// What the cluster is called.
+    pub fn name(&self) -> &str {
+        let name = self.setup.flags.iter().find_map(|flag| flag.strip_prefix(NAME));
+        name.expect("every cluster is given a name")
     }
 
     /// Prepares one node more, and returns its index.

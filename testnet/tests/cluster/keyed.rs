@@ -66,10 +66,9 @@ async fn figures(cluster: &mut Cluster, name: &str) -> anyhow::Result<Vec<f64>> 
 /// Fails if any node has lost sight of another, or was taken for dead, since its start.
 async fn nobody_was_lost(cluster: &mut Cluster) -> anyhow::Result<()> {
     everybody_sees(cluster, NODES as f64).await?;
-    for name in [
-        "cluster_node_gossip_received_events_total{cluster_name=\"testnet\",event=\"node_leave\"}",
-        "shoal_cluster_rejoins_total",
-    ] {
+    let labels = format!("{{cluster_name={:?},event=\"node_leave\"}}", cluster.name());
+    let leaves = format!("cluster_node_gossip_received_events_total{labels}");
+    for name in [leaves.as_str(), "shoal_cluster_rejoins_total"] {
         let counts = figures(cluster, name).await?;
         anyhow::ensure!(counts.iter().all(|count| *count == 0.0), "{name}: {counts:?}");
     }
@@ -105,8 +104,8 @@ async fn keys_are_changed_on_a_running_cluster_without_a_flap() -> anyhow::Resul
     Ok(())
 }
 
-/// Datagrams that nodes with key 1 really sent, and that were meant for others.
-fn recorded() -> Vec<Bytes> {
+/// Datagrams that nodes of this cluster with key 1 really sent, and that were meant for others.
+fn recorded(cluster: &str) -> Vec<Bytes> {
     let mut now = Instant::now();
     let node = |name: &str, port: u16, now| {
         let me = Peer {
@@ -117,7 +116,7 @@ fn recorded() -> Vec<Bytes> {
         };
         let keyring = Keyring::new(vec![Key::new(&[1; 32])]).expect("one key");
         let config =
-            Config { cluster: "testnet".to_owned(), keyring, seeded: true, ..Config::default() };
+            Config { cluster: cluster.to_owned(), keyring, seeded: true, ..Config::default() };
         Swim::new(me, config, ChaCha12Rng::seed_from_u64(port.into()), now)
     };
     let mut nodes: BTreeMap<SocketAddr, Swim> = BTreeMap::new();
@@ -171,9 +170,9 @@ fn recorded() -> Vec<Bytes> {
 
 /// What a stranger can send: noise, pieces, other clusters, recordings, and forgeries that differ
 /// from the real thing in their last bits only.
-fn ammunition() -> Vec<Bytes> {
+fn ammunition(cluster: &str) -> Vec<Bytes> {
     let mut rng = ChaCha12Rng::seed_from_u64(1);
-    let tape = recorded();
+    let tape = recorded(cluster);
     let mut ammunition = Vec::new();
     for genuine in &tape {
         let mut noise = vec![0; rng.random_range(0..1400)];
@@ -220,7 +219,7 @@ async fn as_many_hostile_datagrams_as_can_be_sent_cost_no_node_its_membership() 
     let target = cluster.setups()[0].address();
     let received = "cluster_transport_rx_packets_total";
     let before: f64 = figures(&mut cluster, received).await?[0];
-    let ammunition = ammunition();
+    let ammunition = ammunition(cluster.name());
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let begin = Instant::now();

@@ -68,6 +68,6 @@ pub(crate) fn setup(config: &Path) -> Setup {
         program: env!("CARGO_BIN_EXE_testnet").into(),
         config: config.to_owned(),
         targets_url: String::new(),
-        flags: vec!["--cluster.name=testnet".to_owned()],
+        flags: Vec::new(),
     }
 }
