@@ -17,6 +17,9 @@ const PACKET: Configuration<LittleEndian, Varint, Limit<DATAGRAM_MAX>> =
 const BODY: Configuration<LittleEndian, Varint, Limit<SYNC_MAX>> =
     bincode::config::standard().with_limit::<SYNC_MAX>();
 
+/// The longest part of a packet in bytes: a header that names three peers is less.
+const ITEM_MAX: usize = 512;
+
 /// Why something could not be written or read.
 #[derive(Debug, Error)]
 pub(crate) enum CodecError {
@@ -59,8 +62,15 @@ impl foca::Codec<Peer> for Codec {
 }
 
 /// Writes `value` to `buffer`; an error when it does not fit, since foca asks until it is full.
-pub(crate) fn put(value: &impl Serialize, buffer: impl BufMut) -> Result<(), CodecError> {
-    bincode::serde::encode_into_std_write(value, &mut buffer.writer(), PACKET)?;
+///
+/// In one piece, so that a vector grows once: foca keeps one for each update that it passes on.
+pub(crate) fn put(value: &impl Serialize, mut buffer: impl BufMut) -> Result<(), CodecError> {
+    let mut bytes = [0; ITEM_MAX];
+    let length = bincode::serde::encode_into_slice(value, &mut bytes, PACKET)?;
+    if buffer.remaining_mut() < length {
+        return Err(EncodeError::UnexpectedEnd.into());
+    }
+    buffer.put_slice(&bytes[..length]);
     Ok(())
 }
 

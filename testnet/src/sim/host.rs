@@ -76,8 +76,8 @@ pub(super) struct Host {
     pub(super) clock: i64,
     /// Counts starts and ends: what was meant for an earlier life is void.
     pub(super) life: u32,
-    /// Taken out while it is being driven.
-    pub(super) core: Option<Core>,
+    /// Taken out while it is being driven, which happens after every event.
+    pub(super) core: Option<Box<Core>>,
     pub(super) runs: bool,
     /// Whether the machine answers at all: that a port is closed, or a connection refused.
     pub(super) powered: bool,

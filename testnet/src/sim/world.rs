@@ -206,7 +206,7 @@ impl<O: Oracle> World<O> {
         let collects = state.role != Role::Neighbour;
         let membership = membership::Config { cluster, ..self.settings.membership.clone() };
         let config = Config { membership: Some(membership), gate: self.settings.gate };
-        state.core = Some(Core::new(me, config, rng, now));
+        state.core = Some(Box::new(Core::new(me, config, rng, now)));
         state.collector =
             Collector::new(self.settings.collecting.map_or(Duration::ZERO, |how| how.interval));
         self.agreement.booted(host, collects);
@@ -287,7 +287,7 @@ impl<O: Oracle> World<O> {
 
     /// The node on `host`, if one runs.
     pub fn core(&self, host: usize) -> Option<&Core> {
-        self.population.hosts[host].core.as_ref()
+        self.population.hosts[host].core.as_deref()
     }
 
     /// The hosts, and what is true about them.
