@@ -45,6 +45,7 @@ pub use status::{Knock, PeerStatus, Suspicion};
 use clash::Check;
 use floors::Floors;
 use health::Health;
+use knocks::Knocked;
 use live::Live;
 use outbox::Outbox;
 use rhythm::Rhythm;
@@ -105,8 +106,8 @@ pub struct Swim {
     /// This node's own incarnation as of the last input.
     incarnation: foca::Incarnation,
     rhythm: Rhythm,
-    /// Knocks that are not answered yet, and since when.
-    knocks: BTreeMap<SocketAddr, Instant>,
+    /// Knocks that are not answered yet, or were a moment ago.
+    knocks: BTreeMap<SocketAddr, Knocked>,
     /// When and where to knock, if the present probe goes unanswered until then.
     early_knock: Option<(Instant, SocketAddr)>,
     seeds: Seeds,
@@ -316,7 +317,8 @@ impl Swim {
     /// message said so. Drivers should call this whenever a request to a peer fails in that way.
     ///
     /// It is a reason to look, no more: it makes this node knock there itself, since one message may
-    /// be forged, late, or meant for an earlier life.
+    /// be forged, late, or meant for an earlier life. However many come, it knocks at a peer no more
+    /// than ten times a second because of them.
     pub fn handle_unreachable(&mut self, address: SocketAddr, now: Instant) {
         self.begin(now);
         self.find_out(address, now);

@@ -8,7 +8,9 @@ use foca::{Member, State as Liveness};
 use super::live::Known;
 use super::{Farewell, Knock, Output, Swim};
 
-/// How long after a closed port this node knocks again, for as long as nobody else agrees.
+/// How long after a closed port this node knocks again, for as long as nobody else agrees. Nor does
+/// what others say make it knock sooner: a stranger who forges reports must not make it flood a peer
+/// with connections, or run out of ports to make its own from.
 const KNOCK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How often it does so.
@@ -22,10 +24,31 @@ const KNOCK_AFTER: Duration = Duration::from_millis(25);
 const KNOCKS_MAX: usize = 16;
 const KNOCK_PATIENCE: Duration = Duration::from_secs(2);
 
+/// A knock at an address.
+#[derive(Debug)]
+pub(super) struct Knocked {
+    at: Instant,
+    /// Which life of the peer it is meant for.
+    generation: u64,
+    answered: bool,
+}
+
+impl Knocked {
+    fn awaits(&self) -> bool {
+        !self.answered
+    }
+
+    /// Until when it matters.
+    fn until(&self) -> Instant {
+        self.at + if self.answered { KNOCK_AGAIN } else { KNOCK_PATIENCE }
+    }
+}
+
 impl Swim {
     /// Nobody listens at `address`, somebody says: finds out.
     pub(super) fn find_out(&mut self, address: SocketAddr, now: Instant) {
-        if self.live.find_address(address).is_some() {
+        let before = self.knocks.get(&address);
+        if before.is_none_or(|knocked| now >= knocked.at + KNOCK_AGAIN) {
             self.knock(address, now);
         }
     }
@@ -34,20 +57,30 @@ impl Swim {
         if !self.config.evidence || self.farewell != Farewell::No {
             return;
         }
-        self.knocks.retain(|_, since| *since + KNOCK_PATIENCE > now);
-        if self.knocks.len() >= KNOCKS_MAX || self.knocks.contains_key(&address) {
+        let Some(peer) = self.live.find_address(address) else { return };
+        let generation = peer.generation;
+        self.knocks.retain(|_, knocked| knocked.until() > now);
+        if self.knocks.values().filter(|knocked| knocked.awaits()).count() >= KNOCKS_MAX
+            || self.knocks.get(&address).is_some_and(Knocked::awaits)
+        {
             return;
         }
-        self.knocks.insert(address, now);
+        self.knocks.insert(address, Knocked { at: now, generation, answered: false });
         self.counters.knocks += 1;
         self.outputs.push_back(Output::Knock { to: address });
     }
 
     pub(super) fn hear_knock(&mut self, address: SocketAddr, knock: Knock, now: Instant) {
-        let Some(since) = self.knocks.remove(&address) else { return };
+        let Some(knocked) = self.knocks.get_mut(&address).filter(|knocked| knocked.awaits()) else {
+            return;
+        };
+        knocked.answered = true;
+        let (since, generation) = (knocked.at, knocked.generation);
         let Some(peer) = self.live.find_address(address).cloned() else { return };
         let heard = self.live.get(&peer).and_then(Known::last_heard);
-        if knock != Knock::Refused || heard.is_some_and(|heard| heard >= since) {
+        // The port that an earlier life left closed says nothing of this one.
+        let of_another = peer.generation != generation || heard.is_some_and(|heard| heard >= since);
+        if knock != Knock::Refused || of_another {
             return;
         }
         self.counters.evidence_of_death += 1;
@@ -57,7 +90,7 @@ impl Swim {
             self.reconcile(&peer.name, now);
         }
         if let Some(suspect) = self.suspicions.get_mut(&peer.name) {
-            suspect.refusals += 1;
+            suspect.refusals = suspect.refusals.saturating_add(1);
             let again = suspect.refusals < REFUSALS_MAX;
             suspect.next_knock = again.then_some(now + KNOCK_AGAIN);
         }

@@ -3,7 +3,7 @@
 //! A host on which nobody listens at a port answers a datagram with an ICMP message. Linux keeps such
 //! messages in an error queue beside the socket when it is asked to, and from then on also fails the
 //! next call on the socket with the error, whatever that call is about. This type takes both apart:
-//! calls are about their own datagrams only, and [`Datagrams::unreachable`] tells of the others.
+//! calls are about their own datagrams only, and [`Datagrams::icmp`] tells of the others.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,16 +13,29 @@ use tokio::net::UdpSocket;
 
 #[cfg(target_os = "linux")]
 mod icmp;
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;
 
-/// How often a call is made anew that failed with the error of another datagram. Each such error is
-/// that of one ICMP message, so that a flood of them could go on for ever.
+/// How often a call is made that fails. Each error that is another datagram's is that of one ICMP
+/// message, so that a flood of them could go on for ever.
 const ATTEMPTS: usize = 4;
 
-/// Messages about something else that are passed over at one time; what is left is read the next time.
+/// What is waited for. Errors are only where they can be read: the socket would be ready for ever.
 #[cfg(target_os = "linux")]
-const OTHERS: usize = 64;
+const AWAITED: Interest = Interest::READABLE.add(Interest::ERROR);
+#[cfg(not(target_os = "linux"))]
+const AWAITED: Interest = Interest::READABLE;
+
+/// What a message says of a datagram that did not arrive. Anybody may have sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nothing is told there"))]
+pub(super) enum Icmp {
+    /// Nobody listens at the port of this address, where the datagram went.
+    PortUnreachable(SocketAddr),
+    /// A host, a network or a way that does not take it. That says nothing about a process: probes
+    /// by way of others find out whether it is only this node that does not get there.
+    Other,
+}
 
 /// The socket of gossip.
 #[derive(Debug)]
@@ -48,7 +61,7 @@ impl Datagrams {
     /// Waits until something arrives, or until an ICMP message does.
     pub(super) async fn ready(&self) {
         // An error shows when the socket is read.
-        let _ = self.socket.ready(Interest::READABLE | Interest::ERROR).await;
+        let _ = self.socket.ready(AWAITED).await;
     }
 
     /// Receives a datagram if there is one.
@@ -69,45 +82,31 @@ impl Datagrams {
         undisturbed(|| self.socket.try_send_to(datagram, to))
     }
 
-    /// Where a datagram went of which an ICMP message says that nobody listens at its port; `None` when
-    /// there is no such message left, or others keep coming. Anybody may have sent it.
+    /// Takes the next message; `None` when there is none left.
     #[cfg(target_os = "linux")]
-    pub(super) fn unreachable(&self) -> Option<SocketAddr> {
-        for _ in 0..OTHERS {
-            match self.socket.try_io(Interest::ERROR, || icmp::next(&self.socket)) {
-                Ok(icmp::Message::PortUnreachable(to)) => return Some(to),
-                // A host or a network that cannot be reached says nothing about a process.
-                Ok(icmp::Message::Other) => {}
-                Err(_) => break,
-            }
-        }
-        None
+    pub(super) fn icmp(&self) -> Option<Icmp> {
+        // Whatever keeps the queue from being read, the socket must not stay ready because of it.
+        let next = || icmp::next(&self.socket).map_err(|_| io::ErrorKind::WouldBlock.into());
+        self.socket.try_io(Interest::ERROR, next).ok()
     }
 
     /// Other systems do not tell where a datagram went.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn unreachable(&self) -> Option<SocketAddr> {
+    pub(super) fn icmp(&self) -> Option<Icmp> {
         None
     }
 }
 
-/// Makes a call anew that failed with what ICMP said of an earlier datagram. The error is gone then, and
-/// the queue has it still.
+/// Makes a call anew that failed, since it may have failed with what ICMP said of an earlier datagram.
+/// There are a dozen such errors, from a refused connection to a datagram that is too long for the way,
+/// and none of them says whose it is. It is gone then, and the queue has it still; an error that is the
+/// call's own comes again.
 fn undisturbed<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    let mut attempt = 1;
-    loop {
+    for _ in 1..ATTEMPTS {
         match call() {
-            Err(error) if is_of_another(&error) && attempt < ATTEMPTS => attempt += 1,
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
             result => return result,
         }
     }
-}
-
-fn is_of_another(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-    )
+    call()
 }

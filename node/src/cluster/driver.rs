@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::check::Awaited;
-use super::datagrams::Datagrams;
+use super::datagrams::{Datagrams, Icmp};
 use super::exchange::{PeerAccess, PeerError};
 use super::generation::Generation;
 use super::measure::Measures;
@@ -45,7 +45,7 @@ pub(super) use moves::Sealed;
 const DATAGRAMS_PER_TURN: usize = 256;
 
 /// ICMP messages that are read before timers and questions have their turn: a node that dies causes
-/// one for each datagram that was on its way to it.
+/// one for each datagram that was on its way to it, and a forger as many as he likes.
 const ICMP_PER_TURN: usize = 64;
 
 /// Questions that are answered before the socket has its turn.
@@ -188,10 +188,11 @@ impl Driver {
         });
     }
 
-    /// Handles what there is, without waiting. Whether there may be more datagrams.
+    /// Handles what there is, without waiting. Whether there may be more at the socket.
     fn turn(&mut self) -> bool {
-        let more = self.receive();
-        self.hear_of_the_unreachable();
+        let datagrams = self.receive();
+        let messages = self.hear_of_the_unreachable();
+        let more = datagrams || messages;
         let now = Instant::now();
         if let Some(due) = self.core.poll_timeout()
             && due <= now
@@ -260,14 +261,20 @@ impl Driver {
         true
     }
 
-    /// Hands to the core where nobody listens, by what ICMP says. It knocks there to find out.
-    fn hear_of_the_unreachable(&mut self) {
+    /// Hands to the core where nobody listens, by what ICMP says. It knocks there to find out. Whether
+    /// there may be more messages.
+    fn hear_of_the_unreachable(&mut self) -> bool {
         for _ in 0..ICMP_PER_TURN {
-            let Some(to) = self.socket.as_ref().and_then(Datagrams::unreachable) else { return };
-            self.measures.unreachable();
-            self.core.handle_unreachable(to, Instant::now());
-            self.act();
+            let Some(message) = self.socket.as_ref().and_then(Datagrams::icmp) else {
+                return false;
+            };
+            self.measures.icmp(message);
+            if let Icmp::PortUnreachable(to) = message {
+                self.core.handle_unreachable(to, Instant::now());
+                self.act();
+            }
         }
+        true
     }
 
     /// Hands what components announce to the core.

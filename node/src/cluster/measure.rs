@@ -10,6 +10,7 @@ use ownership::audit::Figures;
 use ownership::handover::HandoverCounters;
 use tokio::sync::watch;
 
+use super::datagrams::Icmp;
 use super::subscription::Reason;
 use super::{ClusterState, PeerSeal, SeedStatus};
 use crate::telemetry::{Exposition, Registration, Registry};
@@ -22,8 +23,9 @@ mod checkpoints;
 pub(super) struct Measures {
     received: Traffic,
     sent: Traffic,
-    /// ICMP messages that nobody listens where a datagram went.
-    unreachable: AtomicU64,
+    /// ICMP messages that nobody listens where a datagram went, and all others.
+    icmp_unreachable: AtomicU64,
+    icmp_ignored: AtomicU64,
     starts: AtomicU64,
     stops_moved: AtomicU64,
     stops_gone: AtomicU64,
@@ -84,8 +86,11 @@ impl Measures {
         add(&self.sent.failed, 1);
     }
 
-    pub(super) fn unreachable(&self) {
-        add(&self.unreachable, 1);
+    pub(super) fn icmp(&self, message: Icmp) {
+        match message {
+            Icmp::PortUnreachable(_) => add(&self.icmp_unreachable, 1),
+            Icmp::Other => add(&self.icmp_ignored, 1),
+        }
     }
 
     pub(super) fn started(&self) {
@@ -223,8 +228,11 @@ impl Measures {
             page.counter(&name("packets_failed"), help, &[], get(&traffic.failed));
         }
         let help = "ICMP messages that nobody listens where a datagram of gossip went.";
-        let count = get(&self.unreachable);
+        let count = get(&self.icmp_unreachable);
         page.counter("shoal_cluster_icmp_unreachable_total", help, &[], count);
+        let help = "ICMP messages about datagrams of gossip that say nothing about a process, such as \
+                    those of a host or network that cannot be reached.";
+        page.counter("shoal_cluster_icmp_ignored_total", help, &[], get(&self.icmp_ignored));
         let name = "cluster_node_gossip_received_events_total";
         for (event, count) in [
             ("node_join", &self.joins),

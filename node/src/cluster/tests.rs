@@ -124,6 +124,25 @@ impl TestNode {
         Arc::clone(&state.expect("the loop runs"))
     }
 
+    /// Waits until this series is not 0. Figures are those of the loop's last turn.
+    async fn until_counted(&self, series: &str) {
+        let mut rhythm = tokio::time::interval(Duration::from_millis(20));
+        let counted = async {
+            loop {
+                rhythm.tick().await;
+                let page = self.registry.text();
+                let count =
+                    page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+                if count.expect("it is there") != "0" {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, counted)
+            .await
+            .unwrap_or_else(|_| panic!("{series} stays 0"));
+    }
+
     async fn until_participants(&self, names: &[&str]) {
         self.until(&format!("{names:?} take part"), |state| {
             let participants = state.peers.iter().filter(|peer| peer.state == "participant");
@@ -231,20 +250,31 @@ async fn nodes_of_other_clusters_are_strangers() {
         .await;
     assert!(state.seeds[0].result.contains("cluster"), "{:?}", state.seeds);
     assert!(!state.joined);
-    let refused = "shoal_cluster_refused_total{reason=\"cluster\"} ";
-    // The figures are those of the loop's last turn, which may be the one before the refusal.
-    let mut rhythm = tokio::time::interval(Duration::from_millis(20));
-    let counted = async {
-        loop {
-            rhythm.tick().await;
-            let page = a.registry.text();
-            let count = page.lines().find_map(|line| line.strip_prefix(refused));
-            if count.expect("it is there") != "0" {
-                break;
-            }
-        }
-    };
-    tokio::time::timeout(PATIENCE, counted).await.expect("a refusal is counted");
+    a.until_counted("shoal_cluster_refused_total{reason=\"cluster\"}").await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_node_counts_what_icmp_says_of_a_peer_that_crashed_and_goes_on() {
+    let a = start(options("a", &[])).await;
+    let b = start(options("b", &[a.address])).await;
+    a.until_participants(&["a", "b"]).await;
+    let TestNode { started, _server, storage, .. } = b;
+    drop(_server);
+    tokio::task::spawn_blocking(|| started.crash()).await.expect("the loop ends");
+    a.until_counted("shoal_cluster_icmp_unreachable_total").await;
+    a.until("b is missing", |state| state.peers.len() == 1).await;
+    let page = a.registry.text();
+    for line in [
+        "cluster_transport_rx_packets_failed_total 0",
+        "cluster_transport_tx_packets_failed_total 0",
+        "shoal_cluster_icmp_ignored_total 0",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
+    }
+    let b = start_with(options("b", &[]), storage).await;
+    a.until_participants(&["a", "b"]).await;
+    drop(b);
 }
 
 #[tokio::test]

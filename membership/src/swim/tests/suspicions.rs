@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::net::{Net, at, peer, seeded};
-use crate::{Cause, Config, Event, Swim};
+use crate::{Cause, Config, Event, Knock, Swim};
 
 /// A cluster of nodes called n1, n2, ... that is settled.
 fn cluster(nodes: u16, config: &Config) -> Net {
@@ -68,6 +68,56 @@ fn a_report_that_nobody_listens_there_does_a_live_peer_no_harm() {
     assert!(net.node(1).counters().knocks > 0, "it looked");
     assert!(net.events.is_empty(), "{:?}", net.events);
     assert!(net.nodes.values().all(|swim| swim.counters().suspicions_started == 0));
+}
+
+#[test]
+fn reports_without_end_make_a_node_knock_ten_times_a_second() {
+    let mut net = cluster(4, &seeded());
+    for _ in 0..1000 {
+        net.act(at(1), |swim, now| swim.handle_unreachable(at(2), now));
+        net.run_for(Duration::from_millis(1));
+    }
+    let knocks = net.node(1).counters().knocks;
+    assert!((9..=11).contains(&knocks), "{knocks}");
+}
+
+#[test]
+fn reports_without_end_about_a_closed_port_count_no_more_than_what_was_found() {
+    let mut net = cluster(10, &seeded());
+    // Silent to all, but closed to one: nobody else agrees, so that the suspicion lasts.
+    net.closed.insert((at(1), at(2)));
+    for port in (1..=10).filter(|port| *port != 2) {
+        net.cut.insert((at(port), at(2)));
+        net.cut.insert((at(2), at(port)));
+    }
+    let mut reports = 0;
+    while net.node(1).size() == 10 {
+        net.act(at(1), |swim, now| swim.handle_unreachable(at(2), now));
+        net.run_for(Duration::from_millis(1));
+        reports += 1;
+    }
+    let found = net.node(1).counters().evidence_of_death;
+    assert!(reports > 500 && found <= reports / 100 + 1, "{found} of {reports}");
+}
+
+#[test]
+fn a_closed_port_of_an_earlier_life_says_nothing_against_a_later_one() {
+    let mut net = cluster(5, &seeded());
+    net.vanish(2);
+    net.act(at(3), |swim, now| swim.handle_unreachable(at(2), now));
+    net.vanished.clear();
+    // It is back before the knock is answered, and the one that knocked hears of that from others.
+    net.cut.insert((at(2), at(3)));
+    net.boot(peer("n2", 2, 2000), seeded());
+    net.run_until("all know of its new life", |net| {
+        let new = |swim: &Swim| swim.peers().iter().any(|known| known.peer.generation >= 2000);
+        [1, 3, 4, 5].into_iter().all(|port| new(net.node(port)))
+    });
+    net.act(at(3), |swim, now| swim.handle_knock(at(2), Knock::Refused, now));
+    assert_eq!(net.node(3).counters().evidence_of_death, 0);
+    net.cut.clear();
+    net.run_until("all is well", |net| net.agree(5));
+    assert_eq!(net.node(3).counters().suspicions_started, 0);
 }
 
 #[test]

@@ -10,14 +10,7 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmsg, setsockopt,
 };
 
-/// What a message says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Message {
-    /// Nobody listens at the port of this address.
-    PortUnreachable(SocketAddr),
-    /// Something else.
-    Other,
-}
+use super::Icmp;
 
 /// `ee_origin` of messages that came by ICMP, of either version.
 const ORIGIN_ICMP: u8 = 2;
@@ -44,7 +37,7 @@ pub(super) fn keep(socket: &std::net::UdpSocket) -> io::Result<()> {
 /// # Errors
 ///
 /// `WouldBlock` when it is empty.
-pub(super) fn next(socket: &impl AsRawFd) -> io::Result<Message> {
+pub(super) fn next(socket: &impl AsRawFd) -> io::Result<Icmp> {
     // The datagram itself would come along; its address is enough.
     let mut datagram = [0; 1];
     let mut datagram = [IoSliceMut::new(&mut datagram)];
@@ -70,8 +63,8 @@ pub(super) fn next(socket: &impl AsRawFd) -> io::Result<Message> {
     });
     let to = message.address.as_ref().and_then(address);
     Ok(match to {
-        Some(to) if is_port => Message::PortUnreachable(to),
-        _ => Message::Other,
+        Some(to) if is_port => Icmp::PortUnreachable(to),
+        _ => Icmp::Other,
     })
 }
 

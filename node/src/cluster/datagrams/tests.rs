@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::Duration;
 
 use super::*;
@@ -6,15 +6,21 @@ use super::*;
 /// Far beyond what loopback takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn bind(address: impl Into<std::net::IpAddr>) -> UdpSocket {
-    let socket = UdpSocket::bind((address.into(), 0)).expect("loopback can be bound");
+/// None where the machine does not have that address.
+fn try_bind(address: impl Into<IpAddr>) -> Option<UdpSocket> {
+    let socket = UdpSocket::bind((address.into(), 0)).ok()?;
     socket.set_nonblocking(true).expect("a socket");
-    socket
+    Some(socket)
+}
+
+fn bind() -> UdpSocket {
+    try_bind(Ipv4Addr::LOCALHOST).expect("loopback can be bound")
 }
 
 /// An address at which somebody listened until now.
-fn closed(address: impl Into<std::net::IpAddr>) -> SocketAddr {
-    bind(address).local_addr().expect("it is bound")
+fn closed(address: impl Into<IpAddr>) -> SocketAddr {
+    let socket = try_bind(address).expect("loopback can be bound");
+    socket.local_addr().expect("it is bound")
 }
 
 async fn send(datagrams: &Datagrams, datagram: &[u8], to: SocketAddr) {
@@ -22,45 +28,64 @@ async fn send(datagrams: &Datagrams, datagram: &[u8], to: SocketAddr) {
     assert_eq!(datagrams.send(datagram, to).expect("it is sent"), datagram.len());
 }
 
-async fn until_told(datagrams: &Datagrams) -> SocketAddr {
+async fn until_told(datagrams: &Datagrams) -> Icmp {
     let told = async {
         loop {
             datagrams.ready().await;
-            if let Some(to) = datagrams.unreachable() {
-                return to;
+            if let Some(message) = datagrams.icmp() {
+                return message;
             }
         }
     };
     tokio::time::timeout(PATIENCE, told).await.expect("in time")
 }
 
+async fn receive(datagrams: &Datagrams, buffer: &mut [u8]) -> (usize, SocketAddr) {
+    let received = async {
+        loop {
+            match datagrams.receive(buffer) {
+                Ok(received) => return received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    datagrams.ready().await;
+                    // Otherwise it stays ready for what ICMP said.
+                    while datagrams.icmp().is_some() {}
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, received).await.expect("in time")
+}
+
 #[tokio::test]
 async fn a_closed_port_is_told_with_its_address() {
-    for address in [Ipv4Addr::LOCALHOST.into(), std::net::IpAddr::from(Ipv6Addr::LOCALHOST)] {
+    for address in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+        let Some(socket) = try_bind(address) else { continue };
         let to = closed(address);
-        let datagrams = Datagrams::new(bind(address)).expect("inside a runtime");
+        let datagrams = Datagrams::new(socket).expect("inside a runtime");
         send(&datagrams, b"anybody there?", to).await;
-        assert_eq!(until_told(&datagrams).await, to);
-        assert_eq!(datagrams.unreachable(), None, "one message is told once");
+        assert_eq!(until_told(&datagrams).await, Icmp::PortUnreachable(to));
+        assert_eq!(datagrams.icmp(), None, "one message is told once");
     }
 }
 
 #[tokio::test]
 async fn an_ipv4_peer_of_a_socket_of_both_versions_is_told_as_such() {
-    let any = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).expect("both versions can be bound");
-    any.set_nonblocking(true).expect("a socket");
+    let Some(any) = try_bind(Ipv6Addr::UNSPECIFIED) else { return };
     let datagrams = Datagrams::new(any).expect("inside a runtime");
     let to = closed(Ipv4Addr::LOCALHOST);
     let mapped = SocketAddr::new(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), to.port());
-    send(&datagrams, b"anybody there?", mapped).await;
-    assert_eq!(until_told(&datagrams).await, to);
+    for to_or_mapped in [to, mapped] {
+        send(&datagrams, b"anybody there?", to_or_mapped).await;
+        assert_eq!(until_told(&datagrams).await, Icmp::PortUnreachable(to));
+    }
 }
 
 #[tokio::test]
 async fn what_closed_ports_cause_disturbs_no_other_datagram() {
-    let (dead, live) = (closed(Ipv4Addr::LOCALHOST), bind(Ipv4Addr::LOCALHOST));
-    let live = Datagrams::new(live).expect("inside a runtime");
-    let here = Datagrams::new(bind(Ipv4Addr::LOCALHOST)).expect("inside a runtime");
+    let dead = closed(Ipv4Addr::LOCALHOST);
+    let live = Datagrams::new(bind()).expect("inside a runtime");
+    let here = Datagrams::new(bind()).expect("inside a runtime");
     let (me, peer) = (here.socket.local_addr().unwrap(), live.socket.local_addr().unwrap());
     let mut buffer = [0; 8];
     for number in 0..200_u8 {
@@ -73,25 +98,93 @@ async fn what_closed_ports_cause_disturbs_no_other_datagram() {
         send(&live, &[number], me).await;
         let heard = receive(&here, &mut buffer).await;
         assert_eq!((heard, buffer[0]), ((1, peer), number));
-        while let Some(to) = here.unreachable() {
-            assert_eq!(to, dead);
+        while let Some(message) = here.icmp() {
+            assert_eq!(message, Icmp::PortUnreachable(dead));
         }
     }
 }
 
-async fn receive(datagrams: &Datagrams, buffer: &mut [u8]) -> (usize, SocketAddr) {
-    let received = async {
-        loop {
-            match datagrams.receive(buffer) {
-                Ok(received) => return received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    datagrams.ready().await;
-                    // Otherwise it stays ready for what ICMP said.
-                    while datagrams.unreachable().is_some() {}
-                }
-                Err(error) => panic!("{error}"),
-            }
+#[tokio::test]
+async fn messages_that_nobody_reads_are_bounded_and_keep_no_datagram_from_being_sent() {
+    let dead = closed(Ipv4Addr::LOCALHOST);
+    let live = Datagrams::new(bind()).expect("inside a runtime");
+    let here = bind();
+    // Messages share it with datagrams.
+    socket2::SockRef::from(&here).set_recv_buffer_size(64 << 10).expect("it may be small");
+    let here = Datagrams::new(here).expect("inside a runtime");
+    let (me, peer) = (here.socket.local_addr().unwrap(), live.socket.local_addr().unwrap());
+    let mut buffer = [0; 8];
+    let sent = 2000;
+    for number in 0..sent {
+        send(&here, b"gone", dead).await;
+        if number % 100 == 0 {
+            send(&here, b"to you", peer).await;
+            assert_eq!(receive(&live, &mut buffer).await, (6, me));
         }
-    };
-    tokio::time::timeout(PATIENCE, received).await.expect("in time")
+    }
+    let kept = std::iter::from_fn(|| here.icmp()).count();
+    assert!(0 < kept && kept < sent, "{kept}");
+    // There is room again.
+    send(&live, b"to me", me).await;
+    assert_eq!(receive(&here, &mut buffer).await, (5, peer));
+}
+
+#[tokio::test]
+async fn a_queue_that_was_emptied_wakes_nobody() {
+    let dead = closed(Ipv4Addr::LOCALHOST);
+    let here = Datagrams::new(bind()).expect("inside a runtime");
+    let sent = 20;
+    for _ in 0..sent {
+        send(&here, b"gone", dead).await;
+    }
+    let (mut told, mut wakes) = (0, 0);
+    loop {
+        tokio::select! {
+            biased;
+            () = here.ready() => wakes += 1,
+            // The runtime asks the system for events in between.
+            () = pause() => break,
+        }
+        told += std::iter::from_fn(|| here.icmp()).count();
+        // As the loop does, which may find nothing.
+        let empty = here.receive(&mut [0; 8]).expect_err("nobody sends");
+        assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
+    }
+    assert_eq!(told, sent);
+    assert!(wakes < 10, "{wakes}");
+}
+
+async fn pause() {
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn a_call_that_fails_for_whatever_reason_is_made_anew_a_few_times() {
+    let errors = (1..=133).map(io::Error::from_raw_os_error);
+    for error in errors.filter(|error| error.kind() != io::ErrorKind::WouldBlock) {
+        // It fails that often, and then returns which call it was.
+        let after = |failures| {
+            let mut call = 0;
+            undisturbed(|| {
+                call += 1;
+                let error = || io::Error::from_raw_os_error(error.raw_os_error().unwrap());
+                if call <= failures { Err(error()) } else { Ok(call) }
+            })
+        };
+        assert_eq!(after(1).expect("it was another's"), 2, "{error}");
+        assert_eq!(after(ATTEMPTS - 1).expect("they were others'"), ATTEMPTS, "{error}");
+        assert_eq!(after(ATTEMPTS).expect_err("it is its own").kind(), error.kind());
+    }
+}
+
+#[test]
+fn a_call_that_would_wait_is_made_once() {
+    let mut calls = 0;
+    let result: io::Result<()> = undisturbed(|| {
+        calls += 1;
+        Err(io::ErrorKind::WouldBlock.into())
+    });
+    assert_eq!((result.expect_err("it would").kind(), calls), (io::ErrorKind::WouldBlock, 1));
 }
