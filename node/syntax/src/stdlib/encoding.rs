@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde_saphyr::options::NonFiniteFloatPolicy;
 
 use super::arguments::{function, one};
 use super::json;
@@ -27,7 +28,13 @@ pub(super) fn from_json(values: &[Value]) -> Result<Value, CallError> {
 
 pub(super) fn from_yaml(values: &[Value]) -> Result<Value, CallError> {
     let text: String = one(values)?;
-    serde_saphyr::from_str(&text)
+    // What Go's yaml.v3 makes of a document without types: YAML 1.2, and the octal numbers of 1.1.
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        legacy_octal_numbers: true,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+    };
+    serde_saphyr::from_str_with_options(&text, options)
         .map_err(|error| CallError::argument(0, format!("not YAML: {}", first_line(&error))))
 }
 

@@ -120,6 +120,23 @@ fn encodings() {
 }
 
 #[test]
+fn yaml_means_what_go_makes_of_it() {
+    table(
+        r#"
+        encoding.from_yaml("country: NO\non: 1\nx: y\no: 010\nq: off\nu: Yes") => {country = "NO", on = 1, x = "y", o = 8, q = "off", u = "Yes"}
+        yaml_decode("[yes, No, on, OFF, y, N]") => ["yes", "No", "on", "OFF", "y", "N"]
+        encoding.from_yaml("[true, True, TRUE, false, False, FALSE, tRUE]") => [true, true, true, false, false, false, "tRUE"]
+        encoding.from_yaml("[010, 0o10, -010, 0x10, 0b10, 0, 09, 1_000, 0_10]") => [8, 8, -8, 16, 2, 0, 9, 1000, 8]
+        encoding.from_yaml("[1.5, 1e3, .5, \"1\", '010']") => [1.5, 1000, 0.5, "1", "010"]
+        encoding.from_yaml("[.inf, -.inf, +.Inf, .nan]") => [+Inf, -Inf, +Inf, NaN]
+        encoding.from_yaml("[~, null, Null, NULL, nULL, '~']") => [null, null, null, null, "nULL", "~"]
+        encoding.from_yaml("{010: a, 0x1: b, True: c, 1.50: d, no: e, ~: f}") => {"010" = "a", "0x1" = "b", True = "c", "1.50" = "d", no = "e", "null" = "f"}
+        encoding.from_yaml("? [1]\n: a") => error: encoding.from_yaml: not YAML: error: line 1 column 3: expected string scalar
+        "#,
+    );
+}
+
+#[test]
 fn lists_of_targets() {
     table(
         r#"

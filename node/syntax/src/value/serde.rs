@@ -93,18 +93,12 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 }
 
-/// A key of a map: other formats also have numbers and booleans there.
+/// A key of a map, as it is written: other formats also have numbers, booleans and null there.
 struct Key(String);
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Self(text.to_string())),
-            other @ (Value::Number(_) | Value::Bool(_) | Value::Null) => {
-                Ok(Self(other.to_string()))
-            }
-            other => Err(D::Error::custom(format!("a {} cannot be a key", other.kind()))),
-        }
+        let key = Option::<String>::deserialize(deserializer)?;
+        Ok(Self(key.unwrap_or_else(|| Value::Null.to_string())))
     }
 }
