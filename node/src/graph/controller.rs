@@ -137,12 +137,15 @@ async fn prepare(
 ) -> Result<Prepared, LoadError> {
     let (path, registry) = (settings.config.clone(), settings.registry.clone());
     let (library, veto) = (library.clone(), settings.veto.clone());
+    // An import brings no other `http` block, and must not fail for a certificate that is just being
+    // replaced.
+    let attempt = texts.is_none();
     let prepared = tokio::task::spawn_blocking(move || {
         let prepared = match texts {
             Some(texts) => prepare::prepare_texts(texts, &previous, &registry, &library),
             None => prepare::prepare(&path, &previous, &registry, &library),
         }?;
-        match veto.object(&prepared.plan, &library) {
+        match veto.object(&prepared.plan, &library, attempt) {
             Some(objection) => Err(Diagnostics::from(objection)),
             None => Ok(prepared),
         }
@@ -220,11 +223,15 @@ impl Controller {
         match result {
             Ok(()) => {
                 self.load.last_success = Some(SystemTime::now());
-                self.load.last_error = None;
+                self.load.refusal = None;
             }
             Err(error) => {
                 self.load.failures += 1;
-                self.load.last_error = Some(error.to_string());
+                self.load.refusal = match error {
+                    // It runs, and what failed says so itself for as long as it does.
+                    LoadError::Partial(_) => None,
+                    refused => Some(refused.to_string()),
+                };
             }
         }
     }

@@ -100,9 +100,9 @@ impl Components for Graph {
 
     fn troubles(&self) -> Vec<String> {
         let published = Arc::clone(&self.published.borrow());
-        let load = published.load.last_error.iter();
-        let load = load.map(|error| format!("the configuration was not taken over:\n{error}"));
-        load.chain(published.troubles.iter().cloned()).collect()
+        let refusal = published.load.refusal.iter();
+        let refusal = refusal.map(|why| format!("the configuration was not taken over:\n{why}"));
+        refusal.chain(published.troubles.iter().cloned()).collect()
     }
 
     fn glimpse<'a>(&'a self, id: &'a str, most: usize) -> BoxFuture<'a, Option<Component>> {

@@ -175,6 +175,7 @@ pub struct LoadStatus {
     /// The SHA-256 of the configuration that runs, in hexadecimal: for a single file without imports
     /// that of the file, else of all texts one after another.
     pub sha256: String,
-    /// Why the last attempt failed.
-    pub last_error: Option<String>,
+    /// Why the last attempt was refused, so that the configuration before it runs on. None if it was
+    /// taken over, even if some of its components failed.
+    pub refusal: Option<String>,
 }

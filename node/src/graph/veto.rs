@@ -1,4 +1,5 @@
-//! What a configuration must not say on a process that was started with these flags.
+//! What a configuration must not say on a process that was started with these flags, and what it says
+//! that cannot be done.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,9 +27,9 @@ impl Veto {
     }
 
     /// What is wrong with `plan`. A block that depends on what components will export is not known yet,
-    /// and passes.
-    pub(super) fn object(&self, plan: &Plan, library: &Scope) -> Option<Diagnostic> {
-        let objection = self.0.as_ref()?;
+    /// and passes. With `attempt`, what TLS is made of is read and tried, too, which blocks.
+    pub(super) fn object(&self, plan: &Plan, library: &Scope, attempt: bool) -> Option<Diagnostic> {
+        let objection = |http: &HttpConfig| self.0.as_ref().and_then(|objection| objection(http));
         let is_http = |role: &Role| matches!(role, Role::Config(ConfigBlock::Http));
         let Some(node) = plan.nodes.iter().find(|node| is_http(&node.role)) else {
             return objection(&HttpConfig::default()).map(Diagnostic::unplaced);
@@ -39,7 +40,8 @@ impl Veto {
         if problems.has_errors() || config.apply(ConfigBlock::Http, &evaluated).is_err() {
             return None;
         }
-        let text = objection(&config.http)?;
+        let unusable = || config.http.tls.as_ref().filter(|_| attempt)?.problem();
+        let text = objection(&config.http).or_else(unusable)?;
         Some(Diagnostic::error(text, &node.block.header()))
     }
 }

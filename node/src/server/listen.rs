@@ -115,6 +115,10 @@ pub async fn serve(serve: Serve, cancel: CancellationToken) -> std::io::Result<(
 }
 
 /// Follows the configuration and the files it names.
+///
+/// A configuration that cannot be secured was refused before it came here, unless a file changed in
+/// between. TLS that works then goes on as it is until the files can be used; plain HTTP ends, because
+/// it is not what was asked for.
 async fn keep_secure(
     mut http: watch::Receiver<Arc<HttpConfig>>,
     secured: watch::Sender<Security>,
@@ -122,6 +126,8 @@ async fn keep_secure(
 ) {
     let mut config = Arc::clone(&http.borrow_and_update());
     let mut material = None;
+    // Whether the configuration is not in force yet.
+    let mut owed = false;
     let mut look = tokio::time::interval(TLS_REREAD);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -139,18 +145,27 @@ async fn keep_secure(
         };
         if changed {
             config = Arc::clone(&http.borrow_and_update());
+            owed = true;
         }
         let (now, security) = secure(&config).await;
-        if changed || (now.is_some() && now != material) {
-            match &security {
-                // What served until now serves better than nothing, as long as it was asked for.
-                Security::Broken if !changed => continue,
-                Security::Tls(_) if material.is_some() => info!("TLS certificates were read again"),
-                _ => {}
+        match &security {
+            Security::Broken => {
+                secured.send_if_modified(|current| {
+                    let plain = matches!(current, Security::Plain);
+                    if plain {
+                        *current = Security::Broken;
+                    }
+                    plain
+                });
+                continue;
             }
-            material = now;
-            secured.send_replace(security);
+            _ if !owed && now == material => continue,
+            Security::Tls(_) if material.is_some() => info!("TLS certificates were read again"),
+            _ => {}
         }
+        owed = false;
+        material = now;
+        secured.send_replace(security);
     }
 }
 

@@ -20,13 +20,30 @@ pub(super) enum Error {
         source: std::io::Error,
     },
     #[error("the {what} is no PEM: {reason}")]
-    Pem { what: &'static str, reason: String },
+    Pem { what: String, reason: String },
     #[error("the {0} holds no certificate")]
-    Empty(&'static str),
+    Empty(String),
     #[error("client certificates cannot be checked: {0}")]
     Clients(String),
-    #[error("the certificate and its key cannot be used: {0}")]
-    Certificate(#[from] rustls::Error),
+    #[error("the {certificate} and the {key} cannot be used together: {source}")]
+    Pair { certificate: String, key: String, source: rustls::Error },
+    #[error("no version of TLS can be served: {0}")]
+    Versions(rustls::Error),
+}
+
+impl TlsConfig {
+    /// Why TLS cannot be served like this now: which file, and what is wrong with it. None if it can,
+    /// as far as files do not change. Blocks.
+    pub fn problem(&self) -> Option<String> {
+        let made = Material::read(self).and_then(|material| material.acceptor(self));
+        let error = made.err()?;
+        let why = match &error {
+            // The others have their reason in their text.
+            Error::Read { source, .. } => format!("{error}: {source}"),
+            _ => error.to_string(),
+        };
+        Some(format!("TLS cannot be served: {why}"))
+    }
 }
 
 /// The texts that a configuration refers to, as they are now.
@@ -55,11 +72,12 @@ impl Material {
             TlsVersion::Tls13 => &[&rustls::version::TLS13],
         };
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(versions)?;
+            .with_protocol_versions(versions)
+            .map_err(Error::Versions)?;
         let builder = match config.client_auth {
             ClientAuth::None => builder.with_no_client_auth(),
             wanted => {
-                let roots = Arc::new(self.roots()?);
+                let roots = Arc::new(self.roots(config)?);
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
                 let verifier = match wanted {
                     ClientAuth::IfGiven => verifier.allow_unauthenticated(),
@@ -69,34 +87,51 @@ impl Material {
                 builder.with_client_cert_verifier(verifier)
             }
         };
-        let chain = certificates(&self.certificate, "certificate")?;
+        let (certificate, key_name) =
+            (named("certificate", &config.certificate), named("key", &config.key));
+        let chain = certificates(&self.certificate, &certificate)?;
         let key = PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|error| Error::Pem { what: "key", reason: error.to_string() })?;
-        let mut server = builder.with_single_cert(chain, key)?;
+            .map_err(|error| Error::Pem { what: key_name.clone(), reason: error.to_string() })?;
+        let mut server = builder.with_single_cert(chain, key).map_err(|source| Error::Pair {
+            certificate,
+            key: key_name,
+            source,
+        })?;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(server)))
     }
 
-    fn roots(&self) -> Result<RootCertStore, Error> {
+    fn roots(&self, config: &TlsConfig) -> Result<RootCertStore, Error> {
         let mut roots = RootCertStore::empty();
         let pem = self.client_ca.as_deref().unwrap_or_default();
-        for certificate in certificates(pem, "client CA")? {
-            roots.add(certificate).map_err(|error| Error::Clients(error.to_string()))?;
+        let what = match &config.client_ca {
+            Some(given) => named("client CA", given),
+            None => "client CA".to_owned(),
+        };
+        for certificate in certificates(pem, &what)? {
+            let unusable = |error| Error::Clients(format!("the {what}: {error}"));
+            roots.add(certificate).map_err(unusable)?;
         }
         Ok(roots)
     }
 }
 
-pub(super) fn certificates(
-    pem: &[u8],
-    what: &'static str,
-) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(super) fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let chain = chain.map_err(|error| Error::Pem { what, reason: error.to_string() })?;
+    let chain =
+        chain.map_err(|error| Error::Pem { what: what.to_owned(), reason: error.to_string() })?;
     if chain.is_empty() {
-        return Err(Error::Empty(what));
+        return Err(Error::Empty(what.to_owned()));
     }
     Ok(chain)
+}
+
+/// What a text is, and the file it comes from if it does.
+fn named(what: &str, pem: &Pem) -> String {
+    match pem {
+        Pem::Inline(_) => what.to_owned(),
+        Pem::File(path) => format!("{what} in {}", path.display()),
+    }
 }
 
 fn read(pem: &Pem) -> Result<Vec<u8>, Error> {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Controller;
 use crate::components::{Context, Descriptor, Exporter, HealthReport, Updated};
-use crate::config;
+use crate::config::Config;
 use crate::graph::health::Health;
 use crate::graph::live::{self, Component, Live};
 use crate::graph::plan::{ConfigBlock, ImportKind, Role};
@@ -56,7 +56,7 @@ impl Controller {
             }
             Role::Config(config) => {
                 if let Some(evaluated) = self.evaluate_block(index, &scope) {
-                    self.evaluate_config(index, config, evaluated);
+                    self.evaluate_config(index, config, evaluated).await;
                 }
                 false
             }
@@ -221,15 +221,24 @@ impl Controller {
         }
     }
 
-    fn evaluate_config(&mut self, index: usize, block: ConfigBlock, evaluated: Evaluated) {
+    async fn evaluate_config(&mut self, index: usize, block: ConfigBlock, evaluated: Evaluated) {
         let live = &mut self.live[index];
-        let problems = config::check(block, &evaluated);
-        if problems.has_errors() {
-            live.failed(problems.to_string());
-        } else {
-            live.evaluated = Some(Arc::new(evaluated));
-            live.succeeded();
+        if live.evaluated.as_deref() == Some(&evaluated) {
+            // In force: the server itself follows the files that it names.
+            return live.succeeded();
         }
+        let mut config = Config::default();
+        if let Err(problems) = config.apply(block, &evaluated) {
+            return live.failed(problems.to_string());
+        }
+        if let Some(tls) = config.http.tls {
+            let tried = tokio::task::spawn_blocking(move || tls.problem()).await;
+            if let Some(problem) = tried.unwrap_or_else(|error| Some(error.to_string())) {
+                return live.failed_for_now(problem);
+            }
+        }
+        live.evaluated = Some(Arc::new(evaluated));
+        live.succeeded();
     }
 }
 

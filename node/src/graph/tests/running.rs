@@ -255,3 +255,107 @@ async fn the_blocks_of_the_process_are_published_and_fall_back_when_removed() {
     assert_eq!(running.graph.config(), crate::config::Config::default());
     running.stop().await;
 }
+
+const FIRST: (&str, &str) = (
+    include_str!("../../server/tests/tls/first.pem"),
+    include_str!("../../server/tests/tls/first.key"),
+);
+const SECOND: &str = include_str!("../../server/tests/tls/second.pem");
+
+/// A block that serves TLS with these files of the test.
+fn tls(world: &World, certificate: &str, key: &str) -> String {
+    let (certificate, key) = (world.path(certificate), world.path(key));
+    format!(
+        "http {{\n  tls {{\n    cert_file = {certificate:?}\n    key_file = {key:?}\n  }}\n}}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_reload_that_could_not_be_secured_is_refused() {
+    let world = World::new("");
+    world.write("first.pem", FIRST.0);
+    world.write("first.key", FIRST.1);
+    world.write("second.pem", SECOND);
+    world.write("config.alloy", &tls(&world, "first.pem", "first.key"));
+    let running = world.run().await;
+    let before = running.graph.config();
+    for (certificate, key, why) in [
+        ("first.pem", "no.key", "cannot read no.key: No such file"),
+        ("second.pem", "first.key", "the key in first.key cannot be used together"),
+        ("first.key", "first.key", "the certificate in first.key holds no certificate"),
+    ] {
+        let block = tls(&world, certificate, key);
+        world.write("config.alloy", &format!("{block}test.source \"new\" {{ }}\n"));
+        let error = running.graph.reload().await.expect_err("it cannot be served");
+        assert!(matches!(error, LoadError::Rejected(_)), "{error:?}");
+        let text = world.without_directory(&error.to_string());
+        assert!(text.contains(why) && text.contains("config.alloy:1:1"), "{text}");
+        assert_eq!(running.graph.config(), before);
+        assert_eq!(texts(&running.graph.list()), [""; 0]);
+    }
+    let status = running.graph.load_status();
+    assert_eq!((status.failures, status.successful), (3, false));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_start_that_could_not_be_secured_is_refused() {
+    let world = World::new("");
+    world.write("first.pem", FIRST.0);
+    world.write("config.alloy", &tls(&world, "first.pem", "no.key"));
+    let error = world.load().await.err().expect("it cannot be served");
+    assert!(error.to_string().contains("no.key: No such file"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_a_component_exports_is_in_force_only_if_it_can_be_used() {
+    let config = |key: &str| {
+        format!(
+            "test.source \"key\" {{ value = {key:?} }}
+            http {{
+              tls {{
+                cert_pem = {:?}
+                key_pem  = test.source.key.value
+              }}
+            }}",
+            FIRST.0
+        )
+    };
+    let world = World::new(&config("no key"));
+    let error = world.load().await.err().expect("it cannot be served");
+    assert!(error.to_string().contains("the key is no PEM"), "{error}");
+
+    world.write("config.alloy", &config(FIRST.1));
+    let running = world.run().await;
+    let before = running.graph.config();
+    world.write("config.alloy", &config("no key"));
+    let error = running.graph.reload().await.expect_err("it cannot be served");
+    assert!(error.to_string().contains("the key is no PEM"), "{error}");
+    assert_eq!(running.graph.config(), before);
+    world.export("test.source.key", FIRST.1);
+    running.until(|_| running.graph.troubles().is_empty()).await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_was_refused_is_said_not_to_be_taken_over() {
+    let world = World::new(r#"test.source "a" { }"#);
+    let running = world.run().await;
+    world.write("config.alloy", r#"test.source "a" { broken = true }"#);
+    running.graph.reload().await.expect_err("one is broken");
+    let list = running.graph.list();
+    assert_eq!(state(&list, "test.source.a"), Some(HealthState::Unhealthy));
+    assert_eq!(running.graph.troubles(), [""; 0]);
+    assert_eq!(running.graph.load_status().failures, 1);
+
+    world.write("config.alloy", "no");
+    running.graph.reload().await.expect_err("it is wrong");
+    let troubles = running.graph.troubles().join("\n");
+    assert!(troubles.starts_with("the configuration was not taken over:\n"), "{troubles}");
+
+    world.write("mended", "");
+    world.write("config.alloy", r#"test.source "a" { broken = true }"#);
+    running.graph.reload().await.expect("it is mended");
+    assert_eq!(running.graph.troubles(), [""; 0]);
+    running.stop().await;
+}

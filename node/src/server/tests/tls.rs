@@ -116,6 +116,47 @@ async fn what_cannot_be_secured_is_not_served_at_all() {
     until_shown_or_refused(&world).await;
 }
 
+/// Lets the server do all it has to, and look at its files once more. Virtual time goes on only when
+/// nothing else is left to do.
+async fn settle() {
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn tls_that_works_outlives_a_configuration_that_cannot_be_secured() {
+    let world =
+        start(Setup { http: serving(config(FIRST, ClientAuth::None)), ..Setup::default() }).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("key.pem");
+    let second = TlsConfig { key: Pem::File(path.clone()), ..config(SECOND, ClientAuth::None) };
+    for broken in [config((SECOND.0, FIRST.1), ClientAuth::None), second] {
+        world.http.send_replace(Arc::new(serving(broken)));
+        settle().await;
+        assert_eq!(shown(&world).await, der(FIRST.0));
+    }
+    // It is in force as soon as it can be.
+    std::fs::write(path, SECOND.1).expect("a file");
+    settle().await;
+    until_shown(&world, SECOND.0).await;
+}
+
+#[tokio::test]
+async fn nobody_is_served_in_the_clear_once_tls_was_asked_for() {
+    let world = start(Setup::default()).await;
+    assert_eq!(world.get("/-/healthy").await.0, StatusCode::OK);
+    let broken = config((FIRST.0, SECOND.1), ClientAuth::None);
+    world.http.send_replace(Arc::new(serving(broken)));
+    settle().await;
+    let mut stream = tokio::net::TcpStream::connect(world.address).await.expect("it listens");
+    let mut answer = Vec::new();
+    // It may be reset before it is written to.
+    let _ = stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await;
+    assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
+}
+
 /// Waits for the server to have taken over a configuration that works.
 async fn until_shown_or_refused(world: &World) {
     let wait = async {
