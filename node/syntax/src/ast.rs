@@ -181,6 +181,9 @@ pub enum ExprKind {
     Binary(Box<Expr>, BinaryOp, Span, Box<Expr>),
     /// `(a)`
     Paren(Box<Expr>),
+    /// What could not be understood, and has been reported: it stands for the whole value of an
+    /// attribute, so that nobody takes that for missing.
+    Broken,
 }
 
 /// One entry of an object.

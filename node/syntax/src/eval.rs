@@ -20,6 +20,8 @@ pub fn evaluate(expr: &Expr, scope: &Scope) -> Result<Value, Diagnostic> {
     // Every kind has a function of its own, so that a level of recursion needs little stack.
     match &expr.kind {
         ExprKind::Literal(value) => Ok(value.clone()),
+        // Nothing more is wrong with it than what has been reported.
+        ExprKind::Broken => Ok(Value::Unknown(Type::Any)),
         ExprKind::Array(elements) => array(elements, scope),
         ExprKind::Object(fields) => object(fields, scope),
         ExprKind::Paren(inner) => evaluate(inner, scope),

@@ -104,7 +104,9 @@ impl Printer<'_> {
 
     fn expr(&mut self, expr: &Expr) {
         match &expr.kind {
-            ExprKind::Literal(_) | ExprKind::Identifier(_) => self.lines.token(&expr.span),
+            ExprKind::Literal(_) | ExprKind::Identifier(_) | ExprKind::Broken => {
+                self.lines.token(&expr.span);
+            }
             ExprKind::Array(elements) => {
                 self.open(&expr.span, "[");
                 self.list(elements, &expr.span, "]", Self::expr, |element| element.span.clone());

@@ -7,7 +7,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::ast::{
-    Attribute, Block, BlockName, Body, Expr, File, Ident, Label, Statement, is_identifier,
+    Attribute, Block, BlockName, Body, Expr, ExprKind, File, Ident, Label, Statement, is_identifier,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::lexer::{Token, TokenKind, lex};
@@ -238,11 +238,12 @@ impl<'a> Parser<'a> {
     }
 
     fn statement(&mut self) -> Parsed<Statement> {
+        let start = self.at;
         let first = self.identifier("a name")?;
         if self.is("=") {
             self.next();
-            let value = Arc::new(self.expression()?);
-            return Ok(Statement::Attribute(Attribute { name: first, value }));
+            let value = self.expression().unwrap_or_else(|Reported| self.broken(start));
+            return Ok(Statement::Attribute(Attribute { name: first, value: Arc::new(value) }));
         }
         let mut parts = vec![first];
         while self.is(".") {
@@ -254,6 +255,17 @@ impl<'a> Parser<'a> {
             return Err(self.report(message));
         }
         self.block(parts).map(|block| Statement::Block(Arc::new(block)))
+    }
+
+    /// Skips the value of an attribute that is wrong, and gives what stands for it. The attribute
+    /// began with the token `first`.
+    fn broken(&mut self, first: usize) -> Expr {
+        self.skip_statement(first);
+        // Behind the name and the `=`, which may be all there is.
+        let value = self.at.min(first + 2);
+        let last = self.at.saturating_sub(1).max(value);
+        let span = self.tokens[value].span.to(&self.tokens[last].span);
+        Expr { kind: ExprKind::Broken, span }
     }
 
     fn identifier(&mut self, wanted: &str) -> Parsed<Ident> {

@@ -46,7 +46,7 @@ fn visit(expr: &Expr, found: &mut Vec<Traversal>) {
         return;
     }
     match &expr.kind {
-        ExprKind::Literal(_) | ExprKind::Identifier(_) => {}
+        ExprKind::Literal(_) | ExprKind::Identifier(_) | ExprKind::Broken => {}
         ExprKind::Array(values) => values.iter().for_each(|value| visit(value, found)),
         ExprKind::Object(fields) => fields.iter().for_each(|field| visit(&field.value, found)),
         ExprKind::Access(inner, _) | ExprKind::Unary(_, inner) | ExprKind::Paren(inner) => {

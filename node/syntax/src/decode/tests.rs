@@ -357,6 +357,19 @@ batch_size = missing.name",
 }
 
 #[test]
+fn an_attribute_that_cannot_be_read_is_not_missing() {
+    for value in ["\"\\'\"", "1e400", "[1, \"\\'\"]", "'x'", "= 1", "{a: 1}", "\"open"] {
+        let text = format!("writer \"a\" {{\n url = {value}\ntls {{ ca_file = {value} }}\n}}");
+        let (file, found) = parse(&Source::new("test.alloy", text));
+        assert!(found.has_errors(), "{value}");
+        for block in file.body.blocks() {
+            assert_eq!(check::<Writer>(block, &scope()).to_string(), "", "{value}");
+            assert!(decode::<Writer>(block, &scope()).is_err(), "{value}");
+        }
+    }
+}
+
+#[test]
 fn a_validation_points_at_its_field() {
     wrong(
         "url = \"\"\ntimeout = \"0s\"",

@@ -146,6 +146,7 @@ fn expr_meaning(expr: &Expr, text: &mut String) {
     match &expr.kind {
         ExprKind::Literal(value) => text.push_str(&format!("{value:?}")),
         ExprKind::Identifier(name) => text.push_str(name),
+        ExprKind::Broken => text.push_str("broken"),
         ExprKind::Array(values) => {
             text.push_str("array(");
             values.iter().for_each(|value| expr_meaning(value, text));
