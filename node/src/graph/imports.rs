@@ -112,7 +112,9 @@ pub(super) fn read(
         ImportKind::String => {
             let text: Text = syntax::decode_evaluated(evaluated)?;
             let files = vec![(name.to_owned(), text.content.expose().to_owned())];
-            Ok((Content { files, module_path: String::new() }, None))
+            // The text has no directory of its own: its paths begin where the import is written.
+            let module_path = evaluated.module_path.to_string();
+            Ok((Content { files, module_path }, None))
         }
         ImportKind::File => {
             let file: File = syntax::decode_evaluated(evaluated)?;

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use crate::stdlib;
 use crate::value::{Stability, Value};
 
+/// The variable with the directory of the text that a name stands in.
+const MODULE_PATH: &str = "module_path";
+
 /// What a configuration can ask of the machine it runs on, read once by whoever starts the node.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
@@ -76,6 +79,14 @@ impl Scope {
             scope = inner.parent.as_ref();
         }
         names
+    }
+
+    /// Where relative paths of the text begin: the variable `module_path`, empty without one.
+    pub fn module_path(&self) -> Arc<str> {
+        match self.lookup(MODULE_PATH) {
+            Some(Value::String(path)) => Arc::clone(path),
+            _ => "".into(),
+        }
     }
 
     /// The stability level the configuration runs at.

@@ -92,6 +92,35 @@ fn what_is_given_to_a_custom_component_is_checked() {
 }
 
 #[test]
+fn of_an_attribute_that_cannot_be_read_nobody_says_that_it_is_missing() {
+    check(
+        r#"
+declare "x" {
+  argument "text" { }
+  export "v" { value = "\'" }
+}
+x "a" { text = 1e400 }
+test.sink "out" { value = x.a.v }
+import.string "lib" { content = 'text' }
+lib.b "y" { }
+"#,
+        expect![[r#"
+            config.alloy:4:25: error: \' is no escape
+            4 |   export "v" { value = "\'" }
+              |                         ^^
+
+            config.alloy:6:16: error: "1e400" is not a number
+            6 | x "a" { text = 1e400 }
+              |                ^^^^^
+
+            config.alloy:8:33: error: '\'' has no meaning here
+            8 | import.string "lib" { content = 'text' }
+              |                                 ^
+            hint: strings stand between double quotes"#]],
+    );
+}
+
+#[test]
 fn a_declaration_that_contains_itself_is_refused() {
     check(
         r#"
@@ -390,6 +419,40 @@ async fn the_module_path_of_an_export_is_that_of_its_declaration() {
     let (_graph, _controller) = world.load().await.expect("it is right");
     let started = format!("start test.sink.out with {}", world.path("lib").display());
     assert!(world.journal().contains(&started));
+}
+
+#[tokio::test]
+async fn the_module_path_in_an_imported_string_is_that_of_the_import() {
+    let world = World::new("");
+    std::fs::create_dir(world.path("lib")).expect("a directory");
+    let declare = r#"`declare "a" { export "v" { value = module_path } }`"#;
+    let lib = format!(
+        "import.string \"inner\" {{ content = {declare} }}
+declare \"b\" {{
+  inner.a \"x\" {{ }}
+  export \"v\" {{ value = inner.a.x.v }}
+}}"
+    );
+    world.write("lib/a.txt", &lib);
+    let path = world.path("lib/a.txt");
+    world.write(
+        "config.alloy",
+        &format!(
+            "import.file \"lib\" {{ filename = {path:?} }}
+import.string \"fixed\" {{ content = {declare} }}
+test.source \"text\" {{ value = {declare} }}
+import.string \"exported\" {{ content = test.source.text.value }}
+lib.b \"x\" {{ }}
+fixed.a \"x\" {{ }}
+exported.a \"x\" {{ }}
+test.sink \"out\" {{ value = lib.b.x.v + \" \" + fixed.a.x.v + \" \" + exported.a.x.v }}"
+        ),
+    );
+    let (_graph, _controller) = world.load().await.expect("it is right");
+    let (top, lib) = (world.path("config.alloy"), world.path("lib"));
+    let top = top.parent().expect("a directory").display();
+    let started = format!("start test.sink.out with {} {top} {top}", lib.display());
+    assert!(world.journal().contains(&started), "{:?}", world.journal());
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub struct Evaluated {
     pub header: Span,
     /// The stability level it was evaluated at.
     pub stability: Stability,
+    /// What [`Scope::module_path`] said where it was evaluated.
+    pub module_path: Arc<str>,
 }
 
 /// An attribute or a block.
@@ -78,7 +80,8 @@ impl Evaluated {
                 body: Self::of_body(&block.body, block.header(), scope, diagnostics),
             }),
         });
-        Self { entries: entries.collect(), header, stability: scope.stability() }
+        let (stability, module_path) = (scope.stability(), scope.module_path());
+        Self { entries: entries.collect(), header, stability, module_path }
     }
 
     /// Its attribute of that name.

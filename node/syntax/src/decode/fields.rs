@@ -87,7 +87,8 @@ impl<'a> Fields<'a> {
             Some(block) => self.decode_block(block),
             None => {
                 let (entries, header) = (Vec::new(), self.body.header.clone());
-                let empty = Evaluated { entries, header, stability: self.body.stability };
+                let (stability, module_path) = (self.body.stability, self.body.module_path.clone());
+                let empty = Evaluated { entries, header, stability, module_path };
                 let mut fields = Fields::new(&empty, None, self.diagnostics);
                 T::from_fields(&mut fields)
             }
