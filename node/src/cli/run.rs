@@ -394,8 +394,10 @@ fn settings(
 
 /// Waits for others to take over what this node collects, which goes on meanwhile.
 async fn hand_over(cluster: &cluster::Handle, patience: Duration) {
+    let others = cluster.state().borrow().peers.iter().any(|peer| !peer.is_self);
     match tokio::time::timeout(patience, cluster.drained()).await {
-        Ok(Ok(())) => info!("others have taken over what this node collected"),
+        Ok(Ok(())) if others => info!("others have taken over what this node collected"),
+        Ok(Ok(())) => info!("no other node is there to collect what this node collected"),
         // It is gone already, and said why.
         Ok(Err(cluster::Closed)) => {}
         Err(_) => {
