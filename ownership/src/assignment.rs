@@ -332,17 +332,30 @@ impl Assignment {
         rows.iter().filter(move |row| row.owner == place).map(|row| row.key)
     }
 
-    /// How many keys of `component` each participant owns, sorted by name.
-    pub fn shares(&self, component: &str) -> BTreeMap<Name, usize> {
-        let mut counts = vec![0; self.nodes.places.len()];
-        for row in self.components.get(component).map_or(&[][..], |rows| rows) {
-            if let Some(count) = counts.get_mut(row.owner as usize) {
-                *count += 1;
+    /// The keys of `component`, in order.
+    pub fn keys(&self, component: &str) -> impl Iterator<Item = Key> {
+        self.components.get(component).into_iter().flatten().map(|row| row.key)
+    }
+
+    /// What `add` makes of the keys of `component` that each participant owns, sorted by name. The keys
+    /// of each come in order.
+    pub fn gather<T: Default + Clone>(
+        &self,
+        component: &str,
+        mut add: impl FnMut(&mut T, Key),
+    ) -> BTreeMap<Name, T> {
+        let mut all = vec![T::default(); self.nodes.places.len()];
+        for row in self.components.get(component).into_iter().flatten() {
+            if let Some(of_owner) = all.get_mut(row.owner as usize) {
+                add(of_owner, row.key);
             }
         }
-        self.nodes
-            .iter()
-            .map(|(place, node)| (node.name().clone(), counts[place as usize]))
-            .collect()
+        let nodes = self.nodes.places.iter().zip(all);
+        nodes.filter_map(|(node, all)| Some((node.as_ref()?.name().clone(), all))).collect()
+    }
+
+    /// How many keys of `component` each participant owns, sorted by name.
+    pub fn shares(&self, component: &str) -> BTreeMap<Name, usize> {
+        self.gather(component, |count, _| *count += 1)
     }
 }

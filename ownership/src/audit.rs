@@ -357,7 +357,7 @@ impl Audit {
 
     /// Compares digests: what has to be looked into?
     fn summarize(&mut self, name: &Name, components: &[Component], facts: Facts<'_>) {
-        self.digests.refresh(&facts, self.me.name());
+        self.digests.follow(facts.assignment);
         let theirs: BTreeMap<&str, &Component> =
             components.iter().map(|component| (component.component.as_str(), component)).collect();
         let Some(peer) = self.peers.get_mut(name) else { return };

@@ -37,13 +37,13 @@ impl Audit {
     }
 
     fn summary(&mut self, facts: Facts<'_>) -> Vec<Component> {
-        self.digests.refresh(&facts, self.me.name());
+        let collected = self.digests.held(&facts, self.me.name()).collected.clone();
         let known = self.digests.known.iter().take(COMPONENTS);
         known
             .map(|(component, known)| Component {
                 component: component.to_string(),
                 known: *known,
-                collected: self.digests.collected.get(component).copied().unwrap_or_default(),
+                collected: collected.get(component).copied().unwrap_or_default(),
             })
             .collect()
     }

@@ -6,8 +6,8 @@ use membership::Name;
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
-use crate::handover::{Standing, Target};
-use crate::{ComponentId, Key};
+use crate::handover::Standing;
+use crate::{Assignment, ComponentId, Key};
 
 /// Parts of the space of keys, each with a digest of its own, so that one key that differs costs the
 /// list of a 256th. Keys are hashes, so that their first byte spreads them evenly.
@@ -76,10 +76,19 @@ pub(super) fn cared<'a>(facts: &Facts<'a>, component: &'a str) -> impl Iterator<
 /// something changes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Digests {
-    of: Option<(u64, u64)>,
+    /// The version of the assignment that is digested here.
+    assignment: Option<u64>,
     pub known: BTreeMap<ComponentId, Digest>,
-    pub collected: BTreeMap<ComponentId, Digest>,
     pub expected: BTreeMap<ComponentId, BTreeMap<Name, Digest>>,
+    held: Option<Held>,
+}
+
+/// What is held here, in short.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Held {
+    /// The version of the handover that is digested here.
+    handover: u64,
+    pub collected: BTreeMap<ComponentId, Digest>,
     /// Keys of this node that it takes no care of.
     pub idle: usize,
     /// Keys that this node collects in the place of an owner that does not know them.
@@ -87,34 +96,48 @@ pub(super) struct Digests {
 }
 
 impl Digests {
-    /// Brings the digests up to date: a look at every key, when anything has changed.
-    pub(super) fn refresh(&mut self, facts: &Facts<'_>, me: &Name) {
-        let of = Some((facts.assignment.version(), facts.handover.version()));
-        if self.of == of {
+    /// Lets what is known and expected follow the assignment: a look at every key if that has changed.
+    pub(super) fn follow(&mut self, assignment: &Assignment) {
+        if self.assignment == Some(assignment.version()) {
             return;
         }
-        *self = Self { of, ..Self::default() };
+        self.assignment = Some(assignment.version());
+        self.held = None;
+        self.known.clear();
+        self.expected.clear();
+        for (component, _) in assignment.components() {
+            self.known.insert(component.clone(), assignment.keys(component).collect());
+            let owned = assignment.gather(component, |digest: &mut Digest, key| digest.add(key));
+            self.expected.insert(component.clone(), owned);
+        }
+    }
+
+    /// What is held now: a look at every key of this node if any of them stands otherwise than before.
+    pub(super) fn held(&mut self, facts: &Facts<'_>, me: &Name) -> &Held {
+        self.follow(facts.assignment);
+        let held = self.held.take().filter(|held| held.handover == facts.handover.version());
+        self.held.insert(held.unwrap_or_else(|| Held::of(facts, me)))
+    }
+}
+
+impl Held {
+    fn of(facts: &Facts<'_>, me: &Name) -> Self {
+        let mut held = Self { handover: facts.handover.version(), ..Self::default() };
         for (component, key, standing) in facts.handover.standings() {
             if cares(&standing) {
-                self.collected.entry(component.clone()).or_default().add(key);
+                held.collected.entry(component.clone()).or_default().add(key);
             }
             let covers = matches!(standing, Standing::Yielding { unknown: true, .. });
-            self.covered += usize::from(covers);
+            held.covered += usize::from(covers);
         }
         for (component, _) in facts.assignment.components() {
-            let known = self.known.entry(component.clone()).or_default();
-            let expected = self.expected.entry(component.clone()).or_default();
-            for (key, owner) in facts.assignment.owners(component) {
-                known.add(key);
-                let Some(owner) = owner else { continue };
-                match expected.get_mut(owner) {
-                    Some(digest) => digest.add(key),
-                    None => drop(expected.insert(owner.clone(), Digest::from_iter([key]))),
-                }
-                if owner == me && facts.handover.standing(&Target::new(component, key)).is_none() {
-                    self.idle += 1;
-                }
-            }
+            let mut stand = facts.handover.standings_of(component).map(|(key, _)| key).peekable();
+            let idle = facts.assignment.owned(component, me).filter(|key| {
+                while stand.next_if(|other| other < key).is_some() {}
+                stand.peek() != Some(key)
+            });
+            held.idle += idle.count();
         }
+        held
     }
 }

@@ -100,7 +100,8 @@ pub struct Figures {
 impl Audit {
     /// The audit in numbers. A look at every key when anything has changed since the last one.
     pub fn figures(&mut self, facts: Facts<'_>, now: Instant) -> Figures {
-        self.digests.refresh(&facts, self.me.name());
+        let held = self.digests.held(&facts, self.me.name());
+        let (idle, covered) = (held.idle, held.covered);
         let drifted = self.peers.values().filter(|peer| drifts(peer.config, facts.config));
         let divergent = self.peers.values().filter(|peer| {
             let mut differences = peer.differences.values();
@@ -111,9 +112,9 @@ impl Audit {
             Some((name.clone(), skew))
         });
         Figures {
-            unowned: self.digests.idle + self.unowned(facts).count(),
+            unowned: idle + self.unowned(facts).count(),
             doubled: self.doubled(facts, now).count(),
-            covered: self.digests.covered,
+            covered,
             drifted: drifted.count(),
             divergent: divergent.count(),
             skews: skews.collect(),
