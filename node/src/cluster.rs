@@ -22,6 +22,7 @@ mod seal;
 pub mod seeds;
 mod socket;
 mod state;
+mod streams;
 mod subscribers;
 pub mod subscription;
 

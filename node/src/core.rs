@@ -22,6 +22,7 @@ use ownership::handover::Checkpoints;
 use ownership::{Assignment, Audit, Handover, Key, Placement};
 use rand_chacha::ChaCha12Rng;
 
+mod arrivals;
 mod audit;
 mod checkpoints;
 mod gate;
@@ -59,6 +60,8 @@ pub struct Core {
     /// How many nodes take part or are leaving, this one included.
     present: usize,
     assignment: Assignment,
+    /// When its keys came.
+    arrivals: arrivals::Arrivals,
     gate: Gate,
     /// What this node collects, and how that becomes what it owns.
     handover: Handover,
@@ -103,6 +106,7 @@ impl Core {
             left: BTreeMap::new(),
             present: 0,
             assignment: Assignment::default(),
+            arrivals: arrivals::Arrivals::default(),
             gate: Gate::new(config.gate, now),
             handover: Handover::new(&name),
             checkpoints: Checkpoints::default(),
@@ -322,6 +326,16 @@ impl Core {
     /// What moved, and why.
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// What moved a key of `component` since its target came to be known, that included, oldest first;
+    /// nothing when it is not known.
+    pub fn moves(&self, component: &str, key: Key) -> Vec<KeyMove> {
+        let known = self.assignment.knows(component, key);
+        match self.arrivals.of(component, key).filter(|_| known) {
+            Some(arrival) => self.history.moves(key, arrival, self.assignment.participants()),
+            None => Vec::new(),
+        }
     }
 
     /// Where the live peer called `name` is.

@@ -301,6 +301,11 @@ impl Assignment {
         rows.is_some_and(|rows| rows.binary_search_by_key(&key, |row| row.key).is_ok())
     }
 
+    /// Whether `component` has any keys.
+    pub fn has(&self, component: &str) -> bool {
+        self.components.contains_key(component)
+    }
+
     /// The components that have keys, with the number of these.
     pub fn components(&self) -> impl Iterator<Item = (&ComponentId, usize)> {
         self.components.iter().map(|(id, rows)| (id, rows.len()))

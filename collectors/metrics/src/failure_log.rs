@@ -23,26 +23,52 @@ const WAITING: usize = 256;
 /// be a reason for one, and a full disk stays full for long.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
-/// Appends to a file, in a task of its own that ends with this.
+/// How long the last lines may take to be written. A guess: a disk that takes longer for 256 lines is
+/// no longer there.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// Appends to a file, in a task of its own that ends with this; what waits then is lost, and counted.
 #[derive(Debug)]
 pub(crate) struct FailureLog {
+    path: Option<PathBuf>,
     lines: Option<mpsc::Sender<String>>,
     telemetry: Arc<Telemetry>,
-    /// Holds the task that writes; what waits is written before it ends, as long as the runtime
-    /// lives.
-    _writer: JoinSet<()>,
+    /// The tasks that write: one for each file that lines still wait for.
+    writers: JoinSet<()>,
 }
 
 impl FailureLog {
     /// A log in this file; none without one. Lines that do not get there are counted.
     pub(crate) fn new(path: Option<PathBuf>, telemetry: Arc<Telemetry>) -> Self {
-        let mut writer = JoinSet::new();
-        let lines = path.map(|path| {
+        let mut log = Self { path: None, lines: None, telemetry, writers: JoinSet::new() };
+        log.redirect(path);
+        log
+    }
+
+    /// Writes to this file from now on, or nowhere; what waits still goes where it was meant to go.
+    pub(crate) fn redirect(&mut self, path: Option<PathBuf>) {
+        if self.path == path {
+            return;
+        }
+        // Those that have written all they had.
+        while self.writers.try_join_next().is_some() {}
+        self.path.clone_from(&path);
+        self.lines = path.map(|path| {
             let (sender, lines) = mpsc::channel(WAITING);
-            writer.spawn(write_all(path, lines, Arc::clone(&telemetry)));
+            let waiting = Waiting { lines, unwritten: 0, telemetry: Arc::clone(&self.telemetry) };
+            self.writers.spawn(write_all(path, waiting));
             sender
         });
-        Self { lines, telemetry, _writer: writer }
+    }
+
+    /// Has what waits written. What the disk does not take in time is lost, and counted.
+    pub(crate) async fn close(&mut self) {
+        self.path = None;
+        self.lines = None;
+        let written = async { while self.writers.join_next().await.is_some() {} };
+        if tokio::time::timeout(CLOSING, written).await.is_err() {
+            self.writers.shutdown().await;
+        }
     }
 
     /// Writes a line. It is lost if too many wait already, or if the file cannot be written.
@@ -62,11 +88,34 @@ impl FailureLog {
     }
 }
 
-async fn write_all(path: PathBuf, mut lines: mpsc::Receiver<String>, telemetry: Arc<Telemetry>) {
+/// Lines on their way to a file. Those that never get there are counted, also when the task that
+/// writes them ends before it has come to them.
+#[derive(Debug)]
+struct Waiting {
+    lines: mpsc::Receiver<String>,
+    /// Lines that were taken out and are not written.
+    unwritten: usize,
+    telemetry: Arc<Telemetry>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.lines.close();
+        while self.lines.try_recv().is_ok() {
+            self.unwritten += 1;
+        }
+        self.telemetry.failure_log_lost.add(self.unwritten);
+    }
+}
+
+async fn write_all(path: PathBuf, mut waiting: Waiting) {
     let mut warnings = Warnings::default();
-    while let Some(line) = lines.recv().await {
-        let Err(error) = append(&path, &line).await else { continue };
-        telemetry.failure_log_lost.increment();
+    while let Some(line) = waiting.lines.recv().await {
+        waiting.unwritten = 1;
+        let written = append(&path, &line).await;
+        waiting.unwritten = 0;
+        let Err(error) = written else { continue };
+        waiting.telemetry.failure_log_lost.increment();
         if let Some(lost) = warnings.lose(Instant::now()) {
             let path = path.display();
             tracing::warn!(%path, %error, lost, "cannot write the log of failed scrapes");

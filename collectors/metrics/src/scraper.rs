@@ -130,7 +130,7 @@ impl Scraper {
             }
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => return,
+                () = cancel.cancelled() => break,
                 command = self.commands.recv(), if listening => match command {
                     Some(command) => self.obey(command),
                     None => listening = false,
@@ -148,6 +148,7 @@ impl Scraper {
                 () = &mut timer => self.start_due(),
             }
         }
+        self.failures.close().await;
     }
 
     fn sleep(&self) -> Duration {
@@ -162,7 +163,7 @@ impl Scraper {
             Command::Stop { key, reason, seal } => self.stop(key, reason, seal),
             Command::Reconfigure { config, fetch } => {
                 let file = config.scrape_failure_log_file.clone();
-                self.failures = FailureLog::new(file, Arc::clone(&self.shared.telemetry));
+                self.failures.redirect(file);
                 self.headers = Arc::new(headers(&config));
                 self.config = config;
                 self.fetch = fetch;

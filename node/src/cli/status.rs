@@ -68,6 +68,12 @@ pub(super) fn print(status: &Status) -> String {
             let _ = writeln!(out, "             {}", component.health.message);
         }
     }
+    if !status.troubles.is_empty() {
+        let _ = writeln!(out, "\nconfiguration");
+    }
+    for line in status.troubles.iter().flat_map(|trouble| trouble.lines()) {
+        let _ = writeln!(out, "  {line}");
+    }
     if !status.queues.is_empty() {
         let _ = writeln!(out, "\nqueues");
     }

@@ -197,7 +197,7 @@ impl Driver {
         if let Some(due) = self.core.poll_timeout()
             && due <= now
         {
-            self.measures.late(now - due);
+            self.measures.late(now - due, now);
             self.core.handle_timeout(now);
             self.act();
         }
@@ -310,6 +310,7 @@ impl Driver {
                     self.unpublished = true;
                 }
                 Output::View | Output::Gate { .. } => {
+                    self.measures.changed(Instant::now());
                     self.shares.stale = true;
                     self.unpublished = true;
                 }
@@ -434,6 +435,7 @@ impl Driver {
             }
             differs
         });
+        self.measures.told(Instant::now());
     }
 }
 

@@ -102,7 +102,9 @@ impl PeerAccess {
                 .header(http::header::CONTENT_TYPE, "application/octet-stream")
                 .body(question.seal(path, body.clone()))
                 .map_err(|error| PeerError::Refused(error.to_string()))?;
+            let stream = self.seal.streams().ask(request.body().len());
             let answer = exchange(&client, request, limit + Channel::OVERHEAD).await?;
+            stream.answered(answer.len());
             match question.open(&self.seal.opener(), path, answer) {
                 Ok(Reply::Answer(answer)) => return Ok(answer),
                 Ok(Reply::Introduction(introduction)) => self.seal.introduce(to, introduction),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use membership::{Counters, Event, Refusal, State, Swim};
 use ownership::Handover;
@@ -10,6 +10,7 @@ use ownership::audit::Figures;
 use ownership::handover::HandoverCounters;
 use tokio::sync::watch;
 
+use self::lag::Lag;
 use super::datagrams::Icmp;
 use super::subscription::Reason;
 use super::{ClusterState, PeerSeal, SeedStatus};
@@ -17,6 +18,8 @@ use crate::telemetry::{Exposition, Registration, Registry};
 
 mod audit;
 mod checkpoints;
+mod lag;
+mod telling;
 
 /// Figures that the event loop keeps.
 #[derive(Debug, Default)]
@@ -30,8 +33,8 @@ pub(super) struct Measures {
     stops_moved: AtomicU64,
     stops_gone: AtomicU64,
     backlog: AtomicUsize,
-    /// The longest that a timer was late since the last exposition, in microseconds.
-    late: AtomicU64,
+    /// How late timers were.
+    late: Mutex<Lag>,
     joins: AtomicU64,
     leaves: AtomicU64,
     updates: AtomicU64,
@@ -45,6 +48,7 @@ pub(super) struct Measures {
     converged: AtomicBool,
     audit: Mutex<(Figures, Option<Duration>)>,
     checkpoints: checkpoints::Figures,
+    telling: telling::Figures,
 }
 
 #[derive(Debug, Default)]
@@ -104,9 +108,8 @@ impl Measures {
         }
     }
 
-    pub(super) fn late(&self, by: Duration) {
-        let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
-        self.late.fetch_max(micros, Ordering::Relaxed);
+    pub(super) fn late(&self, by: Duration, now: Instant) {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).note(by, now);
     }
 
     pub(super) fn backlog(&self, deltas: usize) {
@@ -166,6 +169,7 @@ impl Measures {
             if state.enabled {
                 measures.handovers(page);
                 measures.gossip(page, &state.cluster_name, &seal.refused());
+                seal.streams().page(page);
                 security(page, &state);
                 let found = measures.audit.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 audit::page(page, &found.0, found.1);
@@ -289,14 +293,19 @@ impl Measures {
         let health = f64::from(self.local_health.load(Ordering::Relaxed));
         let help = "How much this node doubts itself, from 0 to 8: 0 is healthy.";
         page.gauge("cluster_node_gossip_health_score", help, &cluster, health);
+        let help = "The version of everything that nodes tell each other.";
+        let version = f64::from(membership::VERSION);
+        page.gauge("cluster_node_gossip_proto_version", help, &cluster, version);
+        self.telling.page(page, cluster[0]);
         let converged = f64::from(self.converged.load(Ordering::Relaxed));
         let help = "Whether this node and those that it hears of see the same cluster.";
         page.gauge("shoal_cluster_converged", help, &cluster, converged);
         let waiting = self.updates_waiting.load(Ordering::Relaxed) as f64;
         let help = "Updates about peers that wait to be passed on.";
         page.gauge("shoal_cluster_updates_waiting", help, &[], waiting);
-        let late = self.late.swap(0, Ordering::Relaxed) as f64 / 1e6;
-        let help = "The longest that the event loop was late since the last scrape, in seconds.";
+        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        let late = late.longest(Instant::now()).as_secs_f64();
+        let help = "The longest that the event loop was late within the last minute, in seconds.";
         page.gauge("shoal_cluster_loop_lag_seconds", help, &[], late);
     }
 }

@@ -12,11 +12,15 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha12Rng;
 
 use super::refusals::Refusals;
+use super::streams::Streams;
 
 /// One node's end of all conversations with peers, shared by who asks and who answers. Cheap to
 /// clone.
 #[derive(Debug, Clone)]
-pub struct PeerSeal(Arc<Mutex<State>>);
+pub struct PeerSeal {
+    state: Arc<Mutex<State>>,
+    streams: Arc<Streams>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -53,7 +57,8 @@ impl PeerSeal {
     pub fn new(cluster: &str, keyring: Keyring) -> Self {
         let mut rng = ChaCha12Rng::from_rng(&mut rand::rng());
         let channel = Channel::new(cluster, keyring, &mut rng);
-        Self(Arc::new(Mutex::new(State { channel, refusals: Refusals::default() })))
+        let state = State { channel, refusals: Refusals::default() };
+        Self { state: Arc::new(Mutex::new(state)), streams: Arc::default() }
     }
 
     /// The keys in use.
@@ -68,6 +73,11 @@ impl PeerSeal {
     /// Bodies refused, by reason.
     pub(super) fn refused(&self) -> [u64; Refusal::REASONS] {
         self.state().channel.refused()
+    }
+
+    /// Counts of what goes to and fro.
+    pub(crate) fn streams(&self) -> &Arc<Streams> {
+        &self.streams
     }
 
     pub(super) fn question(&self, to: SocketAddr) -> Question {
@@ -120,6 +130,6 @@ impl PeerSeal {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

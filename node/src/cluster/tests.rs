@@ -292,6 +292,7 @@ async fn the_page_has_the_names_that_dashboards_ask_for() {
         "cluster_minimum_size{cluster_name=\"tests\"} 0",
         "cluster_ready_for_traffic{cluster_name=\"tests\"} 1",
         "cluster_node_gossip_health_score{cluster_name=\"tests\"} 0",
+        "cluster_node_gossip_proto_version{cluster_name=\"tests\"} 1",
         "shoal_cluster_expected_size{cluster_name=\"tests\"} 2",
         "shoal_cluster_missing_peers{cluster_name=\"tests\"} 0",
         "shoal_cluster_joined{cluster_name=\"tests\"} 1",
@@ -300,6 +301,30 @@ async fn the_page_has_the_names_that_dashboards_ask_for() {
     ] {
         assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
     }
+    // B has asked a to let it in, and told its components that it is.
+    let page = b.registry.exposition();
+    for name in [
+        "cluster_transport_stream_rx_packets_total",
+        "cluster_transport_stream_rx_bytes_total",
+        "cluster_transport_stream_tx_packets_total",
+        "cluster_transport_stream_tx_bytes_total",
+    ] {
+        assert!(page.samples(name).iter().all(|(_, count)| *count > 0.0), "{name} is 0");
+        assert_eq!(page.samples(name).len(), 1, "{name} is missing");
+    }
+    let text = page.text();
+    for name in [
+        "cluster_transport_streams ",
+        "cluster_transport_stream_tx_packets_failed_total ",
+        "cluster_node_updating{cluster_name=\"tests\"} ",
+        "cluster_node_update_duration_seconds_bucket{cluster_name=\"tests\",le=",
+        "shoal_cluster_loop_lag_seconds ",
+    ] {
+        assert!(text.lines().any(|line| line.starts_with(name)), "{name} is missing in\n{text}");
+    }
+    let told = "cluster_node_update_duration_seconds_count{cluster_name=\"tests\"} ";
+    let told = text.lines().find_map(|line| line.strip_prefix(told)).expect("it is there");
+    assert_ne!(told, "0", "that it took part was told before that a does");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ pub use ownership::handover::MoveCause as ChangeCause;
 use ownership::{ComponentId, Key, Ranking};
 
 use super::StopReason;
+use super::arrivals::Arrival;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,7 @@ impl Change {
     }
 }
 
-/// A key changed hands as a result of a [`Change`].
+/// A key changed hands as a result of a [`Change`], or came to be known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyMove {
     /// When this node found out.
@@ -81,6 +82,8 @@ pub struct Record {
 #[derive(Debug, Default)]
 pub struct History {
     changes: VecDeque<Change>,
+    /// How many there ever were.
+    changes_ever: u64,
     records: VecDeque<Record>,
 }
 
@@ -90,6 +93,12 @@ impl History {
             self.changes.pop_front();
         }
         self.changes.push_back(change);
+        self.changes_ever += 1;
+    }
+
+    /// How many changes of the participants there ever were, those that are forgotten included.
+    pub(super) fn changes_ever(&self) -> u64 {
+        self.changes_ever
     }
 
     pub(super) fn push_record(&mut self, record: Record) {
@@ -109,15 +118,22 @@ impl History {
         self.records.iter()
     }
 
-    /// The last moves of `key` in a cluster whose participants are `now`, oldest first; whether or not
-    /// its target was known at the time.
-    pub fn moves<'a>(&self, key: Key, now: impl IntoIterator<Item = &'a Name>) -> Vec<KeyMove> {
+    /// The moves of `key` since its target came by `arrival`, in a cluster whose participants are `now`,
+    /// oldest first. The first of them is that it came, unless nobody took part then, or too much has
+    /// happened since to tell who did.
+    pub(super) fn moves<'a>(
+        &self,
+        key: Key,
+        arrival: &Arrival,
+        now: impl IntoIterator<Item = &'a Name>,
+    ) -> Vec<KeyMove> {
         let mut names: BTreeSet<Name> = now.into_iter().cloned().collect();
         let owner =
             |names: &BTreeSet<Name>| names.iter().collect::<Ranking>().of(key).next().cloned();
         let mut moves = Vec::new();
         let mut to = owner(&names);
-        for change in self.changes.iter().rev() {
+        let since = usize::try_from(self.changes_ever - arrival.changes).unwrap_or(usize::MAX);
+        for change in self.changes.iter().rev().take(since) {
             for name in &change.joined {
                 names.remove(name);
             }
@@ -127,6 +143,9 @@ impl History {
                 let to = std::mem::replace(&mut to, from.clone());
                 moves.push(KeyMove { at: change.at, from, to, cause: change.cause() });
             }
+        }
+        if since <= self.changes.len() && to.is_some() {
+            moves.push(KeyMove { at: arrival.at, from: None, to, cause: arrival.cause });
         }
         moves.reverse();
         moves

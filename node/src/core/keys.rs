@@ -8,6 +8,7 @@ use model::Seal;
 use ownership::handover::{self, Malformed, QuestionError, Start, Target};
 use ownership::{ComponentId, Key};
 
+use super::arrivals::Arrival;
 use super::{Change, ChangeCause, Core, Output, Record, StopReason};
 
 /// How long a node that has just become a participant collects nothing but what others give it. Those
@@ -31,7 +32,7 @@ impl Core {
     pub fn set_keys(&mut self, component: &ComponentId, keys: Vec<Key>, now: Instant) {
         let me = self.me().name.clone();
         let mut turns = Vec::new();
-        let (mut come, mut gone) = (Vec::new(), Vec::new());
+        let (mut come, mut gone, mut unowned) = (Vec::new(), Vec::new(), Vec::new());
         self.assignment.set_keys(component, keys, |moved| {
             let target = Target::new(component, moved.key);
             match moved.to {
@@ -43,14 +44,16 @@ impl Core {
                 // Gone, or no key of anybody yet. It may run here even if the view gave it to another.
                 None => {
                     turns.push((target.clone(), Turn::Gone));
+                    unowned.push(moved.key);
                     gone.push(target);
                 }
             }
         });
+        let cause = self.cause_of_targets(now);
+        self.arrive(component, &come, unowned, cause, now);
         if !come.is_empty() || !gone.is_empty() {
             self.audit.targets_changed(&gone, &come, now);
         }
-        let cause = self.cause_of_targets(now);
         for (target, mut turn) in turns {
             if let Turn::Gained { before } = &mut turn {
                 // Somebody may have stood in for this node.
@@ -59,6 +62,29 @@ impl Core {
             self.take(&target, turn, cause, now);
         }
         self.hand_over(now);
+    }
+
+    /// Notes which targets of `component` are new or gone: those that `came` have an owner, the others
+    /// have none, be it that they are gone or that nobody takes part yet.
+    fn arrive(
+        &mut self,
+        component: &ComponentId,
+        came: &[Target],
+        unowned: Vec<Key>,
+        cause: ChangeCause,
+        now: Instant,
+    ) {
+        let known = |key: &Key| self.assignment.knows(component, *key);
+        let (new, gone): (Vec<Key>, Vec<Key>) = unowned.into_iter().partition(known);
+        if came.is_empty() && new.is_empty() && gone.is_empty() {
+            return;
+        }
+        if !self.assignment.has(component) {
+            return self.arrivals.end(component);
+        }
+        let came = came.iter().map(|target| target.key).chain(new);
+        let arrival = Arrival { at: now, cause, changes: self.history.changes_ever() };
+        self.arrivals.change(component, came, gone, arrival);
     }
 
     /// Handles another node's claim, which came under a number of the driver's choosing;

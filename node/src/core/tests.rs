@@ -121,13 +121,60 @@ fn a_join_and_a_crash_move_keys_to_and_fro() {
     assert_eq!(moves(&mut core), Moves::default());
     assert!(yielding(&core).is_empty());
     assert_eq!(core.running(&component()).count(), 1000);
-    let causes: Vec<ChangeCause> = core
-        .history()
-        .moves(yielded[0], core.assignment().participants())
-        .iter()
-        .map(|m| m.cause)
-        .collect();
-    assert_eq!(causes, [ChangeCause::Joined, ChangeCause::Joined, ChangeCause::Failed]);
+    let causes: Vec<ChangeCause> =
+        core.moves(&component(), yielded[0]).iter().map(|m| m.cause).collect();
+    assert_eq!(causes, [ChangeCause::Targets, ChangeCause::Joined, ChangeCause::Failed]);
+}
+
+#[test]
+fn what_happened_before_a_target_was_known_is_none_of_its_moves() {
+    let now = Instant::now();
+    let clustered = Config { membership: Some(membership::Config::default()), ..Config::default() };
+    let mut core = core(clustered, now);
+    let at = |second| now + Duration::from_secs(second);
+    let told = |core: &Core, key: Key| -> Vec<(u64, ChangeCause)> {
+        let moves = core.moves(&component(), key);
+        let moves = moves.into_iter().map(|m| ((m.at - now).as_secs(), m.cause));
+        moves.collect()
+    };
+    let (known, unknown) = (keys(40), keys(41)[40]);
+    let (first, later) = known.split_at(20);
+    core.set_keys(&component(), first.to_vec(), now);
+    assert!(first.iter().all(|key| told(&core, *key).is_empty()), "nobody takes part");
+    core.participate(at(1));
+    others(&mut core, &["b"], at(2));
+    core.set_keys(&component(), known.clone(), at(3));
+    others(&mut core, &["c"], at(4));
+
+    let taken = |key: Key, second| {
+        let by_c = core.ranking(key)[0].as_str() == "c";
+        by_c.then_some((second, ChangeCause::Joined))
+    };
+    for key in first {
+        let of_b = core.ranking(*key).iter().find(|name| name.as_str() != "c").cloned();
+        let of_b = of_b.filter(|name| name.as_str() == "b").map(|_| (2, ChangeCause::Joined));
+        let expected = [(1, ChangeCause::Joined)].into_iter().chain(of_b).chain(taken(*key, 4));
+        assert_eq!(told(&core, *key), expected.collect::<Vec<_>>());
+    }
+    for key in later {
+        let expected = [(3, ChangeCause::Targets)].into_iter().chain(taken(*key, 4));
+        assert_eq!(told(&core, *key), expected.collect::<Vec<_>>());
+    }
+    assert!(later.iter().any(|key| taken(*key, 4).is_some()), "c got some");
+    assert_eq!(told(&core, unknown), []);
+
+    // One that went and came back is new.
+    core.set_keys(&component(), known[1..].to_vec(), at(5));
+    assert_eq!(told(&core, known[0]), []);
+    core.set_keys(&component(), known.clone(), at(6));
+    assert_eq!(told(&core, known[0]), [(6, ChangeCause::Targets)]);
+    // As are all those of a component that starts over, here because of another configuration.
+    let config = |byte: &str| Fingerprint::parse(&byte.repeat(32)).expect("64 digits");
+    core.set_keys(&component(), vec![], at(7));
+    core.set_config(config("01"), at(7));
+    core.set_config(config("02"), at(7));
+    core.set_keys(&component(), known.clone(), at(8));
+    assert!(known.iter().all(|key| told(&core, *key) == [(8, ChangeCause::Reloaded)]));
 }
 
 /// The keys that a core collects though they are another's.

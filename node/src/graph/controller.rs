@@ -204,6 +204,10 @@ impl Controller {
             Ok(()) => info!("config reloaded"),
             Err(error) => error!(%error, "failed to reload config"),
         }
+        // That is what is wrong with each of them.
+        for live in &mut self.live {
+            let _ = live.untold();
+        }
         // Whoever asked may have gone; the configuration is loaded all the same.
         let _ = answer.send(result);
     }

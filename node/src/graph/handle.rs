@@ -5,10 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::health::HealthState;
 use super::live::LoadStatus;
-use super::publish::{Entry, Published};
+use super::publish::{Entry, Published, api_health};
 use crate::config::Config;
-use crate::server::components::{BoxFuture, Component, ComponentRequest, Components, TargetHealth};
+use crate::server::components::{
+    BoxFuture, Component, ComponentRequest, Components, ConfigNode, TargetHealth,
+};
 use crate::server::config::HttpConfig;
 use crate::telemetry::logging::Logging;
 use ownership::Key;
@@ -102,7 +105,17 @@ impl Components for Graph {
         let published = Arc::clone(&self.published.borrow());
         let refusal = published.load.refusal.iter();
         let refusal = refusal.map(|why| format!("the configuration was not taken over:\n{why}"));
-        refusal.chain(published.troubles.iter().cloned()).collect()
+        let broken = published.config_nodes.iter();
+        let broken = broken.filter(|(_, health)| health.state == HealthState::Unhealthy);
+        refusal.chain(broken.map(|(id, health)| format!("{id}: {}", health.message))).collect()
+    }
+
+    fn config_nodes(&self) -> Vec<ConfigNode> {
+        let published = Arc::clone(&self.published.borrow());
+        let nodes = published.config_nodes.iter();
+        nodes
+            .map(|(id, health)| ConfigNode { id: id.to_string(), health: api_health(health) })
+            .collect()
     }
 
     fn glimpse<'a>(&'a self, id: &'a str, most: usize) -> BoxFuture<'a, Option<Component>> {

@@ -26,6 +26,8 @@ pub(super) struct Live {
     pub watch: Option<FileWatch>,
     /// When to try again what failed.
     pub retry: Option<Retry>,
+    /// What was last told of its failing; none while it does not fail.
+    told: Option<String>,
 }
 
 impl Default for Live {
@@ -37,11 +39,32 @@ impl Default for Live {
             component: None,
             watch: None,
             retry: None,
+            told: None,
         }
     }
 }
 
+/// What became of a node.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict<'a> {
+    /// It cannot be evaluated, for this reason.
+    Broken(&'a str),
+    /// It can be evaluated again.
+    Mended,
+}
+
 impl Live {
+    /// What there is to tell of it that was not told before; it counts as told then.
+    pub(super) fn untold(&mut self) -> Option<Verdict<'_>> {
+        if self.evaluation.state != HealthState::Unhealthy {
+            return self.told.take().map(|_| Verdict::Mended);
+        }
+        if self.told.as_ref() == Some(&self.evaluation.message) {
+            return None;
+        }
+        Some(Verdict::Broken(self.told.insert(self.evaluation.message.clone())))
+    }
+
     /// Everything is as it should be.
     pub(super) fn succeeded(&mut self) {
         self.retry = None;

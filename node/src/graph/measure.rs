@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::health::HealthState;
 use super::id::ComponentId;
 use super::publish::Published;
 use crate::telemetry::histogram::SECONDS;
@@ -65,7 +66,7 @@ impl Measure {
         }
     }
 
-    /// Puts it on the page, with the edges of the graph.
+    /// Puts it on the page, with the edges of the graph and how its nodes fare.
     pub(super) fn register(
         self: &Arc<Self>,
         registry: &Registry,
@@ -75,6 +76,16 @@ impl Measure {
         registry.register(&[], move |page| {
             measure.collect(page);
             let published = Arc::clone(&published.borrow());
+            let states: Vec<HealthState> = published.states().collect();
+            for state in HealthState::ALL {
+                let in_state = states.iter().filter(|&&is| is == state).count();
+                page.gauge(
+                    "alloy_component_controller_running_components",
+                    "Components, imports and blocks of the process, by how they fare.",
+                    &[("health_type", state.as_str())],
+                    in_state as f64,
+                );
+            }
             for (from, to) in published.connections() {
                 page.gauge(
                     "alloy_component_graph_connection",

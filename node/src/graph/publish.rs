@@ -23,8 +23,8 @@ use crate::telemetry::logging::Logging;
 #[derive(Default)]
 pub struct Published {
     pub(super) load: LoadStatus,
-    /// What is wrong with nodes that are not shown as components: imports, blocks of the process.
-    pub(super) troubles: Vec<String>,
+    /// How those fare that are not shown as components: imports, blocks of the process.
+    pub(super) config_nodes: Vec<(ComponentId, Health)>,
     entries: Vec<Arc<Entry>>,
     by_id: BTreeMap<String, usize>,
 }
@@ -50,6 +50,12 @@ impl Published {
             let reads = entry.shown.references_to.iter().map(inside);
             reads.map(|to| (from.clone(), to)).collect::<Vec<_>>()
         })
+    }
+
+    /// How each component fares, and each node that is not shown as one.
+    pub(super) fn states(&self) -> impl Iterator<Item = HealthState> {
+        let components = self.entries.iter().map(|entry| entry.health().state);
+        components.chain(self.config_nodes.iter().map(|(_, health)| health.state))
     }
 
     pub(super) fn entry(&self, id: &str) -> Option<Arc<Entry>> {
@@ -133,6 +139,7 @@ impl Publisher {
 
     pub(super) fn publish(&self, plan: &Plan, lives: &[Live], load: &LoadStatus) {
         let edges = Edges::of(plan);
+        let mut insides = insides(plan, lives);
         let mut published = Published { load: load.clone(), ..Published::default() };
         let mut config = Config::default();
         for (index, (node, live)) in plan.nodes.iter().zip(lives).enumerate() {
@@ -141,10 +148,10 @@ impl Publisher {
                 let applied = config.apply(*block, evaluated);
                 debug_assert!(applied.is_ok(), "{applied:?}");
             }
+            if matches!(node.role, Role::Import(_) | Role::Config(_)) {
+                published.config_nodes.push((node.id.clone(), live.evaluation.clone()));
+            }
             if !node.is_component() {
-                if live.evaluation.state == HealthState::Unhealthy {
-                    published.troubles.push(format!("{}: {}", node.id, live.evaluation.message));
-                }
                 continue;
             }
             let exports = match node.role {
@@ -153,7 +160,10 @@ impl Publisher {
             };
             let entry = Entry {
                 shown: edges.shown(node, index),
-                evaluation: live.evaluation.clone(),
+                evaluation: match insides.remove(&index) {
+                    Some(inside) => live.evaluation.clone().worse(inside),
+                    None => live.evaluation.clone(),
+                },
                 live: live.component.as_ref().map(|component| Speaking {
                     handle: Arc::clone(&component.handle),
                     reported: component.reported.clone(),
@@ -173,6 +183,26 @@ impl Publisher {
         set(&self.logging, config.logging);
         set(&self.http, Arc::new(config.http));
     }
+}
+
+/// What is wrong with the arguments and exports inside custom components, by the index of the
+/// instance: those are nothing that a user knows by a name of its own.
+fn insides(plan: &Plan, lives: &[Live]) -> BTreeMap<usize, Health> {
+    let mut insides: BTreeMap<usize, Health> = BTreeMap::new();
+    for (index, node) in plan.nodes.iter().enumerate() {
+        let (instance, inside) = match node.role {
+            Role::Argument { instance, .. } => (instance, index),
+            Role::Instance { outputs } => (index, outputs),
+            _ => continue,
+        };
+        let health = &lives[inside].evaluation;
+        if health.state != HealthState::Unhealthy {
+            continue;
+        }
+        // Of several, the one that the configuration has first.
+        insides.entry(instance).or_insert_with(|| health.clone());
+    }
+    insides
 }
 
 /// Replaces a value; watchers wake only if it differs.
@@ -267,7 +297,7 @@ fn json(body: &Body) -> serde_json::Value {
 }
 
 /// Health as the API says it.
-fn api_health(health: &Health) -> api::Health {
+pub(super) fn api_health(health: &Health) -> api::Health {
     api::Health {
         state: match health.state {
             HealthState::Healthy => api::HealthState::Healthy,

@@ -3,6 +3,7 @@
 mod modules;
 mod running;
 mod shape;
+mod troubles;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::telemetry;
 pub(super) struct World {
     directory: tempfile::TempDir,
     pub registry: Registry,
+    pub telemetry: telemetry::Registry,
 }
 
 #[derive(Default)]
@@ -45,7 +47,7 @@ impl World {
     pub(super) fn new(config: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the test");
         let registry = Registry::default().with::<Source>().with::<Sink>().with::<Preview>();
-        let world = Self { directory, registry };
+        let world = Self { directory, registry, telemetry: telemetry::Registry::default() };
         world.write("config.alloy", config);
         world
     }
@@ -70,7 +72,7 @@ impl World {
             registry: self.registry.clone(),
             services: Services {
                 cluster: None,
-                telemetry: telemetry::Registry::default(),
+                telemetry: self.telemetry.clone(),
                 storage_path: self.directory.path().to_owned(),
                 memory: None,
                 instance: "here".to_owned(),

@@ -30,6 +30,11 @@ pub trait Components: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What is not listed as a component and can break all the same.
+    fn config_nodes(&self) -> Vec<ConfigNode> {
+        Vec::new()
+    }
+
     /// One component with everything there is to say, by its global id (`module/path/name.label`).
     fn detail<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<Component>> {
         self.glimpse(id, usize::MAX)
@@ -57,6 +62,16 @@ pub trait Components: Send + Sync + 'static {
 
     /// The `http` block of the running configuration.
     fn http(&self) -> watch::Receiver<Arc<HttpConfig>>;
+}
+
+/// What Alloy calls a config node: an import, or a block that concerns the process. It is evaluated
+/// like a component, also while the process runs, and as in Alloy not listed among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigNode {
+    /// The id: `import.file.lib`, or `logging`; inside a module with its path, like a component's.
+    pub id: String,
+    /// How it fares.
+    pub health: Health,
 }
 
 /// A request that a component answers itself.

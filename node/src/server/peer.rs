@@ -36,10 +36,12 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
         let text = "show a certificate: --cluster.tls-cert-path and --cluster.tls-key-path";
         return ("peer_refused", reply::text(StatusCode::FORBIDDEN, text));
     }
+    let stream = seal.streams().hear(asked.body.len());
     let source = asked.from.map(|from| from.ip());
     let question = match seal.hear(source, &asked.path, asked.body) {
         Ok(Arrival::Question(question)) => question,
         Ok(Arrival::Introduce(body)) => {
+            stream.answer(body.len());
             return ("peer_introduction", reply::with(StatusCode::OK, CONTENT_TYPE, body));
         }
         Err(refusal) => {
@@ -65,7 +67,9 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
         return (route, reply);
     }
     let (head, body) = reply.into_parts();
-    (route, Reply::from_parts(head, question.answer(&asked.path, body)))
+    let body = question.answer(&asked.path, body);
+    stream.answer(body.len());
+    (route, Reply::from_parts(head, body))
 }
 
 /// Another node compares its state with ours.

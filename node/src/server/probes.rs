@@ -28,18 +28,20 @@ pub(super) fn ready(context: &Context) -> Reply {
     }
 }
 
-/// Whether every component of the root module is healthy. Not for liveness probes: a restart
-/// makes none of them healthier.
+/// Whether every component of the root module is healthy, and everything else that the configuration
+/// has evaluated, such as imports. Not for liveness probes: a restart makes none of them healthier.
 pub(super) fn healthy(context: &Context) -> Reply {
-    let components = context.graph().map(|graph| graph.list()).unwrap_or_default();
-    let unhealthy: Vec<String> = components
-        .iter()
-        .filter(|component| component.module_id.is_empty())
-        .filter(|component| {
-            matches!(component.health.state, HealthState::Unhealthy | HealthState::Exited)
-        })
-        .map(|component| component.local_id.clone())
-        .collect();
+    let broken = |state| matches!(state, HealthState::Unhealthy | HealthState::Exited);
+    let mut unhealthy: Vec<String> = Vec::new();
+    if let Some(graph) = context.graph() {
+        let components = graph.list().into_iter();
+        let components = components.filter(|component| component.module_id.is_empty());
+        let components = components.filter(|component| broken(component.health.state));
+        unhealthy.extend(components.map(|component| component.local_id));
+        // Alloy says nothing of these; but who asks here wants to know of them, and asks nowhere else.
+        let nodes = graph.config_nodes().into_iter().filter(|node| broken(node.health.state));
+        unhealthy.extend(nodes.map(|node| node.id));
+    }
     if unhealthy.is_empty() {
         reply::text(StatusCode::OK, "All Shoal components are healthy.")
     } else {

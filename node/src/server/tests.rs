@@ -16,7 +16,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::components::{
-    BoxFuture, Component, ComponentRequest, Components, Health, HealthState, TargetHealth,
+    BoxFuture, Component, ComponentRequest, Components, ConfigNode, Health, HealthState,
+    TargetHealth,
 };
 use super::config::{AuthConfig, HttpConfig};
 use super::*;
@@ -34,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A graph of two components, one of them in a module, and perhaps a discovery.
 struct Graph {
     healthy: bool,
+    import: HealthState,
     discovery: Arc<Mutex<Option<HealthState>>>,
     http: watch::Receiver<Arc<HttpConfig>>,
 }
@@ -78,6 +80,17 @@ impl Components for Graph {
         });
         let scrapes = [component("", "a", self.healthy), component("mod.x", "b", true)];
         scrapes.into_iter().chain(discovery).collect()
+    }
+
+    fn config_nodes(&self) -> Vec<ConfigNode> {
+        let health = Health { state: self.import, ..component("", "a", true).health };
+        vec![ConfigNode { id: "import.file.lib".to_owned(), health }]
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        let broken =
+            self.config_nodes().into_iter().filter(|n| n.health.state != HealthState::Healthy);
+        broken.map(|node| format!("{}: {}", node.id, node.health.message)).collect()
     }
 
     fn glimpse<'a>(&'a self, id: &'a str, _most: usize) -> BoxFuture<'a, Option<Component>> {
@@ -135,6 +148,7 @@ struct Setup {
     clustered: bool,
     http: HttpConfig,
     healthy: bool,
+    import: HealthState,
     discovery: Arc<Mutex<Option<HealthState>>>,
     prefix: &'static str,
     peer_tls: Option<client::Tls>,
@@ -150,6 +164,7 @@ impl Default for Setup {
             clustered: false,
             http: HttpConfig::default(),
             healthy: true,
+            import: HealthState::Healthy,
             discovery: Arc::default(),
             prefix: "/",
             peer_tls: None,
@@ -195,8 +210,8 @@ async fn begin(setup: Setup) -> World {
     let handle = cluster.handle.clone();
     let context =
         Context::new(handle, access(), registry, setup.prefix.to_owned(), true, phase_now);
-    let Setup { healthy, discovery, .. } = setup;
-    context.set_graph(Arc::new(Graph { healthy, discovery, http: now.clone() }));
+    let Setup { healthy, import, discovery, .. } = setup;
+    context.set_graph(Arc::new(Graph { healthy, import, discovery, http: now.clone() }));
     let (memory, from_memory) = MemoryDialer::bind("shoal.internal:1");
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
@@ -314,6 +329,19 @@ async fn an_unhealthy_component_is_named_and_a_bad_reload_says_why() {
     let (status, text) = world.get("/-/reload").await;
     assert_eq!((status, text.as_str()), (StatusCode::BAD_REQUEST, "config.alloy:1:1: error\n"));
     assert_eq!(world.get("/-/ready").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_broken_import_makes_the_node_unhealthy_and_is_no_component() {
+    let world = start(Setup { import: HealthState::Unhealthy, ..Setup::default() }).await;
+    let (status, text) = world.get("/-/healthy").await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(text, "unhealthy components: import.file.lib\n");
+    assert_eq!(world.get("/-/ready").await.0, StatusCode::OK, "what ran before runs on");
+    let components = world.json("/api/v0/web/components").await;
+    assert_eq!(components.as_array().map(Vec::len), Some(1), "as in Alloy: {components}");
+    let status = world.json("/api/v1/status").await;
+    assert_eq!(status["troubles"], json!(["import.file.lib: as told"]));
 }
 
 #[tokio::test]

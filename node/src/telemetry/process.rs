@@ -32,6 +32,12 @@ pub fn register(registry: &Registry) -> Registration {
             let help = "When this process started, in seconds since the Unix epoch.";
             page.gauge(&name("start_time_seconds"), help, &[], started);
         }
+        if let Some((received, sent)) = traffic() {
+            let help = "Bytes that this machine has received, all interfaces together.";
+            page.counter("alloy_resources_machine_rx_bytes_total", help, &[], received);
+            let help = "Bytes that this machine has sent, all interfaces together.";
+            page.counter("alloy_resources_machine_tx_bytes_total", help, &[], sent);
+        }
         page.gauge("process_open_fds", "Open file descriptors.", &[], usage.open_fds);
         page.gauge("process_max_fds", "File descriptors that may be open.", &[], usage.max_fds);
         page.gauge("process_threads", "Threads of this process.", &[], usage.threads);
@@ -107,6 +113,23 @@ fn field(text: &str, name: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|rest| rest.split_ascii_whitespace().next());
     number.and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+/// What this machine, or this container, has received and sent, in bytes.
+fn traffic() -> Option<(f64, f64)> {
+    Some(bytes_of_interfaces(&std::fs::read_to_string("/proc/net/dev").ok()?))
+}
+
+/// The sums over all lines of `/proc/net/dev`: behind the name of the interface and a colon, the first
+/// number is the bytes received and the ninth those sent. The two lines of headings have no colon.
+fn bytes_of_interfaces(dev: &str) -> (f64, f64) {
+    let counted = dev.lines().filter_map(|line| {
+        let mut numbers = line.split_once(':')?.1.split_ascii_whitespace();
+        let received: f64 = numbers.next()?.parse().ok()?;
+        let sent: f64 = numbers.nth(7)?.parse().ok()?;
+        Some((received, sent))
+    });
+    counted.fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
 }
 
 /// How long this process has run, in seconds.

@@ -8,12 +8,6 @@ fn target() -> ScrapeTarget {
     prepare(&Labels::from_pairs([("__address__", "x:1")]), &config).unwrap()
 }
 
-/// Waits until everything is written.
-async fn finish(log: &mut FailureLog) {
-    log.lines = None;
-    while log._writer.join_next().await.is_some() {}
-}
-
 #[tokio::test]
 async fn a_failure_is_a_line_of_json() {
     let directory = tempfile::tempdir().unwrap();
@@ -22,7 +16,7 @@ async fn a_failure_is_a_line_of_json() {
     let mut log = FailureLog::new(Some(path.clone()), Arc::default());
     log.write(17, &target, "line \"1\"\n\\\u{1}");
     log.write(18, &target, "ä");
-    finish(&mut log).await;
+    log.close().await;
     assert_eq!(
         std::fs::read_to_string(path).unwrap(),
         concat!(
@@ -49,7 +43,7 @@ async fn lines_that_cannot_be_written_are_counted() {
     let mut log = FailureLog::new(Some(path), Arc::clone(&telemetry));
     log.write(1, &target(), "x");
     log.write(2, &target(), "x");
-    finish(&mut log).await;
+    log.close().await;
     assert_eq!(telemetry.failure_log_lost.value(), 2);
 }
 
@@ -62,8 +56,42 @@ async fn lines_without_room_are_counted() {
     // Nothing waits in between, so that the writer does not come to its turn.
     (0..WAITING + 3).for_each(|_| log.write(1, &target(), "x"));
     assert_eq!(telemetry.failure_log_lost.value(), 3);
-    finish(&mut log).await;
+    log.close().await;
     assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), WAITING);
+}
+
+#[tokio::test]
+async fn lines_that_wait_when_the_file_changes_are_written_to_the_old_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let telemetry = Arc::new(Telemetry::default());
+    let (old, new) = (directory.path().join("old"), directory.path().join("new"));
+    let count = |path: &Path| std::fs::read_to_string(path).unwrap().lines().count();
+    let mut log = FailureLog::new(Some(old.clone()), Arc::clone(&telemetry));
+    // Nothing waits in between, so that the writers do not come to their turn.
+    (0..3).for_each(|_| log.write(1, &target(), "x"));
+    log.redirect(Some(old.clone()));
+    assert_eq!(log.writers.len(), 1, "it is the same file");
+    log.redirect(Some(new.clone()));
+    (0..2).for_each(|_| log.write(2, &target(), "x"));
+    log.redirect(None);
+    log.write(3, &target(), "nobody wants it");
+    log.close().await;
+    assert_eq!((count(&old), count(&new)), (3, 2));
+    assert_eq!(telemetry.failure_log_lost.value(), 0);
+}
+
+#[tokio::test]
+async fn lines_that_wait_when_the_log_ends_without_being_closed_are_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let telemetry = Arc::new(Telemetry::default());
+    let path = directory.path().join("failures");
+    let log = FailureLog::new(Some(path.clone()), Arc::clone(&telemetry));
+    (0..5).for_each(|_| log.write(1, &target(), "x"));
+    drop(log);
+    // The task is gone once the runtime has had a look at it.
+    tokio::task::yield_now().await;
+    assert!(!path.exists());
+    assert_eq!(telemetry.failure_log_lost.value(), 5);
 }
 
 #[test]

@@ -1,9 +1,8 @@
-//! Alloy's metrics about the configuration and its components.
+//! Alloy's metrics about the configuration.
 
 use std::time::UNIX_EPOCH;
 
-use crate::graph::{Graph, HealthState};
-use crate::server::components::{Components as _, HealthState as Shown};
+use crate::graph::Graph;
 use crate::telemetry::{Registration, Registry};
 
 /// Puts them on the page.
@@ -23,21 +22,5 @@ pub(super) fn register(registry: &Registry, graph: &Graph, cluster_name: &str) -
         let labels = [("sha256", load.sha256.as_str()), ("cluster_name", cluster_name.as_str())];
         let help = "The hash of the running configuration; always 1.";
         page.gauge("alloy_config_hash", help, &labels, 1.0);
-        let components = graph.list();
-        for state in HealthState::ALL {
-            let in_state = components.iter().filter(|c| shown(state) == c.health.state).count();
-            let help = "Components by how they fare.";
-            let name = "alloy_component_controller_running_components";
-            page.gauge(name, help, &[("health_type", state.as_str())], in_state as f64);
-        }
     })
-}
-
-fn shown(state: HealthState) -> Shown {
-    match state {
-        HealthState::Healthy => Shown::Healthy,
-        HealthState::Unknown => Shown::Unknown,
-        HealthState::Unhealthy => Shown::Unhealthy,
-        HealthState::Exited => Shown::Exited,
-    }
 }

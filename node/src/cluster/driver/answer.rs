@@ -94,7 +94,7 @@ impl Driver {
             name.as_ref().map(ToString::to_string).unwrap_or_default()
         };
         let history = self.core.history();
-        let moves = history.moves(*key, self.core.assignment().participants());
+        let moves = self.core.moves(component, *key);
         let of_key = history.records().filter(|record| {
             record.key == *key && record.component == ComponentId::from(component.as_str())
         });

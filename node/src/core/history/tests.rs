@@ -44,8 +44,43 @@ fn the_moves_of_a_key_follow_from_the_changes() {
                 cause: if pair[1].0 == 4 { ChangeCause::Failed } else { ChangeCause::Joined },
             })
             .collect();
-        assert_eq!(history.moves(key, [&b, &c]), expected);
+        let arrival = |second, changes| {
+            let cause = ChangeCause::Targets;
+            Arrival { at: at(second), cause, changes }
+        };
+        // Nobody took part when it came, and whoever came first got it.
+        assert_eq!(history.moves(key, &arrival(0, 0), [&b, &c]), expected);
+        // What was before it came is none of its moves, even if it came at the same instant.
+        let later = history.moves(key, &arrival(3, 3), [&b, &c]);
+        assert_eq!(later[0].to, steps[3].1);
+        assert_eq!((later[0].at, &later[0].from), (at(3), &None));
+        assert_eq!(later[0].cause, ChangeCause::Targets);
+        assert_eq!(
+            later[1..],
+            expected.iter().filter(|m| m.at > at(3)).cloned().collect::<Vec<_>>()
+        );
     }
+}
+
+#[test]
+fn who_had_a_key_before_the_first_change_that_is_kept_is_not_made_up() {
+    let (a, b) = (name("a"), name("b"));
+    let mut history = History::default();
+    let at = Instant::now();
+    let arrival = Arrival { at, cause: ChangeCause::Targets, changes: 0 };
+    for _ in 0..CHANGES {
+        history.push_change(Change { at, joined: vec![], left: vec![] });
+    }
+    let moves = history.moves(Key::from(1), &arrival, [&a]);
+    assert_eq!(moves.len(), 1, "all is known: {moves:?}");
+    history.push_change(Change { at, joined: vec![b.clone()], left: vec![] });
+    let key = (0..).map(Key::from).find(|key| {
+        let ranking: Ranking = [&a, &b].into_iter().collect();
+        ranking.of(*key).next() == Some(&b)
+    });
+    let moves = history.moves(key.expect("b has some"), &arrival, [&a, &b]);
+    let told: Vec<ChangeCause> = moves.iter().map(|m| m.cause).collect();
+    assert_eq!(told, [ChangeCause::Joined]);
 }
 
 #[test]

@@ -13,7 +13,8 @@
 //!     "overlap_seconds": null}]}]}
 //! ```
 //!
-//! `moves` follow from the changes of the cluster that the answering node saw; `history` is what the
+//! `moves` follow from the changes of the cluster that the answering node saw since it knows the target,
+//! and begin with what brought it; `history` is what the
 //! nodes did, all that answer. `cause` is `join`, `leave`, `crash`, `discovery`, `reload`, `cover` (its
 //! owner did not know the target), `size` or `withdrawal`.
 
@@ -72,7 +73,7 @@ pub struct Match {
     pub node: String,
     /// Whether that node collects it.
     pub collected_here: bool,
-    /// How it changed owners.
+    /// How it changed owners since the node that answers knows it.
     pub moves: Vec<Move>,
     /// What the nodes did about it, oldest first.
     pub history: Vec<History>,

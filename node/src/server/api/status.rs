@@ -34,6 +34,9 @@ pub struct Status {
     pub cluster: Cluster,
     /// Its components.
     pub components: Vec<ComponentStatus>,
+    /// What is wrong with the configuration besides components that are not healthy.
+    #[serde(default)]
+    pub troubles: Vec<String>,
     /// What waits to be delivered, by destination.
     pub queues: Vec<Queue>,
 }
@@ -124,7 +127,9 @@ pub(in crate::server) fn of(context: &Context) -> Status {
         suspected: peer.suspected,
         targets: peer.targets,
     });
-    let components = context.graph().map(|graph| graph.list()).unwrap_or_default();
+    let graph = context.graph();
+    let troubles = graph.map(|graph| graph.troubles()).unwrap_or_default();
+    let components = graph.map(|graph| graph.list()).unwrap_or_default();
     let mut targets: Vec<(String, Targets)> = context
         .cluster
         .listed()
@@ -165,6 +170,7 @@ pub(in crate::server) fn of(context: &Context) -> Status {
             peers: peers.collect(),
         },
         components: components.into_iter().map(component).collect(),
+        troubles,
         queues: queues(context),
     }
 }

@@ -19,6 +19,17 @@ fn fields_of_proc_files_are_read_by_name() {
 }
 
 #[test]
+fn the_traffic_of_a_machine_is_that_of_all_its_interfaces() {
+    let dev = "Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:    1000      10    0    0    0     0          0         0     1000      10    0    0    0     0       0          0
+  eth0:12345678     900    1    2    3     4          5         6    77000     800    0    0    0     0       0          0
+";
+    assert_eq!(bytes_of_interfaces(dev), (12_346_678.0, 78_000.0));
+    assert_eq!(bytes_of_interfaces("eth0: 1 2 3"), (0.0, 0.0));
+}
+
+#[test]
 fn the_page_says_what_this_process_costs() {
     let registry = Registry::default();
     let _registration = register(&registry);
@@ -27,6 +38,10 @@ fn the_page_says_what_this_process_costs() {
         let sample = page.lines().find_map(|line| line.strip_prefix(name)).expect("it is there");
         let value: f64 = sample.trim().parse().expect("a number");
         assert!(value > 0.0, "{name} is {value}");
+    }
+    for name in ["alloy_resources_machine_rx_bytes_total", "alloy_resources_machine_tx_bytes_total"]
+    {
+        assert!(page.contains(&format!("\n{name} ")), "{name} is missing in\n{page}");
     }
     assert!(page.contains(&format!("shoal_build_info{{version=\"{VERSION}\"")));
 }

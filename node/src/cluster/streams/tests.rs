@@ -1,0 +1,34 @@
+use super::*;
+use crate::telemetry::Registry;
+
+/// Open streams; bodies and bytes received, and sent; unanswered questions.
+fn counted(streams: &Arc<Streams>) -> [f64; 6] {
+    let registry = Registry::default();
+    let read = Arc::clone(streams);
+    let _registration = registry.register(&[], move |page| read.page(page));
+    let page = registry.exposition();
+    [
+        "cluster_transport_streams",
+        "cluster_transport_stream_rx_packets_total",
+        "cluster_transport_stream_rx_bytes_total",
+        "cluster_transport_stream_tx_packets_total",
+        "cluster_transport_stream_tx_bytes_total",
+        "cluster_transport_stream_tx_packets_failed_total",
+    ]
+    .map(|name| page.samples(name)[0].1)
+}
+
+#[test]
+fn every_exchange_is_open_until_it_ends_in_whatever_way() {
+    let streams = Arc::<Streams>::default();
+    let (asks, gives_up) = (streams.ask(10), streams.ask(20));
+    let hears = streams.hear(5);
+    assert_eq!(counted(&streams), [3.0, 1.0, 5.0, 2.0, 30.0, 0.0]);
+    asks.answered(7);
+    drop(gives_up);
+    hears.answer(100);
+    assert_eq!(counted(&streams), [0.0, 2.0, 12.0, 3.0, 130.0, 1.0]);
+    // One that this node refuses to answer is none of its own questions.
+    drop(streams.hear(1));
+    assert_eq!(counted(&streams), [0.0, 3.0, 13.0, 3.0, 130.0, 1.0]);
+}
