@@ -6,12 +6,13 @@ use bytes::Bytes;
 use membership::Name;
 use model::Seal;
 
+use super::given::Gift;
 use super::limits::{
     CLAIM_BACK, CLAIM_TIMEOUT, FRESH_FOR, HOLD, LINGER, QUESTIONS_WAITING, SEAL_MAX,
     SEALS_PER_ANSWER, SOON_LIMIT,
 };
 use super::phase::{Claiming, Phase, Sealing, Stage};
-use super::wire::{self, Answer, Ask, Outcome, Question};
+use super::wire::{self, Answer, Ask, Had, Outcome, Question};
 use super::{Handover, MoveCause, Output, QuestionError, Start, StopReason, Target};
 
 /// A question that waits for seals.
@@ -25,6 +26,28 @@ pub(super) struct Waiting {
     /// Bytes of seals so far.
     bytes: usize,
     due: Instant,
+}
+
+/// What is claimed.
+struct Claimed {
+    from: Name,
+    targets: Vec<Target>,
+    had: Vec<Had>,
+}
+
+/// Who claims a key.
+#[derive(Clone, Copy)]
+struct Claimant<'a> {
+    name: &'a Name,
+    /// When it gave the key away, by the clock of this node and but for the time that its question took.
+    gave: Option<Instant>,
+}
+
+impl Claimant<'_> {
+    /// Whether it has had what it was given here, since it gave it away later.
+    fn has_given_away(self, gift: &Gift) -> bool {
+        self.gave.is_some_and(|gave| gift.at < gave)
+    }
 }
 
 impl Handover {
@@ -53,11 +76,12 @@ impl Handover {
                 let outcomes = outcomes.collect();
                 self.answer(id, outcomes);
             }
-            Ask::Claim(groups) => {
+            Ask::Claim { groups, had } => {
                 if self.waiting.len() >= QUESTIONS_WAITING {
                     return Err(QuestionError::Busy);
                 }
-                self.claimed(id, question.from, &wire::targets(&groups), &knows, now);
+                let claimed = Claimed { from: question.from, targets: wire::targets(&groups), had };
+                self.claimed(id, claimed, &knows, now);
             }
         }
         Ok(())
@@ -97,23 +121,29 @@ impl Handover {
     fn claimed(
         &mut self,
         id: u64,
-        from: Name,
-        targets: &[Target],
+        claimed: Claimed,
         knows: impl Fn(&Target) -> bool,
         now: Instant,
     ) {
         let fresh = self.began.is_none_or(|began| now < began + FRESH_FOR);
+        let Claimed { from, targets, had } = claimed;
         let mut waiting = Waiting {
             from: from.clone(),
-            targets: targets.to_vec(),
+            targets: Vec::new(),
             outcomes: Vec::with_capacity(targets.len()),
             missing: 0,
             bytes: 0,
             due: now + HOLD,
         };
-        for (place, target) in targets.iter().enumerate() {
+        let mut gave = vec![None; targets.len()];
+        for Had { place, ago } in had {
+            if let Some(gave) = gave.get_mut(usize::from(place)) {
+                *gave = now.checked_sub(Duration::from_millis(ago.into()));
+            }
+        }
+        for (place, (target, gave)) in targets.iter().zip(gave).enumerate() {
             let sure = !fresh && knows(target);
-            let outcome = self.claim(target, &from, sure, now);
+            let outcome = self.claim(target, Claimant { name: &from, gave }, sure, now);
             match &outcome {
                 None => {
                     waiting.missing += 1;
@@ -134,16 +164,24 @@ impl Handover {
         if waiting.missing == 0 {
             return self.answer(id, waiting.outcomes.into_iter().flatten().collect());
         }
+        waiting.targets = targets;
         self.waiting.insert(id, waiting);
     }
 
     /// What becomes of a claim; nothing as long as the seal is awaited. `sure` is whether this node
     /// would know who collects the key.
-    fn claim(&mut self, target: &Target, from: &Name, sure: bool, now: Instant) -> Option<Outcome> {
+    fn claim(
+        &mut self,
+        target: &Target,
+        claimant: Claimant<'_>,
+        sure: bool,
+        now: Instant,
+    ) -> Option<Outcome> {
+        let from = claimant.name;
         let outranks = self.outranks_me(from, target.key);
         if let Some(Phase::Claiming(claiming)) = self.phase(target)
             && claiming.ask == *from
-            && let Some(gift) = self.gift(target, from, now)
+            && let Some(gift) = self.gift(target, claimant, now)
         {
             // Given to the one who asks, who got no answer, and claimed back from it.
             return Some(gift);
@@ -170,7 +208,7 @@ impl Handover {
                 }
                 _ => Outcome::Elsewhere(claiming.ask.clone()),
             }),
-            None => Some(self.recall(target, from, sure, now)),
+            None => Some(self.recall(target, claimant, sure, now)),
         }
     }
 
@@ -188,15 +226,20 @@ impl Handover {
     }
 
     /// What this node says of a key that it does not hold.
-    fn recall(&self, target: &Target, from: &Name, sure: bool, now: Instant) -> Outcome {
+    fn recall(&self, target: &Target, claimant: Claimant<'_>, sure: bool, now: Instant) -> Outcome {
+        let from = claimant.name;
         if let Some(gift) = self.given.find(target) {
             // Of a node that claimed lately the news may still be on its way.
             let lately = now.saturating_duration_since(gift.at) < CLAIM_BACK;
             if gift.to != *from && (lately || self.present.contains_key(&gift.to)) {
                 return Outcome::Elsewhere(gift.to.clone());
             }
+            if gift.to == *from && claimant.has_given_away(gift) {
+                // Where it went from there, others know.
+                return Outcome::Unsure;
+            }
         }
-        if let Some(gift) = self.gift(target, from, now) {
+        if let Some(gift) = self.gift(target, claimant, now) {
             return gift;
         }
         let highest = self.highest(target.key, Some(from)).is_none();
@@ -204,10 +247,12 @@ impl Handover {
     }
 
     /// The seal that was given to a node lately, for that node: it got no answer, or it would not ask. Who
-    /// asks much later has had the key, and asks for it anew.
-    fn gift(&self, target: &Target, to: &Name, now: Instant) -> Option<Outcome> {
+    /// asks much later, or has given it away since, has had the key, and asks for it anew.
+    fn gift(&self, target: &Target, to: Claimant<'_>, now: Instant) -> Option<Outcome> {
         let lately = |at: Instant| now.saturating_duration_since(at) < SOON_LIMIT;
-        let gift = self.given.find(target).filter(|gift| gift.to == *to && lately(gift.at))?;
+        let mine =
+            |gift: &&Gift| gift.to == *to.name && lately(gift.at) && !to.has_given_away(gift);
+        let gift = self.given.find(target).filter(mine)?;
         Some(gift.seal.clone().map_or(Outcome::Idle, |seal| Outcome::Sealed(seal.into())))
     }
 

@@ -11,7 +11,7 @@ use super::limits::{
     REQUESTS_PER_PEER, RETRY_PAUSE, SOON_LIMIT, SOON_PAUSE, WAY_PAUSE,
 };
 use super::phase::{Claiming, Phase, Stage, Yielding};
-use super::wire::{self, Answer, Ask, Outcome, Question};
+use super::wire::{self, Answer, Ask, Had, Outcome, Question};
 use super::{Handover, Malformed, MoveCause, Output, Start, Target};
 use crate::rank;
 
@@ -424,12 +424,21 @@ impl Handover {
         }
         let groups = wire::group(&targets);
         let ask = match matter {
-            Matter::Claim => Ask::Claim(groups),
+            Matter::Claim => Ask::Claim { groups, had: self.had(&targets, now) },
             Matter::Offer => Ask::Offer(groups),
         };
         let question = Question { from: self.me.name().clone(), to: to.clone(), ask };
         let targets = targets.into_iter().collect();
         self.asked.insert(id, Asked { to: to.clone(), matter, targets });
         self.outputs.push_back(Output::Ask { to: to.clone(), id, body: question.encode() });
+    }
+
+    /// Which of these this node has had and given away lately, and when.
+    fn had(&self, targets: &BTreeSet<Target>, now: Instant) -> Vec<Had> {
+        let had = |(place, target): (usize, &Target)| {
+            let ago = now.saturating_duration_since(self.given.find(target)?.at).as_millis();
+            Some(Had { place: u16::try_from(place).ok()?, ago: u32::try_from(ago).ok()? })
+        };
+        targets.iter().enumerate().filter_map(had).collect()
     }
 }

@@ -25,7 +25,11 @@ pub(super) struct Question {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Ask {
     /// These are mine: stop, and give me their seals.
-    Claim(Vec<Group>),
+    Claim {
+        groups: Vec<Group>,
+        /// Those that the one who asks has had and given away lately: what it was given before is old.
+        had: Vec<Had>,
+    },
     /// I still collect these, which are yours.
     Offer(Vec<Group>),
 }
@@ -35,6 +39,15 @@ pub(super) enum Ask {
 pub(super) struct Group {
     pub component: String,
     pub keys: Vec<u64>,
+}
+
+/// When the one who asks for a key gave it away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Had {
+    /// Which of the keys of the question, counted from 0.
+    pub place: u16,
+    /// How many milliseconds ago.
+    pub ago: u32,
 }
 
 /// The answer, in the order of the question.
@@ -154,10 +167,16 @@ impl Question {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let question: Self = decode::<_, QUESTION_MAX>(bytes)?;
-        let (Ask::Claim(groups) | Ask::Offer(groups)) = &question.ask;
+        let (groups, had) = match &question.ask {
+            Ask::Claim { groups, had } => (groups, had.as_slice()),
+            Ask::Offer(groups) => (groups, &[][..]),
+        };
         let keys: usize = groups.iter().map(|group| group.keys.len()).sum();
         if keys > BATCH_KEYS {
             return Err(Malformed(format!("{keys} keys, {BATCH_KEYS} are the limit")));
+        }
+        if let Some(had) = had.iter().find(|had| usize::from(had.place) >= keys) {
+            return Err(Malformed(format!("it tells of key {} of {keys}", had.place)));
         }
         Ok(question)
     }

@@ -72,3 +72,37 @@ fn a_seal_that_was_given_long_ago_is_not_given_again() {
     let start = outputs(&mut b);
     assert!(matches!(&start[..], [Output::Start(Start { seal: None, .. })]), "{start:?}");
 }
+
+#[test]
+fn a_seal_is_not_given_again_to_one_that_has_given_the_key_away_since() {
+    let now = Instant::now();
+    let (mut a, mut b, target, id) = leaving(now);
+    a.handle_seal(&target, Some(seal(7)), now);
+    a.handle_timeout(now);
+    b.handle_answer(id, &answered(&mut a), now).expect("it is the answer");
+    outputs(&mut b);
+
+    let later = now + Duration::from_millis(300);
+    let mut c = Handover::new(&name("c"));
+    c.peer_up(&name("b"), later);
+    c.gained(&target, Some(&name("b")), MoveCause::Joined, later);
+    c.handle_timeout(later);
+    let (_, _, body) = asked(&mut c);
+    b.peer_up(&name("c"), later);
+    b.lost(&target, Some(&name("c")), MoveCause::Joined, later);
+    b.handle_question(1, &body, |_| true, later).expect("it is a question");
+    b.handle_seal(&target, Some(seal(8)), later);
+    b.handle_timeout(later);
+    outputs(&mut b);
+
+    // Whoever has it from `c` by now collects it.
+    let later = later + Duration::from_millis(300);
+    b.peer_down(&name("c"), false);
+    b.gained(&target, Some(&name("c")), MoveCause::Left, later);
+    b.handle_timeout(later);
+    let (to, _, body) = asked(&mut b);
+    assert_eq!(to, name("a"));
+    a.handle_question(2, &body, |_| true, later).expect("it is a question");
+    let answer = wire::Answer::decode(&answered(&mut a)).expect("it is an answer");
+    assert_eq!(answer.outcomes, [wire::Outcome::Unsure]);
+}
