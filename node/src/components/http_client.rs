@@ -316,6 +316,10 @@ fn fields_of(error: &ConfigError) -> &'static [&'static str] {
         ConfigError::HalfKeyPair => &["cert_pem", "cert_file", "key_pem", "key_file"],
         ConfigError::OldTls(_) | ConfigError::UnknownTlsVersion(_) => &["min_version"],
         ConfigError::BadServerName(_) => &["server_name"],
+        ConfigError::BadAuthorities(_) => &["ca_pem", "insecure_skip_verify"],
+        ConfigError::BadCertificate(_) => &["cert_pem"],
+        ConfigError::BadKey(_) => &["key_pem"],
+        ConfigError::BadKeyPair(_) => &["cert_pem", "key_pem"],
         ConfigError::ProxyTwice => &["proxy_from_environment", "proxy_url", "no_proxy"],
         ConfigError::NoProxyWithoutProxy => &["no_proxy", "proxy_url", "proxy_from_environment"],
         ConfigError::ConnectHeadersWithoutProxy => {
