@@ -19,7 +19,7 @@ mod probes;
 mod profile;
 mod reply;
 mod router;
-mod tls;
+pub(crate) mod tls;
 
 #[cfg(test)]
 mod tests;

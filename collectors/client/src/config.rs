@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 use crate::error::ConfigError;
 use crate::proxy::ProxyRules;
 use crate::secret::{Secret, Source};
+use crate::tls::documents;
 
 #[cfg(test)]
 mod tests;
@@ -236,6 +237,7 @@ impl Tls {
         {
             problems.push(ConfigError::BadServerName(name.clone()));
         }
+        documents::problems(self, problems);
     }
 }
 

@@ -43,6 +43,18 @@ pub enum ConfigError {
     /// Neither a DNS name nor an address.
     #[error("server_name {0:?} is neither a DNS name nor an IP address")]
     BadServerName(String),
+    /// The certificate authorities that the configuration spells out.
+    #[error("{0}")]
+    BadAuthorities(String),
+    /// The certificate that the configuration spells out.
+    #[error("{0}")]
+    BadCertificate(String),
+    /// The key that the configuration spells out; it is not shown.
+    #[error("{0}")]
+    BadKey(String),
+    /// A certificate and a key, both spelt out, that do not go together.
+    #[error("{0}")]
+    BadKeyPair(String),
     /// Two sources of the proxy.
     #[error("proxy_from_environment cannot be combined with proxy_url or no_proxy")]
     ProxyTwice,

@@ -55,6 +55,7 @@ pub use error::{ConfigError, Error, FileError};
 pub use memory::MemoryDialer;
 pub use response::{BodySize, Response};
 pub use secret::{Secret, Source};
+pub use tls::documents::pem_problem;
 
 /// The `User-Agent` of requests that do not say another.
 pub const USER_AGENT: &str = concat!("Shoal/", env!("CARGO_PKG_VERSION"));

@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+use rustls::pki_types::ServerName;
+use rustls::sign::SingleCertAndKey;
+use rustls::{ClientConfig, RootCertStore};
 use tracing::warn;
 
 use crate::config::{Tls, TlsVersion};
 use crate::error::{ConfigError, Error, chain};
 use crate::reread::Current;
 
+pub(crate) mod documents;
 mod insecure;
 #[cfg(test)]
 mod tests;
@@ -216,51 +216,23 @@ impl Settings {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         } else {
             let roots = match (&documents.ca, system) {
-                (Some(pem), _) => Arc::new(authorities(pem)?),
+                (Some(pem), _) => Arc::new(documents::authorities(pem)?),
                 (None, system) => system.ok_or("no certificate authorities")?,
             };
             builder.with_root_certificates(roots)
         };
-        let mut config = with_key_pair(builder, documents)?;
+        let mut config = match &documents.key_pair {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                let pair = documents::pair(documents::chain(chain)?, documents::key(key)?)?;
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)))
+            }
+        };
         if self.http2 {
             config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         }
         Ok(Arc::new(config))
     }
-}
-
-fn with_key_pair(
-    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
-    documents: &Documents,
-) -> Result<ClientConfig, String> {
-    let Some((cert, key)) = &documents.key_pair else {
-        return Ok(builder.with_no_client_auth());
-    };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(cert)
-        .collect::<Result<_, _>>()
-        .map_err(|error| format!("the certificate is not valid PEM: {error}"))?;
-    if chain.is_empty() {
-        return Err("the certificate's PEM holds no certificate".to_owned());
-    }
-    // The error may quote what it found, so it is not repeated.
-    let key = PrivateKeyDer::from_pem_slice(key)
-        .map_err(|_| "the key's PEM holds no private key".to_owned())?;
-    builder
-        .with_client_auth_cert(chain, key)
-        .map_err(|error| format!("the certificate and its key cannot be used: {error}"))
-}
-
-fn authorities(pem: &[u8]) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate =
-            certificate.map_err(|error| format!("the CA is not valid PEM: {error}"))?;
-        roots.add(certificate).map_err(|error| format!("the CA cannot be used: {error}"))?;
-    }
-    if roots.is_empty() {
-        return Err("the CA's PEM holds no certificate".to_owned());
-    }
-    Ok(roots)
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -176,8 +176,20 @@ impl Default for LogConfig {
 pub struct ConfigError {
     /// The field, as the configuration language calls it.
     pub field: &'static str,
+    /// The field beside it that it contradicts, if it is not wrong by itself.
+    pub against: Option<&'static str>,
     /// What is wrong with it.
     pub problem: String,
+}
+
+impl ConfigError {
+    fn new(field: &'static str, problem: impl Into<String>) -> Self {
+        Self { field, against: None, problem: problem.into() }
+    }
+
+    fn against(self, other: &'static str) -> Self {
+        Self { against: Some(other), ..self }
+    }
 }
 
 impl EndpointConfig {
@@ -193,43 +205,71 @@ impl EndpointConfig {
 
     /// Finds the first field that cannot be honoured.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let queue = &self.queue;
-        let wrong = |field, problem: String| Err(ConfigError { field, problem });
         if !matches!(self.url.scheme(), "http" | "https") || self.url.host().is_none() {
-            return wrong("url", format!("must be http:// or https:// with a host: {}", self.url));
+            let problem = format!("must be http:// or https:// with a host: {}", self.url);
+            return Err(ConfigError::new("url", problem));
         }
         if self.remote_timeout.is_zero() {
-            return wrong("remote_timeout", "must be greater than 0s".to_owned());
+            return Err(ConfigError::new("remote_timeout", "must be greater than 0s"));
         }
-        if queue.max_samples_per_send == 0 {
-            return wrong("max_samples_per_send", "must be at least 1".to_owned());
+        let rest = self.queue.problems().into_iter().chain(self.metadata.problems()).next();
+        rest.map_or(Ok(()), Err)
+    }
+}
+
+impl QueueConfig {
+    /// Every field that cannot be honoured.
+    pub fn problems(&self) -> Vec<ConfigError> {
+        let mut problems = Vec::new();
+        let mut wrong = |error| problems.push(error);
+        if self.max_samples_per_send == 0 {
+            wrong(ConfigError::new("max_samples_per_send", "must be at least 1"));
         }
-        if queue.min_shards == 0 {
-            return wrong("min_shards", "must be at least 1".to_owned());
+        if self.min_shards == 0 {
+            wrong(ConfigError::new("min_shards", "must be at least 1"));
         }
-        if queue.max_shards < queue.min_shards {
-            let least = queue.min_shards;
-            return wrong("max_shards", format!("must be at least min_shards, which is {least}"));
+        if self.max_shards == 0 {
+            wrong(ConfigError::new("max_shards", "must be at least 1"));
+        } else if self.max_shards < self.min_shards {
+            let problem = format!("must be at least min_shards, which is {}", self.min_shards);
+            wrong(ConfigError::new("max_shards", problem).against("min_shards"));
         }
-        if queue.max_shards > QueueConfig::MAX_SHARDS {
-            return wrong("max_shards", format!("must be at most {}", QueueConfig::MAX_SHARDS));
+        if self.max_shards > Self::MAX_SHARDS {
+            let problem = format!("must be at most {}", Self::MAX_SHARDS);
+            wrong(ConfigError::new("max_shards", problem));
         }
-        if queue.capacity == 0 {
-            return wrong("capacity", "must be at least 1".to_owned());
+        if self.capacity == 0 {
+            wrong(ConfigError::new("capacity", "must be at least 1"));
         }
-        if queue.batch_send_deadline.is_zero() {
-            return wrong("batch_send_deadline", "must be greater than 0s".to_owned());
+        if self.batch_send_deadline.is_zero() {
+            wrong(ConfigError::new("batch_send_deadline", "must be greater than 0s"));
         }
-        if queue.min_backoff.is_zero() || queue.max_backoff < queue.min_backoff {
-            let problem = "must be greater than 0s and no longer than max_backoff";
-            return wrong("min_backoff", problem.to_owned());
+        if self.min_backoff.is_zero() {
+            wrong(ConfigError::new("min_backoff", "must be greater than 0s"));
         }
-        if self.metadata.send && self.metadata.send_interval.is_zero() {
-            return wrong("send_interval", "must be greater than 0s".to_owned());
+        if self.max_backoff.is_zero() {
+            wrong(ConfigError::new("max_backoff", "must be greater than 0s"));
+        } else if self.max_backoff < self.min_backoff {
+            let problem =
+                format!("must be no longer than max_backoff, which is {:?}", self.max_backoff);
+            wrong(ConfigError::new("min_backoff", problem).against("max_backoff"));
         }
-        if self.metadata.send && self.metadata.max_samples_per_send == 0 {
-            return wrong("metadata_config.max_samples_per_send", "must be at least 1".to_owned());
+        problems
+    }
+}
+
+impl MetadataConfig {
+    /// Every field that cannot be honoured; none matters where nothing is told.
+    pub fn problems(&self) -> Vec<ConfigError> {
+        let mut problems = Vec::new();
+        if self.send && self.send_interval.is_zero() {
+            problems
+                .push(ConfigError::new("send_interval", "must be greater than 0s").against("send"));
         }
-        Ok(())
+        if self.send && self.max_samples_per_send == 0 {
+            let error = ConfigError::new("max_samples_per_send", "must be at least 1");
+            problems.push(error.against("send"));
+        }
+        problems
     }
 }

@@ -108,7 +108,7 @@ impl DnsDiscovery {
             return Err(ConfigError::Empty("names"));
         }
         for name in &config.names {
-            if name.is_empty() || Name::from_utf8(name).is_err() {
+            if !is_name(name) {
                 return Err(ConfigError::Name(name.clone()));
             }
         }
@@ -183,6 +183,11 @@ impl DnsDiscovery {
             failed.into_iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
         (found, failed.join("; "))
     }
+}
+
+/// Whether a text is a name that DNS knows.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && Name::from_utf8(text).is_ok()
 }
 
 /// Every target once, in an order that does not hang on that of the answers.

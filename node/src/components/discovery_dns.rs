@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use discovery::dns::{Config, DnsDiscovery, Record};
-use syntax::{Arguments, Choice, Problems};
+use discovery::dns::{self, Config, DnsDiscovery, Record};
+use syntax::{Arguments, Choice, Problems, Step};
 
 use super::latest::Latest;
 use super::source::{self, Outlet, Output, Source};
@@ -48,10 +48,14 @@ impl Input {
         if self.names.is_empty() {
             problems.field("names", "names must not be empty");
         }
+        for (at, name) in self.names.iter().enumerate().filter(|(_, name)| !dns::is_name(name)) {
+            problems.part("names", &[Step::Index(at)], format!("{name:?} is not a DNS name"));
+        }
         if self.refresh_interval.is_zero() {
             problems.field("refresh_interval", "refresh_interval must be greater than 0");
         }
-        if self.port == 0 && self.record != RecordName::Srv {
+        let known = problems.are_known(&["type", "port"]);
+        if known && self.port == 0 && self.record != RecordName::Srv {
             let text = format!("records of type {} need port to be set", self.record.as_str());
             problems.field("type", text);
         }

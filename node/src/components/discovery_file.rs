@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use discovery::file::{Config, FileDiscovery};
-use syntax::{Arguments, Problems};
+use syntax::{Arguments, Problems, Step};
 
 use super::latest::Latest;
 use super::source::{self, Outlet, Output, Source};
@@ -12,6 +12,9 @@ use super::{Context, Kind, Refusal, Started, Updated};
 /// A running `discovery.file`.
 pub(super) struct DiscoveryFile(Latest<Source<discovery::Targets>>);
 
+/// How often the files are read where nothing is said.
+const REFRESH: Duration = Duration::from_secs(300);
+
 /// What `discovery.file` takes.
 #[derive(Debug, Arguments)]
 #[arguments(validate = Self::validate)]
@@ -19,7 +22,7 @@ pub(super) struct Input {
     /// Files of target groups in JSON or YAML; the last part of a path may contain one `*`.
     files: Vec<String>,
     /// How often the files are read even if nobody says that they changed.
-    #[arg(default = Duration::from_secs(300))]
+    #[arg(default = REFRESH)]
     refresh_interval: Duration,
 }
 
@@ -29,8 +32,17 @@ impl Input {
     }
 
     fn validate(&self, problems: &mut Problems<'_>) {
-        if let Err(error) = FileDiscovery::new(&self.config()) {
-            source::problem(problems, "files", &error);
+        if self.files.is_empty() {
+            problems.field("files", "files must not be empty");
+        }
+        for (at, file) in self.files.iter().enumerate() {
+            let alone = Config { files: vec![file.clone()], refresh_interval: REFRESH };
+            if let Err(error) = FileDiscovery::new(&alone) {
+                problems.part("files", &[Step::Index(at)], error.to_string());
+            }
+        }
+        if self.refresh_interval.is_zero() {
+            problems.field("refresh_interval", "refresh_interval must be greater than 0");
         }
     }
 

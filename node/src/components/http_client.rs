@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use client::{
     Client, Config, ConfigError, Credentials, Headers, MemoryDialer, OAuth2, Proxy, Source, Tls,
 };
-use syntax::{Arguments, Choice, Problems, Secret};
+use syntax::{Arguments, Choice, Problems, Secret, Step};
 
 #[cfg(test)]
 mod tests;
@@ -98,6 +98,7 @@ struct OAuth2Block {
 
 /// The proxy arguments.
 #[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
 struct ProxyArguments {
     /// The proxy to go through.
     proxy_url: Option<Secret>,
@@ -168,13 +169,10 @@ impl HttpClient {
         if let [_, second, ..] = ways[..] {
             let text = format!("at most one of {} can be set", ways.join(", "));
             problems.presence(second, text);
-            return;
         }
-        // TLS and OAuth 2.0 have blocks of their own, which answer for themselves.
-        let config = Config { tls: Tls::default(), ..self.config(true) };
-        let credentials =
-            config.credentials.filter(|given| !matches!(given, Credentials::OAuth2(_)));
-        report(problems, &Config { credentials, ..config });
+        // The rest is in blocks and arguments that answer for themselves.
+        let headers = headers(&self.http_headers);
+        report(problems, &Config { headers, ..Config::default() });
     }
 
     /// The settings of the client. `http2` is what holds where nothing is said.
@@ -195,16 +193,11 @@ impl HttpClient {
         if let Some(token) = bearer {
             return Some(Credentials::bearer(token));
         }
-        if let Some(basic) = &self.basic_auth {
-            return Some(Credentials::Basic {
-                username: basic.username.clone(),
-                password: source(basic.password.as_ref(), basic.password_file.as_deref()),
-            });
+        if let Some(given) = &self.basic_auth {
+            return Some(given.credentials());
         }
         if let Some(given) = &self.authorization {
-            let credentials = source(given.credentials.as_ref(), given.credentials_file.as_deref())
-                .unwrap_or(Source::Inline(client::Secret::default()));
-            return Some(Credentials::Authorization { scheme: given.scheme.clone(), credentials });
+            return Some(given.credentials());
         }
         self.oauth2.as_ref().map(|given| Credentials::OAuth2(Box::new(given.config())))
     }
@@ -229,19 +222,32 @@ pub(super) fn client(
 impl BasicAuth {
     fn validate(&self, problems: &mut Problems<'_>) {
         exclusive(problems, "password", "password_file");
+        report(problems, &Config { credentials: Some(self.credentials()), ..Config::default() });
+    }
+
+    fn credentials(&self) -> Credentials {
+        let password = source(self.password.as_ref(), self.password_file.as_deref());
+        Credentials::Basic { username: self.username.clone(), password }
     }
 }
 
 impl Authorization {
     fn validate(&self, problems: &mut Problems<'_>) {
         exclusive(problems, "credentials", "credentials_file");
+        report(problems, &Config { credentials: Some(self.credentials()), ..Config::default() });
+    }
+
+    fn credentials(&self) -> Credentials {
+        let credentials = source(self.credentials.as_ref(), self.credentials_file.as_deref())
+            .unwrap_or(Source::Inline(client::Secret::default()));
+        Credentials::Authorization { scheme: self.scheme.clone(), credentials }
     }
 }
 
 impl OAuth2Block {
     fn validate(&self, problems: &mut Problems<'_>) {
         exclusive(problems, "client_secret", "client_secret_file");
-        let config = OAuth2 { tls: Tls::default(), ..self.config() };
+        let config = OAuth2 { tls: Tls::default(), proxy: Proxy::default(), ..self.config() };
         let credentials = Some(Credentials::OAuth2(Box::new(config)));
         report(problems, &Config { credentials, ..Config::default() });
     }
@@ -272,8 +278,18 @@ impl TlsBlock {
 /// Says what the client would say of these settings, each where it is written.
 fn report(problems: &mut Problems<'_>, config: &Config) {
     for error in config.problems() {
-        let fields = fields_of(&error);
         let text = error.to_string();
+        if let Some(header) = header_of(&error) {
+            let at = [Step::Key(header.to_owned())];
+            let ours = config.proxy.connect_headers.is_empty();
+            let field = if ours { "http_headers" } else { "proxy_connect_header" };
+            problems.part(field, &at, text);
+            continue;
+        }
+        let fields = fields_of(&error);
+        if !problems.are_known(fields) {
+            continue;
+        }
         match fields.iter().find(|field| problems.is_written(field)) {
             Some(field) => problems.field(field, text),
             None => problems.block(text),
@@ -281,23 +297,34 @@ fn report(problems: &mut Problems<'_>, config: &Config) {
     }
 }
 
-/// The arguments that a mistake may be about, the likeliest first.
+fn header_of(error: &ConfigError) -> Option<&str> {
+    match error {
+        ConfigError::ReservedHeader(name)
+        | ConfigError::BadHeaderName(name)
+        | ConfigError::BadHeaderValue(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// The arguments that a mistake comes from, in the order in which it is best reported at them.
 fn fields_of(error: &ConfigError) -> &'static [&'static str] {
     match error {
-        ConfigError::ReservedHeader(_) => &["http_headers"],
-        ConfigError::BadHeaderName(_) | ConfigError::BadHeaderValue(_) => {
-            &["http_headers", "proxy_connect_header"]
-        }
-        ConfigError::ColonInUsername => &["basic_auth"],
-        ConfigError::BasicScheme | ConfigError::BadScheme(_) => &["authorization"],
+        ConfigError::ColonInUsername => &["username"],
+        ConfigError::BasicScheme | ConfigError::BadScheme(_) => &["type"],
         ConfigError::NoClientId => &["client_id"],
         ConfigError::BadTokenUrl => &["token_url"],
         ConfigError::HalfKeyPair => &["cert_pem", "cert_file", "key_pem", "key_file"],
         ConfigError::OldTls(_) | ConfigError::UnknownTlsVersion(_) => &["min_version"],
         ConfigError::BadServerName(_) => &["server_name"],
-        ConfigError::ProxyTwice => &["proxy_from_environment"],
-        ConfigError::NoProxyWithoutProxy => &["no_proxy"],
-        ConfigError::ConnectHeadersWithoutProxy => &["proxy_connect_header"],
+        ConfigError::BadAuthorities(_) => &["ca_pem", "insecure_skip_verify"],
+        ConfigError::BadCertificate(_) => &["cert_pem"],
+        ConfigError::BadKey(_) => &["key_pem"],
+        ConfigError::BadKeyPair(_) => &["cert_pem", "key_pem"],
+        ConfigError::ProxyTwice => &["proxy_from_environment", "proxy_url", "no_proxy"],
+        ConfigError::NoProxyWithoutProxy => &["no_proxy", "proxy_url", "proxy_from_environment"],
+        ConfigError::ConnectHeadersWithoutProxy => {
+            &["proxy_connect_header", "proxy_url", "proxy_from_environment"]
+        }
         ConfigError::BadProxyUrl(_) => &["proxy_url"],
         // These come with files, which nobody has read yet.
         _ => &[],
@@ -311,6 +338,10 @@ fn exclusive(problems: &mut Problems<'_>, one: &str, other: &str) {
 }
 
 impl ProxyArguments {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        report(problems, &Config { proxy: self.config(), ..Config::default() });
+    }
+
     fn config(&self) -> Proxy {
         Proxy {
             url: self.proxy_url.as_ref().filter(|url| !url.expose().is_empty()).map(secret),

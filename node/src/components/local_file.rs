@@ -8,7 +8,7 @@ use discovery::document::{Detector, FileConfig, FileDocument};
 use syntax::{Arguments, Choice, Problems};
 
 use super::document::{Document, Output};
-use super::source::{self, Source};
+use super::source::Source;
 use super::{Context, Kind, Refusal, Started, Updated};
 
 /// A running `local.file`.
@@ -50,8 +50,11 @@ impl Input {
     }
 
     fn validate(&self, problems: &mut Problems<'_>) {
-        if let Err(error) = FileDocument::new(self.config()) {
-            source::problem(problems, "filename", &error);
+        if self.filename.is_empty() {
+            problems.field("filename", "filename must not be empty");
+        }
+        if self.poll_frequency.is_zero() {
+            problems.field("poll_frequency", "poll_frequency must be greater than 0");
         }
     }
 

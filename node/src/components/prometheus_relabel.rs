@@ -67,7 +67,8 @@ struct Settings {
 
 impl Input {
     fn validate(&self, problems: &mut Problems<'_>) {
-        if self.max_cache_size == 0 && self.cache_ttl.is_zero() {
+        let known = problems.are_known(&["max_cache_size", "cache_ttl"]);
+        if known && self.max_cache_size == 0 && self.cache_ttl.is_zero() {
             problems.field("max_cache_size", "max_cache_size must be greater than 0");
         }
         if !self.cache_ttl.is_zero() {

@@ -56,7 +56,8 @@ impl Input {
         if self.poll_timeout.is_zero() {
             problems.field("poll_timeout", "poll_timeout must be greater than 0");
         }
-        if self.poll_timeout >= self.poll_frequency {
+        let known = problems.are_known(&["poll_timeout", "poll_frequency"]);
+        if known && self.poll_timeout >= self.poll_frequency {
             problems.field("poll_timeout", "poll_timeout must be less than poll_frequency");
         }
         if http::Method::from_bytes(self.method.as_bytes()).is_err() {

@@ -1,6 +1,6 @@
 //! `rule` and `write_relabel_config`.
 
-use model::relabel::{Action, RuleConfig, Rules};
+use model::relabel::{Action, Field, RuleConfig, Rules};
 use syntax::{Arguments, Choice, Problems};
 
 #[cfg(test)]
@@ -63,7 +63,10 @@ impl Rule {
     fn validate(&self, problems: &mut Problems<'_>) {
         let Err(error) = Rules::compile(vec![self.config()]) else { return };
         for mistake in error.mistakes {
-            problems.field(mistake.field.name(), mistake.reason);
+            // All but the pattern is right or wrong for what the rule does.
+            if mistake.field == Field::Regex || problems.are_known(&["action"]) {
+                problems.field(mistake.field.name(), mistake.reason);
+            }
         }
     }
 

@@ -149,18 +149,6 @@ pub(super) fn tell(report: &HealthReport, health: &Health) {
     }
 }
 
-/// Reports what a source finds wrong with its settings, at the field that its words name.
-pub(super) fn problem(
-    problems: &mut Problems<'_>,
-    otherwise: &str,
-    error: &discovery::ConfigError,
-) {
-    let text = error.to_string();
-    let first = text.split(' ').next().unwrap_or_default();
-    let field = if problems.is_written(first) { first } else { otherwise };
-    problems.field(field, text.as_str());
-}
-
 /// Reports a URL that cannot be requested.
 pub(super) fn check_url(problems: &mut Problems<'_>, field: &str, text: &str) {
     let url = url::Url::parse(text);

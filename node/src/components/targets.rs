@@ -53,10 +53,6 @@ impl Capsule for Targets {
 }
 
 impl FromValue for Targets {
-    fn stand_in() -> Option<Self> {
-        Some(Self::default())
-    }
-
     fn kind() -> Type {
         Type::targets()
     }
@@ -74,7 +70,7 @@ impl FromValue for Targets {
                         .map_err(|mismatch| mismatch.within(Step::Index(at)))?;
                     Ok(Labels::from_pairs(pairs))
                 });
-                Ok(Self(targets.collect::<Result<Vec<_>, _>>()?.into()))
+                Ok(Self(syntax::convert_all(targets)?.into()))
             }
             _ => Err(Mismatch::expected(&Self::kind(), value.kind())),
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use syntax::{Arguments, Choice, Problems, Secret};
 
 use crate::server::config::{AuthConfig, ClientAuth, HttpConfig, Pem, TlsConfig, TlsVersion};
+use crate::server::tls::{Document, Inline};
 
 /// What the block takes.
 #[derive(Debug, Clone, Arguments)]
@@ -92,6 +93,19 @@ impl Tls {
                 (false, false) if needed => problems.block(format!("{pem} or {file} is needed")),
                 _ => {}
             }
+        }
+        let inline = Inline {
+            certificate: self.cert_pem.as_deref(),
+            key: self.key_pem.as_ref().map(Secret::expose),
+            client_ca: self.client_ca_pem.as_deref().filter(|_| self.verifies()),
+        };
+        for (document, text) in inline.problems() {
+            let field = match document {
+                Document::Certificate => "cert_pem",
+                Document::Key => "key_pem",
+                Document::ClientCa => "client_ca_pem",
+            };
+            problems.field(field, text);
         }
         use ClientAuthName::{RequestClientCert, RequireAnyClientCert};
         if matches!(self.client_auth_type, RequestClientCert | RequireAnyClientCert) {

@@ -51,6 +51,8 @@ fn everything_about_logging_is_taken() {
         "logging {\nlevel = \"loud\"\nwrite_to = [1]\ndestination = \"stdout\"\nlevl = 1\n}",
         expect![[r#"
             2: attribute "level": expected one of "error", "warn", "info", "debug", got "loud"
+            3: Shoal's own log cannot be sent to components; collect its standard error
+            4: Shoal logs to standard error only
             5: unknown attribute "levl""#]],
     );
     mistakes(

@@ -29,14 +29,6 @@ impl Check<'_> {
         let values = &self.values;
         let known = |index: usize| Some(values[index].clone().unwrap_or(Value::Unknown(Type::Any)));
         let scope = evaluate::scope(self.library, node, known).ok()?;
-        if !node.complete {
-            // What its names do not mean has been said, and so what fails for it; the rest of its
-            // arguments is checked, and what it would give is still known.
-            let Role::Component(kind) = &node.role else { return None };
-            let (evaluated, _) = Evaluated::new(&node.block, &scope);
-            self.problems.extend(kind.check(&evaluated));
-            return Some(kind.unknown_exports());
-        }
         match &node.role {
             Role::Component(kind) => {
                 let stability = kind.stability();
@@ -64,13 +56,11 @@ impl Check<'_> {
                 self.keep(evaluate::argument(&given, name, default.as_deref(), &scope))
             }
             Role::Outputs { known: false, .. } => Some(Value::Unknown(Type::Any)),
-            Role::Outputs { exports, known: true } => match evaluate::outputs(exports, &scope) {
-                Ok(value) => Some(value),
-                Err(problems) => {
-                    self.problems.extend(problems);
-                    None
-                }
-            },
+            Role::Outputs { exports, known: true } => {
+                let (value, problems) = evaluate::outputs(exports, &scope);
+                self.problems.extend(problems);
+                Some(value)
+            }
             Role::Import(import) => {
                 let evaluated = self.evaluate(node, &scope);
                 self.problems.extend(super::imports::check(*import, &evaluated));
@@ -90,7 +80,7 @@ impl Check<'_> {
         evaluated
     }
 
-    fn keep(&mut self, value: Result<Value, Diagnostic>) -> Option<Value> {
-        value.map_err(|problem| self.problems.push(problem)).ok()
+    fn keep(&mut self, value: Result<Value, Diagnostics>) -> Option<Value> {
+        value.map_err(|problems| self.problems.extend(problems)).ok()
     }
 }

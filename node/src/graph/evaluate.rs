@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use syntax::ast::Expr;
-use syntax::{Diagnostic, Diagnostics, Entry, Evaluated, Scope, Value, Variables};
+use syntax::{Diagnostics, Entry, Evaluated, Scope, Type, Value, Variables};
 
 use super::plan::{Export, MODULE_PATH, Node};
 
-/// The scope of a node's expressions: the standard library and what its names are bound to.
+/// The scope of a node's expressions: the standard library and what its names are bound to. A name
+/// that means nothing could be anything: that it means nothing has been said, and what else is
+/// wrong where it stands can still be found.
 ///
 /// # Errors
 ///
@@ -20,6 +22,9 @@ pub(super) fn scope(
 ) -> Result<Scope, usize> {
     let mut variables = Variables::new();
     variables.set([MODULE_PATH], Value::string(&node.module_path));
+    for name in &node.missing {
+        variables.set(name.iter().map(|part| &**part), Value::Unknown(Type::Any));
+    }
     for binding in &node.bindings {
         let value = exports(binding.node).ok_or(binding.node)?;
         variables.set(binding.path.iter().map(|part| &**part), value);
@@ -47,7 +52,7 @@ pub(super) fn argument(
     name: &str,
     default: Option<&Expr>,
     scope: &Scope,
-) -> Result<Value, Diagnostic> {
+) -> Result<Value, Diagnostics> {
     let given = match given {
         Value::Object(object) => object.get(name).cloned(),
         _ => None,
@@ -60,21 +65,19 @@ pub(super) fn argument(
     Ok(Value::object([("value", value)]))
 }
 
-/// What a custom component exports: an object.
-///
-/// # Errors
-///
-/// Every expression that fails.
-pub(super) fn outputs(exports: &[Export], scope: &Scope) -> Result<Value, Diagnostics> {
+/// What a custom component exports: an object, and every mistake in it. An export that fails is not
+/// known.
+pub(super) fn outputs(exports: &[Export], scope: &Scope) -> (Value, Diagnostics) {
     let mut problems = Diagnostics::default();
-    let mut entries = Vec::new();
-    for export in exports {
-        match syntax::evaluate(&export.value, scope) {
-            Ok(value) => entries.push((Arc::clone(&export.name), value)),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if problems.has_errors() { Err(problems) } else { Ok(Value::object(entries)) }
+    let entries = exports.iter().map(|export| {
+        let value = syntax::evaluate(&export.value, scope).unwrap_or_else(|found| {
+            problems.extend(found);
+            Value::Unknown(Type::Any)
+        });
+        (Arc::clone(&export.name), value)
+    });
+    let value = Value::object(entries);
+    (value, problems)
 }
 
 /// The same mistakes once each: a declaration that is used twice is checked twice.

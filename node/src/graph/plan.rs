@@ -62,8 +62,9 @@ pub(super) struct Node {
     pub module_path: Arc<str>,
     /// Indexes of the nodes it reads, without doubles.
     pub dependencies: Vec<usize>,
-    /// Whether every name in its expressions means something.
-    pub complete: bool,
+    /// The names in its expressions that mean nothing, part by part, which is among the problems
+    /// of the plan.
+    pub missing: Vec<Vec<Arc<str>>>,
 }
 
 /// What a node is.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
@@ -20,7 +21,7 @@ pub(super) enum Error {
         source: std::io::Error,
     },
     #[error("the {what} is no PEM: {reason}")]
-    Pem { what: String, reason: String },
+    Pem { what: String, reason: &'static str },
     #[error("the {0} holds no certificate")]
     Empty(String),
     #[error("client certificates cannot be checked: {0}")]
@@ -45,6 +46,57 @@ impl TlsConfig {
         Some(format!("TLS cannot be served: {why}"))
     }
 }
+
+/// The documents that a configuration spells out, as far as they are known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Inline<'a> {
+    /// The certificate chain.
+    pub certificate: Option<&'a str>,
+    /// Its key.
+    pub key: Option<&'a str>,
+    /// The authorities that client certificates are checked against.
+    pub client_ca: Option<&'a str>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Document {
+    /// [`Inline::certificate`], alone or with its key.
+    Certificate,
+    /// [`Inline::key`]
+    Key,
+    /// [`Inline::client_ca`]
+    ClientCa,
+}
+
+impl Inline<'_> {
+    /// Everything that TLS cannot be served with, without a word of it.
+    pub(crate) fn problems(self) -> Vec<(Document, String)> {
+        let mut problems = Vec::new();
+        let mut kept = |document, error: Error| problems.push((document, error.to_string()));
+        let (certificate, key) = ("certificate", "key");
+        let chain = self.certificate.and_then(|pem| {
+            let chain = certificates(pem.as_bytes(), certificate);
+            chain.map_err(|error| kept(Document::Certificate, error)).ok()
+        });
+        let private = self.key.and_then(|pem| {
+            let private = private_key(pem.as_bytes(), key);
+            private.map_err(|error| kept(Document::Key, error)).ok()
+        });
+        if let Some((chain, private)) = chain.zip(private)
+            && let Err(error) = pair(chain, private, certificate, key)
+        {
+            kept(Document::Certificate, error);
+        }
+        if let Some(Err(error)) = self.client_ca.map(|pem| roots(pem.as_bytes(), CLIENT_CA)) {
+            kept(Document::ClientCa, error);
+        }
+        problems
+    }
+}
+
+/// What messages call the authorities of clients.
+const CLIENT_CA: &str = "client CA";
 
 /// The texts that a configuration refers to, as they are now.
 #[derive(Clone, PartialEq, Eq)]
@@ -90,36 +142,54 @@ impl Material {
         let (certificate, key_name) =
             (named("certificate", &config.certificate), named("key", &config.key));
         let chain = certificates(&self.certificate, &certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|error| Error::Pem { what: key_name.clone(), reason: error.to_string() })?;
-        let mut server = builder.with_single_cert(chain, key).map_err(|source| Error::Pair {
-            certificate,
-            key: key_name,
-            source,
-        })?;
+        let key = private_key(&self.key, &key_name)?;
+        let pair = pair(chain, key, &certificate, &key_name)?;
+        let mut server = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(server)))
     }
 
     fn roots(&self, config: &TlsConfig) -> Result<RootCertStore, Error> {
-        let mut roots = RootCertStore::empty();
         let pem = self.client_ca.as_deref().unwrap_or_default();
-        let what = match &config.client_ca {
-            Some(given) => named("client CA", given),
-            None => "client CA".to_owned(),
-        };
-        for certificate in certificates(pem, &what)? {
-            let unusable = |error| Error::Clients(format!("the {what}: {error}"));
-            roots.add(certificate).map_err(unusable)?;
-        }
-        Ok(roots)
+        let what = config.client_ca.as_ref().map(|given| named(CLIENT_CA, given));
+        roots(pem, what.as_deref().unwrap_or(CLIENT_CA))
     }
+}
+
+fn roots(pem: &[u8], what: &str) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem, what)? {
+        let unusable = |error| Error::Clients(format!("the {what}: {error}"));
+        roots.add(certificate).map_err(unusable)?;
+    }
+    Ok(roots)
+}
+
+fn private_key(pem: &[u8], what: &str) -> Result<PrivateKeyDer<'static>, Error> {
+    PrivateKeyDer::from_pem_slice(pem)
+        .map_err(|error| Error::Pem { what: what.to_owned(), reason: client::pem_problem(&error) })
+}
+
+fn pair(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    certificate_name: &str,
+    key_name: &str,
+) -> Result<CertifiedKey, Error> {
+    let provider = rustls::crypto::ring::default_provider();
+    CertifiedKey::from_der(chain, key, &provider).map_err(|source| Error::Pair {
+        certificate: certificate_name.to_owned(),
+        key: key_name.to_owned(),
+        source,
+    })
 }
 
 pub(super) fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let chain =
-        chain.map_err(|error| Error::Pem { what: what.to_owned(), reason: error.to_string() })?;
+    let chain = chain.map_err(|error| Error::Pem {
+        what: what.to_owned(),
+        reason: client::pem_problem(&error),
+    })?;
     if chain.is_empty() {
         return Err(Error::Empty(what.to_owned()));
     }

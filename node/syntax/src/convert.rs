@@ -6,6 +6,7 @@ mod scalars;
 #[cfg(test)]
 mod tests;
 
+pub use collections::convert_all;
 pub use scalars::ByteSize;
 
 use crate::kind::Type;
@@ -41,16 +42,13 @@ pub trait FromValue: Sized {
         }
     }
 
-    /// What stands in for a value that is known only when running, so that the validation of the
-    /// struct around it can look at everything else; none where a validation might take it for
-    /// something that was written.
+    /// What stands in for a value that is missing, wrong or known only when running, so that the
+    /// validation of the struct around it can look at everything else; see
+    /// [`Problems::are_known`](crate::Problems::are_known). What `null` means, where it means
+    /// something.
     fn stand_in() -> Option<Self> {
-        None
+        Self::from_known(&Value::Null).ok()
     }
-
-    /// Whether no validation looks at values of this type, so that a collection may stand in that
-    /// has none of them.
-    const OPAQUE: bool = false;
 }
 
 /// A Rust type that can be shown as a value: what exports are made of.
@@ -82,6 +80,8 @@ pub enum Mismatch {
         /// What to do.
         hint: Option<String>,
     },
+    /// Several parts of it are wrong: each of them.
+    Several(Vec<Mismatch>),
 }
 
 impl Mismatch {
@@ -97,11 +97,10 @@ impl Mismatch {
 
     /// Says what to do.
     pub fn hint(self, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
         match self {
-            Self::Wrong { path, message, .. } => {
-                Self::Wrong { path, message, hint: Some(hint.into()) }
-            }
-            Self::Unknown => Self::Unknown,
+            Self::Wrong { path, message, .. } => Self::Wrong { path, message, hint: Some(hint) },
+            other => other.map(|part| part.hint(hint.clone())),
         }
     }
 
@@ -112,7 +111,24 @@ impl Mismatch {
                 path.insert(0, step);
                 Self::Wrong { path, message, hint }
             }
-            Self::Unknown => Self::Unknown,
+            other => other.map(|part| part.within(step.clone())),
+        }
+    }
+
+    fn map(self, change: impl Fn(Self) -> Self) -> Self {
+        match self {
+            Self::Several(parts) => Self::Several(parts.into_iter().map(change).collect()),
+            single => single,
+        }
+    }
+
+    /// What is wrong where only one thing can be told: its path, its message and its hint. None if
+    /// nothing is wrong that is known.
+    pub fn first(&self) -> Option<(&[Step], &str, Option<&str>)> {
+        match self {
+            Self::Unknown => None,
+            Self::Wrong { path, message, hint } => Some((path, message, hint.as_deref())),
+            Self::Several(parts) => parts.iter().find_map(Self::first),
         }
     }
 }

@@ -33,14 +33,17 @@ use crate::value::Value;
 /// | `#[arg(squash)]` | the fields of a struct that derives `Arguments`, as if they stood here |
 ///
 /// On the struct, `#[arguments(validate = path)]` names a `fn(&Self, &mut Problems)` which checks
-/// what types cannot say, and `#[arguments(default)]` implements `Default` from the defaults of
+/// what types cannot say, whatever is wrong with single fields: those have a stand-in then, see
+/// [`Problems::are_known`]; only where there is none (a required attribute that is converted by
+/// `serde`, or whose type has no [`FromValue::stand_in`](crate::FromValue::stand_in)) is it left
+/// out. And `#[arguments(default)]` implements `Default` from the defaults of
 /// the fields. Comments on fields become the reference.
 pub trait Arguments: Sized {
     /// Everything that can be written, in the order of the declaration.
     fn reference() -> Vec<FieldDoc>;
 
-    /// Takes what is written from a body. None when something was wrong or is not known before
-    /// running; what was wrong has then been reported to `fields`.
+    /// Takes what is written from a body, with a stand-in for what is wrong or is not known before
+    /// running; none where nothing can stand in. What is wrong has then been reported to `fields`.
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self>;
 }
 
@@ -110,7 +113,7 @@ fn run<T: Arguments>(evaluated: &Evaluated) -> (Option<T>, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let mut fields = Fields::new(evaluated, None, &mut diagnostics);
     let value = T::from_fields(&mut fields);
-    let value = value.filter(|_| !fields.is_incomplete());
+    let value = value.filter(|_| fields.are_known());
     fields.finish(&T::reference());
     (value, diagnostics)
 }

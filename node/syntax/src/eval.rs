@@ -5,74 +5,102 @@ mod operators;
 mod tests;
 
 use crate::ast::{BinaryOp, Expr, ExprKind, Field, Ident, UnaryOp};
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::kind::Type;
 use crate::scope::Scope;
 use crate::source::Span;
-use crate::value::{Number, Object, Value};
+use crate::value::{Number, Value};
 
 /// Evaluates an expression. Both sides of `&&` and `||` are always evaluated.
 ///
 /// # Errors
-/// The first thing that fails: an unknown name, an operator on the wrong types, an index out of
-/// range, a function that refuses its arguments.
-pub fn evaluate(expr: &Expr, scope: &Scope) -> Result<Value, Diagnostic> {
-    // Every kind has a function of its own, so that a level of recursion needs little stack.
-    match &expr.kind {
-        ExprKind::Literal(value) => Ok(value.clone()),
-        // Nothing more is wrong with it than what has been reported.
-        ExprKind::Broken => Ok(Value::Unknown(Type::Any)),
-        ExprKind::Array(elements) => array(elements, scope),
-        ExprKind::Object(fields) => object(fields, scope),
-        ExprKind::Paren(inner) => evaluate(inner, scope),
-        ExprKind::Identifier(name) => identifier(name, expr, scope),
-        ExprKind::Access(value, field) => access(&evaluate(value, scope)?, field, value)
-            .and_then(|value| allowed(value, expr, scope)),
-        ExprKind::Index(value, index) => indexed(value, index, expr, scope),
-        ExprKind::Call(function, arguments) => call(function, arguments, expr, scope),
-        ExprKind::Unary(operator, operand) => unary(*operator, operand, expr, scope),
-        ExprKind::Binary(left, operator, place, right) => {
-            binary(left, *operator, place, right, scope)
+/// Everything that fails by itself, in the order of the text: unknown names, operators on the wrong
+/// types, indexes out of range, functions that refuse their arguments. What only follows from
+/// another failure is not among them.
+pub fn evaluate(expr: &Expr, scope: &Scope) -> Result<Value, Diagnostics> {
+    let mut evaluation = Evaluation { scope, problems: Diagnostics::default() };
+    let value = evaluation.value(expr);
+    evaluation.problems.into_result(Some(value))
+}
+
+struct Evaluation<'a> {
+    scope: &'a Scope,
+    /// What has failed so far; without a failure nothing is allocated for it.
+    problems: Diagnostics,
+}
+
+impl Evaluation<'_> {
+    /// A part that failed is of any type and not known, so that nothing more is said of what is made
+    /// of it.
+    fn value(&mut self, expr: &Expr) -> Value {
+        // Every kind has a function of its own, so that a level of recursion needs little stack.
+        match &expr.kind {
+            ExprKind::Literal(value) => value.clone(),
+            // Nothing more is wrong with it than what has been reported.
+            ExprKind::Broken => Value::Unknown(Type::Any),
+            ExprKind::Array(elements) => {
+                Value::Array(elements.iter().map(|element| self.value(element)).collect())
+            }
+            ExprKind::Object(fields) => self.object(fields),
+            ExprKind::Paren(inner) => self.value(inner),
+            ExprKind::Identifier(name) => self.identifier(name, expr),
+            ExprKind::Access(value, field) => self.access(value, field, expr),
+            ExprKind::Index(value, index) => self.index(value, index, expr),
+            ExprKind::Call(function, arguments) => self.call(function, arguments, expr),
+            ExprKind::Unary(operator, operand) => self.unary(*operator, operand, expr),
+            ExprKind::Binary(left, operator, place, right) => {
+                self.binary(left, *operator, place, right)
+            }
         }
     }
-}
 
-fn array(elements: &[Expr], scope: &Scope) -> Result<Value, Diagnostic> {
-    let values: Result<_, _> = elements.iter().map(|element| evaluate(element, scope)).collect();
-    values.map(Value::Array)
-}
+    fn object(&mut self, fields: &[Field]) -> Value {
+        let entry = |field: &Field| (field.key.clone(), self.value(&field.value));
+        Value::Object(fields.iter().map(entry).collect())
+    }
 
-fn object(fields: &[Field], scope: &Scope) -> Result<Value, Diagnostic> {
-    let entry = |field: &Field| Ok((field.key.clone(), evaluate(&field.value, scope)?));
-    let entries: Result<Object, _> = fields.iter().map(entry).collect();
-    entries.map(Value::Object)
-}
+    fn identifier(&mut self, name: &str, expr: &Expr) -> Value {
+        let found = identifier(name, expr, self.scope);
+        self.keep(found)
+    }
 
-fn indexed(value: &Expr, at: &Expr, expr: &Expr, scope: &Scope) -> Result<Value, Diagnostic> {
-    let (of, index) = (evaluate(value, scope)?, evaluate(at, scope)?);
-    self::index(&of, &index, value, at).and_then(|value| allowed(value, expr, scope))
-}
+    fn access(&mut self, value: &Expr, field: &Ident, expr: &Expr) -> Value {
+        let of = self.value(value);
+        let found = access(&of, field, value).and_then(|value| allowed(value, expr, self.scope));
+        self.keep(found)
+    }
 
-fn unary(
-    operator: UnaryOp,
-    operand: &Expr,
-    expr: &Expr,
-    scope: &Scope,
-) -> Result<Value, Diagnostic> {
-    let value = evaluate(operand, scope)?;
-    operators::unary(operator, &value).map_err(|message| Diagnostic::error(message, &expr.span))
-}
+    fn index(&mut self, value: &Expr, at: &Expr, expr: &Expr) -> Value {
+        let (of, index) = (self.value(value), self.value(at));
+        let found =
+            self::index(&of, &index, value, at).and_then(|value| allowed(value, expr, self.scope));
+        self.keep(found)
+    }
 
-fn binary(
-    left: &Expr,
-    operator: BinaryOp,
-    place: &Span,
-    right: &Expr,
-    scope: &Scope,
-) -> Result<Value, Diagnostic> {
-    let left = evaluate(left, scope)?;
-    let right = evaluate(right, scope)?;
-    operators::binary(&left, operator, &right).map_err(|message| Diagnostic::error(message, place))
+    fn call(&mut self, function: &Expr, arguments: &[Expr], expr: &Expr) -> Value {
+        let called = self.value(function);
+        let values: Vec<Value> = arguments.iter().map(|one| self.value(one)).collect();
+        self.keep(apply(&called, &values, function, arguments, expr))
+    }
+
+    fn unary(&mut self, operator: UnaryOp, operand: &Expr, expr: &Expr) -> Value {
+        let value = self.value(operand);
+        let result = operators::unary(operator, &value);
+        self.keep(result.map_err(|message| Diagnostic::error(message, &expr.span)))
+    }
+
+    fn binary(&mut self, left: &Expr, operator: BinaryOp, place: &Span, right: &Expr) -> Value {
+        let (left, right) = (self.value(left), self.value(right));
+        let result = operators::binary(&left, operator, &right);
+        self.keep(result.map_err(|message| Diagnostic::error(message, place)))
+    }
+
+    fn keep(&mut self, result: Result<Value, Diagnostic>) -> Value {
+        result.unwrap_or_else(|problem| {
+            self.problems.push(problem);
+            Value::Unknown(Type::Any)
+        })
+    }
 }
 
 /// Refuses a function that is not as stable as the configuration asks for.
@@ -161,18 +189,6 @@ fn element(values: &[Value], at: Number, expr: &Expr) -> Result<Value, Diagnosti
         let message = format!("there is no element {at} in a list of {}", values.len());
         Diagnostic::error(message, &expr.span)
     })
-}
-
-fn call(
-    function: &Expr,
-    arguments: &[Expr],
-    expr: &Expr,
-    scope: &Scope,
-) -> Result<Value, Diagnostic> {
-    let called = evaluate(function, scope)?;
-    let values: Result<Vec<_>, _> = arguments.iter().map(|one| evaluate(one, scope)).collect();
-    let values = values?;
-    apply(&called, &values, function, arguments, expr)
 }
 
 fn apply(

@@ -57,7 +57,7 @@ mod value;
 pub use syntax_derive::{Arguments, Blocks, Choice, Exports};
 
 pub use choice::choose;
-pub use convert::{ByteSize, FromValue, IntoValue, Mismatch, Step};
+pub use convert::{ByteSize, FromValue, IntoValue, Mismatch, Step, convert_all};
 pub use decode::{
     Arguments, Blocks, Entry, Evaluated, EvaluatedAttribute, EvaluatedBlock, Exports, Fields,
     Problems, check, decode, decode_evaluated,

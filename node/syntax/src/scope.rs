@@ -113,7 +113,7 @@ impl Variables {
     }
 
     /// Sets what a path means. Where one path is the beginning of another, the longer one is
-    /// seen as a field of the shorter.
+    /// seen as a field of the shorter, unless that is not known.
     ///
     /// # Panics
     /// If the path is empty.
@@ -138,6 +138,8 @@ impl Node {
         }
         let own = match self.value {
             Some(Value::Object(object)) => object,
+            // It may have any field beside those that are set.
+            Some(unknown @ Value::Unknown(_)) => return unknown,
             _ => crate::value::Object::default(),
         };
         let own: Vec<_> = own.iter().map(|(key, value)| (key.clone(), value.clone())).collect();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::{ALICE, BOB, CA};
 
 fn problem(config: Config) -> String {
     let problems = config.problems();
@@ -46,8 +47,50 @@ fn versions_of_tls_that_nobody_should_speak_are_refused_by_name() {
 
 #[test]
 fn half_a_key_pair_is_refused() {
-    let tls = Tls { cert: Some(inline("pem")), ..Tls::default() };
-    assert!(problem(Config { tls, ..Config::default() }).contains("together"));
+    for tls in [
+        Tls { cert: Some(inline(ALICE.0)), ..Tls::default() },
+        Tls { key: Some(inline(ALICE.1)), ..Tls::default() },
+        Tls { cert: Some(Source::File("/pem".into())), ..Tls::default() },
+    ] {
+        assert!(problem(Config { tls, ..Config::default() }).contains("together"));
+    }
+}
+
+#[test]
+fn documents_that_are_spelt_out_are_looked_at_and_never_quoted() {
+    let tls = |ca: &str, cert: &str, key: &str| {
+        let source = |text: &str| Some(inline(text)).filter(|_| !text.is_empty());
+        Tls { ca: source(ca), cert: source(cert), key: source(key), ..Tls::default() }
+    };
+    assert!(Config { tls: tls(CA, ALICE.0, ALICE.1), ..Config::default() }.problems().is_empty());
+
+    let open = "-----BEGIN PRIVATE KEY-----\nhunter2";
+    let no_line = "-----BEGIN PRIVATE KEY-----hunter2";
+    let no_base64 = "-----BEGIN CERTIFICATE-----\nhunter2!\n-----END CERTIFICATE-----\n";
+    let no_der = "-----BEGIN CERTIFICATE-----\naHVudGVy\n-----END CERTIFICATE-----\n";
+    for (tls, words) in [
+        (tls("hunter2", "", ""), "CA's PEM holds no certificate"),
+        (tls(open, "", ""), "the line that ends a section is missing"),
+        (tls(no_line, "", ""), "does not begin with a line of its own"),
+        (tls(no_base64, "", ""), "is not base64"),
+        (tls(no_der, "", ""), "the CA cannot be used"),
+        (tls("", "hunter2", ALICE.1), "certificate's PEM holds no certificate"),
+        (tls("", no_line, ALICE.1), "does not begin with a line of its own"),
+        (tls("", ALICE.0, "hunter2"), "key's PEM holds no private key"),
+        (tls("", ALICE.0, open), "the key is not valid PEM: the line"),
+        (tls("", ALICE.0, BOB.1), "the certificate and its key cannot be used"),
+    ] {
+        let problem = problem(Config { tls, ..Config::default() });
+        assert!(problem.contains(words), "{problem}");
+        for secret in ["hunter2", "aHVudGVy", "104, 117, 110"] {
+            assert!(!problem.contains(secret), "{problem}");
+        }
+    }
+    let all = Config { tls: tls("a", "b", "c"), ..Config::default() };
+    assert_eq!(all.problems().len(), 3, "{:?}", all.problems());
+    // Neither does a client look at them.
+    let any = Tls { insecure_skip_verify: true, ..tls("a", "", "") };
+    assert!(Config { tls: any, ..Config::default() }.problems().is_empty());
 }
 
 #[test]
@@ -106,7 +149,7 @@ fn all_problems_are_told_at_once() {
     let config = Config {
         credentials: Some(Credentials::OAuth2(Box::new(OAuth2 {
             client_id: String::new(),
-            tls: Tls { key: Some(inline("pem")), ..Tls::default() },
+            tls: Tls { key: Some(inline(ALICE.1)), ..Tls::default() },
             ..oauth2("nonsense")
         }))),
         tls: Tls { server_name: Some("no name".to_owned()), ..Tls::default() },

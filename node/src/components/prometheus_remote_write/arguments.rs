@@ -91,6 +91,7 @@ enum Message {
 
 /// `queue_config`
 #[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
 struct Queue {
     /// Samples per shard that are kept in memory, ready to send.
     #[arg(default = 10_000)]
@@ -123,6 +124,7 @@ struct Queue {
 
 /// `metadata_config`
 #[derive(Debug, Clone, PartialEq, Arguments)]
+#[arguments(validate = Self::validate)]
 struct Metadata {
     /// Whether anything is told.
     #[arg(default = true)]
@@ -133,6 +135,53 @@ struct Metadata {
     /// Families in a request at most.
     #[arg(default = 2_000)]
     max_samples_per_send: usize,
+}
+
+impl Queue {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        report(problems, self.config().problems());
+    }
+
+    fn config(&self) -> QueueConfig {
+        QueueConfig {
+            capacity: self.capacity,
+            min_shards: self.min_shards,
+            max_shards: self.max_shards,
+            max_samples_per_send: self.max_samples_per_send,
+            batch_send_deadline: self.batch_send_deadline,
+            min_backoff: self.min_backoff,
+            max_backoff: self.max_backoff,
+            retry_on_http_429: self.retry_on_http_429,
+            sample_age_limit: self.sample_age_limit,
+        }
+    }
+}
+
+impl Metadata {
+    fn validate(&self, problems: &mut Problems<'_>) {
+        report(problems, self.config().problems());
+    }
+
+    fn config(&self) -> MetadataConfig {
+        MetadataConfig {
+            send: self.send,
+            send_interval: self.send_interval,
+            max_samples_per_send: self.max_samples_per_send,
+        }
+    }
+}
+
+/// Says what cannot be honoured of a block, each at its argument; of two that contradict each other
+/// at one that is written.
+fn report(problems: &mut Problems<'_>, errors: Vec<ConfigError>) {
+    for error in errors {
+        if !error.against.is_none_or(|other| problems.are_known(&[error.field, other])) {
+            continue;
+        }
+        let fields = [Some(error.field), error.against];
+        let written = fields.into_iter().flatten().find(|field| problems.is_written(field));
+        problems.field(written.unwrap_or(error.field), error.to_string());
+    }
 }
 
 /// How long Alloy keeps data at most that could not be delivered.
@@ -243,9 +292,8 @@ impl Endpoint {
                 problems.part("headers", &at, text);
             }
         }
-        let Ok(url) = Url::parse(&self.url) else { return };
-        if let Err(error) = self.config(url, 0).validate() {
-            problems.field(field_of(&error), error.to_string());
+        if self.remote_timeout.is_zero() {
+            problems.field("remote_timeout", "remote_timeout must be greater than 0s");
         }
     }
 
@@ -268,7 +316,6 @@ impl Endpoint {
     }
 
     fn config(&self, url: Url, place: usize) -> EndpointConfig {
-        let (queue, metadata) = (&self.queue_config, &self.metadata_config);
         EndpointConfig {
             remote_timeout: self.remote_timeout,
             headers: self.headers.iter().filter_map(|(n, v)| header(n, v)).collect::<HeaderMap>(),
@@ -278,22 +325,8 @@ impl Endpoint {
             },
             send_exemplars: self.send_exemplars,
             send_native_histograms: self.send_native_histograms,
-            queue: QueueConfig {
-                capacity: queue.capacity,
-                min_shards: queue.min_shards,
-                max_shards: queue.max_shards,
-                max_samples_per_send: queue.max_samples_per_send,
-                batch_send_deadline: queue.batch_send_deadline,
-                min_backoff: queue.min_backoff,
-                max_backoff: queue.max_backoff,
-                retry_on_http_429: queue.retry_on_http_429,
-                sample_age_limit: queue.sample_age_limit,
-            },
-            metadata: MetadataConfig {
-                send: metadata.send,
-                send_interval: metadata.send_interval,
-                max_samples_per_send: metadata.max_samples_per_send,
-            },
+            queue: self.queue_config.config(),
+            metadata: self.metadata_config.config(),
             ..EndpointConfig::new(self.shown_name(place), url)
         }
     }
@@ -310,15 +343,6 @@ impl Endpoint {
 
 fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     Some((name.parse().ok()?, value.parse().ok()?))
-}
-
-/// The argument or block that a mistake is best reported at.
-fn field_of(error: &ConfigError) -> &'static str {
-    match error.field {
-        field @ ("url" | "remote_timeout") => field,
-        "send_interval" | "metadata_config.max_samples_per_send" => "metadata_config",
-        _ => "queue_config",
-    }
 }
 
 impl Wanted {

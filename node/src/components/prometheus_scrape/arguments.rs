@@ -183,12 +183,12 @@ impl Input {
             );
         }
         for error in self.config("").check().err().into_iter().flatten() {
-            let field = match field_of(&error) {
-                // Of the two, the one that is written.
-                "scrape_timeout" if !problems.is_written("scrape_timeout") => "scrape_interval",
-                field => field,
-            };
-            problems.field(field, error.to_string());
+            let fields = fields_of(&error);
+            if problems.are_known(fields) {
+                // Of two, one that is written.
+                let written = fields.iter().find(|field| problems.is_written(field));
+                problems.field(written.unwrap_or(&fields[0]), error.to_string());
+            }
         }
     }
 
@@ -264,14 +264,17 @@ impl Input {
     }
 }
 
-/// The argument that a contradiction is best reported at.
-fn field_of(error: &ConfigError) -> &'static str {
+/// The arguments that contradict each other or themselves, the one that is best changed first.
+fn fields_of(error: &ConfigError) -> &'static [&'static str] {
     match error {
-        ConfigError::ZeroInterval => "scrape_interval",
-        ConfigError::ZeroTimeout | ConfigError::TimeoutPastInterval { .. } => "scrape_timeout",
-        ConfigError::NoProtocol | ConfigError::ProtocolTwice(_) => "scrape_protocols",
-        ConfigError::Scheme(_) => "scheme",
-        ConfigError::Utf8NamesAskedForButNotAllowed => "metric_name_escaping_scheme",
-        ConfigError::BucketFactor(_) => "native_histogram_min_bucket_factor",
+        ConfigError::ZeroInterval => &["scrape_interval"],
+        ConfigError::ZeroTimeout => &["scrape_timeout"],
+        ConfigError::TimeoutPastInterval { .. } => &["scrape_timeout", "scrape_interval"],
+        ConfigError::NoProtocol | ConfigError::ProtocolTwice(_) => &["scrape_protocols"],
+        ConfigError::Scheme(_) => &["scheme"],
+        ConfigError::Utf8NamesAskedForButNotAllowed => {
+            &["metric_name_escaping_scheme", "metric_name_validation_scheme"]
+        }
+        ConfigError::BucketFactor(_) => &["native_histogram_min_bucket_factor"],
     }
 }

@@ -5,6 +5,8 @@ use syntax::{Host, Stability};
 use crate::components::Registry;
 use crate::graph;
 
+mod broken;
+
 /// Checks a configuration as `validate` does.
 fn problems(stability: Stability, config: &str) -> String {
     let directory = tempfile::tempdir().expect("a directory for the test");
@@ -45,8 +47,8 @@ const SCRAPE: &str = r#"
     honor_timestamps                   = false
     track_timestamps_staleness         = true
     params                             = { module = ["a", "b"] }
-    scrape_interval                    = "30s"
-    scrape_timeout                     = "5s"
+    scrape_interval                    = "5s"
+    scrape_timeout                     = "2s"
     scrape_protocols                   = ["PrometheusText0.0.4", "OpenMetricsText1.0.0"]
     scrape_fallback_protocol           = "OpenMetricsText0.0.1"
     metrics_path                       = "/m"
@@ -94,8 +96,8 @@ fn everything() -> Vec<(&'static str, String)> {
             format!(
                 r#"
                 url            = "http://there/x"
-                poll_frequency = "1m"
-                poll_timeout   = "10s"
+                poll_frequency = "5s"
+                poll_timeout   = "2s"
                 is_secret      = true
                 method         = "POST"
                 headers        = {{ "X-A" = "b" }}
@@ -261,7 +263,7 @@ fn what_cannot_be_honoured_is_refused_at_its_place() {
         (&write("url = \"http://a\"\nsigv4 { }"), "sigv4 is not available"),
         (&write("url = \"http://a\"\nazuread { }"), "azuread is not available"),
         (&write("url = \"http://a\"\ngoogle_iam { }"), "google_iam is not available"),
-        (&write("url = \"http://a\"\nqueue_config { max_shards = 0 }"), ":4:1: error: `max_sh"),
+        (&write("url = \"http://a\"\nqueue_config { max_shards = 0 }"), ":4:29: error: `max_sh"),
         (&write("url = \"http://a\"\nheaders = { \"a b\" = \"c\" }"), "cannot be sent"),
         (&write("url = \"http://a\"\nwrite_relabel_config { regex = \"(\" }"), ":4:32: error"),
         (

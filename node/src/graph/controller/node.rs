@@ -45,7 +45,8 @@ impl Controller {
             }
             Role::Outputs { known: false, .. } => false,
             Role::Outputs { exports, known: true } => {
-                let value = evaluate::outputs(&exports, &scope);
+                let (value, problems) = evaluate::outputs(&exports, &scope);
+                let value = problems.into_result(Some(value));
                 self.give(index, value.map_err(|problems| problems.to_string()))
             }
             Role::Import(kind) => {

@@ -307,7 +307,7 @@ impl<'a> Expander<'a> {
             bindings: Vec::new(),
             module_path: Arc::clone(&place.path),
             dependencies: Vec::new(),
-            complete: true,
+            missing: Vec::new(),
         });
         self.expanded.modules[place.module].members.push(index);
         Some(index)

@@ -21,11 +21,9 @@ pub(super) fn wire(
 ) -> Vec<Node> {
     for module in modules {
         for &member in &module.members {
-            let mut unknown = Diagnostics::default();
-            let bindings = bind(&nodes[member], module, library, &mut unknown);
+            let (bindings, missing) = bind(&nodes[member], module, library, problems);
             nodes[member].bindings = bindings;
-            nodes[member].complete = unknown.is_empty();
-            problems.extend(unknown);
+            nodes[member].missing = missing;
         }
     }
     for node in &mut nodes {
@@ -39,12 +37,18 @@ pub(super) fn wire(
     nodes
 }
 
-fn bind(node: &Node, module: &Module, library: &Scope, problems: &mut Diagnostics) -> Vec<Binding> {
+/// What the names of a node mean, and those that mean nothing.
+fn bind(
+    node: &Node,
+    module: &Module,
+    library: &Scope,
+    problems: &mut Diagnostics,
+) -> (Vec<Binding>, Vec<Vec<Arc<str>>>) {
     let bodies: Vec<&Body> = match &node.role {
         Role::Outputs { exports, .. } => exports.iter().map(|export| &export.block.body).collect(),
         _ => vec![&node.block.body],
     };
-    let mut bindings: Vec<Binding> = Vec::new();
+    let (mut bindings, mut missing): (Vec<Binding>, _) = (Vec::new(), Vec::new());
     for traversal in bodies.into_iter().flat_map(references) {
         match resolve(&traversal, module) {
             Some(binding) if !bindings.contains(&binding) => bindings.push(binding),
@@ -53,11 +57,13 @@ fn bind(node: &Node, module: &Module, library: &Scope, problems: &mut Diagnostic
                 let first = traversal.names().next().unwrap_or_default();
                 if first != MODULE_PATH && !library.is_library(first) {
                     problems.push(unknown(&traversal, module, library));
+                    let parts = traversal.parts.iter();
+                    missing.push(parts.map(|part| Arc::clone(&part.name)).collect());
                 }
             }
         }
     }
-    bindings
+    (bindings, missing)
 }
 
 fn resolve(traversal: &Traversal, module: &Module) -> Option<Binding> {

@@ -229,3 +229,115 @@ livedebugging { enabled = false }
             config.alloy:6:1: note: it is first defined here"#]],
     );
 }
+
+#[test]
+fn every_reference_to_nothing_is_told_and_what_else_is_wrong_beside_it() {
+    check(
+        r#"
+test.source "a" {
+  value = nobody.one + nobody.two + -"x"
+  vale  = {a = 1 / 0}
+}
+test.source "b" { value = test.source.a + test.source.a.valu }
+test.preview "c" { value = test.source + test.source.nobody.value[1 / 0] }
+declare "d" {
+  argument "x" { default = nobody + -true }
+  export "good" { value = "a" }
+  export "bad" { value = nobody - "b" - "c" * "d" }
+}
+d "e" { x = nobody + -true }
+d "f" { }
+test.source "g" { value = d.e.good.field + d.e.bad.field }
+logging { level = [nobody, -"loud"] }
+"#,
+        expect![[r#"
+            config.alloy:3:11: error: there is no component or argument "nobody.one" here
+            3 |   value = nobody.one + nobody.two + -"x"
+              |           ^^^^^^^^^^
+
+            config.alloy:3:24: error: there is no component or argument "nobody.two" here
+            3 |   value = nobody.one + nobody.two + -"x"
+              |                        ^^^^^^^^^^
+
+            config.alloy:3:37: error: - takes a number, not a string
+            3 |   value = nobody.one + nobody.two + -"x"
+              |                                     ^^^^
+
+            config.alloy:4:3: error: unknown attribute "vale"
+            4 |   vale  = {a = 1 / 0}
+              |   ^^^^
+            hint: did you mean "value"?
+
+            config.alloy:4:18: error: division by zero
+            4 |   vale  = {a = 1 / 0}
+              |                  ^
+
+            config.alloy:6:57: error: test.source.a has no field "valu"
+            6 | test.source "b" { value = test.source.a + test.source.a.valu }
+              |                                                         ^^^^
+            hint: did you mean "value"?
+
+            config.alloy:7:1: error: test.preview is experimental
+            7 | test.preview "c" { value = test.source + test.source.nobody.
+              | ^^^^^^^^^^^^
+            hint: start with --stability.level=experimental
+
+            config.alloy:7:20: error: unknown attribute "value"
+            7 | test.preview "c" { value = test.source + test.source.nobody.value[1 / 0] }
+              |                    ^^^^^
+
+            config.alloy:7:28: error: there is no component or argument "test.source" here
+            7 | test.preview "c" { value = test.source + test.source.nobody.value[1 / 0] }
+              |                            ^^^^^^^^^^^
+            hint: did you mean "test.source.a"?
+
+            config.alloy:7:42: error: there is no component or argument "test.source.nobody.value" here
+            7 | test.preview "c" { value = test.source + test.source.nobody.value[1 / 0] }
+              |                                          ^^^^^^^^^^^^^^^^^^^^^^^^
+
+            config.alloy:7:69: error: division by zero
+            7 | test.preview "c" { value = test.source + test.source.nobody.value[1 / 0] }
+              |                                                                     ^
+
+            config.alloy:9:28: error: nothing is called "nobody" here
+            9 |   argument "x" { default = nobody + -true }
+              |                            ^^^^^^
+
+            config.alloy:9:37: error: - takes a number, not a bool
+            9 |   argument "x" { default = nobody + -true }
+              |                                     ^^^^^
+
+            config.alloy:11:26: error: nothing is called "nobody" here
+            11 |   export "bad" { value = nobody - "b" - "c" * "d" }
+               |                          ^^^^^^
+
+            config.alloy:11:45: error: * takes two numbers, not string and string
+            11 |   export "bad" { value = nobody - "b" - "c" * "d" }
+               |                                             ^
+
+            config.alloy:13:13: error: nothing is called "nobody" here
+            13 | d "e" { x = nobody + -true }
+               |             ^^^^^^
+
+            config.alloy:13:22: error: - takes a number, not a bool
+            13 | d "e" { x = nobody + -true }
+               |                      ^^^^^
+
+            config.alloy:14:1: error: missing required argument "x"
+            14 | d "f" { }
+               | ^^^^^
+            config.alloy:9:3: note: it is declared here
+
+            config.alloy:15:36: error: a string has no fields
+            15 | test.source "g" { value = d.e.good.field + d.e.bad.field }
+               |                                    ^^^^^
+
+            config.alloy:16:20: error: nothing is called "nobody" here
+            16 | logging { level = [nobody, -"loud"] }
+               |                    ^^^^^^
+
+            config.alloy:16:28: error: - takes a number, not a string
+            16 | logging { level = [nobody, -"loud"] }
+               |                            ^^^^^^^"#]],
+    );
+}

@@ -30,7 +30,7 @@ pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
             }
 
             fn from_fields(fields: &mut ::syntax::Fields<'_>) -> ::std::option::Option<Self> {
-                // Every field is taken before the first missing one ends it.
+                // Every field is taken before the first that nothing can stand in for ends it.
                 #(let #names = #decoders;)*
                 let value = Self { #(#names: #names?),* };
                 #validated
@@ -217,7 +217,10 @@ fn attribute(field: &Field, arg: &Arg, described: &Described<'_>) -> Pieces {
         described.field(&quote!(::syntax::FieldKind::Attribute(#shape)), default.is_none(), &shown);
     let gate = gate(arg, described, &shown);
     let decode = match &default {
-        Some(default) => quote!({ #gate fields.optional(#name, #convert, #stand_in, || #default) }),
+        Some(default) if arg.default.is_some() => {
+            quote!({ #gate fields.optional(#name, #convert, || #default) })
+        }
+        Some(_) => quote!({ #gate fields.maybe(#name, #convert, #stand_in) }),
         None => quote!({ #gate fields.required(#name, #convert, #stand_in) }),
     };
     (decode, reference, default)

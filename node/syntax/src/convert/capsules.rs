@@ -7,8 +7,6 @@ use crate::kind::Type;
 use crate::value::{Capsule, Value};
 
 impl<T: Capsule> FromValue for Arc<T> {
-    const OPAQUE: bool = true;
-
     fn kind() -> Type {
         Type::Capsule(T::type_name())
     }

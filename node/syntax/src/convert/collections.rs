@@ -18,6 +18,7 @@ impl<T: FromValue> FromValue for Option<T> {
         }
     }
 
+    // It is written, which is what validations look at.
     fn stand_in() -> Option<Self> {
         T::stand_in().map(Some)
     }
@@ -29,39 +30,52 @@ impl<T: IntoValue> IntoValue for Option<T> {
     }
 }
 
-/// Converts all of a collection: the first that is wrong counts, then whether all are known.
-fn all<T, I: Iterator<Item = Result<T, Mismatch>>>(items: I) -> Result<Vec<T>, Mismatch> {
-    let mut converted = Vec::with_capacity(items.size_hint().0);
-    let mut known = true;
-    for item in items {
-        match item {
-            Ok(item) => converted.push(item),
+/// Of a collection, as many parts as this are told to be wrong: a list may come from elsewhere and
+/// be long, and nobody reads more of the same. A guess.
+const MAX_WRONG: usize = 100;
+
+/// Takes the converted parts of a collection together.
+///
+/// # Errors
+/// What is wrong with them: what is not known counts only where nothing is.
+pub fn convert_all<T, I>(parts: I) -> Result<Vec<T>, Mismatch>
+where
+    I: Iterator<Item = Result<T, Mismatch>>,
+{
+    let mut converted = Vec::with_capacity(parts.size_hint().0);
+    let (mut known, mut wrong) = (true, Vec::new());
+    for part in parts {
+        match part {
+            Ok(part) => converted.push(part),
             Err(Mismatch::Unknown) => known = false,
-            Err(wrong) => return Err(wrong),
+            Err(Mismatch::Several(parts)) => wrong.extend(parts),
+            Err(one) => wrong.push(one),
+        }
+        if wrong.len() >= MAX_WRONG {
+            break;
         }
     }
-    known.then_some(converted).ok_or(Mismatch::Unknown)
+    match wrong.len() {
+        0 if known => Ok(converted),
+        0 => Err(Mismatch::Unknown),
+        1 => Err(wrong.remove(0)),
+        _ => Err(Mismatch::Several(wrong)),
+    }
 }
 
 impl<T: FromValue> FromValue for Vec<T> {
-    const OPAQUE: bool = T::OPAQUE;
-
     fn kind() -> Type {
         Type::array(T::kind())
     }
 
     fn from_known(value: &Value) -> Result<Self, Mismatch> {
         match value {
-            Value::Array(values) => all(values.iter().enumerate().map(|(at, value)| {
+            Value::Array(values) => convert_all(values.iter().enumerate().map(|(at, value)| {
                 T::from_value(value).map_err(|mismatch| mismatch.within(Step::Index(at)))
             })),
             Value::Null => Ok(Self::new()),
             _ => Err(Mismatch::expected(&Self::kind(), value.kind())),
         }
-    }
-
-    fn stand_in() -> Option<Self> {
-        T::OPAQUE.then(Self::new)
     }
 }
 
@@ -72,8 +86,6 @@ impl<T: IntoValue> IntoValue for Vec<T> {
 }
 
 impl<T: FromValue> FromValue for BTreeMap<String, T> {
-    const OPAQUE: bool = T::OPAQUE;
-
     fn kind() -> Type {
         Type::map(T::kind())
     }
@@ -81,7 +93,7 @@ impl<T: FromValue> FromValue for BTreeMap<String, T> {
     fn from_known(value: &Value) -> Result<Self, Mismatch> {
         match value {
             Value::Object(object) => {
-                let entries = all(object.iter().map(|(key, value)| {
+                let entries = convert_all(object.iter().map(|(key, value)| {
                     let inside = |mismatch: Mismatch| mismatch.within(Step::Key(key.to_string()));
                     T::from_value(value).map(|value| (key.to_string(), value)).map_err(inside)
                 }))?;
@@ -90,10 +102,6 @@ impl<T: FromValue> FromValue for BTreeMap<String, T> {
             Value::Null => Ok(Self::new()),
             _ => Err(Mismatch::expected(&Self::kind(), value.kind())),
         }
-    }
-
-    fn stand_in() -> Option<Self> {
-        T::OPAQUE.then(Self::new)
     }
 }
 

@@ -43,6 +43,10 @@ impl FromValue for Arc<str> {
             _ => Err(wrong::<Self>(value)),
         }
     }
+
+    fn stand_in() -> Option<Self> {
+        Some(STAND_IN.into())
+    }
 }
 
 impl FromValue for String {
@@ -52,6 +56,10 @@ impl FromValue for String {
 
     fn from_known(value: &Value) -> Result<Self, Mismatch> {
         Arc::<str>::from_known(value).map(|text| text.to_string())
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(STAND_IN.to_owned())
     }
 }
 
@@ -191,13 +199,10 @@ impl IntoValue for Duration {
     }
 }
 
-/// Stands in for a secret: not empty, and right wherever a secret may stand, be it a password, a
-/// header or a URL.
+/// Stands in for a text: not empty, and right in most places, be it a password, a header or a URL.
 const STAND_IN: &str = "http://unknown";
 
 impl FromValue for Secret {
-    const OPAQUE: bool = true;
-
     fn kind() -> Type {
         Type::Secret
     }

@@ -14,8 +14,7 @@ fn float(value: f64) -> Value {
 
 fn message<T: FromValue>(value: &Value) -> String {
     match T::from_value(value) {
-        Err(Mismatch::Wrong { message, .. }) => message,
-        Err(Mismatch::Unknown) => "unknown".to_owned(),
+        Err(mismatch) => mismatch.first().map_or("unknown", |(_, message, _)| message).to_owned(),
         Ok(_) => "fits".to_owned(),
     }
 }
@@ -70,6 +69,24 @@ fn a_mistake_deep_inside_says_where() {
         panic!("it does not fit");
     };
     assert_eq!(path, [Step::Key("a".to_owned()), Step::Index(1)]);
+}
+
+#[test]
+fn every_part_of_a_collection_that_does_not_fit_is_told_within_bounds() {
+    let inner = Value::array([Value::Bool(true), int(1), int(300), Value::Unknown(Type::Number)]);
+    let value = Value::object([("a", inner), ("b", int(1))]);
+    let Err(Mismatch::Several(parts)) = BTreeMap::<String, Vec<u8>>::from_value(&value) else {
+        panic!("it does not fit in several places");
+    };
+    let (a, at) = (Step::Key("a".to_owned()), Step::Index);
+    let paths: Vec<_> = parts.iter().filter_map(Mismatch::first).map(|(path, ..)| path).collect();
+    assert_eq!(paths, [&[a.clone(), at(0)][..], &[a, at(2)], &[Step::Key("b".to_owned())]]);
+
+    let long = Value::array(std::iter::repeat_n(Value::Bool(true), 10_000));
+    let Err(Mismatch::Several(parts)) = Vec::<u8>::from_value(&long) else {
+        panic!("it does not fit in several places");
+    };
+    assert!(parts.len() <= 200, "{}", parts.len());
 }
 
 #[test]

@@ -67,8 +67,8 @@ impl Evaluated {
     fn of_body(body: &Body, header: Span, scope: &Scope, diagnostics: &mut Diagnostics) -> Self {
         let entries = body.statements.iter().map(|statement| match statement {
             Statement::Attribute(attribute) => {
-                let value = evaluate(&attribute.value, scope).unwrap_or_else(|diagnostic| {
-                    diagnostics.push(diagnostic);
+                let value = evaluate(&attribute.value, scope).unwrap_or_else(|problems| {
+                    diagnostics.extend(problems);
                     Value::Unknown(Type::Any)
                 });
                 let (name, expr) = (attribute.name.clone(), attribute.value.clone());

@@ -8,14 +8,16 @@ use crate::reference::{FieldDoc, FieldKind};
 use crate::value::{Stability, Value};
 
 /// A body on its way into a struct: who decodes takes fields by name; what is left in the end
-/// is reported as unknown. Its methods give none when a field is wrong, or not known before
-/// running and without anything to stand in for it, so that the rest can still be checked.
+/// is reported as unknown. A field that is missing, wrong or not known before running gets a
+/// stand-in, so that the rest can still be checked; its methods give none when there is nothing to
+/// stand in for it.
 pub struct Fields<'a> {
     body: &'a Evaluated,
     label: Option<&'a Label>,
     label_taken: bool,
     taken: Vec<bool>,
-    incomplete: bool,
+    /// The fields that have a stand-in, or nothing at all.
+    open: Vec<&'static str>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -26,81 +28,123 @@ impl<'a> Fields<'a> {
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
         let taken = vec![false; body.entries.len()];
-        Self { body, label, label_taken: false, taken, incomplete: false, diagnostics }
+        Self { body, label, label_taken: false, taken, open: Vec::new(), diagnostics }
     }
 
     /// An attribute that must be there.
     pub fn required<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         convert: Convert<T>,
         stand_in: StandIn<T>,
     ) -> Option<T> {
         match self.take_attribute(name) {
-            Some(attribute) => self.convert(attribute, convert, stand_in),
+            Some(attribute) => self.convert(name, attribute, convert).or_else(stand_in),
             None => {
-                if self.taken_block(name).is_none() {
+                if self.body.blocks(name).next().is_none() {
                     let message = format!("missing required attribute {name:?}");
                     self.error(Diagnostic::error(message, &self.body.header));
                 }
-                None
+                self.open.push(name);
+                stand_in()
             }
         }
     }
 
-    /// An attribute that may be absent.
+    /// An attribute that has a default; this also stands in for it.
     pub fn optional<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         convert: Convert<T>,
-        stand_in: StandIn<T>,
         default: impl FnOnce() -> T,
     ) -> Option<T> {
+        let converted = match self.take_attribute(name) {
+            Some(attribute) => self.convert(name, attribute, convert),
+            None => {
+                self.mark_block(name);
+                None
+            }
+        };
+        Some(converted.unwrap_or_else(default))
+    }
+
+    /// An attribute that may be absent.
+    pub fn maybe<T>(
+        &mut self,
+        name: &'static str,
+        convert: Convert<Option<T>>,
+        stand_in: StandIn<Option<T>>,
+    ) -> Option<Option<T>> {
         match self.take_attribute(name) {
-            Some(attribute) => self.convert(attribute, convert, stand_in),
-            None => Some(default()),
+            Some(attribute) => {
+                Some(self.convert(name, attribute, convert).or_else(stand_in).flatten())
+            }
+            None => {
+                self.mark_block(name);
+                Some(None)
+            }
         }
     }
 
     /// A block that must be there once.
-    pub fn block<T: Arguments>(&mut self, name: &str) -> Option<T> {
+    pub fn block<T: Arguments>(&mut self, name: &'static str) -> Option<T> {
         match self.take_blocks(name).first() {
-            Some(block) => self.decode_block(block),
+            Some(block) => self.decode_block(name, block),
             None => {
                 if self.body.attribute(name).is_none() {
                     let message = format!("missing required block {name:?}");
                     self.error(Diagnostic::error(message, &self.body.header));
                 }
-                None
+                self.open.push(name);
+                // What would be missing in an empty one is not missing here.
+                self.empty_block(name, &mut Diagnostics::default())
             }
         }
     }
 
     /// A block that may be there once.
-    pub fn optional_block<T: Arguments>(&mut self, name: &str) -> Option<Option<T>> {
-        self.single_block(name).map_or(Some(None), |block| self.decode_block(block).map(Some))
+    pub fn optional_block<T: Arguments>(&mut self, name: &'static str) -> Option<Option<T>> {
+        let block = self.single_block(name);
+        Some(block.and_then(|block| self.decode_block(name, block)))
     }
 
     /// A block that may be there once; absent, it is as if it were written empty.
-    pub fn block_or_empty<T: Arguments>(&mut self, name: &str) -> Option<T> {
+    pub fn block_or_empty<T: Arguments>(&mut self, name: &'static str) -> Option<T> {
         match self.single_block(name) {
-            Some(block) => self.decode_block(block),
+            Some(block) => self.decode_block(name, block),
             None => {
-                let (entries, header) = (Vec::new(), self.body.header.clone());
-                let (stability, module_path) = (self.body.stability, self.body.module_path.clone());
-                let empty = Evaluated { entries, header, stability, module_path };
-                let mut fields = Fields::new(&empty, None, self.diagnostics);
-                T::from_fields(&mut fields)
+                let mut diagnostics = Diagnostics::default();
+                let value = self.empty_block(name, &mut diagnostics);
+                self.diagnostics.extend(diagnostics);
+                value
             }
         }
     }
 
+    fn empty_block<T: Arguments>(
+        &mut self,
+        name: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<T> {
+        let (entries, header) = (Vec::new(), self.body.header.clone());
+        let (stability, module_path) = (self.body.stability, self.body.module_path.clone());
+        let empty = Evaluated { entries, header, stability, module_path };
+        let mut fields = Fields::new(&empty, None, diagnostics);
+        let value = T::from_fields(&mut fields);
+        if value.is_none() || !fields.are_known() {
+            self.open.push(name);
+        }
+        value
+    }
+
     /// A block that may be there any number of times.
-    pub fn repeated<T: Arguments>(&mut self, name: &str) -> Option<Vec<T>> {
+    pub fn repeated<T: Arguments>(&mut self, name: &'static str) -> Option<Vec<T>> {
         let blocks = self.take_blocks(name);
         let decoded: Vec<Option<T>> =
-            blocks.into_iter().map(|block| self.decode_block(block)).collect();
-        decoded.into_iter().collect()
+            blocks.into_iter().map(|block| self.decode_block(name, block)).collect();
+        // All or none: a validation counts them as they are written.
+        let all: Option<Vec<T>> = decoded.into_iter().collect();
+        Some(all.unwrap_or_default())
     }
 
     /// Blocks of several names, in the order of the text.
@@ -115,9 +159,11 @@ impl<'a> Fields<'a> {
             self.taken[at] = true;
             self.check_stability(field, block);
             let nested = nested(field);
-            decoded.push(self.inside(block, &nested, |fields| T::from_block(field.name, fields)));
+            let decode = |fields: &mut Fields<'_>| T::from_block(field.name, fields);
+            decoded.push(self.inside(field.name, block, &nested, decode));
         }
-        decoded.into_iter().collect()
+        let all: Option<Vec<T>> = decoded.into_iter().collect();
+        Some(all.unwrap_or_default())
     }
 
     /// The label, which must be there.
@@ -127,7 +173,7 @@ impl<'a> Fields<'a> {
             let message = "this block needs a label";
             self.error(Diagnostic::error(message, &self.body.header).hint("name \"label\" { … }"));
         }
-        label
+        label.or_else(T::stand_in)
     }
 
     /// The label, which may be absent.
@@ -137,10 +183,11 @@ impl<'a> Fields<'a> {
         match T::from_value(&Value::String(label.value.clone())) {
             Ok(label) => Some(Some(label)),
             Err(mismatch) => {
-                if let Mismatch::Wrong { message, hint, .. } = mismatch {
+                if let Some((_, message, hint)) = mismatch.first() {
+                    let hint = hint.map(str::to_owned);
                     self.error(Diagnostic::error(message, &label.span).maybe_hint(hint));
                 }
-                None
+                T::stand_in().map(Some)
             }
         }
     }
@@ -162,13 +209,13 @@ impl<'a> Fields<'a> {
     /// Runs a type's own validation. What it finds is reported; the value goes on all the same, so
     /// that the struct around it is validated too.
     pub fn validate<T>(&mut self, value: T, check: fn(&T, &mut Problems<'_>)) -> T {
-        check(&value, &mut Problems::new(self.body, self.diagnostics));
+        check(&value, &mut Problems::new(self.body, &self.open, self.diagnostics));
         value
     }
 
-    /// Whether something stands in for a value that is known only when running.
-    pub(super) fn is_incomplete(&self) -> bool {
-        self.incomplete
+    /// Whether nothing stands in for a field.
+    pub(super) fn are_known(&self) -> bool {
+        self.open.is_empty()
     }
 
     /// Reports everything that was not taken, and what was written twice.
@@ -201,12 +248,12 @@ impl<'a> Fields<'a> {
         first
     }
 
-    fn taken_block(&self, name: &str) -> Option<&'a EvaluatedBlock> {
-        let body: &'a Evaluated = self.body;
-        body.entries.iter().find_map(|entry| match entry {
-            Entry::Block(block) if *block.name.text == *name => Some(block),
-            _ => None,
-        })
+    /// Where an attribute is written as a block, which is reported in the end, what it should say
+    /// is not known.
+    fn mark_block(&mut self, name: &'static str) {
+        if self.body.blocks(name).next().is_some() {
+            self.open.push(name);
+        }
     }
 
     fn take_blocks(&mut self, name: &str) -> Vec<&'a EvaluatedBlock> {
@@ -222,8 +269,11 @@ impl<'a> Fields<'a> {
         found
     }
 
-    fn single_block(&mut self, name: &str) -> Option<&'a EvaluatedBlock> {
+    fn single_block(&mut self, name: &'static str) -> Option<&'a EvaluatedBlock> {
         let blocks = self.take_blocks(name);
+        if blocks.is_empty() && self.body.attribute(name).is_some() {
+            self.open.push(name);
+        }
         let (first, more) = blocks.split_first()?;
         for double in more {
             let message = format!("block {name:?} is written twice");
@@ -236,31 +286,32 @@ impl<'a> Fields<'a> {
 
     fn convert<T>(
         &mut self,
+        name: &'static str,
         attribute: &EvaluatedAttribute,
         convert: Convert<T>,
-        stand_in: StandIn<T>,
     ) -> Option<T> {
-        match convert(&attribute.value) {
-            Ok(value) => Some(value),
-            Err(Mismatch::Unknown) => {
-                self.incomplete = true;
-                stand_in()
-            }
-            Err(Mismatch::Wrong { path, message, hint }) => {
-                let message = format!("attribute {:?}: {message}", attribute.name.name);
-                let span = attribute.span_of(&path);
-                self.error(Diagnostic::error(message, &span).maybe_hint(hint));
-                None
-            }
-        }
+        let mismatch = match convert(&attribute.value) {
+            Ok(value) => return Some(value),
+            Err(mismatch) => mismatch,
+        };
+        self.open.push(name);
+        let mut told: Vec<Diagnostic> = Vec::new();
+        mistakes(mismatch, attribute, &mut told);
+        self.diagnostics.extend(told);
+        None
     }
 
-    fn decode_block<T: Arguments>(&mut self, block: &EvaluatedBlock) -> Option<T> {
-        self.inside(block, &T::reference(), T::from_fields)
+    fn decode_block<T: Arguments>(
+        &mut self,
+        name: &'static str,
+        block: &EvaluatedBlock,
+    ) -> Option<T> {
+        self.inside(name, block, &T::reference(), T::from_fields)
     }
 
     fn inside<T>(
         &mut self,
+        name: &'static str,
         block: &EvaluatedBlock,
         reference: &[FieldDoc],
         decode: impl FnOnce(&mut Fields<'_>) -> Option<T>,
@@ -271,9 +322,11 @@ impl<'a> Fields<'a> {
             let message = format!("block {:?} takes no label", block.name.text);
             fields.error(Diagnostic::error(message, &label.span));
         }
-        let incomplete = fields.incomplete;
+        let known = fields.are_known();
         fields.finish(reference);
-        self.incomplete |= incomplete;
+        if value.is_none() || !known {
+            self.open.push(name);
+        }
         value
     }
 
@@ -291,8 +344,30 @@ impl<'a> Fields<'a> {
 /// How a value becomes a field.
 pub(crate) type Convert<T> = fn(&Value) -> Result<T, Mismatch>;
 
-/// What stands in for a field that is known only when running.
+/// What stands in for a field, see [`FromValue::stand_in`].
 pub(crate) type StandIn<T> = fn() -> Option<T>;
+
+/// What is wrong with an attribute's value, each part once: those of a list that comes from elsewhere
+/// have one place.
+fn mistakes(mismatch: Mismatch, attribute: &EvaluatedAttribute, told: &mut Vec<Diagnostic>) {
+    match mismatch {
+        Mismatch::Unknown => {}
+        Mismatch::Several(parts) => {
+            parts.into_iter().for_each(|part| mistakes(part, attribute, told));
+        }
+        Mismatch::Wrong { path, message, hint } => {
+            let message = format!("attribute {:?}: {message}", attribute.name.name);
+            let span = attribute.span_of(&path);
+            let same = |one: &Diagnostic| {
+                let start = one.span.as_ref().map(crate::Span::start);
+                one.message == message && start == Some(span.start())
+            };
+            if !told.iter().any(same) {
+                told.push(Diagnostic::error(message, &span).maybe_hint(hint));
+            }
+        }
+    }
+}
 
 fn nested(field: &FieldDoc) -> Vec<FieldDoc> {
     match field.kind {

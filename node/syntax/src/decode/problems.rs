@@ -6,20 +6,30 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Span;
 
 /// Takes what a validation finds, by the name of the field at fault.
+///
+/// A field that is missing, wrong or known only when running has a stand-in while its struct is
+/// validated. What is said of such a field is dropped here, but what a validation says of one field
+/// because of others is its own concern: see [`Self::are_known`].
 pub struct Problems<'a> {
     body: &'a Evaluated,
+    /// The fields that have a stand-in.
+    open: &'a [&'static str],
     diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Problems<'a> {
-    pub(super) fn new(body: &'a Evaluated, diagnostics: &'a mut Diagnostics) -> Self {
-        Self { body, diagnostics }
+    pub(super) fn new(
+        body: &'a Evaluated,
+        open: &'a [&'static str],
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
+        Self { body, open, diagnostics }
     }
 
     /// Something is wrong with an attribute or a block; where it is not written, with the block
-    /// that should hold it. Of an attribute that is known only when running nothing is said.
+    /// that should hold it. Of a field that has a stand-in nothing is said.
     pub fn field(&mut self, name: &str, message: impl Into<String>) {
-        if self.is_unknown(name) {
+        if !self.are_known(&[name]) {
             return;
         }
         let span = self.span(name, &[]);
@@ -33,7 +43,7 @@ impl<'a> Problems<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        if self.is_unknown(name) {
+        if !self.are_known(&[name]) {
             return;
         }
         let span = self.span(name, &[]);
@@ -42,7 +52,7 @@ impl<'a> Problems<'a> {
 
     /// Something is wrong with a part of an attribute's value, such as one element of a list.
     pub fn part(&mut self, name: &str, path: &[Step], message: impl Into<String>) {
-        if self.is_unknown(name) {
+        if !self.are_known(&[name]) {
             return;
         }
         let span = self.span(name, path);
@@ -74,9 +84,17 @@ impl<'a> Problems<'a> {
         self.body.attribute(name).is_some() || self.body.blocks(name).next().is_some()
     }
 
-    /// Whether an attribute is known only when running: then nothing is wrong with it yet.
-    fn is_unknown(&self, name: &str) -> bool {
-        self.body.attribute(name).is_some_and(|attribute| attribute.value.is_unknown())
+    /// Whether what these fields hold is what is written, or their default where nothing is: none
+    /// is missing, wrong or known only when running. A check that holds several fields against each
+    /// other asks for all of them before it says anything; else the user would read of a
+    /// contradiction with a value that nobody wrote.
+    pub fn are_known(&self, names: &[&str]) -> bool {
+        names.iter().all(|name| {
+            let unknown = |body: &Evaluated| {
+                body.attribute(name).is_some_and(|attribute| attribute.value.is_unknown())
+            };
+            !self.open.contains(name) && !unknown(self.body)
+        })
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

@@ -9,6 +9,8 @@ use crate::{
     Secret, Source, Stability, Type, Value, Variables, check, decode, parse,
 };
 
+mod stand_ins;
+
 #[derive(Debug, PartialEq)]
 struct Receiver(u32);
 

@@ -33,7 +33,11 @@ fn run(text: &str) -> String {
     let expr = expr.unwrap_or_else(|diagnostics| panic!("{text}: {diagnostics}"));
     match evaluate(&expr, &scope()) {
         Ok(value) => value.to_string(),
-        Err(diagnostic) => format!("error: {}", diagnostic.message),
+        Err(problems) => {
+            let messages: Vec<&str> =
+                problems.iter().map(|problem| problem.message.as_str()).collect();
+            format!("error: {}", messages.join("; "))
+        }
     }
 }
 
@@ -143,10 +147,38 @@ fn what_is_not_known_spreads_by_its_type() {
 }
 
 #[test]
+fn every_mistake_of_an_expression_is_told_and_nothing_that_follows_from_one() {
+    let cases = [
+        ("missing + absent", "\"missing\" does not exist; \"absent\" does not exist"),
+        ("[missing, 1, -\"a\"]", "\"missing\" does not exist; - takes a number, not a string"),
+        ("{a = missing, b = {c = 1 / 0}}", "\"missing\" does not exist; division by zero"),
+        ("{a = encoding.from_json(1 / 0), b = sys.x}", "division by zero; sys has no field \"x\""),
+        ("coalesce(missing, -true)", "\"missing\" does not exist; - takes a number, not a bool"),
+        ("missing(1 / 0)", "\"missing\" does not exist; division by zero"),
+        ("(missing.a[0](1) + 1) * \"a\"", "\"missing\" does not exist"),
+        (
+            "[missing][0] && {a = missing}.a",
+            "\"missing\" does not exist; \"missing\" does not exist",
+        ),
+        ("{a = missing}[absent]", "\"missing\" does not exist; \"absent\" does not exist"),
+        (
+            "string.to_upper(missing, missing)",
+            "\"missing\" does not exist; \"missing\" does not exist",
+        ),
+        // Found later, written earlier.
+        ("1[missing]", "a number cannot be indexed; \"missing\" does not exist"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(run(text), format!("error: {expected}"), "{text}");
+    }
+}
+
+#[test]
 fn a_mistake_names_what_was_probably_meant() {
     let hint = |text: &str| {
         let expr = parse_expression(&Source::new("t", text)).expect("it parses");
-        evaluate(&expr, &scope()).expect_err("it fails").hint.expect("a hint")
+        let problems = evaluate(&expr, &scope()).expect_err("it fails");
+        problems.into_iter().next().and_then(|problem| problem.hint).expect("a hint")
     };
     assert_eq!(hint("coalesc(1)"), "did you mean \"coalesce\"?");
     assert_eq!(hint("string.jion([], \"\")"), "did you mean \"join\"?");

@@ -1,6 +1,6 @@
 //! Taking arguments out of a call.
 
-use crate::convert::{FromValue, Mismatch, Step};
+use crate::convert::{FromValue, Step};
 use crate::value::{CallError, Function, Stability, Value};
 
 /// A function that stays.
@@ -34,9 +34,9 @@ pub(super) fn count(values: &[Value], min: usize, max: usize) -> Result<(), Call
 
 /// An argument, converted; there must be that many.
 pub(super) fn argument<T: FromValue>(values: &[Value], at: usize) -> Result<T, CallError> {
-    T::from_value(&values[at]).map_err(|mismatch| match mismatch {
-        Mismatch::Unknown => CallError::argument(at, "the value is known only when running"),
-        Mismatch::Wrong { path, message, hint } => {
+    T::from_value(&values[at]).map_err(|mismatch| match mismatch.first() {
+        None => CallError::argument(at, "the value is known only when running"),
+        Some((path, message, hint)) => {
             let place: String = path
                 .iter()
                 .map(|step| match step {
@@ -44,7 +44,11 @@ pub(super) fn argument<T: FromValue>(values: &[Value], at: usize) -> Result<T, C
                     Step::Key(key) => format!("field {key:?}: "),
                 })
                 .collect();
-            CallError { argument: Some(at), message: format!("{place}{message}"), hint }
+            CallError {
+                argument: Some(at),
+                message: format!("{place}{message}"),
+                hint: hint.map(str::to_owned),
+            }
         }
     })
 }

@@ -19,7 +19,9 @@ fn scope(stability: Stability) -> Scope {
 fn run(text: &str, stability: Stability) -> Result<Value, String> {
     let source = Source::new("test", text);
     let expr = parse_expression(&source).unwrap_or_else(|errors| panic!("{text}: {errors}"));
-    evaluate(&expr, &scope(stability)).map_err(|diagnostic| diagnostic.message)
+    evaluate(&expr, &scope(stability)).map_err(|problems| {
+        problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
+    })
 }
 
 /// Each line is an expression, ` => `, and its value, or `error: ` and the message.

@@ -163,8 +163,8 @@ impl Expander<'_> {
                     self.problem(Diagnostic::error(text, &written.span));
                     false
                 }
-                Err(problem) => {
-                    self.problem(problem);
+                Err(problems) => {
+                    problems.into_iter().for_each(|problem| self.problem(problem));
                     false
                 }
             }

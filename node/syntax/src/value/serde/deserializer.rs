@@ -18,10 +18,8 @@ pub(super) struct Error(pub(super) Mismatch);
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Mismatch::Unknown => f.write_str("the value is known only when running"),
-            Mismatch::Wrong { message, .. } => f.write_str(message),
-        }
+        let unknown = "the value is known only when running";
+        f.write_str(self.0.first().map_or(unknown, |(_, message, _)| message))
     }
 }
 

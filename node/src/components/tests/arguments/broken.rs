@@ -1,0 +1,151 @@
+//! An argument that is wrong hides no other mistake, and brings none along.
+
+use syntax::Stability;
+
+use super::{everything, problems, scrape, write};
+
+/// How many mistakes `validate` tells of where every level of stability is allowed.
+fn mistakes(config: &str) -> (usize, String) {
+    let problems = problems(Stability::Experimental, config);
+    (problems.matches(": error: ").count(), problems)
+}
+
+/// A whole configuration as often as it has arguments, each time with another one of them replaced.
+fn each_replaced<'a>(config: &'a str, by: &'a str) -> impl Iterator<Item = String> + 'a {
+    config.lines().enumerate().filter(|(_, line)| line.contains(" = ")).map(move |(at, line)| {
+        let (name, _) = line.split_once(" = ").expect("an argument");
+        let replaced = format!("{name} = {by}");
+        let lines = config.lines().enumerate();
+        let lines = lines.map(|(other, line)| if other == at { &replaced } else { line });
+        lines.collect::<Vec<_>>().join("\n")
+    })
+}
+
+#[test]
+fn an_argument_of_the_wrong_type_or_that_reads_nothing_is_the_only_mistake() {
+    let contradictory_by_default = [
+        (
+            "prometheus.scrape",
+            "targets = []\nforward_to = []\nscrape_interval = \"5m\"\nscrape_timeout = \"2m\"",
+        ),
+        ("remote.http", "url = \"http://a\"\npoll_frequency = \"5m\"\npoll_timeout = \"2m\""),
+        ("prometheus.relabel", "forward_to = []\ncache_ttl = \"5m\""),
+        (
+            "discovery.http",
+            "url = \"http://a\"\nproxy_connect_header = {b = [\"c\"]}\nproxy_from_environment = true",
+        ),
+        (
+            "discovery.http",
+            "url = \"http://a\"\ntls_config {\ncert_file = \"b\"\nkey_file = \"c\"\n}",
+        ),
+        (
+            "discovery.http",
+            "url = \"http://a\"\noauth2 {\nclient_id = \"b\"\ntoken_url = \"http://c\"\n}",
+        ),
+        ("discovery.dns", "names = [\"a\"]\ntype = \"MX\"\nport = 1"),
+        (
+            "prometheus.remote_write",
+            "endpoint {\nurl = \"http://a\"\nqueue_config {\nmin_shards = 60\nmax_shards = 70\nmin_backoff = \"10s\"\nmax_backoff = \"20s\"\n}\nmetadata_config {\nsend = false\nsend_interval = \"0s\"\nmax_samples_per_send = 0\n}\n}",
+        ),
+        (
+            "prometheus.remote_write",
+            "endpoint {\nurl = \"http://a\"\nqueue_config {\nmin_backoff = \"1ms\"\nmax_backoff = \"2ms\"\n}\n}",
+        ),
+        (
+            "discovery.relabel",
+            "targets = []\nrule {\naction = \"keepequal\"\nsource_labels = [\"a\"]\ntarget_label = \"b\"\n}",
+        ),
+        (
+            "discovery.relabel",
+            "targets = []\nrule {\naction = \"hashmod\"\nmodulus = 2\ntarget_label = \"b\"\n}",
+        ),
+    ];
+    let more = contradictory_by_default.map(|(kind, body)| (kind, body.to_owned()));
+    for (kind, body) in everything().into_iter().chain(more) {
+        let config = format!("{kind} \"a\" {{\n{body}\n}}");
+        assert_eq!(mistakes(&config).1, "", "{config}");
+        for wrong in each_replaced(&config, "coalesce").chain(each_replaced(&config, "nobody")) {
+            let (count, problems) = mistakes(&wrong);
+            assert_eq!(count, 1, "{wrong}\n{problems}");
+        }
+    }
+}
+
+/// A wrong argument, and beside it what the validation has to say.
+#[test]
+fn an_argument_of_the_wrong_type_hides_no_other_mistake() {
+    let cases: &[(String, &[&str])] = &[
+        // Whether 0 is right depends on what is wrong.
+        (
+            "prometheus.relabel \"a\" {\nforward_to = []\nmax_cache_size = 0\ncache_ttl = 5\n}".to_owned(),
+            &["4:13"],
+        ),
+        (
+            scrape("honor_labels = 5\nscheme = \"gopher\"\nscrape_timeout = \"2m\"\nno_proxy = \"x\""),
+            &["3:16", "4:10", "5:18", "6:12"],
+        ),
+        (scrape("scrape_timeout = 5\nscrape_interval = \"0s\""), &["3:18", "4:19"]),
+        (scrape("scrape_protocols = [\"a\", \"b\"]"), &["3:21", "3:26"]),
+        ("prometheus.scrape \"a\" { scheme = \"gopher\" }".to_owned(), &["1:1", "1:1", "1:34"]),
+        (
+            "discovery.dns \"a\" {\nnames = [\"\", 1, \"\"]\nrefresh_interval = \"0s\"\ntype = \"A\"\n}"
+                .to_owned(),
+            &["2:10", "2:17", "3:20", "4:8"],
+        ),
+        (
+            "discovery.file \"a\" {\nfiles = [\"a\", \"b.json\", \"c\"]\nrefresh_interval = \"0s\"\n}"
+                .to_owned(),
+            &["2:10", "2:25", "3:20"],
+        ),
+        (
+            "local.file \"a\" {\nfilename = \"\"\npoll_frequency = \"0s\"\nis_secret = 1\n}".to_owned(),
+            &["2:12", "3:18", "4:13"],
+        ),
+        (
+            write("url = 5 + []\nremote_timeout = \"0s\"\nround_robin_dns = true\nname = []\nhttp_headers = {\"a b\" = [\"c\"]}"),
+            &["3:9", "4:18", "5:19", "6:8", "7:25"],
+        ),
+        (
+            write("remote_timeout = \"0s\"\nproxy_url = \"http://a\"\nproxy_connect_header = {\"a b\" = [\"c\"]}\nhttp_headers = {host = [\"c\"]}"),
+            &["2:1", "3:18", "5:33", "6:24"],
+        ),
+        (
+            write("url = \"http://a\"\nbasic_auth {\nusername = \"a:b\"\npassword = []\n}\nbearer_token = \"c\"\nno_proxy = \"x\""),
+            &["5:12", "6:12", "8:16", "9:12"],
+        ),
+        (
+            write("url = \"http://a\"\nwrite_relabel_config {\naction = 5\nregex = \"(\"\n}"),
+            &["5:10", "6:9"],
+        ),
+        (write("url = \"http://a\"\nsigv4 {\nregion = []\n}"), &["4:1", "5:10"]),
+    ];
+    for (config, places) in cases {
+        let (count, problems) = mistakes(config);
+        let at: Vec<_> =
+            places.iter().map(|place| format!("config.alloy:{place}: error: ")).collect();
+        assert!(at.iter().all(|at| problems.contains(at)), "{config}\n{places:?}\n{problems}");
+        assert_eq!(count, places.len(), "{config}\n{problems}");
+    }
+}
+
+#[test]
+fn every_mistake_of_a_queue_is_told_at_its_argument() {
+    let queue = "queue_config {\ncapacity = 0\nmin_shards = 0\nmax_shards = 2000\n\
+                 max_samples_per_send = 0\nbatch_send_deadline = \"0s\"\nmin_backoff = \"0s\"\n\
+                 max_backoff = \"0s\"\nretry_on_http_429 = 1\n}";
+    let metadata = "metadata_config {\nsend_interval = \"0s\"\nmax_samples_per_send = 0\n}";
+    let (count, problems) = mistakes(&write(&format!("url = \"http://a\"\n{queue}\n{metadata}")));
+    for line in [5, 6, 7, 8, 9, 10, 11, 12, 15, 16] {
+        assert!(problems.contains(&format!("config.alloy:{line}:")), "{line}\n{problems}");
+    }
+    assert_eq!(count, 10, "{problems}");
+    for (queue, place) in [
+        ("min_shards = 60", "4:29: error: `max_shards` must be at least min_shards, which is 60"),
+        ("max_backoff = \"1ms\"", "4:30: error: `min_backoff` must be no longer than max_backoff"),
+        ("min_backoff = \"10s\"", "4:30: error: `min_backoff` must be no longer than max_backoff"),
+    ] {
+        let (_, problems) =
+            mistakes(&write(&format!("url = \"http://a\"\nqueue_config {{ {queue} }}")));
+        assert!(problems.contains(place), "{problems}");
+    }
+}
