@@ -16,15 +16,11 @@ pub(crate) fn problems(tls: &Tls, problems: &mut Vec<ConfigError>) {
     if let Some(pem) = inline(tls.ca.as_ref()).filter(|_| !tls.insecure_skip_verify) {
         problems.extend(authorities(pem).err().map(ConfigError::BadAuthorities));
     }
-    let mut kept = |error| {
-        problems.push(error);
-        None
-    };
-    let chain = inline(tls.cert.as_ref()).and_then(|pem| {
-        chain(pem).map_err(ConfigError::BadCertificate).map_or_else(&mut kept, Some)
-    });
+    let mut kept = |error| problems.push(error);
+    let chain = inline(tls.cert.as_ref())
+        .and_then(|pem| chain(pem).map_err(|text| kept(ConfigError::BadCertificate(text))).ok());
     let key = inline(tls.key.as_ref())
-        .and_then(|pem| key(pem).map_err(ConfigError::BadKey).map_or_else(&mut kept, Some));
+        .and_then(|pem| key(pem).map_err(|text| kept(ConfigError::BadKey(text))).ok());
     if let Some((chain, key)) = chain.zip(key) {
         problems.extend(pair(chain, key).err().map(ConfigError::BadKeyPair));
     }
