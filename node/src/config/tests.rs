@@ -66,11 +66,12 @@ fn everything_about_logging_is_taken() {
 
 #[test]
 fn everything_about_the_server_is_taken() {
-    let text = r#"
+    let key = include_str!("../server/tests/tls/first.key");
+    let text = &r#"
         http {
             tls {
                 cert_file        = "/cert"
-                key_pem          = "KEY"
+                key_pem          = `KEY`
                 client_ca_file   = "/ca"
                 client_auth_type = "RequireAndVerifyClientCert"
                 min_version      = "TLS13"
@@ -87,11 +88,12 @@ fn everything_about_the_server_is_taken() {
                 }
             }
         }
-    "#;
+    "#
+    .replace("KEY", key);
     let expected = HttpConfig {
         tls: Some(TlsConfig {
             certificate: Pem::File(PathBuf::from("/cert")),
-            key: Pem::Inline("KEY".to_owned()),
+            key: Pem::Inline(key.to_owned()),
             client_ca: Some(Pem::File(PathBuf::from("/ca"))),
             client_auth: ClientAuth::Required,
             min_version: TlsVersion::Tls13,
@@ -113,12 +115,15 @@ fn a_server_that_cannot_be_had_is_refused() {
         "http {\ntls {\ncert_pem = \"a\"\ncert_file = \"b\"\n}\n}",
         expect![[r#"
             2: key_pem or key_file is needed
+            3: the certificate's PEM holds no certificate
             4: cert_file and cert_pem exclude each other"#]],
     );
     mistakes(
         ConfigBlock::Http,
         "http {\ntls {\ncert_pem = \"a\"\nkey_pem = \"b\"\nclient_auth_type = \"RequireAnyClientCert\"\nmin_version = \"TLS10\"\nmax_version = \"TLS12\"\ncipher_suites = [\"x\"]\ncurve_preferences = [\"y\"]\nwindows_certificate_filter { }\n}\n}",
         expect![[r#"
+            3: the certificate's PEM holds no certificate
+            4: the key's PEM holds no private key
             5: a certificate that is not verified is worth nothing; use VerifyClientCertIfGiven or RequireAndVerifyClientCert
             6: Shoal speaks TLS12 and TLS13 only
             7: TLS13 cannot be switched off
@@ -131,6 +136,8 @@ fn a_server_that_cannot_be_had_is_refused() {
         "http {\ntls {\ncert_pem = \"a\"\nkey_pem = \"b\"\nclient_auth_type = \"VerifyClientCertIfGiven\"\n}\nauth { }\n}",
         expect![[r#"
             2: client_ca_pem or client_ca_file is needed
+            3: the certificate's PEM holds no certificate
+            4: the key's PEM holds no private key
             7: missing required block "basic""#]],
     );
     mistakes(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -24,6 +24,8 @@ pub(super) enum Error {
     Pem { what: String, reason: &'static str },
     #[error("the {0} holds no certificate")]
     Empty(String),
+    #[error("the {0} holds no private key")]
+    Keyless(String),
     #[error("client certificates cannot be checked: {0}")]
     Clients(String),
     #[error("the {certificate} and the {key} cannot be used together: {source}")]
@@ -74,7 +76,7 @@ impl Inline<'_> {
     pub(crate) fn problems(self) -> Vec<(Document, String)> {
         let mut problems = Vec::new();
         let mut kept = |document, error: Error| problems.push((document, error.to_string()));
-        let (certificate, key) = ("certificate", "key");
+        let (certificate, key) = ("certificate's PEM", "key's PEM");
         let chain = self.certificate.and_then(|pem| {
             let chain = certificates(pem.as_bytes(), certificate);
             chain.map_err(|error| kept(Document::Certificate, error)).ok()
@@ -165,9 +167,11 @@ fn roots(pem: &[u8], what: &str) -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-fn private_key(pem: &[u8], what: &str) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_slice(pem)
-        .map_err(|error| Error::Pem { what: what.to_owned(), reason: client::pem_problem(&error) })
+fn private_key(text: &[u8], what: &str) -> Result<PrivateKeyDer<'static>, Error> {
+    PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
+        pem::Error::NoItemsFound => Error::Keyless(what.to_owned()),
+        error => Error::Pem { what: what.to_owned(), reason: client::pem_problem(&error) },
+    })
 }
 
 fn pair(

@@ -206,7 +206,7 @@ fn a_setting_that_cannot_be_honoured_is_named() {
         (|c| c.queue.max_shards = 5_000, "`max_shards` must be at most 1024"),
         (
             |c| c.queue.min_backoff = Duration::from_secs(60),
-            "`min_backoff` must be greater than 0s and no longer than max_backoff",
+            "`min_backoff` must be no longer than max_backoff, which is 5s",
         ),
         (|c| c.queue.max_samples_per_send = 0, "`max_samples_per_send` must be at least 1"),
     ];

@@ -24,8 +24,12 @@ fn nothing_said_is_the_default_of_the_client() {
 
 #[test]
 fn every_argument_reaches_the_client() {
+    let (ca, key) = (
+        include_str!("../../server/tests/tls/ca.pem"),
+        include_str!("../../server/tests/tls/client.key"),
+    );
     let config = client(
-        r#"
+        &r#"
             oauth2 {
                 client_id          = "me"
                 client_secret_file = "/secret"
@@ -38,9 +42,9 @@ fn every_argument_reaches_the_client() {
                 }
             }
             tls_config {
-                ca_pem      = "CA"
+                ca_pem      = `CA`
                 cert_file   = "/cert"
-                key_pem     = "KEY"
+                key_pem     = `KEY`
                 server_name = "there"
                 min_version = "TLS13"
             }
@@ -50,7 +54,9 @@ fn every_argument_reaches_the_client() {
             no_proxy             = "localhost"
             proxy_connect_header = { "X-One" = ["1"] }
             http_headers         = { "X-Two" = ["2", "3"] }
-        "#,
+        "#
+        .replace("`CA`", &format!("`{ca}`"))
+        .replace("`KEY`", &format!("`{key}`")),
     )
     .config(true);
     let Some(Credentials::OAuth2(oauth2)) = config.credentials else { panic!("{config:?}") };
@@ -61,9 +67,9 @@ fn every_argument_reaches_the_client() {
     assert_eq!(oauth2.endpoint_params, [("audience".to_owned(), "them".to_owned())]);
     assert_eq!(oauth2.proxy.url, Some("http://inner:3128".into()));
     assert!(oauth2.tls.insecure_skip_verify);
-    assert_eq!(config.tls.ca, Some(Source::Inline("CA".into())));
+    assert_eq!(config.tls.ca, Some(Source::Inline(ca.into())));
     assert_eq!(config.tls.cert, Some(Source::File(PathBuf::from("/cert"))));
-    assert_eq!(config.tls.key, Some(Source::Inline("KEY".into())));
+    assert_eq!(config.tls.key, Some(Source::Inline(key.into())));
     assert_eq!(config.tls.server_name.as_deref(), Some("there"));
     assert_eq!(config.tls.min_version, Some(client::TlsVersion::Tls13));
     assert!(!config.follow_redirects && !config.enable_http2);
@@ -102,6 +108,7 @@ fn contradictions_are_refused() {
         "basic_auth {\nusername = \"u\"\npassword = \"p\"\npassword_file = \"/p\"\n}\ntls_config {\nca_pem = \"a\"\nca_file = \"b\"\n}",
         expect![[r#"
             4: password and password_file exclude each other
+            7: the CA's PEM holds no certificate
             8: ca_pem and ca_file exclude each other"#]],
     );
     mistakes(
@@ -126,4 +133,19 @@ fn contradictions_are_refused() {
             7: a TLS certificate and its key must be set together"#]],
     );
     mistakes("bearer_tokn = \"a\"", expect![[r#"1: unknown attribute "bearer_tokn""#]]);
+}
+
+#[test]
+fn documents_that_are_spelt_out_are_read_where_they_stand() {
+    mistakes(
+        "tls_config {\nca_pem = \"hunter2\"\ncert_pem = \"hunter2\"\nkey_pem = \"hunter2\"\n}",
+        expect![[r#"
+            2: the CA's PEM holds no certificate
+            3: the certificate's PEM holds no certificate
+            4: the key's PEM holds no private key"#]],
+    );
+    mistakes(
+        "oauth2 {\nclient_id = \"a\"\ntoken_url = \"http://b/\"\ntls_config {\nca_pem = \"hunter2\"\n}\n}",
+        expect!["5: the CA's PEM holds no certificate"],
+    );
 }

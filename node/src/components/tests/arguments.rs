@@ -18,26 +18,33 @@ fn problems(stability: Stability, config: &str) -> String {
         .unwrap_or_default()
 }
 
-const CLIENT: &str = r#"
-    basic_auth {
+/// What every client of HTTP takes. One line for each argument.
+fn client() -> String {
+    format!(
+        r#"
+    basic_auth {{
         username = "u"
         password = "p"
-    }
-    tls_config {
+    }}
+    tls_config {{
         ca_file              = "/ca"
-        cert_pem             = "CERT"
-        key_pem              = "KEY"
+        cert_pem             = {:?}
+        key_pem              = {:?}
         server_name          = "there"
         insecure_skip_verify = true
         min_version          = "TLS12"
-    }
+    }}
     follow_redirects     = false
     enable_http2         = false
     proxy_url            = "http://proxy:3128"
     no_proxy             = "localhost"
-    proxy_connect_header = { "X-A" = ["b"] }
-    http_headers         = { "X-C" = ["d"] }
-"#;
+    proxy_connect_header = {{ "X-A" = ["b"] }}
+    http_headers         = {{ "X-C" = ["d"] }}
+"#,
+        include_str!("../../server/tests/tls/client.pem"),
+        include_str!("../../server/tests/tls/client.key"),
+    )
+}
 
 const SCRAPE: &str = r#"
     targets                            = [{ __address__ = "a" }]
@@ -80,6 +87,7 @@ const SCRAPE: &str = r#"
 
 /// Everything that is generally available, by kind.
 fn everything() -> Vec<(&'static str, String)> {
+    let client = client();
     vec![
         (
             "local.file",
@@ -102,14 +110,14 @@ fn everything() -> Vec<(&'static str, String)> {
                 method         = "POST"
                 headers        = {{ "X-A" = "b" }}
                 body           = "text"
-                client {{ {CLIENT} }}
+                client {{ {client} }}
                 "#
             ),
         ),
         ("discovery.file", "files = [\"/a/*.json\"]\nrefresh_interval = \"5m\"".to_owned()),
         (
             "discovery.http",
-            format!("url = \"http://there/x\"\nrefresh_interval = \"1m\"\n{CLIENT}"),
+            format!("url = \"http://there/x\"\nrefresh_interval = \"1m\"\n{client}"),
         ),
         (
             "discovery.dns",
@@ -143,7 +151,7 @@ fn everything() -> Vec<(&'static str, String)> {
             .to_owned(),
         ),
         ("prometheus.exporter.self", String::new()),
-        ("prometheus.scrape", SCRAPE.to_owned() + CLIENT),
+        ("prometheus.scrape", SCRAPE.to_owned() + &client),
         (
             "prometheus.remote_write",
             format!(
@@ -178,7 +186,7 @@ fn everything() -> Vec<(&'static str, String)> {
                         regex  = "a"
                         action = "labeldrop"
                     }}
-                    {CLIENT}
+                    {client}
                 }}
                 wal {{
                     truncate_frequency = "2h"

@@ -323,14 +323,14 @@ async fn a_key_that_a_component_exports_is_in_force_only_if_it_can_be_used() {
     };
     let world = World::new(&config("no key"));
     let error = world.load().await.err().expect("it cannot be served");
-    assert!(error.to_string().contains("the key is no PEM"), "{error}");
+    assert!(error.to_string().contains("the key's PEM holds no private key"), "{error}");
 
     world.write("config.alloy", &config(FIRST.1));
     let running = world.run().await;
     let before = running.graph.config();
     world.write("config.alloy", &config("no key"));
     let error = running.graph.reload().await.expect_err("it cannot be served");
-    assert!(error.to_string().contains("the key is no PEM"), "{error}");
+    assert!(error.to_string().contains("the key's PEM holds no private key"), "{error}");
     assert_eq!(running.graph.config(), before);
     world.export("test.source.key", FIRST.1);
     running.until(|_| running.graph.troubles().is_empty()).await;
