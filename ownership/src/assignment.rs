@@ -223,8 +223,14 @@ impl Assignment {
     ) {
         keys.sort_unstable();
         keys.dedup();
-        self.version += 1;
         let before = self.components.remove(component).unwrap_or_default();
+        if before.iter().map(|row| row.key).eq(keys.iter().copied()) {
+            if !before.is_empty() {
+                self.components.insert(component.clone(), before);
+            }
+            return;
+        }
+        self.version += 1;
         let mut rows = Vec::with_capacity(keys.len());
         let mut old = before.into_iter().peekable();
         let mut report = |key, from, to| {
@@ -342,13 +348,13 @@ impl Assignment {
         self.components.get(component).into_iter().flatten().map(|row| row.key)
     }
 
-    /// What `add` makes of the keys of `component` that each participant owns, sorted by name. The keys
-    /// of each come in order.
+    /// What `add` makes of the keys of `component` that each participant owns, in no particular but a
+    /// defined order. The keys of each come in order.
     pub fn gather<T: Default + Clone>(
         &self,
         component: &str,
         mut add: impl FnMut(&mut T, Key),
-    ) -> BTreeMap<Name, T> {
+    ) -> impl Iterator<Item = (&Name, T)> {
         let mut all = vec![T::default(); self.nodes.places.len()];
         for row in self.components.get(component).into_iter().flatten() {
             if let Some(of_owner) = all.get_mut(row.owner as usize) {
@@ -356,11 +362,12 @@ impl Assignment {
             }
         }
         let nodes = self.nodes.places.iter().zip(all);
-        nodes.filter_map(|(node, all)| Some((node.as_ref()?.name().clone(), all))).collect()
+        nodes.filter_map(|(node, all)| Some((node.as_ref()?.name(), all)))
     }
 
     /// How many keys of `component` each participant owns, sorted by name.
     pub fn shares(&self, component: &str) -> BTreeMap<Name, usize> {
-        self.gather(component, |count, _| *count += 1)
+        let counts = self.gather(component, |count, _| *count += 1);
+        counts.map(|(name, count)| (name.clone(), count)).collect()
     }
 }

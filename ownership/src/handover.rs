@@ -237,10 +237,11 @@ impl Handover {
     }
 
     /// The component does not announce the target any more.
-    pub fn gone(&mut self, target: &Target) {
+    pub fn gone(&mut self, target: &Target, now: Instant) {
         match self.phase_mut(target) {
             Some(Phase::Active | Phase::Yielding(_)) => {
                 self.forget(target);
+                self.given.let_go(target, now);
                 self.stop(target, StopReason::Gone, false, MoveCause::Targets);
             }
             Some(Phase::Claiming(_)) => self.forget(target),
@@ -251,12 +252,13 @@ impl Handover {
     }
 
     /// This node takes no part any more: whatever runs here stops.
-    pub fn withdraw(&mut self) {
+    pub fn withdraw(&mut self, now: Instant) {
         self.version += 1;
         for (component, keys) in std::mem::take(&mut self.held) {
             for (key, phase) in keys {
                 if phase.standing().collects() {
                     let target = Target::new(&component, key);
+                    self.given.let_go(&target, now);
                     self.stop(&target, StopReason::Unowned, false, MoveCause::Withdrawn);
                 }
             }

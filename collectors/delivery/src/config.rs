@@ -227,10 +227,13 @@ impl QueueConfig {
         }
         if self.min_shards == 0 {
             wrong(ConfigError::new("min_shards", "must be at least 1"));
+        } else if self.min_shards > Self::MAX_SHARDS {
+            let problem = format!("must be at most {}", Self::MAX_SHARDS);
+            wrong(ConfigError::new("min_shards", problem));
         }
         if self.max_shards == 0 {
             wrong(ConfigError::new("max_shards", "must be at least 1"));
-        } else if self.max_shards < self.min_shards {
+        } else if self.max_shards < self.min_shards && self.min_shards <= Self::MAX_SHARDS {
             let problem = format!("must be at least min_shards, which is {}", self.min_shards);
             wrong(ConfigError::new("max_shards", problem).against("min_shards"));
         }

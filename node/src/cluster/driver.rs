@@ -214,6 +214,9 @@ impl Driver {
         self.tell_drained();
         self.keep_rhythm();
         self.measures.backlog(self.subscribers.backlog());
+        if self.subscribers.backlog() == 0 {
+            self.measures.told(Instant::now());
+        }
         self.measures.handover(self.core.handover());
         if let Some(swim) = self.core.swim() {
             self.measures.swim(swim);
@@ -435,7 +438,6 @@ impl Driver {
             }
             differs
         });
-        self.measures.told(Instant::now());
     }
 }
 

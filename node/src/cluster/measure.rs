@@ -293,7 +293,7 @@ impl Measures {
         let health = f64::from(self.local_health.load(Ordering::Relaxed));
         let help = "How much this node doubts itself, from 0 to 8: 0 is healthy.";
         page.gauge("cluster_node_gossip_health_score", help, &cluster, health);
-        let help = "The version of everything that nodes tell each other.";
+        let help = "The version of the datagrams that nodes send each other.";
         let version = f64::from(membership::VERSION);
         page.gauge("cluster_node_gossip_proto_version", help, &cluster, version);
         self.telling.page(page, cluster[0]);
@@ -303,8 +303,8 @@ impl Measures {
         let waiting = self.updates_waiting.load(Ordering::Relaxed) as f64;
         let help = "Updates about peers that wait to be passed on.";
         page.gauge("shoal_cluster_updates_waiting", help, &[], waiting);
-        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-        let late = late.longest(Instant::now()).as_secs_f64();
+        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner).longest(Instant::now());
+        let late = late.as_secs_f64();
         let help = "The longest that the event loop was late within the last minute, in seconds.";
         page.gauge("shoal_cluster_loop_lag_seconds", help, &[], late);
     }

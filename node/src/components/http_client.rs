@@ -291,6 +291,8 @@ fn report(problems: &mut Problems<'_>, config: &Config) {
             continue;
         }
         match fields.iter().find(|field| problems.is_written(field)) {
+            // What is taken for a certificate may be a key.
+            Some(field) if field.ends_with("_pem") => problems.secret(field, text),
             Some(field) => problems.field(field, text),
             None => problems.block(text),
         }

@@ -105,7 +105,7 @@ impl Tls {
                 Document::Key => "key_pem",
                 Document::ClientCa => "client_ca_pem",
             };
-            problems.field(field, text);
+            problems.secret(field, text);
         }
         use ClientAuthName::{RequestClientCert, RequireAnyClientCert};
         if matches!(self.client_auth_type, RequestClientCert | RequireAnyClientCert) {

@@ -103,7 +103,7 @@ impl Core {
                     self.handover.cover(&target, &owner, holder.as_ref(), overlap, now);
                 }
                 audit::Output::Relinquish { target, to } => {
-                    self.handover.relinquish(&target, &to);
+                    self.handover.relinquish(&target, &to, now);
                 }
             }
         }

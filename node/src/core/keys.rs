@@ -213,7 +213,7 @@ impl Core {
             self.take(&target, turn, change.cause(), now);
         }
         if change.left.contains(&(me, ChangeCause::Withdrawn)) {
-            self.handover.withdraw();
+            self.handover.withdraw(now);
         }
     }
 
@@ -240,7 +240,7 @@ impl Core {
                 }
             }
             Turn::Lost { to } => self.handover.lost(target, to.as_ref(), cause, now),
-            Turn::Gone => self.handover.gone(target),
+            Turn::Gone => self.handover.gone(target, now),
         }
     }
 

@@ -229,7 +229,7 @@ fn a_deputy_goes_on_from_the_checkpoint_of_an_owner_that_crashed() {
     // Those of b are claimed by it, and collected there.
     let of_b = yielding(&core);
     for key in &of_b {
-        core.handover.gone(&Target::new(&component(), *key));
+        core.handover.gone(&Target::new(&component(), *key), now);
     }
     core.settle(now);
     moves(&mut core);

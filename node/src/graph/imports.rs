@@ -114,7 +114,8 @@ pub(super) fn read(
             let files = vec![(name.to_owned(), text.content.expose().to_owned())];
             // The text has no directory of its own: its paths begin where the import is written.
             let module_path = evaluated.module_path.to_string();
-            Ok((Content { files, module_path }, None))
+            let secret = text.content.is_secret();
+            Ok((Content { files, module_path, secret }, None))
         }
         ImportKind::File => {
             let file: File = syntax::decode_evaluated(evaluated)?;
@@ -123,7 +124,7 @@ pub(super) fn read(
             let state = file_state(&path);
             let read = sources::read(&path).map_err(|problems| at(evaluated, problems))?;
             let hints = file.detector == Detector::Notify;
-            let content = Content { files: read.files, module_path: read.directory };
+            let content = Content { files: read.files, module_path: read.directory, secret: false };
             Ok((content, Some((Watched { path, frequency: file.poll_frequency, hints }, state))))
         }
     }

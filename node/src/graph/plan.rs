@@ -132,11 +132,14 @@ pub(crate) struct Content {
     pub files: Vec<(String, String)>,
     /// The variable `module_path` inside.
     pub module_path: String,
+    /// Whether the texts must not be shown.
+    pub secret: bool,
 }
 
 impl Content {
     fn sources(&self) -> Vec<Source> {
-        self.files.iter().map(|(name, text)| Source::new(name, text.as_str())).collect()
+        let source = if self.secret { Source::secret } else { Source::new };
+        self.files.iter().map(|(name, text)| source(name.clone(), text.clone())).collect()
     }
 }
 

@@ -79,6 +79,8 @@ pub enum Mismatch {
         message: String,
         /// What to do.
         hint: Option<String>,
+        /// Whether the value must not be shown.
+        secret: bool,
     },
     /// Several parts of it are wrong: each of them.
     Several(Vec<Mismatch>),
@@ -87,19 +89,22 @@ pub enum Mismatch {
 impl Mismatch {
     /// Something is wrong with the value as a whole.
     pub fn new(message: impl Into<String>) -> Self {
-        Self::Wrong { path: Vec::new(), message: message.into(), hint: None }
+        Self::Wrong { path: Vec::new(), message: message.into(), hint: None, secret: false }
     }
 
     /// `expected duration, got number`
     pub fn expected(expected: &Type, got: &str) -> Self {
-        Self::new(format!("expected {expected}, got {got}"))
+        let message = format!("expected {expected}, got {got}");
+        Self::Wrong { path: Vec::new(), message, hint: None, secret: expected.may_be_secret() }
     }
 
     /// Says what to do.
     pub fn hint(self, hint: impl Into<String>) -> Self {
         let hint = hint.into();
         match self {
-            Self::Wrong { path, message, .. } => Self::Wrong { path, message, hint: Some(hint) },
+            Self::Wrong { path, message, secret, .. } => {
+                Self::Wrong { path, message, hint: Some(hint), secret }
+            }
             other => other.map(|part| part.hint(hint.clone())),
         }
     }
@@ -107,9 +112,9 @@ impl Mismatch {
     /// The same, seen from one step further out.
     pub fn within(self, step: Step) -> Self {
         match self {
-            Self::Wrong { mut path, message, hint } => {
+            Self::Wrong { mut path, message, hint, secret } => {
                 path.insert(0, step);
-                Self::Wrong { path, message, hint }
+                Self::Wrong { path, message, hint, secret }
             }
             other => other.map(|part| part.within(step.clone())),
         }
@@ -127,7 +132,7 @@ impl Mismatch {
     pub fn first(&self) -> Option<(&[Step], &str, Option<&str>)> {
         match self {
             Self::Unknown => None,
-            Self::Wrong { path, message, hint } => Some((path, message, hint.as_deref())),
+            Self::Wrong { path, message, hint, .. } => Some((path, message, hint.as_deref())),
             Self::Several(parts) => parts.iter().find_map(Self::first),
         }
     }

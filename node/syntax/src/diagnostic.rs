@@ -13,8 +13,8 @@ pub enum Severity {
     Warning,
 }
 
-/// One mistake. Its `Display` is the message for people: place, text, the line with a caret,
-/// and a hint.
+/// One mistake. Its `Display` is the message for people: place, text, the line with a caret
+/// unless that is secret, and a hint.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
     /// How bad it is.
@@ -27,6 +27,8 @@ pub struct Diagnostic {
     pub notes: Vec<Note>,
     /// What to do.
     pub hint: Option<String>,
+    /// Whether the line must not be shown, since it holds what is secret.
+    pub secret: bool,
 }
 
 /// Another place that explains a mistake.
@@ -57,7 +59,14 @@ impl Diagnostic {
             span: None,
             notes: Vec::new(),
             hint: None,
+            secret: false,
         }
+    }
+
+    /// The place is told, but its line not shown.
+    pub fn secret(mut self) -> Self {
+        self.secret = true;
+        self
     }
 
     /// Says what to do.
@@ -88,8 +97,10 @@ impl fmt::Display for Diagnostic {
         match &self.span {
             None => write!(f, "{severity}: {}", self.message)?,
             Some(span) => {
-                writeln!(f, "{span}: {severity}: {}", self.message)?;
-                excerpt(f, span)?;
+                write!(f, "{span}: {severity}: {}", self.message)?;
+                if !self.secret && !span.source().is_secret() {
+                    excerpt(f, span)?;
+                }
             }
         }
         for note in &self.notes {
@@ -122,7 +133,7 @@ fn excerpt(f: &mut fmt::Formatter<'_>, span: &Span) -> fmt::Result {
     let carets = marked.chars().count().clamp(1, SHOWN_AFTER);
     let gutter = line.to_string();
     let indent: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-    writeln!(f, "{gutter} | {shown}")?;
+    writeln!(f, "\n{gutter} | {shown}")?;
     write!(f, "{:width$} | {indent}{}", "", "^".repeat(carets), width = gutter.len())
 }
 

@@ -49,6 +49,15 @@ impl Type {
         Self::array(Self::map(Self::String))
     }
 
+    /// Whether what belongs here, or some part of it, may be secret.
+    pub fn may_be_secret(&self) -> bool {
+        match self {
+            Self::Secret | Self::OptionalSecret => true,
+            Self::Array(part) | Self::Map(part) => part.may_be_secret(),
+            _ => false,
+        }
+    }
+
     /// Whether a value of type `given` may be accepted where this is asked for; `false` only if
     /// no value of that type ever is.
     pub fn accepts(&self, given: &Self) -> bool {

@@ -17,22 +17,36 @@ struct Inner {
     text: String,
     /// Offset of the first byte of every line.
     lines: Vec<u32>,
+    secret: bool,
 }
 
 impl Source {
     /// A text, and the name it is reported under (usually the path of its file).
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        let text = text.into();
+        Self::made(name.into(), text.into(), false)
+    }
+
+    /// The same of a text that must not be shown: what is wrong with it is told without its lines.
+    pub fn secret(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::made(name.into(), text.into(), true)
+    }
+
+    fn made(name: String, text: String, secret: bool) -> Self {
         let starts = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
         let lines = std::iter::once(0)
             .chain(starts.filter_map(|(at, _)| u32::try_from(at + 1).ok()))
             .collect();
-        Self(Arc::new(Inner { name: name.into(), text, lines }))
+        Self(Arc::new(Inner { name, text, lines, secret }))
     }
 
     /// The name it is reported under.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// Whether its lines must not be shown.
+    pub fn is_secret(&self) -> bool {
+        self.0.secret
     }
 
     /// The whole text.

@@ -108,6 +108,8 @@ impl Digests {
         for (component, _) in assignment.components() {
             self.known.insert(component.clone(), assignment.keys(component).collect());
             let owned = assignment.gather(component, |digest: &mut Digest, key| digest.add(key));
+            let owned = owned.filter(|(_, digest)| digest.count > 0);
+            let owned = owned.map(|(name, digest)| (name.clone(), digest)).collect();
             self.expected.insert(component.clone(), owned);
         }
     }

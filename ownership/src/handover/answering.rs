@@ -39,14 +39,14 @@ struct Claimed {
 #[derive(Clone, Copy)]
 struct Claimant<'a> {
     name: &'a Name,
-    /// When it gave the key away, by the clock of this node and but for the time that its question took.
-    gave: Option<Instant>,
+    /// Until when it had the key, by the clock of this node and but for the time that its question took.
+    had: Option<Instant>,
 }
 
 impl Claimant<'_> {
-    /// Whether it has had what it was given here, since it gave it away later.
-    fn has_given_away(self, gift: &Gift) -> bool {
-        self.gave.is_some_and(|gave| gift.at < gave)
+    /// Whether it has had what it was given here, since it had the key later.
+    fn has_had(self, gift: &Gift) -> bool {
+        self.had.is_some_and(|had| gift.at < had)
     }
 }
 
@@ -135,15 +135,15 @@ impl Handover {
             bytes: 0,
             due: now + HOLD,
         };
-        let mut gave = vec![None; targets.len()];
+        let mut until = vec![None; targets.len()];
         for Had { place, ago } in had {
-            if let Some(gave) = gave.get_mut(usize::from(place)) {
-                *gave = now.checked_sub(Duration::from_millis(ago.into()));
+            if let Some(until) = until.get_mut(usize::from(place)) {
+                *until = now.checked_sub(Duration::from_millis(ago.into()));
             }
         }
-        for (place, (target, gave)) in targets.iter().zip(gave).enumerate() {
+        for (place, (target, had)) in targets.iter().zip(until).enumerate() {
             let sure = !fresh && knows(target);
-            let outcome = self.claim(target, Claimant { name: &from, gave }, sure, now);
+            let outcome = self.claim(target, Claimant { name: &from, had }, sure, now);
             match &outcome {
                 None => {
                     waiting.missing += 1;
@@ -234,7 +234,7 @@ impl Handover {
             if gift.to != *from && (lately || self.present.contains_key(&gift.to)) {
                 return Outcome::Elsewhere(gift.to.clone());
             }
-            if gift.to == *from && claimant.has_given_away(gift) {
+            if gift.to == *from && claimant.has_had(gift) {
                 // Where it went from there, others know.
                 return Outcome::Unsure;
             }
@@ -247,11 +247,10 @@ impl Handover {
     }
 
     /// The seal that was given to a node lately, for that node: it got no answer, or it would not ask. Who
-    /// asks much later, or has given it away since, has had the key, and asks for it anew.
+    /// asks much later, or says that it has had the key since, asks for it anew.
     fn gift(&self, target: &Target, to: Claimant<'_>, now: Instant) -> Option<Outcome> {
         let lately = |at: Instant| now.saturating_duration_since(at) < SOON_LIMIT;
-        let mine =
-            |gift: &&Gift| gift.to == *to.name && lately(gift.at) && !to.has_given_away(gift);
+        let mine = |gift: &&Gift| gift.to == *to.name && lately(gift.at) && !to.has_had(gift);
         let gift = self.given.find(target).filter(mine)?;
         Some(gift.seal.clone().map_or(Outcome::Idle, |seal| Outcome::Sealed(seal.into())))
     }

@@ -433,10 +433,10 @@ impl Handover {
         self.outputs.push_back(Output::Ask { to: to.clone(), id, body: question.encode() });
     }
 
-    /// Which of these this node has had and given away lately, and when.
+    /// Which of these this node has had lately, and until when.
     fn had(&self, targets: &BTreeSet<Target>, now: Instant) -> Vec<Had> {
         let had = |(place, target): (usize, &Target)| {
-            let ago = now.saturating_duration_since(self.given.find(target)?.at).as_millis();
+            let ago = now.saturating_duration_since(self.given.had(target)?).as_millis();
             Some(Had { place: u16::try_from(place).ok()?, ago: u32::try_from(ago).ok()? })
         };
         targets.iter().enumerate().filter_map(had).collect()

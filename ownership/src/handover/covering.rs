@@ -52,7 +52,7 @@ impl Handover {
 
     /// `to`, which ranks higher, collects a key too that this node only yields: one of them is enough.
     /// Whether this node stopped.
-    pub fn relinquish(&mut self, target: &Target, to: &Name) -> bool {
+    pub fn relinquish(&mut self, target: &Target, to: &Name, now: Instant) -> bool {
         let Some(Phase::Yielding(yielding)) = self.phase(target) else { return false };
         let cause = yielding.cause;
         if !self.outranks_me(to, target.key) {
@@ -60,6 +60,7 @@ impl Handover {
         }
         self.counters.doubled += 1;
         self.forget(target);
+        self.given.let_go(target, now);
         self.stop(target, StopReason::Moved { to: to.clone() }, false, cause);
         true
     }

@@ -7,7 +7,7 @@ use membership::Name;
 use model::Seal;
 
 use super::Target;
-use super::limits::{FETCHED_WITHIN, GIVEN_BYTES, GIVEN_FOR, GIVEN_KEYS};
+use super::limits::{FETCHED_WITHIN, GIVEN_BYTES, GIVEN_FOR, GIVEN_KEYS, SOON_LIMIT};
 
 /// The keys that this node gave away lately. Bounded in time, number and bytes; what is forgotten
 /// too early costs a seal, or an overlap.
@@ -19,6 +19,9 @@ pub(super) struct Given {
     /// Those whose claimants have been told to ask again and have not yet, by when they were given: a
     /// node that leaves waits for them.
     unfetched: BTreeSet<(Instant, Target)>,
+    /// Those that this node let go of and gave to nobody, by when it did.
+    let_go: BTreeMap<Target, Instant>,
+    let_go_order: VecDeque<(Instant, Target)>,
 }
 
 #[derive(Debug)]
@@ -39,6 +42,19 @@ impl Given {
         self.unfetched.insert((now, target.clone()));
         self.entries.insert(target, Gift { to, seal, at: now });
         self.expire(now);
+    }
+
+    /// This node does not collect a key any more, and gave it to nobody.
+    pub(super) fn let_go(&mut self, target: &Target, now: Instant) {
+        self.let_go.insert(target.clone(), now);
+        self.let_go_order.push_back((now, target.clone()));
+        self.expire(now);
+    }
+
+    /// When this node last had a key, as far as that is known and matters still.
+    pub(super) fn had(&self, target: &Target) -> Option<Instant> {
+        let given = self.entries.get(target).map(|gift| gift.at);
+        given.max(self.let_go.get(target).copied())
     }
 
     pub(super) fn find(&self, target: &Target) -> Option<&Gift> {
@@ -73,6 +89,17 @@ impl Given {
     pub(super) fn expire(&mut self, now: Instant) {
         while self.due().is_some_and(|due| due <= now) {
             self.unfetched.pop_first();
+        }
+        while let Some((at, target)) = self.let_go_order.front() {
+            // Nobody gives again what it gave before that.
+            let old = now.saturating_duration_since(*at) > SOON_LIMIT;
+            if !old && self.let_go_order.len() <= GIVEN_KEYS {
+                break;
+            }
+            if self.let_go.get(target) == Some(at) {
+                self.let_go.remove(target);
+            }
+            self.let_go_order.pop_front();
         }
         while let Some((at, target)) = self.order.front() {
             let old = now.saturating_duration_since(*at) > GIVEN_FOR;

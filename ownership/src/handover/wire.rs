@@ -27,7 +27,7 @@ pub(super) enum Ask {
     /// These are mine: stop, and give me their seals.
     Claim {
         groups: Vec<Group>,
-        /// Those that the one who asks has had and given away lately: what it was given before is old.
+        /// Those that the one who asks has had lately: what it was given before that is old.
         had: Vec<Had>,
     },
     /// I still collect these, which are yours.
@@ -41,7 +41,7 @@ pub(super) struct Group {
     pub keys: Vec<u64>,
 }
 
-/// When the one who asks for a key gave it away.
+/// Until when the one who asks for a key had it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Had {
     /// Which of the keys of the question, counted from 0.

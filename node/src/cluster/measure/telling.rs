@@ -29,7 +29,7 @@ impl Measures {
         since.get_or_insert(now);
     }
 
-    /// Everybody in this process has been told of all there is.
+    /// Every component has been told which targets of its own change.
     pub(in crate::cluster) fn told(&self, now: Instant) {
         let mut since = self.telling.since.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(since) = since.take() {
@@ -42,7 +42,7 @@ impl Figures {
     /// Alloy's names.
     pub(super) fn page(&self, page: &mut Exposition, cluster: (&str, &str)) {
         let telling = self.since.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        let help = "Whether components are being told of a change of the cluster.";
+        let help = "Whether components wait to be told of a change of the cluster.";
         page.gauge("cluster_node_updating", help, &[cluster], f64::from(telling));
         let name = "cluster_node_update_duration_seconds";
         let help = "Time it took to tell components of a change of the cluster.";

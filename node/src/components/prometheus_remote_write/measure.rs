@@ -17,14 +17,12 @@ use crate::telemetry::{Exposition, Registration, Registry};
 pub(super) struct Appended {
     samples: AtomicU64,
     exemplars: AtomicU64,
-    metadata: AtomicU64,
 }
 
 impl Appended {
     pub(super) fn count(&self, batch: &Batch) {
         self.samples.fetch_add(batch.sample_count() as u64, Ordering::Relaxed);
         self.exemplars.fetch_add(batch.exemplars.len() as u64, Ordering::Relaxed);
-        self.metadata.fetch_add(batch.families.len() as u64, Ordering::Relaxed);
     }
 
     pub(super) fn collect(&self, page: &mut Exposition) {
@@ -39,12 +37,6 @@ impl Appended {
             "Exemplars taken.",
             &[],
             self.exemplars.load(Ordering::Relaxed) as f64,
-        );
-        page.counter(
-            "prometheus_remote_write_wal_metadata_updates_total",
-            "Metadata of metric families taken.",
-            &[],
-            self.metadata.load(Ordering::Relaxed) as f64,
         );
     }
 }

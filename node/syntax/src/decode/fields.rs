@@ -355,7 +355,7 @@ fn mistakes(mismatch: Mismatch, attribute: &EvaluatedAttribute, told: &mut Vec<D
         Mismatch::Several(parts) => {
             parts.into_iter().for_each(|part| mistakes(part, attribute, told));
         }
-        Mismatch::Wrong { path, message, hint } => {
+        Mismatch::Wrong { path, message, hint, secret } => {
             let message = format!("attribute {:?}: {message}", attribute.name.name);
             let span = attribute.span_of(&path);
             let same = |one: &Diagnostic| {
@@ -363,7 +363,8 @@ fn mistakes(mismatch: Mismatch, attribute: &EvaluatedAttribute, told: &mut Vec<D
                 one.message == message && start == Some(span.start())
             };
             if !told.iter().any(same) {
-                told.push(Diagnostic::error(message, &span).maybe_hint(hint));
+                let told_of = Diagnostic::error(message, &span).maybe_hint(hint);
+                told.push(if secret { told_of.secret() } else { told_of });
             }
         }
     }

@@ -36,6 +36,14 @@ impl<'a> Problems<'a> {
         self.push(Diagnostic::error(message, &span));
     }
 
+    /// As [`Self::field`] of an attribute whose value must not be shown, and so neither its line.
+    pub fn secret(&mut self, name: &str, message: impl Into<String>) {
+        if self.are_known(&[name]) {
+            let span = self.span(name, &[]);
+            self.push(Diagnostic::error(message, &span).secret());
+        }
+    }
+
     /// As [`Self::field`], with a hint on what to do.
     pub fn field_with_hint(
         &mut self,

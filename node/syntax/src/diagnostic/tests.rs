@@ -20,6 +20,18 @@ fn the_caret_stands_below_the_mistake() {
 }
 
 #[test]
+fn a_secret_line_is_not_shown() {
+    let source = Source::new("c.alloy", "password = [\"hunter2\"]");
+    let shown =
+        Diagnostic::error("odd", &source.span(11..22)).secret().hint("quote it").to_string();
+    assert_eq!(shown, "c.alloy:1:12: error: odd\nhint: quote it");
+
+    let source = Source::secret("lib", "password = [\"hunter2\"]");
+    let shown = Diagnostic::error("odd", &source.span(11..22)).to_string();
+    assert_eq!(shown, "lib:1:12: error: odd");
+}
+
+#[test]
 fn a_place_of_many_lines_is_marked_on_its_first() {
     let source = Source::new("c.alloy", "x = [\n1,\n]");
     let shown = Diagnostic::warning("odd", &source.span(4..11)).to_string();

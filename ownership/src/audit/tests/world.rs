@@ -100,7 +100,7 @@ impl World {
             }
         });
         this.audit.targets_changed(&gone, &come, now);
-        gone.iter().for_each(|target| this.handover.gone(target));
+        gone.iter().for_each(|target| this.handover.gone(target, now));
         for target in gained {
             let holder = this.audit.holder(&target);
             this.handover.gained(&target, holder.as_ref(), MoveCause::Targets, now);
@@ -218,7 +218,7 @@ impl World {
                 Output::Cover { target, owner, holder, overlap } => {
                     handover.cover(&target, &owner, holder.as_ref(), overlap, now);
                 }
-                Output::Relinquish { target, to } => drop(handover.relinquish(&target, &to)),
+                Output::Relinquish { target, to } => drop(handover.relinquish(&target, &to, now)),
             }
         }
         self.nodes[node].handover.handle_timeout(now);

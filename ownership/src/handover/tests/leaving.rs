@@ -61,7 +61,7 @@ fn a_seal_that_was_given_long_ago_is_not_given_again() {
     outputs(&mut b);
     // It collected it meanwhile, and has given it away.
     let later = now + SOON_LIMIT;
-    b.gone(&target);
+    b.gone(&target, now);
     outputs(&mut b);
     b.gained(&target, None, MoveCause::Left, later);
     b.handle_timeout(later);
@@ -105,4 +105,33 @@ fn a_seal_is_not_given_again_to_one_that_has_given_the_key_away_since() {
     a.handle_question(2, &body, |_| true, later).expect("it is a question");
     let answer = wire::Answer::decode(&answered(&mut a)).expect("it is an answer");
     assert_eq!(answer.outcomes, [wire::Outcome::Unsure]);
+}
+
+#[test]
+fn a_seal_is_not_given_again_to_one_whose_target_came_back() {
+    let now = Instant::now();
+    let (mut a, mut b, target, id) = leaving(now);
+    a.handle_seal(&target, Some(seal(7)), now);
+    a.handle_timeout(now);
+    b.handle_answer(id, &answered(&mut a), now).expect("it is the answer");
+    outputs(&mut b);
+    // Its discovery flaps: what it has collected since is in no seal.
+    let later = now + Duration::from_secs(5);
+    b.gone(&target, later);
+    outputs(&mut b);
+    b.gained(&target, None, MoveCause::Targets, later);
+    b.handle_timeout(later);
+    let (_, _, body) = asked(&mut b);
+    a.handle_question(2, &body, |_| true, later + Duration::from_millis(40)).expect("a question");
+    let answer = wire::Answer::decode(&answered(&mut a)).expect("it is an answer");
+    assert_eq!(answer.outcomes, [wire::Outcome::Unsure]);
+}
+
+#[test]
+fn a_claim_that_tells_of_keys_it_does_not_hold_is_malformed() {
+    let groups = vec![wire::Group { component: "c".to_owned(), keys: vec![1] }];
+    let had = vec![wire::Had { place: 1, ago: 0 }];
+    let ask = wire::Ask::Claim { groups, had };
+    let question = wire::Question { from: name("a"), to: name("b"), ask };
+    assert!(wire::Question::decode(&question.encode()).is_err());
 }

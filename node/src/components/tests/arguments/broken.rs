@@ -149,3 +149,25 @@ fn every_mistake_of_a_queue_is_told_at_its_argument() {
         assert!(problems.contains(place), "{problems}");
     }
 }
+
+/// What should be a secret, or might be a private key, is shown in no message.
+#[test]
+fn what_may_be_secret_is_not_shown() {
+    for arguments in [
+        "basic_auth {\nusername = \"a\"\npassword = [\"hunter2\"]\n}",
+        "bearer_token = {\"a\" = \"hunter2\"}",
+        "http_headers = {\"a\" = [[\"hunter2\"]]}",
+        "tls_config {\nca_pem = \"hunter2\"\n}",
+        "tls_config {\ncert_pem = \"hunter2\"\nkey_file = \"/k\"\n}",
+        "tls_config {\ncert_file = \"/c\"\nkey_pem = \"hunter2\"\n}",
+        "tls_config {\ncert_file = \"/c\"\nkey_pem = \"-----BEGIN PRIVATE KEY-----\\nhunter2\"\n}",
+    ] {
+        let (count, problems) = mistakes(&scrape(arguments));
+        assert_eq!(count, 1, "{arguments}\n{problems}");
+        assert!(!problems.contains("hunter2"), "{problems}");
+    }
+    let served = "http {\ntls {\ncert_pem = \"hunter2\"\nkey_pem = \"hunter2\"\n}\n}";
+    let (count, problems) = mistakes(served);
+    assert_eq!(count, 2, "{problems}");
+    assert!(!problems.contains("hunter2"), "{problems}");
+}
