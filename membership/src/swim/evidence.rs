@@ -50,7 +50,7 @@ impl Swim {
         self.dirty = true;
         if self.config.evidence {
             let limit = self.patience().max() * RENEWED_FOR;
-            self.suspicions.renew(now, limit);
+            self.suspicions.renew(now, limit, self.config.probe_period);
         }
     }
 

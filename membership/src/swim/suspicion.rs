@@ -15,6 +15,10 @@ use crate::{Name, Peer};
 #[cfg(test)]
 mod tests;
 
+/// How many suspects a node that was deaf begins to ask in one probe period: at three questions each, some
+/// three hundred datagrams a second.
+const ASKED_PER_PERIOD: usize = 32;
+
 /// How many confirmations make a suspicion as certain as it gets. The paper found more not to help.
 pub(super) const CONFIRMATIONS: u32 = 3;
 
@@ -242,14 +246,15 @@ impl Suspicions {
     /// more about them than about the suspects, whose contradictions are on their way. That happens
     /// once to each suspicion, and more often only while it is younger than `limit`, or else whoever
     /// hears little would never come to a verdict.
-    pub(super) fn renew(&mut self, now: Instant, limit: Duration) {
-        for suspect in self.table.values_mut() {
-            if !suspect.renewed || now < suspect.started + limit {
-                suspect.renewed = true;
-                suspect.heard(now);
-                // One that lives answers, and contradicts.
-                suspect.check = Some(Verification { next: now, tries: 0 });
-            }
+    pub(super) fn renew(&mut self, now: Instant, limit: Duration, period: Duration) {
+        let renewed = |suspect: &&mut Suspect| !suspect.renewed || now < suspect.started + limit;
+        for (number, suspect) in self.table.values_mut().filter(renewed).enumerate() {
+            suspect.renewed = true;
+            suspect.heard(now);
+            // One that lives answers, and contradicts. Where many are suspected, not all are asked at once.
+            let turn = u32::try_from(number / ASKED_PER_PERIOD).unwrap_or(u32::MAX);
+            let next = now + period.saturating_mul(turn).min(limit);
+            suspect.check = Some(Verification { next, tries: 0 });
         }
     }
 

@@ -1,6 +1,8 @@
 use super::*;
 use crate::State;
 
+const PERIOD: Duration = Duration::from_millis(300);
+
 fn suspect() -> Suspect {
     let peer = Peer {
         name: Name::new("a").expect("a name"),
@@ -73,16 +75,32 @@ fn what_a_deaf_node_found_counts_no_more_when_it_hears_again_but_not_for_ever() 
         suspicions.hold(&peer, 0, started).0.witness([by; 8], false);
     }
     let since = |suspicions: &Suspicions| suspicions.get(&peer.name).map(|held| held.since);
-    suspicions.renew(seconds(600), limit);
+    suspicions.renew(seconds(600), limit, PERIOD);
     let held = suspicions.get(&peer.name).expect("it is held");
     assert_eq!((held.confirmations(), held.since), (0, seconds(600)), "once, however late");
-    suspicions.renew(seconds(603), limit);
+    suspicions.renew(seconds(603), limit, PERIOD);
     assert_eq!(since(&suspicions), Some(seconds(600)), "and not for ever");
 
     let mut suspicions = Suspicions::default();
     suspicions.hold(&peer, 0, started);
     for second in [2, 5, 8] {
-        suspicions.renew(seconds(second), limit);
+        suspicions.renew(seconds(second), limit, PERIOD);
         assert_eq!(since(&suspicions), Some(seconds(second)));
     }
+}
+
+#[test]
+fn a_deaf_node_that_holds_many_asks_them_one_after_the_other() {
+    let mut suspicions = Suspicions::default();
+    let Suspect { peer, started, .. } = suspect();
+    for number in 0..100 {
+        let name = Name::new(&format!("n{number}")).expect("a name");
+        suspicions.hold(&Peer { name, ..peer.clone() }, 0, started);
+    }
+    suspicions.renew(started, Duration::from_secs(60), PERIOD);
+    let at = |turn: u32| {
+        let next = |suspect: &&Suspect| suspect.check.map(|check| check.next);
+        suspicions.iter().filter(|suspect| next(suspect) == Some(started + PERIOD * turn)).count()
+    };
+    assert_eq!([at(0), at(1), at(2), at(3)], [32, 32, 32, 4]);
 }
