@@ -15,6 +15,16 @@ fn leaving(now: Instant) -> (Handover, Handover, Target, u64) {
     (a, b, target, id)
 }
 
+/// The same, after `b` got the key with its seal and began to collect it.
+fn given(now: Instant) -> (Handover, Handover, Target) {
+    let (mut a, mut b, target, id) = leaving(now);
+    a.handle_seal(&target, Some(seal(7)), now);
+    a.handle_timeout(now);
+    b.handle_answer(id, &answered(&mut a), now).expect("it is the answer");
+    assert!(matches!(outputs(&mut b)[..], [Output::Start(_)]));
+    (a, b, target)
+}
+
 fn has_left(machine: &mut Handover, now: Instant) {
     machine.peer_down(&name("a"), false);
     machine.handle_timeout(now);
@@ -54,11 +64,7 @@ fn a_question_to_a_node_that_has_left_and_fails_is_not_repeated() {
 #[test]
 fn a_seal_that_was_given_long_ago_is_not_given_again() {
     let now = Instant::now();
-    let (mut a, mut b, target, id) = leaving(now);
-    a.handle_seal(&target, Some(seal(7)), now);
-    a.handle_timeout(now);
-    b.handle_answer(id, &answered(&mut a), now).expect("it is the answer");
-    outputs(&mut b);
+    let (mut a, mut b, target) = given(now);
     // It collected it meanwhile, and has given it away.
     let later = now + SOON_LIMIT;
     b.gone(&target, now);
@@ -76,11 +82,7 @@ fn a_seal_that_was_given_long_ago_is_not_given_again() {
 #[test]
 fn a_seal_is_not_given_again_to_one_that_has_given_the_key_away_since() {
     let now = Instant::now();
-    let (mut a, mut b, target, id) = leaving(now);
-    a.handle_seal(&target, Some(seal(7)), now);
-    a.handle_timeout(now);
-    b.handle_answer(id, &answered(&mut a), now).expect("it is the answer");
-    outputs(&mut b);
+    let (mut a, mut b, target) = given(now);
 
     let later = now + Duration::from_millis(300);
     let mut c = Handover::new(&name("c"));
@@ -110,11 +112,7 @@ fn a_seal_is_not_given_again_to_one_that_has_given_the_key_away_since() {
 #[test]
 fn a_seal_is_not_given_again_to_one_whose_target_came_back() {
     let now = Instant::now();
-    let (mut a, mut b, target, id) = leaving(now);
-    a.handle_seal(&target, Some(seal(7)), now);
-    a.handle_timeout(now);
-    b.handle_answer(id, &answered(&mut a), now).expect("it is the answer");
-    outputs(&mut b);
+    let (mut a, mut b, target) = given(now);
     // Its discovery flaps: what it has collected since is in no seal.
     let later = now + Duration::from_secs(5);
     b.gone(&target, later);
