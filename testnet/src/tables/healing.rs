@@ -29,15 +29,16 @@ struct Healing {
     nodes: usize,
     seed: u64,
     agreed: Option<Duration>,
-    zombies: usize,
+    /// What no node may ever do: bring back the dead, send too much, and whatever else the oracles watch.
+    violations: Vec<String>,
 }
 
-fn all_well(world: &mut World<Checks>) -> (Option<Duration>, usize) {
+fn all_well(world: &mut World<Checks>) -> (Option<Duration>, Vec<String>) {
     let from = world.now();
     let agreed = world.run_until_agreed(from + LIMIT).map(|at| at - from);
     // Whoever is to come back from the dead has the time to do so.
     world.run_until(world.now() + Duration::from_secs(60));
-    (agreed, world.checks().violations().len())
+    (agreed, world.checks().violations().to_vec())
 }
 
 fn parted(seed: u64, nodes: usize, parted: Duration) -> anyhow::Result<Healing> {
@@ -48,9 +49,9 @@ fn parted(seed: u64, nodes: usize, parted: Duration) -> anyhow::Result<Healing> 
     world.run_until(world.now() + parted);
     ensure!(!world.agreed(), "halves that do not hear each other agree");
     rules.into_iter().for_each(|rule| world.network.remove(rule));
-    let (agreed, zombies) = all_well(&mut world);
+    let (agreed, violations) = all_well(&mut world);
     let what = format!("two halves, apart for {} s", parted.as_secs());
-    Ok(Healing { what, nodes, seed, agreed, zombies })
+    Ok(Healing { what, nodes, seed, agreed, violations })
 }
 
 fn restarted(seed: u64, nodes: usize) -> anyhow::Result<Healing> {
@@ -64,19 +65,21 @@ fn restarted(seed: u64, nodes: usize) -> anyhow::Result<Healing> {
         world.readdress(host);
         world.boot(host);
     }
-    let (agreed, zombies) = all_well(&mut world);
+    let (agreed, violations) = all_well(&mut world);
     let what = format!("all restart within {} s at new addresses", RESTART.as_secs());
-    Ok(Healing { what, nodes, seed, agreed, zombies })
+    Ok(Healing { what, nodes, seed, agreed, violations })
 }
 
 pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     let (sizes, seeds): (&[usize], usize) =
         arguments.scale.pick((&[5, 10], 1), (&[10, 100, 1000], 1), (&[10, 100, 1000], 3));
-    let heads = ["what", "nodes", "seed", "one view after", "zombies"];
+    let heads = ["what", "nodes", "seed", "one view after", "violations"];
     let mut grid = Grid::new("Healing", heads).note(
         "One view: every node sees exactly the nodes that run, each at its address and in its present \
-         life. Counted from the healing, or from the last boot.",
+         life. Counted from the healing, or from the last boot. Violations: of any law of the simulator, \
+         first of all that the dead stay dead; each is told below.",
     );
+    let mut told = Vec::new();
     let mut jobs: Vec<Job<'_, anyhow::Result<Healing>>> = Vec::new();
     if let Some(apart) = arguments.apart {
         let (seed, nodes) = (arguments.seed, arguments.nodes.unwrap_or(APART));
@@ -93,10 +96,14 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
         }
     }
     for done in on_all_cores(jobs) {
-        let Healing { what, nodes, seed, agreed, zombies } = done?;
+        let Healing { what, nodes, seed, agreed, violations } = done?;
+        told.extend(violations.iter().map(|law| format!("* {nodes} nodes, {what}: {law}")));
         let (nodes, seed) = (nodes.to_string(), seed.to_string());
-        grid.row([what, nodes, seed, seconds(agreed), zombies.to_string()]);
+        grid.row([what, nodes, seed, seconds(agreed), violations.len().to_string()]);
     }
     write!(out, "{grid}")?;
+    for violation in told {
+        writeln!(out, "{violation}")?;
+    }
     Ok(())
 }
