@@ -10,8 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_128;
 
+mod table;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use table::{Seeded, Table};
 
 /// The name of a node: unique in its cluster, the same across restarts, and what ownership is
 /// decided by.
@@ -69,7 +72,7 @@ impl Name {
 
     /// A hash of the text that is the same on every node: half of XXH3 with 128 bits. Of a hundred
     /// billion clusters of 20,000 nodes, one has two names that share it.
-    pub(crate) fn hash(&self) -> u64 {
+    pub fn hash(&self) -> u64 {
         self.hash
     }
 

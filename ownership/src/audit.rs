@@ -161,8 +161,9 @@ pub struct AuditCounters {
 /// What this node has found out about the others, and how it goes on finding out.
 pub struct Audit {
     me: NodeHash,
-    /// Those that have answered once: in a large cluster the rota takes many minutes to come round.
-    peers: BTreeMap<Name, Peer>,
+    /// Those that have answered once, by the hash of their name: in a large cluster the rota takes many
+    /// minutes to come round.
+    peers: BTreeMap<u64, Peer>,
     /// All of them.
     rota: Rota,
     asked: BTreeMap<u64, Asked>,
@@ -176,8 +177,9 @@ pub struct Audit {
 }
 
 /// What another node has said.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Peer {
+    name: Name,
     answered: Option<Instant>,
     clock: Clock,
     config: Option<Fingerprint>,
@@ -189,6 +191,22 @@ struct Peer {
     strayed: BTreeSet<ComponentId>,
     /// What it owns and does not collect, if this node is the next to know it: and why.
     unowned: BTreeMap<Target, (Why, Instant)>,
+}
+
+impl Peer {
+    /// One that has said nothing yet.
+    fn new(name: &Name) -> Self {
+        Self {
+            name: name.clone(),
+            answered: None,
+            clock: Clock::default(),
+            config: None,
+            differences: BTreeMap::new(),
+            todo: VecDeque::new(),
+            strayed: BTreeSet::new(),
+            unowned: BTreeMap::new(),
+        }
+    }
 }
 
 /// A question under way.
@@ -228,7 +246,7 @@ impl Audit {
 
     /// Another node is gone, or takes no part any more.
     pub fn peer_down(&mut self, name: &Name) {
-        self.peers.remove(name);
+        self.peers.remove(&name.hash());
         self.rota.remove(name);
     }
 
@@ -246,7 +264,7 @@ impl Audit {
 
     /// How far the clock of a peer is ahead, as far as is known.
     pub fn skew(&self, name: &Name) -> Option<Skew> {
-        self.peers.get(name)?.clock.skew()
+        self.peers.get(&name.hash())?.clock.skew()
     }
 
     /// Who stands in for the owner of a target that is new to this node, as far as is known.
@@ -255,7 +273,7 @@ impl Audit {
             let difference = peer.differences.get(&target.component);
             difference.and_then(|difference| difference.extra.get(&target.key)) == Some(&true)
         };
-        self.peers.iter().find(|(_, peer)| holds(peer)).map(|(name, _)| name.clone())
+        self.peers.values().find(|peer| holds(peer)).map(|peer| peer.name.clone())
     }
 
     /// Handles the answer to an [`Output::Ask`].
@@ -285,7 +303,7 @@ impl Audit {
         if !self.rota.contains(&asked.to) {
             return Ok(());
         }
-        let peer = self.peers.entry(asked.to.clone()).or_default();
+        let peer = self.peers.entry(asked.to.hash()).or_insert_with(|| Peer::new(&asked.to));
         peer.answered = Some(now);
         peer.config = answer.config;
         peer.clock.note(answer.clock, facts.clock, now.saturating_duration_since(asked.at));
@@ -317,8 +335,7 @@ impl Audit {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.dropped.expire(now);
         while self.slot.is_none_or(|slot| slot <= now) {
-            let due = self.rota.first().filter(|(due, _)| *due <= now);
-            let Some(name) = due.map(|(_, name)| name.clone()) else { break };
+            let Some(name) = self.rota.due(now).cloned() else { break };
             self.slot = Some(now + pace(self.rota.len()));
             let spread = self.me.score(Key::from(NodeHash::new(&name).hash())) % 256;
             let next = now + INTERVAL + INTERVAL.mul_f64(spread as f64 / 2048.0);
@@ -329,7 +346,7 @@ impl Audit {
 
     /// When [`Audit::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let (due, _) = self.rota.first()?;
+        let due = self.rota.next()?;
         Some(self.slot.map_or(due, |slot| due.max(slot)))
     }
 
@@ -349,7 +366,7 @@ impl Audit {
 
     /// A question came to nothing.
     fn settle(&mut self, name: &Name) {
-        if let Some(peer) = self.peers.get_mut(name) {
+        if let Some(peer) = self.peers.get_mut(&name.hash()) {
             peer.todo.clear();
         }
         self.rota.end(name);
@@ -360,7 +377,7 @@ impl Audit {
         self.digests.follow(facts.assignment);
         let theirs: BTreeMap<&str, &Component> =
             components.iter().map(|component| (component.component.as_str(), component)).collect();
-        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(peer) = self.peers.get_mut(&name.hash()) else { return };
         let mut all: BTreeSet<ComponentId> = self.digests.known.keys().cloned().collect();
         all.extend(theirs.keys().map(|component| ComponentId::from(*component)));
         peer.todo.clear();
@@ -369,7 +386,7 @@ impl Audit {
         for component in all {
             let said = theirs.get(&*component);
             let known = self.digests.known.get(&component).copied().unwrap_or_default();
-            let expected = self.digests.expected.get(&component).and_then(|all| all.get(name));
+            let expected = self.digests.expected.get(&component).and_then(|all| all.get(&name.hash()));
             let same = said.map(|said| said.known).unwrap_or_default() == known;
             let right = said.map(|said| said.collected).unwrap_or_default()
                 == expected.copied().unwrap_or_default();
@@ -396,7 +413,7 @@ impl Audit {
         facts: Facts<'_>,
         now: Instant,
     ) {
-        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(peer) = self.peers.get_mut(&name.hash()) else { return };
         let next = keys.next.min(BUCKETS as u16).max(first);
         let difference = peer.differences.entry(component.clone()).or_default();
         difference.truncated &= first > 0;
@@ -424,7 +441,7 @@ impl Audit {
 
     /// Asks what is still to be asked; when nothing is, draws the conclusions.
     fn look_on(&mut self, name: &Name, facts: Facts<'_>, now: Instant) {
-        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(peer) = self.peers.get_mut(&name.hash()) else { return };
         let Some((component, first)) = peer.todo.pop_front() else {
             return self.conclude(name, facts, now);
         };

@@ -79,7 +79,8 @@ pub(super) struct Digests {
     /// The version of the assignment that is digested here.
     assignment: Option<u64>,
     pub known: BTreeMap<ComponentId, Digest>,
-    pub expected: BTreeMap<ComponentId, BTreeMap<Name, Digest>>,
+    /// By the hash of the owner's name.
+    pub expected: BTreeMap<ComponentId, BTreeMap<u64, Digest>>,
     held: Option<Held>,
 }
 
@@ -109,7 +110,7 @@ impl Digests {
             self.known.insert(component.clone(), assignment.keys(component).collect());
             let owned = assignment.gather(component, |digest: &mut Digest, key| digest.add(key));
             let owned = owned.filter(|(_, digest)| digest.count > 0);
-            let owned = owned.map(|(name, digest)| (name.clone(), digest)).collect();
+            let owned = owned.map(|(name, digest)| (name.hash(), digest)).collect();
             self.expected.insert(component.clone(), owned);
         }
     }

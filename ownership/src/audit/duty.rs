@@ -16,7 +16,7 @@ impl Audit {
     /// What `owner` does not collect although it should, and this node is the next to know, is
     /// collected here once it has lasted.
     pub(super) fn conclude(&mut self, owner: &Name, facts: Facts<'_>, now: Instant) {
-        let Some(peer) = self.peers.get(owner) else { return };
+        let Some(peer) = self.peers.get(&owner.hash()) else { return };
         if peer.differences.is_empty() && peer.unowned.is_empty() {
             return;
         }
@@ -43,7 +43,7 @@ impl Audit {
                 });
             }
         }
-        if let Some(peer) = self.peers.get_mut(owner) {
+        if let Some(peer) = self.peers.get_mut(&owner.hash()) {
             peer.unowned = unowned;
         }
     }
@@ -56,7 +56,7 @@ impl Audit {
         if owned_by != Some(owner) {
             return None;
         }
-        let why = |name: &Name| self.peers.get(name)?.differences.get(component)?.why(*key);
+        let why = |name: &Name| self.peers.get(&name.hash())?.differences.get(component)?.why(*key);
         let (mut longest, mut since) = why(owner)?;
         for name in facts.assignment.above(*key, &self.me).filter(|name| *name != owner) {
             let (other, other_since) = why(name)?;
@@ -74,6 +74,6 @@ impl Audit {
             let difference = peer.differences.get(&target.component);
             difference.is_some_and(|difference| difference.strays.contains(&target.key))
         };
-        self.peers.iter().find(|(_, peer)| covers(peer)).map(|(name, _)| name.clone())
+        self.peers.values().find(|peer| covers(peer)).map(|peer| peer.name.clone())
     }
 }

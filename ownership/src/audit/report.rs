@@ -107,9 +107,9 @@ impl Audit {
             let mut differences = peer.differences.values();
             differences.any(|d| d.truncated || !d.lacking.is_empty() || !d.extra.is_empty())
         });
-        let skews = self.peers.iter().filter_map(|(name, peer)| {
+        let skews = self.peers.values().filter_map(|peer| {
             let skew = peer.clock.skew()?;
-            Some((name.clone(), skew))
+            Some((peer.name.clone(), skew))
         });
         Figures {
             unowned: idle + self.unowned(facts).count(),
@@ -124,9 +124,9 @@ impl Audit {
 
     /// Everything that was found, with names. A look at every key.
     pub fn report(&mut self, facts: Facts<'_>, now: Instant) -> Report {
-        let silent = super::Peer::default();
+        let silent = super::Peer::new(self.me.name());
         let peers = self.rota.names().map(|name| {
-            let peer = self.peers.get(name).unwrap_or(&silent);
+            let peer = self.peers.get(&name.hash()).unwrap_or(&silent);
             let divergences = peer.differences.iter().map(|(component, difference)| Divergence {
                 component: component.clone(),
                 lacking: difference.lacking.len(),
@@ -149,7 +149,10 @@ impl Audit {
         let peers = peers.collect();
         let mut unowned: Vec<Finding> = self.idle_here(facts).take(NAMED).collect();
         unowned.extend(self.unowned(facts).take(NAMED - unowned.len()));
-        let doubled = self.doubled(facts, now).take(NAMED).collect();
+        let mut doubled: Vec<Finding> = self.doubled(facts, now).take(NAMED).collect();
+        for found in [&mut unowned, &mut doubled] {
+            found.sort_by(|one, other| (&one.peer, &one.target).cmp(&(&other.peer, &other.target)));
+        }
         let covered = covered(facts).take(NAMED).collect();
         Report { figures: self.figures(facts, now), unowned, doubled, covered, peers }
     }
@@ -169,14 +172,14 @@ impl Audit {
 
     /// What nobody collects of which this node is the first to know.
     fn unowned<'a>(&'a self, facts: Facts<'a>) -> impl Iterator<Item = Finding> + 'a {
-        self.peers.iter().flat_map(move |(name, peer)| {
+        self.peers.values().flat_map(move |peer| {
             let idle = peer.unowned.iter().filter(move |(target, _)| {
                 let known = facts.assignment.knows(&target.component, target.key);
                 known && facts.handover.standing(target).is_none()
             });
             idle.map(|(target, (why, since))| Finding {
                 target: target.clone(),
-                peer: name.clone(),
+                peer: peer.name.clone(),
                 why: Some(*why),
                 since: Some(*since),
             })
@@ -185,7 +188,8 @@ impl Audit {
 
     /// What another node collects beside this one, which ranks higher, for longer than a move takes.
     fn doubled<'a>(&'a self, facts: Facts<'a>, now: Instant) -> impl Iterator<Item = Finding> + 'a {
-        self.peers.iter().flat_map(move |(name, peer)| {
+        self.peers.values().flat_map(move |peer| {
+            let name = &peer.name;
             let of_component =
                 move |(component, difference): (&'a ComponentId, &'a super::Difference)| {
                     difference.doubled.iter().filter_map(move |(key, since)| {
