@@ -128,6 +128,7 @@ pub struct Swim {
     /// The pause between state syncs while views differ, when it is shorter than configured.
     sync_eager: Option<Duration>,
     next_reminder: Option<Instant>,
+    contradictions: join::Contradictions,
     outputs: VecDeque<Output>,
     counters: Counters,
     view: Option<Arc<View>>,
@@ -187,6 +188,7 @@ impl Swim {
             next_sync: None,
             sync_eager: None,
             next_reminder: None,
+            contradictions: join::Contradictions::default(),
             outputs: VecDeque::new(),
             counters: Counters::default(),
             view: None,

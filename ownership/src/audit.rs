@@ -386,7 +386,8 @@ impl Audit {
         for component in all {
             let said = theirs.get(&*component);
             let known = self.digests.known.get(&component).copied().unwrap_or_default();
-            let expected = self.digests.expected.get(&component).and_then(|all| all.get(&name.hash()));
+            let expected =
+                self.digests.expected.get(&component).and_then(|all| all.get(&name.hash()));
             let same = said.map(|said| said.known).unwrap_or_default() == known;
             let right = said.map(|said| said.collected).unwrap_or_default()
                 == expected.copied().unwrap_or_default();

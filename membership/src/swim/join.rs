@@ -16,13 +16,36 @@ use crate::envelope::Kind;
 use crate::refusal::Refusal;
 use crate::{Peer, State};
 
-/// How many peers that this node takes for dead, and another takes for alive, are told so after
-/// one comparison. They raise their generation and tell the rest themselves.
+#[cfg(test)]
+mod tests;
+
+/// How many peers that this node takes for dead, and another takes for alive, are told so within a
+/// second. They raise their generation and tell the rest themselves, and when halves of a large cluster
+/// meet again, several others compare their state with this node's in one second.
 const CONTRADICTIONS: usize = 128;
 
 /// The pause before the next comparison of states after joining, or when the views differed, which
 /// doubles it each time up to the configured interval.
 const SYNC_SOON: Duration = Duration::from_secs(1);
+
+/// What is left to be contradicted in the present second.
+#[derive(Debug, Default)]
+pub(super) struct Contradictions {
+    since: Option<Instant>,
+    made: usize,
+}
+
+impl Contradictions {
+    /// How many of `wanted` may be made now.
+    fn take(&mut self, wanted: usize, now: Instant) -> usize {
+        if self.since.is_none_or(|since| now >= since + Duration::from_secs(1)) {
+            *self = Self { since: Some(now), made: 0 };
+        }
+        let granted = wanted.min(CONTRADICTIONS - self.made);
+        self.made += granted;
+        granted
+    }
+}
 
 impl Swim {
     pub(super) fn handle_join_due(&mut self, now: Instant) {
@@ -359,7 +382,7 @@ impl Swim {
     /// generation, and tell the rest themselves.
     fn tell_the_living(&mut self, mut peers: Vec<Peer>) {
         self.counters.zombies += peers.len() as u64;
-        for _ in 0..CONTRADICTIONS.min(peers.len()) {
+        for _ in 0..self.contradictions.take(peers.len(), self.outbox.now) {
             let peer = peers.swap_remove(self.rng.random_range(0..peers.len()));
             self.outbox.send(&self.me, &peer, Message::TurnUndead);
         }
