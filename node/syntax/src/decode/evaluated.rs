@@ -130,7 +130,7 @@ impl PartialEq for EvaluatedBlock {
 
 impl EvaluatedAttribute {
     /// Where a part of the value was written, as far as the expression shows it.
-    pub fn span_of(&self, path: &[Step]) -> Span {
+    pub fn span_of<'s>(&self, path: impl IntoIterator<Item = &'s Step>) -> Span {
         let mut expr: &Expr = &self.expr;
         for step in path {
             while let ExprKind::Paren(inner) = &expr.kind {
