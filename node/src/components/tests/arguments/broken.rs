@@ -156,16 +156,17 @@ fn a_part_of_an_argument_hides_no_other_mistake() {
                 "5:21: error: the header \"Host\" is set by",
                 "5:51: error: the value of the header \"X-C\" cannot be sent",
                 "6:25: error: ",
-                "6:63: error: attribute \"http_headers\"",
+                "6:64: error: attribute \"http_headers\"",
             ],
         ),
         (
-            "discovery.dns \"a\" { names = [[], \"a..b\", later, \"c..d\"] }".to_owned(),
+            "discovery.dns \"a\" { names = [[], \"a..b\", later, \"c..d\", 1 / []] }".to_owned(),
             &[
                 "1:29: error: attribute \"names\"",
                 "1:33: error: \"a..b\" is not a DNS name",
                 "1:41: error: \"later\" does not exist",
                 "1:48: error: \"c..d\" is not a DNS name",
+                "1:58: error: ",
             ],
         ),
     ];
@@ -180,14 +181,11 @@ fn a_part_of_an_argument_hides_no_other_mistake() {
 
 #[test]
 fn a_long_list_that_is_computed_has_a_short_answer_that_says_how_much_is_left_out() {
-    let text = vec!["a..b"; 5_000].join(",") + "," + &vec!["c"; 5_000].join("d,c..");
+    let text = (0..10_000).map(|at| format!("a..{at}")).collect::<Vec<_>>().join(",");
     for (config, shown, rest) in [
-        (format!("discovery.dns \"a\" {{ names = string.split({text:?}, \",\") }}"), 2, 9_997),
+        (format!("discovery.dns \"a\" {{ names = string.split({text:?}, \",\") }}"), 5, 9_995),
         (
-            format!(
-                "prometheus.relabel \"a\" {{ forward_to = string.split({text:?}, \",\") }}\n\
-                 declare \"unused\" {{ argument \"x\" {{ }} }}"
-            ),
+            format!("prometheus.relabel \"a\" {{ forward_to = string.split({text:?}, \",\") }}"),
             1,
             9_999,
         ),

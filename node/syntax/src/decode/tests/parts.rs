@@ -131,6 +131,23 @@ fn nor_does_a_part_that_is_known_only_when_running() {
 }
 
 #[test]
+fn nor_does_a_part_that_cannot_be_evaluated() {
+    told(
+        r#"
+        names = ["bad 0", missing, "bad " + 2, "bad" + "3"]
+        headers = {"A" = 1 + [], "B" = "bad b"}
+        "#,
+        expect![[r#"
+            "bad 0": bad 0 is seen
+            missing: "missing" does not exist
+            +: + takes two numbers, or two strings (or secrets), not string and number
+            "bad" + "3": bad3 is seen
+            +: + takes two numbers, or two strings (or secrets), not number and list
+            "bad b": bad b is seen"#]],
+    );
+}
+
+#[test]
 fn of_what_stands_in_and_of_what_holds_it_nothing_is_said() {
     // The key is wrong, but the list below it was not written as it is seen.
     told(
