@@ -162,11 +162,11 @@ fn a_part_of_an_argument_hides_no_other_mistake() {
         (
             "discovery.dns \"a\" { names = [[], \"a..b\", later, \"c..d\", 1 / []] }".to_owned(),
             &[
-                "1:29: error: attribute \"names\"",
-                "1:33: error: \"a..b\" is not a DNS name",
-                "1:41: error: \"later\" does not exist",
-                "1:48: error: \"c..d\" is not a DNS name",
-                "1:58: error: ",
+                "1:30: error: attribute \"names\"",
+                "1:34: error: \"a..b\" is not a DNS name",
+                "1:42: error: nothing is called \"later\"",
+                "1:49: error: \"c..d\" is not a DNS name",
+                "1:59: error: ",
             ],
         ),
     ];

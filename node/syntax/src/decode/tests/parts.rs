@@ -27,15 +27,10 @@ struct Lists {
 
 impl Lists {
     fn check(&self, problems: &mut Problems<'_>) {
-        let maybe = self.maybe.iter().flatten().enumerate();
-        for (field, (at, name)) in self
-            .names
-            .iter()
-            .enumerate()
-            .map(|named| ("names", named))
-            .chain(maybe.map(|named| ("maybe", named)))
-        {
-            if name.starts_with("bad") {
+        let none = Vec::new();
+        let maybe = self.maybe.as_ref().unwrap_or(&none);
+        for (field, names) in [("names", &self.names), ("maybe", maybe)] {
+            for (at, name) in names.iter().enumerate().filter(|(_, name)| name.starts_with("bad")) {
                 problems.part(field, &[Step::Index(at)], format!("{name} is seen"));
             }
         }
