@@ -283,7 +283,10 @@ fn report(problems: &mut Problems<'_>, config: &Config) {
             let at = [Step::Key(header.to_owned())];
             let ours = config.proxy.connect_headers.is_empty();
             let field = if ours { "http_headers" } else { "proxy_connect_header" };
-            problems.part(field, &at, text);
+            match error {
+                ConfigError::BadHeaderValue(_) => problems.part(field, &at, text),
+                _ => problems.key(field, &at, text),
+            }
             continue;
         }
         let fields = fields_of(&error);

@@ -64,11 +64,12 @@ impl Input {
             problems.field("method", format!("{:?} is not a method of HTTP", self.method));
         }
         for (name, value) in &self.headers {
-            let usable = http::HeaderName::from_bytes(name.as_bytes()).is_ok()
-                && http::HeaderValue::from_str(value).is_ok();
-            if !usable {
-                let at = [syntax::Step::Key(name.clone())];
-                let text = format!("the header {name:?} or its value cannot be sent");
+            let at = [syntax::Step::Key(name.clone())];
+            if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+                problems.key("headers", &at, format!("the header {name:?} cannot be sent"));
+            }
+            if http::HeaderValue::from_str(value).is_err() {
+                let text = format!("the value of the header {name:?} cannot be sent");
                 problems.part("headers", &at, text);
             }
         }

@@ -67,7 +67,7 @@ impl FromValue for Targets {
             Value::Array(values) => {
                 let targets = values.iter().enumerate().map(|(at, value)| {
                     let pairs = BTreeMap::<String, String>::from_value(value)
-                        .map_err(|mismatch| mismatch.within(Step::Index(at)))?;
+                        .map_err(|mismatch| (Step::Index(at), mismatch))?;
                     Ok(Labels::from_pairs(pairs))
                 });
                 Ok(Self(syntax::convert_all(targets)?.into()))

@@ -1,6 +1,5 @@
 //! What the expressions of a node mean, given what others export.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use syntax::ast::Expr;
@@ -78,13 +77,4 @@ pub(super) fn outputs(exports: &[Export], scope: &Scope) -> (Value, Diagnostics)
     });
     let value = Value::object(entries);
     (value, problems)
-}
-
-/// The same mistakes once each: a declaration that is used twice is checked twice.
-pub(super) fn distinct(problems: Diagnostics) -> Diagnostics {
-    let mut seen = BTreeSet::new();
-    let mut distinct: Diagnostics =
-        problems.into_iter().filter(|problem| seen.insert(problem.to_string())).collect();
-    distinct.sort();
-    distinct
 }

@@ -66,7 +66,6 @@ pub(super) fn prepare_texts(
                 problems.extend(check::check(&rehearsed, library));
             }
             contents.retain(|id, _| plan.nodes.iter().any(|node| node.id == *id));
-            let problems = evaluate::distinct(problems);
             if problems.has_errors() {
                 return Err(problems);
             }

@@ -1,5 +1,6 @@
 //! From a block to a typed struct, with every mistake in its place.
 
+mod converter;
 mod evaluated;
 mod fields;
 mod problems;
@@ -7,6 +8,7 @@ mod problems;
 #[cfg(test)]
 mod tests;
 
+pub use converter::Converter;
 pub use evaluated::{Entry, Evaluated, EvaluatedAttribute, EvaluatedBlock};
 pub use fields::Fields;
 pub use problems::Problems;
@@ -33,8 +35,8 @@ use crate::value::Value;
 /// | `#[arg(squash)]` | the fields of a struct that derives `Arguments`, as if they stood here |
 ///
 /// On the struct, `#[arguments(validate = path)]` names a `fn(&Self, &mut Problems)` which checks
-/// what types cannot say, whatever is wrong with single fields: those have a stand-in then, see
-/// [`Problems::are_known`]; only where there is none (a required attribute that is converted by
+/// what types cannot say, whatever is wrong with single fields or with parts of them: those have a
+/// stand-in then, see [`Problems::are_known`]; only where there is none (a required attribute that is converted by
 /// `serde`, or whose type has no [`FromValue::stand_in`](crate::FromValue::stand_in)) is it left
 /// out. And `#[arguments(default)]` implements `Default` from the defaults of
 /// the fields. Comments on fields become the reference.
@@ -105,7 +107,6 @@ pub fn decode_evaluated<T: Arguments>(evaluated: &Evaluated) -> Result<T, Diagno
 pub fn check<T: Arguments>(block: &Block, scope: &Scope) -> Diagnostics {
     let (evaluated, mut diagnostics) = Evaluated::new(block, scope);
     diagnostics.extend(run::<T>(&evaluated).1);
-    diagnostics.sort();
     diagnostics
 }
 

@@ -1,6 +1,10 @@
 //! What is wrong with a configuration, where, and what to do about it.
 
+mod diagnostics;
+
 use std::fmt;
+
+pub use diagnostics::Diagnostics;
 
 use crate::source::{Position, Span};
 
@@ -14,7 +18,7 @@ pub enum Severity {
 }
 
 /// One mistake. Its `Display` is the message for people: place, text, the line with a caret
-/// unless that is secret, and a hint.
+/// unless that is secret, a hint, and how many more there are that only count.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
     /// How bad it is.
@@ -29,6 +33,11 @@ pub struct Diagnostic {
     pub hint: Option<String>,
     /// Whether the line must not be shown, since it holds what is secret.
     pub secret: bool,
+    /// Whether it is said of one of many parts of a value: these may have a place in common, where
+    /// only a few of them are shown; see [`Diagnostics`].
+    pub part: bool,
+    /// How many more of these are not shown.
+    pub more: usize,
 }
 
 /// Another place that explains a mistake.
@@ -60,6 +69,8 @@ impl Diagnostic {
             notes: Vec::new(),
             hint: None,
             secret: false,
+            part: false,
+            more: 0,
         }
     }
 
@@ -106,9 +117,12 @@ impl fmt::Display for Diagnostic {
         for note in &self.notes {
             write!(f, "\n{}: note: {}", note.span, note.message)?;
         }
-        match &self.hint {
-            None => Ok(()),
-            Some(hint) => write!(f, "\nhint: {hint}"),
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more here"),
         }
     }
 }
@@ -135,98 +149,6 @@ fn excerpt(f: &mut fmt::Formatter<'_>, span: &Span) -> fmt::Result {
     let indent: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
     writeln!(f, "\n{gutter} | {shown}")?;
     write!(f, "{:width$} | {indent}{}", "", "^".repeat(carets), width = gutter.len())
-}
-
-/// All that is wrong with a configuration. Its `Display` shows every one, separated by a blank
-/// line.
-#[derive(Clone, Debug, Default)]
-pub struct Diagnostics(Vec<Diagnostic>);
-
-impl Diagnostics {
-    /// Adds one.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.0.push(diagnostic);
-    }
-
-    /// In the order they were found.
-    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
-    }
-
-    /// How many there are, warnings included.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is nothing to say.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether the configuration cannot be used.
-    pub fn has_errors(&self) -> bool {
-        self.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-
-    /// `value` when there is no error; what is wrong otherwise. Warnings alone do not fail.
-    pub fn into_result<T>(mut self, value: Option<T>) -> Result<T, Self> {
-        match value {
-            Some(value) if !self.has_errors() => Ok(value),
-            _ => {
-                self.sort();
-                Err(self)
-            }
-        }
-    }
-
-    /// Orders them by file and place; those without a place come first.
-    pub fn sort(&mut self) {
-        self.0.sort_by(|a, b| {
-            let key = |d: &Diagnostic| {
-                d.span.as_ref().map(|span| (span.source().name().to_owned(), span.start()))
-            };
-            key(a).cmp(&key(b))
-        });
-    }
-}
-
-impl fmt::Display for Diagnostics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, diagnostic) in self.iter().enumerate() {
-            let gap = if at == 0 { "" } else { "\n\n" };
-            write!(f, "{gap}{diagnostic}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Diagnostics {}
-
-impl From<Diagnostic> for Diagnostics {
-    fn from(diagnostic: Diagnostic) -> Self {
-        Self(vec![diagnostic])
-    }
-}
-
-impl FromIterator<Diagnostic> for Diagnostics {
-    fn from_iter<I: IntoIterator<Item = Diagnostic>>(diagnostics: I) -> Self {
-        Self(diagnostics.into_iter().collect())
-    }
-}
-
-impl Extend<Diagnostic> for Diagnostics {
-    fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, diagnostics: I) {
-        self.0.extend(diagnostics);
-    }
-}
-
-impl IntoIterator for Diagnostics {
-    type Item = Diagnostic;
-    type IntoIter = std::vec::IntoIter<Diagnostic>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
 }
 
 /// A hint that names the known word closest to a misspelt one, if one is close enough.

@@ -18,9 +18,16 @@ use crate::value::{Number, Value};
 /// types, indexes out of range, functions that refuse their arguments. What only follows from
 /// another failure is not among them.
 pub fn evaluate(expr: &Expr, scope: &Scope) -> Result<Value, Diagnostics> {
+    let (value, problems) = evaluate_parts(expr, scope);
+    problems.into_result(Some(value))
+}
+
+/// As [`evaluate`], with what can be evaluated all the same: what fails is not known, be it all of
+/// the value or a part of it.
+pub(crate) fn evaluate_parts(expr: &Expr, scope: &Scope) -> (Value, Diagnostics) {
     let mut evaluation = Evaluation { scope, problems: Diagnostics::default() };
     let value = evaluation.value(expr);
-    evaluation.problems.into_result(Some(value))
+    (value, evaluation.problems)
 }
 
 struct Evaluation<'a> {

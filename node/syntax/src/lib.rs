@@ -57,10 +57,10 @@ mod value;
 pub use syntax_derive::{Arguments, Blocks, Choice, Exports};
 
 pub use choice::choose;
-pub use convert::{ByteSize, FromValue, IntoValue, Mismatch, Step, convert_all};
+pub use convert::{ByteSize, FromValue, IntoValue, Mismatch, Mistake, Step, convert_all};
 pub use decode::{
-    Arguments, Blocks, Entry, Evaluated, EvaluatedAttribute, EvaluatedBlock, Exports, Fields,
-    Problems, check, decode, decode_evaluated,
+    Arguments, Blocks, Converter, Entry, Evaluated, EvaluatedAttribute, EvaluatedBlock, Exports,
+    Fields, Problems, check, decode, decode_evaluated,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Note, Severity, did_you_mean};
 pub use eval::evaluate;

@@ -18,8 +18,9 @@ use crate::value::Value;
 /// than anyone writes, shallow enough for the smallest stack.
 pub const MAX_NESTING: usize = 128;
 
-/// How many mistakes of one file are reported; past that, the file is not a configuration and
-/// nobody reads on.
+/// How many mistakes of one file are looked for; past that, the file is not a configuration and is
+/// not read on: where a broken statement ends is found by looking through all that follows, and
+/// that for each of them would take for ever.
 pub(crate) const MAX_DIAGNOSTICS: usize = 100;
 
 /// Parses a text. What could be understood is in the tree; what could not is in the diagnostics.
@@ -29,8 +30,10 @@ pub fn parse(source: &Source) -> (File, Diagnostics) {
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(Span::start));
     if diagnostics.len() >= MAX_DIAGNOSTICS {
         diagnostics.truncate(MAX_DIAGNOSTICS);
-        let message = format!("{}: only the first mistakes are shown", source.name());
-        diagnostics.push(Diagnostic::unplaced(message));
+        let message = format!("there may be more mistakes than the first {MAX_DIAGNOSTICS}");
+        let end = source.text().len();
+        let hint = "mend these first: past them the file was not read";
+        diagnostics.push(Diagnostic::error(message, &source.span(end..end)).hint(hint));
     }
     (file, diagnostics.into_iter().collect())
 }

@@ -236,7 +236,7 @@ impl Input {
         for name in self.external_labels.keys() {
             if !model::names::is_label_name(name, model::names::Scheme::Legacy) {
                 let at = [Step::Key(name.clone())];
-                problems.part("external_labels", &at, format!("{name:?} is no label name"));
+                problems.key("external_labels", &at, format!("{name:?} is no label name"));
             }
         }
         let mut names = BTreeSet::new();
@@ -281,14 +281,17 @@ impl Endpoint {
         }
         for (name, value) in &self.headers {
             let at = [Step::Key(name.clone())];
-            if header(name, value).is_none() {
-                let text = format!("the header {name:?} or its value cannot be sent");
-                problems.part("headers", &at, text);
+            if name.parse::<HeaderName>().is_err() {
+                problems.key("headers", &at, format!("the header {name:?} cannot be sent"));
             } else if client::is_reserved_header(name) {
                 let text = format!(
                     "the header {name:?} is set by what is sent and how; use the \
                      arguments and blocks for credentials and hosts"
                 );
+                problems.key("headers", &at, text);
+            }
+            if value.parse::<HeaderValue>().is_err() {
+                let text = format!("the value of the header {name:?} cannot be sent");
                 problems.part("headers", &at, text);
             }
         }

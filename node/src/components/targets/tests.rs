@@ -2,9 +2,7 @@ use std::sync::Arc;
 
 use model::Labels;
 use proptest::prelude::*;
-use syntax::{
-    FromValue, Host, IntoValue, Mismatch, Scope, Source, Stability, Step, Value, Variables,
-};
+use syntax::{FromValue, Host, IntoValue, Scope, Source, Stability, Step, Value, Variables};
 
 use super::{Memo, Targets};
 
@@ -39,11 +37,10 @@ fn what_is_no_target_is_named_by_its_place() {
         Value::object([("a", Value::string("b"))]),
         Value::object([("a", Value::array([]))]),
     ]);
-    let Err(Mismatch::Wrong { path, message, .. }) = Targets::from_value(&value) else {
-        panic!("a list is no label value");
-    };
-    assert_eq!(path, [Step::Index(1), Step::Key("a".to_owned())]);
-    assert_eq!(message, "expected string, got list");
+    let mismatch = Targets::from_value(&value).expect_err("a list is no label value");
+    let mistake = mismatch.first().expect("it is wrong");
+    assert_eq!(mistake.path, [&Step::Index(1), &Step::Key("a".to_owned())]);
+    assert_eq!(mistake.message, "expected string, got list");
 }
 
 #[test]

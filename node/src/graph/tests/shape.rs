@@ -332,6 +332,10 @@ logging { level = [nobody, -"loud"] }
             15 | test.source "g" { value = d.e.good.field + d.e.bad.field }
                |                                    ^^^^^
 
+            config.alloy:16:19: error: attribute "level": expected one of "error", "warn", "info", "debug", got list
+            16 | logging { level = [nobody, -"loud"] }
+               |                   ^^^^^^^^^^^^^^^^^
+
             config.alloy:16:20: error: nothing is called "nobody" here
             16 | logging { level = [nobody, -"loud"] }
                |                    ^^^^^^

@@ -183,12 +183,8 @@ fn block(field: &Field, arg: &Arg, described: &Described<'_>) -> Pieces {
 fn attribute(field: &Field, arg: &Arg, described: &Described<'_>) -> Pieces {
     let (name, kind) = (described.name, &field.ty);
     let optional = inner(kind, "Option").is_some();
-    let (convert, stand_in) = if arg.serde {
-        (quote!(::syntax::from_serde::<#kind>), quote!(|| ::std::option::Option::None))
-    } else {
-        let from_value = quote!(<#kind as ::syntax::FromValue>);
-        (quote!(#from_value::from_value), quote!(#from_value::stand_in))
-    };
+    let way = if arg.serde { quote!(serde) } else { quote!(typed) };
+    let converter = quote!(&::syntax::Converter::<#kind>::#way());
     let default = match &arg.default {
         Some(Default_::OfType) => Some(quote!(<#kind as ::std::default::Default>::default())),
         Some(Default_::Expr(expr)) => Some(match &**expr {
@@ -218,10 +214,10 @@ fn attribute(field: &Field, arg: &Arg, described: &Described<'_>) -> Pieces {
     let gate = gate(arg, described, &shown);
     let decode = match &default {
         Some(default) if arg.default.is_some() => {
-            quote!({ #gate fields.optional(#name, #convert, || #default) })
+            quote!({ #gate fields.optional(#name, #converter, || #default) })
         }
-        Some(_) => quote!({ #gate fields.maybe(#name, #convert, #stand_in) }),
-        None => quote!({ #gate fields.required(#name, #convert, #stand_in) }),
+        Some(_) => quote!({ #gate fields.maybe(#name, #converter) }),
+        None => quote!({ #gate fields.required(#name, #converter) }),
     };
     (decode, reference, default)
 }

@@ -18,6 +18,10 @@ impl<T: FromValue> FromValue for Option<T> {
         }
     }
 
+    fn mended(value: &Value) -> Option<Self> {
+        T::mended(value).map(Some)
+    }
+
     // It is written, which is what validations look at.
     fn stand_in() -> Option<Self> {
         T::stand_in().map(Some)
@@ -30,37 +34,33 @@ impl<T: IntoValue> IntoValue for Option<T> {
     }
 }
 
-/// Of a collection, as many parts as this are told to be wrong: a list may come from elsewhere and
-/// be long, and nobody reads more of the same. A guess.
-const MAX_WRONG: usize = 100;
-
 /// Takes the converted parts of a collection together.
 ///
 /// # Errors
-/// What is wrong with them: what is not known counts only where nothing is.
+/// Every part that does not fit, whatever their number: how many of them are shown is for those to
+/// decide who know where they were written, see [`Diagnostics`](crate::Diagnostics).
 pub fn convert_all<T, I>(parts: I) -> Result<Vec<T>, Mismatch>
 where
-    I: Iterator<Item = Result<T, Mismatch>>,
+    I: Iterator<Item = Result<T, (Step, Mismatch)>>,
 {
     let mut converted = Vec::with_capacity(parts.size_hint().0);
-    let (mut known, mut wrong) = (true, Vec::new());
+    let mut others = Vec::new();
     for part in parts {
         match part {
             Ok(part) => converted.push(part),
-            Err(Mismatch::Unknown) => known = false,
-            Err(Mismatch::Several(parts)) => wrong.extend(parts),
-            Err(one) => wrong.push(one),
-        }
-        if wrong.len() >= MAX_WRONG {
-            break;
+            Err(other) => others.push(other),
         }
     }
-    match wrong.len() {
-        0 if known => Ok(converted),
-        0 => Err(Mismatch::Unknown),
-        1 => Err(wrong.remove(0)),
-        _ => Err(Mismatch::Several(wrong)),
+    if others.is_empty() {
+        return Ok(converted);
     }
+    others.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Err(Mismatch::Parts(others))
+}
+
+/// A part of a collection, or what can stand in its place.
+fn mended_part<T: FromValue>(part: &Value) -> Option<T> {
+    T::from_value(part).ok().or_else(|| T::mended(part)).or_else(T::stand_in)
 }
 
 impl<T: FromValue> FromValue for Vec<T> {
@@ -71,10 +71,17 @@ impl<T: FromValue> FromValue for Vec<T> {
     fn from_known(value: &Value) -> Result<Self, Mismatch> {
         match value {
             Value::Array(values) => convert_all(values.iter().enumerate().map(|(at, value)| {
-                T::from_value(value).map_err(|mismatch| mismatch.within(Step::Index(at)))
+                T::from_value(value).map_err(|mismatch| (Step::Index(at), mismatch))
             })),
             Value::Null => Ok(Self::new()),
             _ => Err(Mismatch::expected(&Self::kind(), value.kind())),
+        }
+    }
+
+    fn mended(value: &Value) -> Option<Self> {
+        match value.plain() {
+            Value::Array(values) => values.iter().map(mended_part).collect(),
+            _ => None,
         }
     }
 }
@@ -94,13 +101,24 @@ impl<T: FromValue> FromValue for BTreeMap<String, T> {
         match value {
             Value::Object(object) => {
                 let entries = convert_all(object.iter().map(|(key, value)| {
-                    let inside = |mismatch: Mismatch| mismatch.within(Step::Key(key.to_string()));
-                    T::from_value(value).map(|value| (key.to_string(), value)).map_err(inside)
+                    T::from_value(value)
+                        .map(|value| (key.to_string(), value))
+                        .map_err(|mismatch| (Step::Key(key.to_string()), mismatch))
                 }))?;
                 Ok(entries.into_iter().collect())
             }
             Value::Null => Ok(Self::new()),
             _ => Err(Mismatch::expected(&Self::kind(), value.kind())),
+        }
+    }
+
+    fn mended(value: &Value) -> Option<Self> {
+        match value.plain() {
+            Value::Object(object) => object
+                .iter()
+                .map(|(key, value)| Some((key.to_string(), mended_part(value)?)))
+                .collect(),
+            _ => None,
         }
     }
 }

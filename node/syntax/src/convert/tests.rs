@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{ByteSize, FromValue, IntoValue, Mismatch, Step};
+use super::{ByteSize, FromValue, IntoValue, Step};
 use crate::{Number, OptionalSecret, Secret, Type, Value};
 
 fn int(value: i64) -> Value {
@@ -14,7 +14,7 @@ fn float(value: f64) -> Value {
 
 fn message<T: FromValue>(value: &Value) -> String {
     match T::from_value(value) {
-        Err(mismatch) => mismatch.first().map_or("unknown", |(_, message, _)| message).to_owned(),
+        Err(mismatch) => mismatch.first().map_or("unknown", |mistake| mistake.message).to_owned(),
         Ok(_) => "fits".to_owned(),
     }
 }
@@ -65,28 +65,46 @@ fn a_string_becomes_a_secret_and_never_the_other_way_round() {
 #[test]
 fn a_mistake_deep_inside_says_where() {
     let value = Value::object([("a", Value::array([int(1), Value::Bool(true)]))]);
-    let Err(Mismatch::Wrong { path, .. }) = BTreeMap::<String, Vec<u8>>::from_value(&value) else {
-        panic!("it does not fit");
-    };
-    assert_eq!(path, [Step::Key("a".to_owned()), Step::Index(1)]);
+    let mismatch = BTreeMap::<String, Vec<u8>>::from_value(&value).expect_err("it does not fit");
+    let path = mismatch.first().expect("it is wrong").path;
+    assert_eq!(path, [&Step::Key("a".to_owned()), &Step::Index(1)]);
 }
 
 #[test]
-fn every_part_of_a_collection_that_does_not_fit_is_told_within_bounds() {
+fn every_part_of_a_collection_that_does_not_fit_is_told() {
     let inner = Value::array([Value::Bool(true), int(1), int(300), Value::Unknown(Type::Number)]);
-    let value = Value::object([("a", inner), ("b", int(1))]);
-    let Err(Mismatch::Several(parts)) = BTreeMap::<String, Vec<u8>>::from_value(&value) else {
-        panic!("it does not fit in several places");
-    };
+    let value = Value::object([("b", int(1)), ("a", inner)]);
+    let mismatch = BTreeMap::<String, Vec<u8>>::from_value(&value).expect_err("it does not fit");
     let (a, at) = (Step::Key("a".to_owned()), Step::Index);
-    let paths: Vec<_> = parts.iter().filter_map(Mismatch::first).map(|(path, ..)| path).collect();
-    assert_eq!(paths, [&[a.clone(), at(0)][..], &[a, at(2)], &[Step::Key("b".to_owned())]]);
+    let paths: Vec<_> = mismatch.mistakes().map(|mistake| mistake.path).collect();
+    assert_eq!(paths, [&[&a, &at(0)][..], &[&a, &at(2)], &[&Step::Key("b".to_owned())]]);
 
     let long = Value::array(std::iter::repeat_n(Value::Bool(true), 10_000));
-    let Err(Mismatch::Several(parts)) = Vec::<u8>::from_value(&long) else {
-        panic!("it does not fit in several places");
-    };
-    assert!(parts.len() <= 200, "{}", parts.len());
+    let mismatch = Vec::<u8>::from_value(&long).expect_err("it does not fit");
+    assert_eq!(mismatch.mistakes().count(), 10_000);
+}
+
+#[test]
+fn what_fits_of_a_collection_stays_in_its_place() {
+    let inner = |wrong| Value::array([Value::string("x"), wrong, Value::string("y")]);
+    let value = Value::object([
+        ("wrong", inner(Value::array([]))),
+        ("unknown", inner(Value::Unknown(Type::String))),
+        ("all", Value::Bool(true)),
+    ]);
+    type Lists = BTreeMap<String, Vec<String>>;
+    let mismatch = Lists::from_value(&value).expect_err("it does not fit");
+    let mended = Lists::mended(&value).expect("every part has a stand-in");
+    for key in ["wrong", "unknown"] {
+        assert_eq!((&*mended[key][0], &*mended[key][2], mended[key].len()), ("x", "y", 3));
+        let path = |at| [Step::Key(key.to_owned()), Step::Index(at)];
+        let open = [0, 1, 2].map(|at| mismatch.at(&path(at)).is_some());
+        assert_eq!(open, [false, true, false], "{key}");
+        assert!(mismatch.at(&path(1)[..1]).is_some(), "a part of it is open");
+    }
+    let all = Step::Key("all".to_owned());
+    assert!(mismatch.at(&[all, Step::Index(7)]).is_some(), "it lies within what is open");
+    assert!(mismatch.at(&[Step::Key("other".to_owned())]).is_none());
 }
 
 #[test]

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use crate::ast::{Block, BlockName, Body, Expr, ExprKind, Ident, Label, Statement};
 use crate::convert::Step;
 use crate::diagnostic::Diagnostics;
-use crate::eval::evaluate;
-use crate::kind::Type;
+use crate::eval::evaluate_parts;
 use crate::scope::Scope;
 use crate::source::Span;
 use crate::value::{Stability, Value};
@@ -39,7 +38,7 @@ pub enum Entry {
 pub struct EvaluatedAttribute {
     /// Its name.
     pub name: Ident,
-    /// Its value; unknown if its expression failed.
+    /// Its value; not known where its expression failed.
     pub value: Value,
     /// Where the value comes from.
     pub expr: Arc<Expr>,
@@ -67,10 +66,8 @@ impl Evaluated {
     fn of_body(body: &Body, header: Span, scope: &Scope, diagnostics: &mut Diagnostics) -> Self {
         let entries = body.statements.iter().map(|statement| match statement {
             Statement::Attribute(attribute) => {
-                let value = evaluate(&attribute.value, scope).unwrap_or_else(|problems| {
-                    diagnostics.extend(problems);
-                    Value::Unknown(Type::Any)
-                });
+                let (value, problems) = evaluate_parts(&attribute.value, scope);
+                diagnostics.extend(problems);
                 let (name, expr) = (attribute.name.clone(), attribute.value.clone());
                 Entry::Attribute(EvaluatedAttribute { name, value, expr })
             }
@@ -130,7 +127,7 @@ impl PartialEq for EvaluatedBlock {
 
 impl EvaluatedAttribute {
     /// Where a part of the value was written, as far as the expression shows it.
-    pub fn span_of(&self, path: &[Step]) -> Span {
+    pub fn span_of<'s>(&self, path: impl IntoIterator<Item = &'s Step>) -> Span {
         let mut expr: &Expr = &self.expr;
         for step in path {
             while let ExprKind::Paren(inner) = &expr.kind {

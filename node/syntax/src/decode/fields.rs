@@ -1,8 +1,10 @@
 //! Taking the fields of a struct out of a body, one by one.
 
-use super::{Arguments, Blocks, Entry, Evaluated, EvaluatedAttribute, EvaluatedBlock, Problems};
+use super::{
+    Arguments, Blocks, Converter, Entry, Evaluated, EvaluatedAttribute, EvaluatedBlock, Problems,
+};
 use crate::ast::Label;
-use crate::convert::{FromValue, Mismatch};
+use crate::convert::{FromValue, Mismatch, Mistake};
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::reference::{FieldDoc, FieldKind};
 use crate::value::{Stability, Value};
@@ -16,8 +18,9 @@ pub struct Fields<'a> {
     label: Option<&'a Label>,
     label_taken: bool,
     taken: Vec<bool>,
-    /// The fields that have a stand-in, or nothing at all.
-    open: Vec<&'static str>,
+    /// The fields that are not what is written, and which parts of them; [`Mismatch::Unknown`]
+    /// where nothing is known of any part.
+    open: Vec<(&'static str, Mismatch)>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -32,21 +35,16 @@ impl<'a> Fields<'a> {
     }
 
     /// An attribute that must be there.
-    pub fn required<T>(
-        &mut self,
-        name: &'static str,
-        convert: Convert<T>,
-        stand_in: StandIn<T>,
-    ) -> Option<T> {
+    pub fn required<T>(&mut self, name: &'static str, converter: &Converter<T>) -> Option<T> {
         match self.take_attribute(name) {
-            Some(attribute) => self.convert(name, attribute, convert).or_else(stand_in),
+            Some(attribute) => self.convert(name, attribute, converter).or_else(converter.stand_in),
             None => {
                 if self.body.blocks(name).next().is_none() {
                     let message = format!("missing required attribute {name:?}");
                     self.error(Diagnostic::error(message, &self.body.header));
                 }
-                self.open.push(name);
-                stand_in()
+                self.open(name);
+                (converter.stand_in)()
             }
         }
     }
@@ -55,11 +53,11 @@ impl<'a> Fields<'a> {
     pub fn optional<T>(
         &mut self,
         name: &'static str,
-        convert: Convert<T>,
+        converter: &Converter<T>,
         default: impl FnOnce() -> T,
     ) -> Option<T> {
         let converted = match self.take_attribute(name) {
-            Some(attribute) => self.convert(name, attribute, convert),
+            Some(attribute) => self.convert(name, attribute, converter),
             None => {
                 self.mark_block(name);
                 None
@@ -72,12 +70,12 @@ impl<'a> Fields<'a> {
     pub fn maybe<T>(
         &mut self,
         name: &'static str,
-        convert: Convert<Option<T>>,
-        stand_in: StandIn<Option<T>>,
+        converter: &Converter<Option<T>>,
     ) -> Option<Option<T>> {
         match self.take_attribute(name) {
             Some(attribute) => {
-                Some(self.convert(name, attribute, convert).or_else(stand_in).flatten())
+                let converted = self.convert(name, attribute, converter);
+                Some(converted.or_else(converter.stand_in).flatten())
             }
             None => {
                 self.mark_block(name);
@@ -95,7 +93,7 @@ impl<'a> Fields<'a> {
                     let message = format!("missing required block {name:?}");
                     self.error(Diagnostic::error(message, &self.body.header));
                 }
-                self.open.push(name);
+                self.open(name);
                 // What would be missing in an empty one is not missing here.
                 self.empty_block(name, &mut Diagnostics::default())
             }
@@ -132,7 +130,7 @@ impl<'a> Fields<'a> {
         let mut fields = Fields::new(&empty, None, diagnostics);
         let value = T::from_fields(&mut fields);
         if value.is_none() || !fields.are_known() {
-            self.open.push(name);
+            self.open(name);
         }
         value
     }
@@ -183,7 +181,7 @@ impl<'a> Fields<'a> {
         match T::from_value(&Value::String(label.value.clone())) {
             Ok(label) => Some(Some(label)),
             Err(mismatch) => {
-                if let Some((_, message, hint)) = mismatch.first() {
+                if let Some(Mistake { message, hint, .. }) = mismatch.first() {
                     let hint = hint.map(str::to_owned);
                     self.error(Diagnostic::error(message, &label.span).maybe_hint(hint));
                 }
@@ -252,7 +250,7 @@ impl<'a> Fields<'a> {
     /// is not known.
     fn mark_block(&mut self, name: &'static str) {
         if self.body.blocks(name).next().is_some() {
-            self.open.push(name);
+            self.open(name);
         }
     }
 
@@ -272,7 +270,7 @@ impl<'a> Fields<'a> {
     fn single_block(&mut self, name: &'static str) -> Option<&'a EvaluatedBlock> {
         let blocks = self.take_blocks(name);
         if blocks.is_empty() && self.body.attribute(name).is_some() {
-            self.open.push(name);
+            self.open(name);
         }
         let (first, more) = blocks.split_first()?;
         for double in more {
@@ -288,17 +286,28 @@ impl<'a> Fields<'a> {
         &mut self,
         name: &'static str,
         attribute: &EvaluatedAttribute,
-        convert: Convert<T>,
+        converter: &Converter<T>,
     ) -> Option<T> {
-        let mismatch = match convert(&attribute.value) {
+        let mismatch = match (converter.convert)(&attribute.value) {
             Ok(value) => return Some(value),
             Err(mismatch) => mismatch,
         };
-        self.open.push(name);
-        let mut told: Vec<Diagnostic> = Vec::new();
-        mistakes(mismatch, attribute, &mut told);
-        self.diagnostics.extend(told);
-        None
+        for Mistake { path, message, hint, secret } in mismatch.mistakes() {
+            let message = format!("attribute {name:?}: {message}");
+            let found = Diagnostic::error(message, &attribute.span_of(path))
+                .maybe_hint(hint.map(str::to_owned));
+            self.diagnostics.push_part(if secret { found.secret() } else { found });
+        }
+        let mended = (converter.mended)(&attribute.value);
+        // Of a field that holds nothing of what is written, no part is known.
+        let open = if mended.is_some() { mismatch } else { Mismatch::Unknown };
+        self.open.push((name, open));
+        mended
+    }
+
+    /// Something stands in for all of a field, or it has nothing at all.
+    fn open(&mut self, name: &'static str) {
+        self.open.push((name, Mismatch::Unknown));
     }
 
     fn decode_block<T: Arguments>(
@@ -325,7 +334,7 @@ impl<'a> Fields<'a> {
         let known = fields.are_known();
         fields.finish(reference);
         if value.is_none() || !known {
-            self.open.push(name);
+            self.open(name);
         }
         value
     }
@@ -338,35 +347,6 @@ impl<'a> Fields<'a> {
 
     fn error(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
-    }
-}
-
-/// How a value becomes a field.
-pub(crate) type Convert<T> = fn(&Value) -> Result<T, Mismatch>;
-
-/// What stands in for a field, see [`FromValue::stand_in`].
-pub(crate) type StandIn<T> = fn() -> Option<T>;
-
-/// What is wrong with an attribute's value, each part once: those of a list that comes from elsewhere
-/// have one place.
-fn mistakes(mismatch: Mismatch, attribute: &EvaluatedAttribute, told: &mut Vec<Diagnostic>) {
-    match mismatch {
-        Mismatch::Unknown => {}
-        Mismatch::Several(parts) => {
-            parts.into_iter().for_each(|part| mistakes(part, attribute, told));
-        }
-        Mismatch::Wrong { path, message, hint, secret } => {
-            let message = format!("attribute {:?}: {message}", attribute.name.name);
-            let span = attribute.span_of(&path);
-            let same = |one: &Diagnostic| {
-                let start = one.span.as_ref().map(crate::Span::start);
-                one.message == message && start == Some(span.start())
-            };
-            if !told.iter().any(same) {
-                let told_of = Diagnostic::error(message, &span).maybe_hint(hint);
-                told.push(if secret { told_of.secret() } else { told_of });
-            }
-        }
     }
 }
 

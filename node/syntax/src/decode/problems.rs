@@ -1,33 +1,34 @@
 //! Where a type's own validation says what is wrong.
 
 use super::Evaluated;
-use crate::convert::Step;
+use crate::convert::{Mismatch, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Span;
 
 /// Takes what a validation finds, by the name of the field at fault.
 ///
 /// A field that is missing, wrong or known only when running has a stand-in while its struct is
-/// validated. What is said of such a field is dropped here, but what a validation says of one field
-/// because of others is its own concern: see [`Self::are_known`].
+/// validated; of a list or an object only the parts have one that are wrong or not known. What is
+/// said of what stands in is dropped here, but what a validation says of one field because of others
+/// is its own concern: see [`Self::are_known`].
 pub struct Problems<'a> {
     body: &'a Evaluated,
-    /// The fields that have a stand-in.
-    open: &'a [&'static str],
+    /// The fields that have a stand-in, and for which parts of them.
+    open: &'a [(&'static str, Mismatch)],
     diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Problems<'a> {
     pub(super) fn new(
         body: &'a Evaluated,
-        open: &'a [&'static str],
+        open: &'a [(&'static str, Mismatch)],
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
         Self { body, open, diagnostics }
     }
 
     /// Something is wrong with an attribute or a block; where it is not written, with the block
-    /// that should hold it. Of a field that has a stand-in nothing is said.
+    /// that should hold it. Of a field that has a stand-in, or some part of it, nothing is said.
     pub fn field(&mut self, name: &str, message: impl Into<String>) {
         if !self.are_known(&[name]) {
             return;
@@ -58,13 +59,25 @@ impl<'a> Problems<'a> {
         self.push(Diagnostic::error(message, &span).hint(hint));
     }
 
-    /// Something is wrong with a part of an attribute's value, such as one element of a list.
+    /// Something is wrong with a part of an attribute's value, such as one element of a list. Of a
+    /// part that has a stand-in, or holds or lies in one that has, nothing is said.
     pub fn part(&mut self, name: &str, path: &[Step], message: impl Into<String>) {
-        if !self.are_known(&[name]) {
-            return;
+        if self.open(name).all(|open| open.at(path).is_none()) {
+            let span = self.span(name, path);
+            self.diagnostics.push_part(Diagnostic::error(message, &span));
         }
-        let span = self.span(name, path);
-        self.push(Diagnostic::error(message, &span));
+    }
+
+    /// The key at the end of a path is wrong, whatever is written for it: of that nothing need be
+    /// known.
+    pub fn key(&mut self, name: &str, path: &[Step], message: impl Into<String>) {
+        let around = &path[..path.len().saturating_sub(1)];
+        let is_written =
+            |open: &Mismatch| matches!(open.at(around), None | Some(Mismatch::Parts(_)));
+        if self.open(name).all(is_written) {
+            let span = self.span(name, path);
+            self.diagnostics.push_part(Diagnostic::error(message, &span));
+        }
     }
 
     /// Something is wrong with one of several blocks of a name, counted from 0.
@@ -92,8 +105,8 @@ impl<'a> Problems<'a> {
         self.body.attribute(name).is_some() || self.body.blocks(name).next().is_some()
     }
 
-    /// Whether what these fields hold is what is written, or their default where nothing is: none
-    /// is missing, wrong or known only when running. A check that holds several fields against each
+    /// Whether what these fields hold is what is written, or their default where nothing is: none,
+    /// nor any part of one, is missing, wrong or known only when running. A check that holds several fields against each
     /// other asks for all of them before it says anything; else the user would read of a
     /// contradiction with a value that nobody wrote.
     pub fn are_known(&self, names: &[&str]) -> bool {
@@ -101,8 +114,12 @@ impl<'a> Problems<'a> {
             let unknown = |body: &Evaluated| {
                 body.attribute(name).is_some_and(|attribute| attribute.value.is_unknown())
             };
-            !self.open.contains(name) && !unknown(self.body)
+            self.open(name).next().is_none() && !unknown(self.body)
         })
+    }
+
+    fn open(&self, name: &str) -> impl Iterator<Item = &'a Mismatch> {
+        self.open.iter().filter(move |(open, _)| *open == name).map(|(_, parts)| parts)
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

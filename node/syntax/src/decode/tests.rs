@@ -9,6 +9,7 @@ use crate::{
     Secret, Source, Stability, Type, Value, Variables, check, decode, parse,
 };
 
+mod parts;
 mod stand_ins;
 
 #[derive(Debug, PartialEq)]
@@ -145,6 +146,8 @@ fn scope() -> Scope {
     variables.set(["given", "one"], Exports::to_value(&given));
     variables.set(["later", "one"], Given::unknown());
     variables.set(["secret"], Value::Secret(Secret::new("hush")));
+    let computed = (0..10_000).map(|at| Value::string(format!("bad {at}")));
+    variables.set(["computed"], Value::array(computed));
     Scope::new(&Host::default(), Stability::GenerallyAvailable).child(variables)
 }
 

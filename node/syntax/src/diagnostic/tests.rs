@@ -72,6 +72,99 @@ fn mistakes_are_in_the_order_of_the_text() {
     assert_eq!(messages, ["a file is missing", "first", "second"]);
 }
 
+/// So many wrong parts at one place, each of which says something else.
+fn crowd(source: &Source, many: usize) -> Diagnostics {
+    let mut all = Diagnostics::default();
+    for at in 0..many {
+        all.push_part(Diagnostic::error(format!("{at} is odd"), &source.span(4..7)));
+    }
+    all
+}
+
+#[test]
+fn of_many_wrong_parts_at_one_place_a_few_are_shown_and_the_others_counted() {
+    let source = Source::new("c.alloy", "one two");
+    let all = crowd(&source, 10_000);
+    assert_eq!(all.len(), 5);
+    let shown = all.to_string();
+    assert!(shown.contains("4 is odd") && !shown.contains("5 is odd"), "{shown}");
+    assert!(shown.ends_with("^^^\nand 9995 more here"), "{shown}");
+    assert_eq!(shown.matches("more here").count(), 1);
+    assert!(!crowd(&source, 5).to_string().contains("more"));
+}
+
+#[test]
+fn the_same_words_at_one_place_are_shown_once() {
+    let source = Source::new("c.alloy", "one two");
+    let same = || Diagnostic::error("it is odd", &source.span(4..7)).hint("make it even");
+    let mut all = Diagnostics::default();
+    (0..300).for_each(|_| all.push_part(same()));
+    all.push(same());
+    all.push_part(Diagnostic::error("it is odd", &source.span(0..3)));
+    all.push_part(Diagnostic::warning("it is odd", &source.span(4..7)));
+    expect![[r#"
+        c.alloy:1:1: error: it is odd
+        1 | one two
+          | ^^^
+
+        c.alloy:1:5: error: it is odd
+        1 | one two
+          |     ^^^
+        hint: make it even
+        and 299 more here
+
+        c.alloy:1:5: warning: it is odd
+        1 | one two
+          |     ^^^"#]]
+    .assert_eq(&all.to_string());
+}
+
+#[test]
+fn what_is_checked_twice_is_counted_once() {
+    let source = Source::new("c.alloy", "one two");
+    let mut all = crowd(&source, 8);
+    all.extend(crowd(&source, 8));
+    assert_eq!(all.to_string(), crowd(&source, 8).to_string());
+    let mut other = Diagnostics::default();
+    other.push_part(Diagnostic::error("it is even", &source.span(4..7)));
+    all.extend(other);
+    assert_eq!(all.len(), 5);
+    assert!(all.to_string().ends_with("and 4 more here"), "{all}");
+}
+
+#[test]
+fn of_a_block_everything_is_said_although_it_is_one_place() {
+    let source = Source::new("c.alloy", "one two");
+    let missing = |at: usize| Diagnostic::error(format!("{at} is missing"), &source.span(4..7));
+    let all: Diagnostics = (0..20).chain(0..20).map(missing).collect();
+    assert_eq!(all.len(), 20);
+    assert!(!all.to_string().contains("more"), "{all}");
+}
+
+#[test]
+fn an_error_is_not_lost_among_warnings() {
+    let source = Source::new("c.alloy", "one two");
+    let warning = |at: usize| Diagnostic::warning(format!("{at} is odd"), &source.span(4..7));
+    let mut all = Diagnostics::default();
+    (0..1000).for_each(|at| all.push_part(warning(at)));
+    assert!(!all.has_errors());
+    all.push_part(Diagnostic::error("too odd", &source.span(4..7)));
+    assert!(all.has_errors() && all.to_string().contains("error: too odd"), "{all}");
+}
+
+#[test]
+fn of_mistakes_at_very_many_places_the_end_says_how_many_are_not_shown() {
+    let source = Source::new("c.alloy", "one ".repeat(700));
+    let at = |at: usize| Diagnostic::error("odd", &source.span(4 * at..4 * at + 3));
+    let some: Diagnostics = (0..500).map(at).collect();
+    assert!(!some.to_string().contains("more"));
+    let mut all: Diagnostics = (0..699).map(at).collect();
+    (0..2).for_each(|_| all.push_part(at(699)));
+    let shown = all.to_string();
+    assert_eq!(shown.matches("error: odd").count(), 500);
+    assert!(shown.ends_with("\n\nand 201 more mistakes, which are not shown"), "{shown}");
+}
+
 #[test]
 fn a_warning_alone_is_no_failure() {
     let source = Source::new("c.alloy", "x");

@@ -193,6 +193,9 @@ fn a_text_that_is_no_configuration_gets_a_bounded_answer() {
         let (_, diagnostics) = parse(&Source::new("c.alloy", junk.repeat(10_000)));
         assert!(diagnostics.has_errors(), "{junk}");
         assert!(diagnostics.len() <= 101, "{junk}: {}", diagnostics.len());
+        let last = diagnostics.iter().last().map(|last| last.message.as_str());
+        let told = last == Some("there may be more mistakes than the first 100");
+        assert_eq!(told, diagnostics.len() > 100, "{junk}");
     }
 }
 

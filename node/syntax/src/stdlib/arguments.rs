@@ -1,6 +1,6 @@
 //! Taking arguments out of a call.
 
-use crate::convert::{FromValue, Step};
+use crate::convert::{FromValue, Mistake, Step};
 use crate::value::{CallError, Function, Stability, Value};
 
 /// A function that stays.
@@ -36,7 +36,7 @@ pub(super) fn count(values: &[Value], min: usize, max: usize) -> Result<(), Call
 pub(super) fn argument<T: FromValue>(values: &[Value], at: usize) -> Result<T, CallError> {
     T::from_value(&values[at]).map_err(|mismatch| match mismatch.first() {
         None => CallError::argument(at, "the value is known only when running"),
-        Some((path, message, hint)) => {
+        Some(Mistake { path, message, hint, .. }) => {
             let place: String = path
                 .iter()
                 .map(|step| match step {

@@ -128,6 +128,79 @@ fn an_argument_of_the_wrong_type_hides_no_other_mistake() {
     }
 }
 
+/// A part of an argument that is wrong, or known only when running, and beside it what the validation
+/// has to say of others.
+#[test]
+fn a_part_of_an_argument_hides_no_other_mistake() {
+    let later = "local.file \"a\" { filename = \"/a\" }\n";
+    let cases: &[(String, &[&str])] = &[
+        (
+            write("url = \"http://a\"\nheaders = {\"bad header\" = \"x\", \"X-B\" = []}"),
+            &["4:27: error: the header \"bad header\" cannot be sent", "4:40: error: attribute"],
+        ),
+        (
+            later.to_owned()
+                + &write(
+                    "url = \"http://a\"\nheaders = {\"bad header\" = \"x\", \"X-C\" = local.file.a.content}",
+                ),
+            &["5:27: error: the header \"bad header\" cannot be sent"],
+        ),
+        // Of the one the key is wrong, of the other the value: which of them is known matters.
+        (
+            later.to_owned()
+                + &write(
+                    "url = \"http://a\"\nheaders = {\"Host\" = local.file.a.content, \"X-C\" = \"\\n\"}\n\
+                     http_headers = {\"a b\" = [local.file.a.content], \"X-D\" = [\"\\n\", []]}",
+                ),
+            &[
+                "5:21: error: the header \"Host\" is set by",
+                "5:51: error: the value of the header \"X-C\" cannot be sent",
+                "6:25: error: ",
+                "6:64: error: attribute \"http_headers\"",
+            ],
+        ),
+        (
+            "discovery.dns \"a\" { names = [[], \"a..b\", later, \"c..d\", 1 / []] }".to_owned(),
+            &[
+                "1:30: error: attribute \"names\"",
+                "1:34: error: \"a..b\" is not a DNS name",
+                "1:42: error: nothing is called \"later\"",
+                "1:49: error: \"c..d\" is not a DNS name",
+                "1:59: error: ",
+            ],
+        ),
+    ];
+    for (config, expected) in cases {
+        let (count, problems) = mistakes(config);
+        for expected in *expected {
+            assert!(problems.contains(expected), "{config}\n{expected}\n{problems}");
+        }
+        assert_eq!(count, expected.len(), "{config}\n{problems}");
+    }
+}
+
+#[test]
+fn a_long_list_that_is_computed_has_a_short_answer_that_says_how_much_is_left_out() {
+    let text = (0..10_000).map(|at| format!("a..{at}")).collect::<Vec<_>>().join(",");
+    for (config, shown, rest) in [
+        (format!("discovery.dns \"a\" {{ names = string.split({text:?}, \",\") }}"), 5, 9_995),
+        (
+            format!("prometheus.relabel \"a\" {{ forward_to = string.split({text:?}, \",\") }}"),
+            1,
+            9_999,
+        ),
+    ] {
+        let (count, problems) = mistakes(&config);
+        assert_eq!(count, shown, "{problems}");
+        assert!(problems.ends_with(&format!("\nand {rest} more here")), "{problems}");
+        assert!(problems.len() < 2_000, "{}", problems.len());
+    }
+    let places = vec!["[]"; 700].join(", ");
+    let (count, problems) = mistakes(&format!("discovery.dns \"a\" {{ names = [{places}] }}"));
+    assert_eq!(count, 500);
+    assert!(problems.ends_with("\n\nand 200 more mistakes, which are not shown"));
+}
+
 #[test]
 fn every_mistake_of_a_queue_is_told_at_its_argument() {
     let queue = "queue_config {\ncapacity = 0\nmin_shards = 0\nmax_shards = 2000\n\

@@ -19,7 +19,7 @@ pub(super) struct Error(pub(super) Mismatch);
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unknown = "the value is known only when running";
-        f.write_str(self.0.first().map_or(unknown, |(_, message, _)| message))
+        f.write_str(self.0.first().map_or(unknown, |mistake| mistake.message))
     }
 }
 
