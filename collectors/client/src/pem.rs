@@ -2,7 +2,7 @@
 //! against. Clients and servers read theirs here, so that one mistake has one name.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
@@ -42,7 +42,7 @@ pub struct Title {
     /// What it is for.
     pub part: Part,
     /// The file that it comes from; none if the configuration spells it out.
-    pub file: Option<PathBuf>,
+    pub file: Option<Arc<Path>>,
 }
 
 /// A document as it was read: it may hold anything.
@@ -76,7 +76,7 @@ impl Title {
     pub(crate) fn of(part: Part, source: &Source) -> Self {
         let file = match source {
             Source::Inline(_) => None,
-            Source::File(path) => Some(path.clone()),
+            Source::File(path) => Some(path.as_path().into()),
         };
         Self { part, file }
     }
@@ -128,7 +128,10 @@ impl Document {
         self.remembered(&AUTHORITIES, || {
             let mut roots = RootCertStore::empty();
             for certificate in self.certificates()? {
-                let unusable = |source| Error::Unusable { document: self.title.clone(), source };
+                let unusable = |source| Error::Unusable {
+                    document: self.title.clone(),
+                    source: Box::new(source),
+                };
                 roots.add(certificate).map_err(unusable)?;
             }
             Ok(roots)
@@ -209,7 +212,8 @@ pub fn pair(certificate: &Document, key: &Document) -> Result<Arc<CertifiedKey>,
         let (chain, private) = (certificate.chain()?, key.key()?);
         let chain = Vec::clone(&chain);
         CertifiedKey::from_der(chain, private.clone_key(), &provider()).map_err(|source| {
-            Error::Pair { certificate: certificate.title.clone(), key: key.title.clone(), source }
+            let (certificate, key) = (certificate.title.clone(), key.title.clone());
+            Error::Pair { certificate, key, source: Box::new(source) }
         })
     };
     if certificate.is_inline() && key.is_inline() {

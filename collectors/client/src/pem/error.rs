@@ -32,7 +32,7 @@ pub enum Error {
         /// Which one.
         document: Title,
         /// What the TLS library says.
-        source: rustls::Error,
+        source: Box<rustls::Error>,
     },
     /// The key is another's, or of a kind that nobody speaks.
     #[error("the {certificate} and the {key} cannot be used together: {source}")]
@@ -42,7 +42,7 @@ pub enum Error {
         /// The key.
         key: Title,
         /// What the TLS library says.
-        source: rustls::Error,
+        source: Box<rustls::Error>,
     },
 }
 
