@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use crate::error::ConfigError;
+use crate::pem::{self, Document, Part};
 use crate::proxy::ProxyRules;
 use crate::secret::{Secret, Source};
-use crate::tls::documents;
 
 #[cfg(test)]
 mod tests;
@@ -108,7 +108,8 @@ pub struct OAuth2 {
 /// whose key has not been written yet) is logged, and the last pair that did stays in use.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {
-    /// The certificate authorities to trust, in PEM, instead of the system's.
+    /// The certificate authorities to trust, in PEM, instead of the system's. They have to be some
+    /// even where any certificate will do, as in Prometheus.
     pub ca: Option<Source>,
     /// Our certificate and its chain, in PEM; needs `key`.
     pub cert: Option<Source>,
@@ -237,7 +238,16 @@ impl Tls {
         {
             problems.push(ConfigError::BadServerName(name.clone()));
         }
-        documents::problems(self, problems);
+        let spelt = |part, source: &Option<Source>| {
+            source.as_ref().and_then(|source| Document::inline(part, source))
+        };
+        let (ca, cert, key) = (
+            spelt(Part::Authorities, &self.ca),
+            spelt(Part::Certificate, &self.cert),
+            spelt(Part::Key, &self.key),
+        );
+        let found = pem::problems(ca.as_ref(), cert.as_ref(), key.as_ref());
+        problems.extend(found.into_iter().map(ConfigError::Pem));
     }
 }
 

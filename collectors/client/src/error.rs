@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::pem;
+
 /// A configuration that no client can be made of. None of them shows a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,18 +45,9 @@ pub enum ConfigError {
     /// Neither a DNS name nor an address.
     #[error("server_name {0:?} is neither a DNS name nor an IP address")]
     BadServerName(String),
-    /// The certificate authorities that the configuration spells out.
-    #[error("{0}")]
-    BadAuthorities(String),
-    /// The certificate that the configuration spells out.
-    #[error("{0}")]
-    BadCertificate(String),
-    /// The key that the configuration spells out; it is not shown.
-    #[error("{0}")]
-    BadKey(String),
-    /// A certificate and a key, both spelt out, that do not go together.
-    #[error("{0}")]
-    BadKeyPair(String),
+    /// A certificate, a key or the authorities of a TLS configuration.
+    #[error(transparent)]
+    Pem(#[from] pem::Error),
     /// Two sources of the proxy.
     #[error("proxy_from_environment cannot be combined with proxy_url or no_proxy")]
     ProxyTwice,
@@ -70,9 +63,30 @@ pub enum ConfigError {
     /// A file could not be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The certificates or the key cannot be used.
+    /// What the documents do not answer for.
     #[error("TLS cannot be set up: {0}")]
-    Tls(String),
+    Tls(#[source] TlsError),
+}
+
+/// Why TLS cannot be spoken.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A document of the configuration.
+    #[error(transparent)]
+    Pem(#[from] pem::Error),
+    /// The library has none of the versions that may be spoken.
+    #[error("no version of TLS can be spoken: {0}")]
+    Versions(#[source] rustls::Error),
+    /// The configuration leaves to the system whom to trust, and the system trusts nobody.
+    #[error(
+        "this system has no certificate authorities{}; set the CA in the TLS configuration",
+        reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+    )]
+    NoAuthorities {
+        /// What went wrong when they were looked for, if anything did.
+        reason: Option<String>,
+    },
 }
 
 /// A file of the configuration could not be read.
@@ -101,7 +115,7 @@ pub enum Error {
     BadSecret(&'static str),
     /// The TLS configuration cannot be used.
     #[error("TLS cannot be set up: {0}")]
-    Tls(String),
+    Tls(#[from] TlsError),
     /// No connection to the server or to the proxy.
     #[error("cannot connect to {origin}: {reason}")]
     Connect {
@@ -176,6 +190,15 @@ impl Error {
             | Self::BadSecret(_)
             | Self::TooManyRedirects(_)
             | Self::Encoding(_) => false,
+        }
+    }
+}
+
+impl From<TlsError> for ConfigError {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::Pem(error) => Self::Pem(error),
+            error => Self::Tls(error),
         }
     }
 }

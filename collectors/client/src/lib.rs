@@ -35,6 +35,7 @@ mod memory;
 mod message;
 mod oauth2;
 mod origin;
+pub mod pem;
 mod pool;
 mod proxy;
 mod redirect;
@@ -51,11 +52,10 @@ pub use client::Client;
 pub use config::{
     Config, Credentials, Headers, OAuth2, Proxy, Tls, TlsVersion, is_reserved_header,
 };
-pub use error::{ConfigError, Error, FileError};
+pub use error::{ConfigError, Error, FileError, TlsError};
 pub use memory::MemoryDialer;
 pub use response::{BodySize, Response};
 pub use secret::{Secret, Source};
-pub use tls::documents::pem_problem;
 
 /// The `User-Agent` of requests that do not say another.
 pub const USER_AGENT: &str = concat!("Shoal/", env!("CARGO_PKG_VERSION"));

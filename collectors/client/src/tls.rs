@@ -4,15 +4,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
-use rustls::sign::SingleCertAndKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use tracing::warn;
 
 use crate::config::{Tls, TlsVersion};
-use crate::error::{ConfigError, Error, chain};
+use crate::error::{ConfigError, Error, FileError, TlsError, chain};
+use crate::pem::{self, Document, Part, Title};
 use crate::reread::Current;
+use crate::secret::Source;
 
-pub(crate) mod documents;
 mod insecure;
 #[cfg(test)]
 mod tests;
@@ -22,13 +23,20 @@ use insecure::AnyCertificate;
 /// Makes the TLS configuration that the next connection uses.
 #[derive(Debug)]
 pub(crate) struct TlsSource {
-    ca: Option<Current>,
-    cert: Option<Current>,
-    key: Option<Current>,
+    ca: Option<Followed>,
+    cert: Option<Followed>,
+    key: Option<Followed>,
     settings: Settings,
     /// Whether a document can change at all.
     has_files: bool,
     built: Mutex<Option<Built>>,
+}
+
+/// A document that may change.
+#[derive(Debug)]
+struct Followed {
+    title: Title,
+    current: Current,
 }
 
 #[derive(Debug, Clone)]
@@ -45,8 +53,6 @@ struct Documents {
     ca: Option<Document>,
     key_pair: Option<(Document, Document)>,
 }
-
-type Document = Arc<[u8]>;
 
 #[derive(Debug, Clone)]
 struct Built {
@@ -75,8 +81,10 @@ impl TlsSource {
             None => None,
         };
         let [ca, cert, key] =
-            [&tls.ca, &tls.cert, &tls.key].map(|source| source.as_ref().map(Current::of));
-        let has_files = [&ca, &cert, &key].into_iter().flatten().any(Current::is_file);
+            [(Part::Authorities, &tls.ca), (Part::Certificate, &tls.cert), (Part::Key, &tls.key)]
+                .map(|(part, source)| source.as_ref().map(|source| Followed::of(part, source)));
+        let has_files =
+            [&ca, &cert, &key].into_iter().flatten().any(|followed| followed.current.is_file());
         let source = Self {
             ca,
             cert,
@@ -97,29 +105,18 @@ impl TlsSource {
     /// Finds the mistakes of the user's own documents when the client is made. It blocks for the
     /// reading of at most three small files.
     fn preload(&self, tls: &Tls) -> Result<(), ConfigError> {
-        use crate::error::FileError;
-        use crate::secret::Source;
-
-        let read = |source: &Option<Source>| -> Result<Option<Document>, ConfigError> {
-            Ok(match source {
-                None => None,
-                Some(Source::Inline(document)) => Some(document.bytes()),
-                Some(Source::File(path)) => {
-                    let content =
-                        std::fs::read(path).map_err(|error| FileError::new(path, &error))?;
-                    Some(content.into())
-                }
-            })
+        let read = |part, source: &Option<Source>| {
+            source.as_ref().map(|source| Document::read(part, source)).transpose()
         };
-        let documents =
-            Documents { ca: read(&tls.ca)?, key_pair: read(&tls.cert)?.zip(read(&tls.key)?) };
+        let key_pair = read(Part::Certificate, &tls.cert)?.zip(read(Part::Key, &tls.key)?);
+        let documents = Documents { ca: read(Part::Authorities, &tls.ca)?, key_pair };
         if documents.ca.is_none() && !self.settings.insecure {
             // The system's authorities are loaded with the first connection that needs them; our
             // own certificate can be checked without.
             let without = Settings { insecure: true, ..self.settings.clone() };
-            return without.build(&documents, None).map(|_| ()).map_err(ConfigError::Tls);
+            return Ok(without.build(&documents, None).map(|_| ())?);
         }
-        let config = self.settings.build(&documents, None).map_err(ConfigError::Tls)?;
+        let config = self.settings.build(&documents, None)?;
         *self.lock() = Some(Built { seen: documents, config, generation: 0 });
         Ok(())
     }
@@ -150,7 +147,7 @@ impl TlsSource {
     fn keep(
         &self,
         seen: Documents,
-        config: Result<Arc<ClientConfig>, String>,
+        config: Result<Arc<ClientConfig>, TlsError>,
     ) -> Result<CurrentTls, Error> {
         let mut built = self.lock();
         match (config, &mut *built) {
@@ -193,6 +190,16 @@ impl TlsSource {
     }
 }
 
+impl Followed {
+    fn of(part: Part, source: &Source) -> Self {
+        Self { title: Title::of(part, source), current: Current::of(source) }
+    }
+
+    async fn document(&self) -> Result<Document, FileError> {
+        Ok(Document::new(self.title.clone(), self.current.document().await?))
+    }
+}
+
 impl CurrentTls {
     fn of(built: &Built) -> Self {
         Self { config: Arc::clone(&built.config), generation: built.generation }
@@ -204,27 +211,26 @@ impl Settings {
         &self,
         documents: &Documents,
         system: Option<Arc<RootCertStore>>,
-    ) -> Result<Arc<ClientConfig>, String> {
+    ) -> Result<Arc<ClientConfig>, TlsError> {
         let versions: &[&rustls::SupportedProtocolVersion] =
             if self.only_13 { &[&rustls::version::TLS13] } else { rustls::ALL_VERSIONS };
         // Never the process's default provider: two libraries may disagree about it at run time.
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
-            .map_err(|error| error.to_string())?;
+            .map_err(TlsError::Versions)?;
+        // Looked at even where any certificate will do: what is given is meant to be used.
+        let given = documents.ca.as_ref().map(Document::authorities).transpose()?;
         let builder = if self.insecure {
             let verifier = AnyCertificate(provider().signature_verification_algorithms);
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         } else {
-            let roots = match (&documents.ca, system) {
-                (Some(pem), _) => Arc::new(documents::authorities(pem)?),
-                (None, system) => system.ok_or("no certificate authorities")?,
-            };
+            let roots = given.or(system).ok_or(TlsError::NoAuthorities { reason: None })?;
             builder.with_root_certificates(roots)
         };
         let mut config = match &documents.key_pair {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => {
-                let pair = documents::pair(documents::chain(chain)?, documents::key(key)?)?;
+                let pair = CertifiedKey::clone(&*pem::pair(chain, key)?);
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)))
             }
         };
@@ -235,7 +241,7 @@ impl Settings {
     }
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
 }
@@ -248,15 +254,12 @@ async fn system_authorities() -> Result<Arc<RootCertStore>, Error> {
     }
     let loaded = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs)
         .await
-        .map_err(|error| Error::Tls(error.to_string()))?;
+        .map_err(|error| TlsError::NoAuthorities { reason: Some(error.to_string()) })?;
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(loaded.certs);
     if roots.is_empty() {
-        let cause = loaded.errors.first().map(|error| format!(" ({})", chain(error)));
-        return Err(Error::Tls(format!(
-            "this system has no certificate authorities{}; set the CA in the TLS configuration",
-            cause.unwrap_or_default(),
-        )));
+        let reason = loaded.errors.first().map(|error| chain(error));
+        return Err(TlsError::NoAuthorities { reason }.into());
     }
     Ok(Arc::clone(SYSTEM.get_or_init(|| Arc::new(roots))))
 }

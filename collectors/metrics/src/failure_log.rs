@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::ScrapeTarget;
 use crate::telemetry::Telemetry;
@@ -33,14 +34,18 @@ pub(crate) struct FailureLog {
     path: Option<PathBuf>,
     lines: Option<mpsc::Sender<String>>,
     telemetry: Arc<Telemetry>,
-    /// The tasks that write: one for each file that lines still wait for.
+    /// The tasks that write.
     writers: JoinSet<()>,
+    /// The file of each writer, and what is cancelled once it has written all it had. Those of one
+    /// file come one after the other.
+    files: Vec<(PathBuf, CancellationToken)>,
 }
 
 impl FailureLog {
     /// A log in this file; none without one. Lines that do not get there are counted.
     pub(crate) fn new(path: Option<PathBuf>, telemetry: Arc<Telemetry>) -> Self {
-        let mut log = Self { path: None, lines: None, telemetry, writers: JoinSet::new() };
+        let mut log =
+            Self { path: None, lines: None, telemetry, writers: JoinSet::new(), files: Vec::new() };
         log.redirect(path);
         log
     }
@@ -52,13 +57,28 @@ impl FailureLog {
         }
         // Those that have written all they had.
         while self.writers.try_join_next().is_some() {}
+        self.files.retain(|(_, ended)| !ended.is_cancelled());
         self.path.clone_from(&path);
-        self.lines = path.map(|path| {
-            let (sender, lines) = mpsc::channel(WAITING);
-            let waiting = Waiting { lines, unwritten: 0, telemetry: Arc::clone(&self.telemetry) };
-            self.writers.spawn(write_all(path, waiting));
-            sender
+        self.lines = path.map(|path| self.open(path));
+    }
+
+    /// Starts what writes to a file, once whoever wrote to it before has ended.
+    fn open(&mut self, path: PathBuf) -> mpsc::Sender<String> {
+        let (sender, lines) = mpsc::channel(WAITING);
+        let waiting = Waiting { lines, unwritten: 0, telemetry: Arc::clone(&self.telemetry) };
+        let last = self.files.iter().rfind(|(file, _)| *file == path);
+        let before = last.map(|(_, ended)| ended.clone());
+        let ended = CancellationToken::new();
+        self.files.push((path.clone(), ended.clone()));
+        self.writers.spawn(async move {
+            // Also when it is ended by force.
+            let _ended = ended.drop_guard();
+            if let Some(before) = before {
+                before.cancelled().await;
+            }
+            write_all(path, waiting).await;
         });
+        sender
     }
 
     /// Has what waits written. What the disk does not take in time is lost, and counted.

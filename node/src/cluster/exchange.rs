@@ -13,8 +13,15 @@ use tokio::sync::watch;
 use super::PeerSeal;
 use crate::server::config::HttpConfig;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest excerpt of an error's body that is shown, in bytes.
 const EXCERPT: usize = 200;
+
+/// How much of an error's body is read, in bytes. Nodes say in a line why they refuse; what is longer
+/// comes from somebody else.
+const REFUSAL: usize = 4096;
 
 /// How long a connection to a peer may take. Whoever is not there is to be known soon; a packet of
 /// the handshake that is lost is sent again after a second.
@@ -103,11 +110,21 @@ impl PeerAccess {
                 .body(question.seal(path, body.clone()))
                 .map_err(|error| PeerError::Refused(error.to_string()))?;
             let stream = self.seal.streams().ask(request.body().len());
-            let answer = exchange(&client, request, limit + Channel::OVERHEAD).await?;
-            stream.answered(answer.len());
-            match question.open(&self.seal.opener(), path, answer) {
-                Ok(Reply::Answer(answer)) => return Ok(answer),
-                Ok(Reply::Introduction(introduction)) => self.seal.introduce(to, introduction),
+            let Received { status, body } =
+                exchange(&client, request, limit + Channel::OVERHEAD).await?;
+            stream.receive(body.len());
+            if status != StatusCode::OK {
+                return Err(PeerError::Refused(format!("{status}: {}", excerpt(&body))));
+            }
+            match question.open(&self.seal.opener(), path, body) {
+                Ok(Reply::Answer(answer)) => {
+                    stream.answered();
+                    return Ok(answer);
+                }
+                Ok(Reply::Introduction(introduction)) => {
+                    stream.answered();
+                    self.seal.introduce(to, introduction);
+                }
                 Err(refusal) => {
                     self.seal.refuse(to.ip(), "an answer", &refusal);
                     return Err(PeerError::Refused(format!("its answer is {refusal}")));
@@ -128,19 +145,32 @@ impl PeerAccess {
     }
 }
 
+/// What came back.
+struct Received {
+    status: StatusCode,
+    body: Vec<u8>,
+}
+
 async fn exchange(
     client: &Client,
     request: Request<Bytes>,
     limit: usize,
-) -> Result<Vec<u8>, PeerError> {
+) -> Result<Received, PeerError> {
     let mut response = client.send(request).await.map_err(classify)?;
-    if response.status() != StatusCode::OK {
-        let status = response.status();
-        return Err(PeerError::Refused(format!("{status}: {}", response.excerpt(EXCERPT).await)));
-    }
+    let status = response.status();
+    let is_answer = status == StatusCode::OK;
     let mut body = Vec::new();
-    response.read_body(limit, &mut body).await.map_err(classify)?;
-    Ok(body)
+    let read = response.read_body(if is_answer { limit } else { REFUSAL }, &mut body).await;
+    match read {
+        Err(error) if is_answer => Err(classify(error)),
+        // As much as there is of the reason is as good as all of it.
+        _ => Ok(Received { status, body }),
+    }
+}
+
+/// The beginning of a refusal as text.
+fn excerpt(body: &[u8]) -> String {
+    String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]).trim().to_owned()
 }
 
 /// A connection that fails below TLS says that nobody is there; everything else that somebody is.

@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use crate::telemetry::Exposition;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// Counts of one node's exchanges with its peers, those that it begins and those that they begin.
+///
+/// Each body counts once where it is sent and once where it is received, whatever it says; each
+/// question of this node has one outcome, an answer or none.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     open: AtomicI64,
@@ -61,29 +64,47 @@ impl Streams {
         let open = self.open.load(Ordering::Relaxed) as f64;
         let help = "Exchanges with peers over TCP that are under way.";
         page.gauge("cluster_transport_streams", help, &[], open);
-        for (direction, bodies) in [("rx", &self.received), ("tx", &self.sent)] {
+        for (direction, bodies, what, size) in [
+            (
+                "rx",
+                &self.received,
+                "Bodies received from peers over TCP: questions and answers, refusals and what \
+                 cannot be opened included.",
+                "Bytes of the bodies received from peers over TCP.",
+            ),
+            (
+                "tx",
+                &self.sent,
+                "Bodies sent to peers over TCP: questions, whether they arrive or not, and \
+                 answers, refusals included.",
+                "Bytes of the bodies sent to peers over TCP.",
+            ),
+        ] {
             let name = |rest: &str| format!("cluster_transport_stream_{direction}_{rest}_total");
-            let help = "Bodies of exchanges with peers over TCP.";
             let count = bodies.count.load(Ordering::Relaxed) as f64;
-            page.counter(&name("packets"), help, &[], count);
-            let help = "Bytes of those bodies.";
+            page.counter(&name("packets"), what, &[], count);
             let bytes = bodies.bytes.load(Ordering::Relaxed) as f64;
-            page.counter(&name("bytes"), help, &[], bytes);
+            page.counter(&name("bytes"), size, &[], bytes);
         }
-        let help = "Questions to peers over TCP that got no answer, or a refusal.";
+        let help = "Questions sent to peers over TCP without success: nobody answered in time, the \
+                    peer refused, or its answer could not be opened.";
         let unanswered = self.unanswered.load(Ordering::Relaxed) as f64;
         page.counter("cluster_transport_stream_tx_packets_failed_total", help, &[], unanswered);
     }
 }
 
 impl Stream {
-    /// The answer has arrived and has so many bytes.
-    pub(super) fn answered(mut self, bytes: usize) {
-        self.awaits = false;
+    /// Something has come back for the question, of so many bytes; it may be a refusal.
+    pub(super) fn receive(&self, bytes: usize) {
         self.streams.received.add(bytes);
     }
 
-    /// This node answers with so many bytes.
+    /// What has come back is an answer.
+    pub(super) fn answered(mut self) {
+        self.awaits = false;
+    }
+
+    /// This node answers with so many bytes, or refuses to.
     pub(crate) fn answer(self, bytes: usize) {
         self.streams.sent.add(bytes);
     }

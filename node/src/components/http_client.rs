@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use client::pem::{self, Part};
 use client::{
     Client, Config, ConfigError, Credentials, Headers, MemoryDialer, OAuth2, Proxy, Source, Tls,
 };
@@ -321,10 +322,14 @@ fn fields_of(error: &ConfigError) -> &'static [&'static str] {
         ConfigError::HalfKeyPair => &["cert_pem", "cert_file", "key_pem", "key_file"],
         ConfigError::OldTls(_) | ConfigError::UnknownTlsVersion(_) => &["min_version"],
         ConfigError::BadServerName(_) => &["server_name"],
-        ConfigError::BadAuthorities(_) => &["ca_pem", "insecure_skip_verify"],
-        ConfigError::BadCertificate(_) => &["cert_pem"],
-        ConfigError::BadKey(_) => &["key_pem"],
-        ConfigError::BadKeyPair(_) => &["cert_pem", "key_pem"],
+        ConfigError::Pem(error) => match error {
+            pem::Error::Pair { .. } => &["cert_pem", "key_pem"],
+            _ => match error.part() {
+                Part::Authorities | Part::ClientAuthorities => &["ca_pem"],
+                Part::Certificate => &["cert_pem"],
+                Part::Key => &["key_pem"],
+            },
+        },
         ConfigError::ProxyTwice => &["proxy_from_environment", "proxy_url", "no_proxy"],
         ConfigError::NoProxyWithoutProxy => &["no_proxy", "proxy_url", "proxy_from_environment"],
         ConfigError::ConnectHeadersWithoutProxy => {

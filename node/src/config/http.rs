@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use client::Source;
+use client::pem::{self, Document, Part};
 use syntax::{Arguments, Choice, Problems, Secret};
 
-use crate::server::config::{AuthConfig, ClientAuth, HttpConfig, Pem, TlsConfig, TlsVersion};
-use crate::server::tls::{Document, Inline};
+use crate::server::config::{AuthConfig, ClientAuth, HttpConfig, TlsConfig, TlsVersion};
 
 /// What the block takes.
 #[derive(Debug, Clone, Arguments)]
@@ -94,19 +95,7 @@ impl Tls {
                 _ => {}
             }
         }
-        let inline = Inline {
-            certificate: self.cert_pem.as_deref(),
-            key: self.key_pem.as_ref().map(Secret::expose),
-            client_ca: self.client_ca_pem.as_deref().filter(|_| self.verifies()),
-        };
-        for (document, text) in inline.problems() {
-            let field = match document {
-                Document::Certificate => "cert_pem",
-                Document::Key => "key_pem",
-                Document::ClientCa => "client_ca_pem",
-            };
-            problems.secret(field, text);
-        }
+        self.report_documents(problems);
         use ClientAuthName::{RequestClientCert, RequireAnyClientCert};
         if matches!(self.client_auth_type, RequestClientCert | RequireAnyClientCert) {
             problems.field(
@@ -127,6 +116,39 @@ impl Tls {
         if !self.curve_preferences.is_empty() {
             problems.field("curve_preferences", "curves cannot be chosen; all of them are safe");
         }
+    }
+
+    /// Says what is wrong with what is spelt out, each where it is written.
+    fn report_documents(&self, problems: &mut Problems<'_>) {
+        let spelt = |part, source: Option<Source>| {
+            source.and_then(|source| Document::inline(part, &source))
+        };
+        let client_ca = self.client_ca().filter(|_| self.verifies());
+        let (client_ca, certificate, key) = (
+            spelt(Part::ClientAuthorities, client_ca),
+            spelt(Part::Certificate, self.certificate()),
+            spelt(Part::Key, self.key()),
+        );
+        for error in pem::problems(client_ca.as_ref(), certificate.as_ref(), key.as_ref()) {
+            let field = match error.part() {
+                Part::Key => "key_pem",
+                Part::Authorities | Part::ClientAuthorities => "client_ca_pem",
+                Part::Certificate => "cert_pem",
+            };
+            problems.secret(field, error.to_string());
+        }
+    }
+
+    fn certificate(&self) -> Option<Source> {
+        source(self.cert_pem.as_deref(), self.cert_file.as_deref())
+    }
+
+    fn key(&self) -> Option<Source> {
+        source(self.key_pem.as_ref().map(Secret::expose), self.key_file.as_deref())
+    }
+
+    fn client_ca(&self) -> Option<Source> {
+        source(self.client_ca_pem.as_deref(), self.client_ca_file.as_deref())
     }
 
     fn verifies(&self) -> bool {
@@ -166,23 +188,23 @@ struct Filter {
     authenticate_matching_paths: bool,
 }
 
-fn pem(text: Option<String>, file: Option<String>) -> Option<Pem> {
-    text.map(Pem::Inline).or_else(|| file.map(|file| Pem::File(PathBuf::from(file))))
+fn source(text: Option<&str>, file: Option<&str>) -> Option<Source> {
+    text.map(|text| Source::Inline(text.into()))
+        .or_else(|| file.map(|file| Source::File(PathBuf::from(file))))
 }
 
 impl From<Block> for HttpConfig {
     fn from(block: Block) -> Self {
-        Self { tls: block.tls.and_then(tls), auth: block.auth.map(AuthConfig::from) }
+        Self { tls: block.tls.as_ref().and_then(tls), auth: block.auth.map(AuthConfig::from) }
     }
 }
 
 /// None only for a block that failed its validation.
-fn tls(tls: Tls) -> Option<TlsConfig> {
-    let key = tls.key_pem.map(|key| key.expose().to_owned());
+fn tls(tls: &Tls) -> Option<TlsConfig> {
     Some(TlsConfig {
-        certificate: pem(tls.cert_pem, tls.cert_file)?,
-        key: pem(key, tls.key_file)?,
-        client_ca: pem(tls.client_ca_pem, tls.client_ca_file),
+        certificate: tls.certificate()?,
+        key: tls.key()?,
+        client_ca: tls.client_ca(),
         client_auth: match tls.client_auth_type {
             ClientAuthName::RequireAndVerifyClientCert => ClientAuth::Required,
             ClientAuthName::VerifyClientCertIfGiven => ClientAuth::IfGiven,

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use syntax::{Evaluated, Host, Scope, Source, Stability};
 
 use super::{Config, ConfigBlock, check};
-use crate::server::config::{AuthConfig, ClientAuth, HttpConfig, Pem, TlsConfig, TlsVersion};
+use crate::server::config::{AuthConfig, ClientAuth, HttpConfig, TlsConfig, TlsVersion};
 use crate::telemetry::logging::{Format, Level, Logging};
 
 fn evaluated(text: &str) -> Evaluated {
@@ -92,9 +92,9 @@ fn everything_about_the_server_is_taken() {
     .replace("KEY", key);
     let expected = HttpConfig {
         tls: Some(TlsConfig {
-            certificate: Pem::File(PathBuf::from("/cert")),
-            key: Pem::Inline(key.to_owned()),
-            client_ca: Some(Pem::File(PathBuf::from("/ca"))),
+            certificate: client::Source::File(PathBuf::from("/cert")),
+            key: client::Source::Inline(key.into()),
+            client_ca: Some(client::Source::File(PathBuf::from("/ca"))),
             client_auth: ClientAuth::Required,
             min_version: TlsVersion::Tls13,
         }),
@@ -139,6 +139,14 @@ fn a_server_that_cannot_be_had_is_refused() {
             3: the certificate's PEM holds no certificate
             4: the key's PEM holds no private key
             7: missing required block "basic""#]],
+    );
+    let key = include_str!("../server/tests/tls/first.key");
+    mistakes(
+        ConfigBlock::Http,
+        &format!(
+            "http {{\ntls {{\ncert_file = \"/c\"\nkey_file = \"/k\"\nclient_ca_pem = `{key}`\nclient_auth_type = \"RequireAndVerifyClientCert\"\n}}\n}}"
+        ),
+        expect!["5: the client CA's PEM holds no certificate, but a private key"],
     );
     mistakes(
         ConfigBlock::LiveDebugging,

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod node;
+mod tell;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -240,21 +241,28 @@ impl Controller {
         }
     }
 
-    /// What could not be evaluated, as text for people.
+    /// What could not be evaluated, as text for people; those that only wait for it in one line.
     fn failures(&self) -> Vec<String> {
-        let failed = self.plan.nodes.iter().zip(&self.live).filter_map(|(node, live)| {
-            let failed = live.evaluation.state == super::health::HealthState::Unhealthy;
-            failed.then(|| {
-                let Health { message, .. } = &live.evaluation;
-                if self.is_placed(message) {
-                    message.clone()
-                } else {
-                    let text = format!("{}: {message}", node.id);
-                    Diagnostic::error(text, &node.block.header()).to_string()
-                }
-            })
-        });
-        failed.collect()
+        let unhealthy = super::health::HealthState::Unhealthy;
+        let mut failures = Vec::new();
+        let mut waiting = Vec::new();
+        for (index, (node, live)) in self.plan.nodes.iter().zip(&self.live).enumerate() {
+            if live.evaluation.state != unhealthy {
+                continue;
+            }
+            let Health { message, .. } = &live.evaluation;
+            if live.waits_for.is_some() {
+                waiting.push(index);
+            } else if self.is_placed(message) {
+                failures.push(message.clone());
+            } else {
+                let text = format!("{}: {message}", node.id);
+                failures.push(Diagnostic::error(text, &node.block.header()).to_string());
+            }
+        }
+        let waits = tell::waits(&self.plan, &self.live, waiting);
+        failures.extend(waits.iter().map(|(cause, names)| format!("waiting for {cause}: {names}")));
+        failures
     }
 
     /// Whether a message says where in the configuration it is about.

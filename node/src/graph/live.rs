@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::health::{Health, HealthState};
+use super::id::ComponentId;
 use crate::components::{Running, Work};
 
 /// The running side of a node.
@@ -24,10 +25,12 @@ pub(super) struct Live {
     pub component: Option<Component>,
     /// For an import of a file: says when the file changed.
     pub watch: Option<FileWatch>,
+    /// What has nothing to give to it yet, if that is why it cannot be evaluated.
+    pub waits_for: Option<ComponentId>,
     /// When to try again what failed.
     pub retry: Option<Retry>,
     /// What was last told of its failing; none while it does not fail.
-    told: Option<String>,
+    told: Option<Told>,
 }
 
 impl Default for Live {
@@ -38,10 +41,20 @@ impl Default for Live {
             evaluation: Health::unknown(),
             component: None,
             watch: None,
+            waits_for: None,
             retry: None,
             told: None,
         }
     }
+}
+
+/// What was told of a node that cannot be evaluated.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    /// Why, since it fails itself.
+    Reason(String),
+    /// That it waits for this one.
+    Waiting(ComponentId),
 }
 
 /// What became of a node.
@@ -51,23 +64,38 @@ pub(super) enum Verdict<'a> {
     Broken(&'a str),
     /// It can be evaluated again.
     Mended,
+    /// It waits for another.
+    Waits,
+    /// It waited, and no longer does.
+    Resumed,
 }
 
 impl Live {
     /// What there is to tell of it that was not told before; it counts as told then.
     pub(super) fn untold(&mut self) -> Option<Verdict<'_>> {
         if self.evaluation.state != HealthState::Unhealthy {
-            return self.told.take().map(|_| Verdict::Mended);
+            return self.told.take().map(|told| match told {
+                Told::Reason(_) => Verdict::Mended,
+                Told::Waiting(_) => Verdict::Resumed,
+            });
         }
-        if self.told.as_ref() == Some(&self.evaluation.message) {
+        let now = match &self.waits_for {
+            Some(other) => Told::Waiting(other.clone()),
+            None => Told::Reason(self.evaluation.message.clone()),
+        };
+        if self.told.as_ref() == Some(&now) {
             return None;
         }
-        Some(Verdict::Broken(self.told.insert(self.evaluation.message.clone())))
+        Some(match self.told.insert(now) {
+            Told::Reason(reason) => Verdict::Broken(reason),
+            Told::Waiting(_) => Verdict::Waits,
+        })
     }
 
     /// Everything is as it should be.
     pub(super) fn succeeded(&mut self) {
         self.retry = None;
+        self.waits_for = None;
         if self.evaluation.state != HealthState::Healthy {
             self.evaluation = Health::healthy("component evaluated");
         }
@@ -75,10 +103,17 @@ impl Live {
 
     /// Something is wrong, and may be right again when a value changes.
     pub(super) fn failed(&mut self, message: impl Into<String>) {
+        self.waits_for = None;
         let message = message.into();
         if self.evaluation.state != HealthState::Unhealthy || self.evaluation.message != message {
             self.evaluation = Health::unhealthy(message);
         }
+    }
+
+    /// Another node has nothing to give to it yet.
+    pub(super) fn waits(&mut self, other: &ComponentId) {
+        self.failed(format!("waits for {other}"));
+        self.waits_for = Some(other.clone());
     }
 
     /// Something is wrong, and trying again may help.

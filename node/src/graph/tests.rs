@@ -2,12 +2,13 @@
 
 mod modules;
 mod running;
+mod secrets;
 mod shape;
 mod troubles;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use syntax::{Arguments, Exports, Host, Stability};
@@ -21,6 +22,7 @@ use crate::components::{
 };
 use crate::server::components::{Component, Components, HealthState};
 use crate::telemetry;
+use crate::telemetry::logging::Logging;
 
 /// A directory with a configuration, and what happened to its components. Tests are told apart by
 /// their directories, because kinds have no state of their own.
@@ -317,4 +319,31 @@ impl Kind for Preview {
 
 pub(super) fn texts(list: &[Component]) -> Vec<String> {
     list.iter().map(Component::id).collect()
+}
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+pub(super) struct Written(Arc<Mutex<Vec<String>>>);
+
+impl Written {
+    /// The lines so far, without their times.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let strip = |line: &String| {
+            let at = line.find("level").expect("every line has a level");
+            line[at..].trim_end().to_owned()
+        };
+        lines.iter().map(strip).collect()
+    }
+}
+
+/// Writes down what is logged on this thread until the guard is dropped.
+pub(super) fn captured() -> (Written, tracing::subscriber::DefaultGuard) {
+    let written = Written::default();
+    let sink = written.clone();
+    let (subscriber, _control) = telemetry::logging::subscriber(Logging::default(), move |line| {
+        let line = String::from_utf8_lossy(line).into_owned();
+        sink.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    });
+    (written, tracing::subscriber::set_default(subscriber))
 }

@@ -1,6 +1,6 @@
 //! What the `http` block of the configuration says about this server.
 
-use std::path::PathBuf;
+use client::Source;
 
 /// The whole block. The default serves plain HTTP to everybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,34 +11,15 @@ pub struct HttpConfig {
     pub auth: Option<AuthConfig>,
 }
 
-/// Where PEM text comes from.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Pem {
-    /// Out of the configuration.
-    Inline(String),
-    /// Out of a file, read again when it changes.
-    File(PathBuf),
-}
-
-impl std::fmt::Debug for Pem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            // It may be a private key.
-            Self::Inline(_) => f.write_str("Inline(..)"),
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-        }
-    }
-}
-
 /// `http { tls { .. } }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
     /// The certificate chain.
-    pub certificate: Pem,
+    pub certificate: Source,
     /// Its private key.
-    pub key: Pem,
+    pub key: Source,
     /// The authorities that client certificates are checked against.
-    pub client_ca: Option<Pem>,
+    pub client_ca: Option<Source>,
     /// Whether clients present certificates.
     pub client_auth: ClientAuth,
     /// The oldest protocol version that is accepted.

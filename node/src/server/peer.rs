@@ -31,17 +31,22 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
     if asked.method != Method::POST {
         return ("peer", reply::method_not_allowed("POST"));
     }
+    let stream = context.cluster.seal().streams().hear(asked.body.len());
+    let (route, reply) = respond(context, asked).await;
+    stream.answer(reply.body().len());
+    (route, reply)
+}
+
+async fn respond(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply) {
     let seal = context.cluster.seal();
     if asked.stranger && seal.keyring().is_empty() {
         let text = "show a certificate: --cluster.tls-cert-path and --cluster.tls-key-path";
         return ("peer_refused", reply::text(StatusCode::FORBIDDEN, text));
     }
-    let stream = seal.streams().hear(asked.body.len());
     let source = asked.from.map(|from| from.ip());
     let question = match seal.hear(source, &asked.path, asked.body) {
         Ok(Arrival::Question(question)) => question,
         Ok(Arrival::Introduce(body)) => {
-            stream.answer(body.len());
             return ("peer_introduction", reply::with(StatusCode::OK, CONTENT_TYPE, body));
         }
         Err(refusal) => {
@@ -67,9 +72,7 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
         return (route, reply);
     }
     let (head, body) = reply.into_parts();
-    let body = question.answer(&asked.path, body);
-    stream.answer(body.len());
-    (route, Reply::from_parts(head, body))
+    (route, Reply::from_parts(head, question.answer(&asked.path, body)))
 }
 
 /// Another node compares its state with ours.

@@ -73,12 +73,12 @@ fn documents_that_are_spelt_out_are_looked_at_and_never_quoted() {
         (tls(open, "", ""), "the line that ends a section is missing"),
         (tls(no_line, "", ""), "does not begin with a line of its own"),
         (tls(no_base64, "", ""), "is not base64"),
-        (tls(no_der, "", ""), "the CA cannot be used"),
+        (tls(no_der, "", ""), "the CA's PEM cannot be used: "),
         (tls("", "hunter2", ALICE.1), "certificate's PEM holds no certificate"),
         (tls("", no_line, ALICE.1), "does not begin with a line of its own"),
         (tls("", ALICE.0, "hunter2"), "key's PEM holds no private key"),
-        (tls("", ALICE.0, open), "the key is not valid PEM: the line"),
-        (tls("", ALICE.0, BOB.1), "the certificate and its key cannot be used"),
+        (tls("", ALICE.0, open), "the key's PEM is malformed: the line"),
+        (tls("", ALICE.0, BOB.1), "the certificate's PEM and the key's PEM cannot be used"),
     ] {
         let problem = problem(Config { tls, ..Config::default() });
         assert!(problem.contains(words), "{problem}");
@@ -88,9 +88,9 @@ fn documents_that_are_spelt_out_are_looked_at_and_never_quoted() {
     }
     let all = Config { tls: tls("a", "b", "c"), ..Config::default() };
     assert_eq!(all.problems().len(), 3, "{:?}", all.problems());
-    // Neither does a client look at them.
     let any = Tls { insecure_skip_verify: true, ..tls("a", "", "") };
-    assert!(Config { tls: any, ..Config::default() }.problems().is_empty());
+    let problem = problem(Config { tls: any, ..Config::default() });
+    assert_eq!(problem, "the CA's PEM holds no certificate");
 }
 
 #[test]

@@ -81,6 +81,49 @@ async fn lines_that_wait_when_the_file_changes_are_written_to_the_old_one() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_turned_back_to_has_one_writer_at_a_time() {
+    const EACH: usize = 50;
+    let directory = tempfile::tempdir().unwrap();
+    let telemetry = Arc::new(Telemetry::default());
+    let (a, b) = (directory.path().join("a"), directory.path().join("b"));
+    let mut log = FailureLog::new(Some(a.clone()), Arc::clone(&telemetry));
+    // Nothing waits in between, so that the writers do not come to their turn before all are there.
+    for turn in 0..3 {
+        (0..EACH).for_each(|_| log.write(turn, &target(), "x"));
+        log.redirect(Some(b.clone()));
+        log.write(turn, &target(), "x");
+        log.redirect(Some(a.clone()));
+    }
+    (0..EACH).for_each(|_| log.write(3, &target(), "x"));
+    log.close().await;
+    let turns = |path: &Path| -> Vec<u8> {
+        let text = std::fs::read_to_string(path).unwrap();
+        let turn = |line: &str| line.as_bytes()["{\"time_ms\":".len()] - b'0';
+        text.lines().map(turn).collect()
+    };
+    assert_eq!(turns(&a), [0, 1, 2, 3].map(|turn| [turn; EACH]).concat());
+    assert_eq!(turns(&b), [0, 1, 2]);
+    assert_eq!(telemetry.failure_log_lost.value(), 0);
+}
+
+#[tokio::test]
+async fn writers_that_have_ended_are_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let (a, b) = (directory.path().join("a"), directory.path().join("b"));
+    let mut log = FailureLog::new(Some(a.clone()), Arc::default());
+    for _ in 0..10 {
+        log.redirect(Some(b.clone()));
+        log.redirect(Some(a.clone()));
+        while log.files.iter().filter(|(_, ended)| !ended.is_cancelled()).count() > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    log.redirect(Some(b));
+    assert_eq!(log.files.len(), 2, "the one that ends now, and the one that begins");
+    log.close().await;
+}
+
+#[tokio::test]
 async fn lines_that_wait_when_the_log_ends_without_being_closed_are_counted() {
     let directory = tempfile::tempdir().unwrap();
     let telemetry = Arc::new(Telemetry::default());

@@ -149,3 +149,34 @@ fn documents_that_are_spelt_out_are_read_where_they_stand() {
         expect!["5: the CA's PEM holds no certificate"],
     );
 }
+
+#[test]
+fn a_document_of_another_kind_is_told_as_such() {
+    let section = |label: &str| format!("`-----BEGIN {label}-----\naGk=\n-----END {label}-----`");
+    mistakes(
+        &format!(
+            "tls_config {{\nca_pem = {}\ncert_pem = {}\nkey_pem = {}\n}}",
+            section("CERTIFICATE REQUEST"),
+            section("HUNTER2"),
+            section("ENCRYPTED PRIVATE KEY")
+        ),
+        expect![[r#"
+            2: the CA's PEM holds no certificate, but a request for a certificate
+            5: the certificate's PEM holds no certificate, but a section of unknown kind
+            8: the key's PEM holds no private key, but one that is encrypted: decrypt it first"#]],
+    );
+}
+
+#[test]
+fn authorities_are_looked_at_whatever_is_said_of_verifying() {
+    for (verify, also) in [
+        ("true", ""),
+        ("false", ""),
+        ("\"perhaps\"", "3: attribute \"insecure_skip_verify\": expected bool, got string"),
+    ] {
+        let body = format!("tls_config {{\nca_pem = \"a\"\ninsecure_skip_verify = {verify}\n}}");
+        let told = decode::<HttpClient>(&body).expect_err("the authorities are none");
+        assert!(told.contains("2: the CA's PEM holds no certificate"), "{verify}: {told}");
+        assert!(told.contains(also), "{verify}: {told}");
+    }
+}

@@ -6,6 +6,7 @@ use crate::components::Registry;
 use crate::graph;
 
 mod broken;
+mod pem;
 
 /// Checks a configuration as `validate` does.
 fn problems(stability: Stability, config: &str) -> String {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use ownership::audit::Fingerprint;
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::warn;
 
 use super::{Controller, Refused};
 use crate::graph::evaluate;
 use crate::graph::id::ComponentId;
-use crate::graph::live::{self, Live, Stopping, Verdict};
+use crate::graph::live::{self, Live, Stopping};
 use crate::graph::plan::{Plan, Role};
 use crate::graph::prepare::Prepared;
 
@@ -107,20 +107,6 @@ impl Controller {
         }
         self.tell();
         self.publish();
-    }
-
-    /// Logs what broke since the last time, and what is well again. What keeps failing in one way is
-    /// told once.
-    fn tell(&mut self) {
-        for (node, live) in self.plan.nodes.iter().zip(&mut self.live) {
-            match live.untold() {
-                Some(Verdict::Broken(error)) => {
-                    error!(node = %node.id, error, "failed to evaluate");
-                }
-                Some(Verdict::Mended) => info!(node = %node.id, "evaluated again"),
-                None => {}
-            }
-        }
     }
 
     /// Evaluates nodes in order, and whoever reads what they change.

@@ -20,8 +20,7 @@ impl Controller {
         let scope = match self.scope_of(index) {
             Ok(scope) => scope,
             Err(missing) => {
-                let text = format!("waits for {}", self.plan.nodes[missing].id);
-                self.live[index].failed(text);
+                self.live[index].waits(&self.plan.nodes[missing].id);
                 return false;
             }
         };

@@ -104,6 +104,52 @@ async fn a_body_that_was_recorded_is_answered_once() {
     assert_eq!(String::from_utf8_lossy(&body), "it was received before\n");
 }
 
+/// Bodies and bytes received, bodies and bytes sent, and questions without an answer.
+fn counted(page: &str) -> [usize; 5] {
+    ["rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "tx_packets_failed"].map(|what| {
+        let name = format!("cluster_transport_stream_{what}_total ");
+        let value = page.lines().find_map(|line| line.strip_prefix(&name)).expect("it is there");
+        value.parse().expect("a count")
+    })
+}
+
+#[tokio::test]
+async fn every_answer_is_counted_as_sent_refusals_included() {
+    let world = start(keyed(&[1])).await;
+    assert_eq!(counted(&world.get("/metrics").await.1), [0; 5], "it is alone");
+    let (mut insider, mut stranger) = (insider(&[1]), insider(&[2]));
+    let wanted = || Bytes::from_static(&[0, 0, 5]);
+    let mut expected = [0; 5];
+    let mut asked = async |path: &str, body: Bytes, status: StatusCode| {
+        let heard = body.len();
+        let (answered, answer) = post(&world, path, body).await;
+        assert_eq!(answered, status, "{path}");
+        for (count, more) in expected.iter_mut().zip([1, heard, 1, answer.len(), 0]) {
+            *count += more;
+        }
+        assert_eq!(counted(&world.get("/metrics").await.1), expected, "{path}: {status}");
+        answer
+    };
+    let question = insider.question(world.address);
+    let answer = asked(TARGETS, question.seal(TARGETS, wanted()), StatusCode::OK).await;
+    match question.open(&insider.opener(), TARGETS, answer).expect("the node has the key") {
+        Reply::Introduction(life) => insider.introduce(world.address, life),
+        Reply::Answer(_) => panic!("nobody had introduced the node"),
+    }
+    let good = insider.question(world.address).seal(TARGETS, wanted());
+    asked(TARGETS, good.clone(), StatusCode::OK).await;
+    // Recorded, of another key, of none, about nothing, and of no sense.
+    asked(TARGETS, good, StatusCode::FORBIDDEN).await;
+    let other = stranger.question(world.address).seal(TARGETS, wanted());
+    asked(TARGETS, other, StatusCode::FORBIDDEN).await;
+    asked(TARGETS, Bytes::from_static(b"hello"), StatusCode::FORBIDDEN).await;
+    let nothing = "/api/v1/peer/nothing";
+    let unknown = insider.question(world.address).seal(nothing, wanted());
+    asked(nothing, unknown, StatusCode::NOT_FOUND).await;
+    let senseless = insider.question(world.address).seal(TARGETS, Bytes::from_static(b"\xff"));
+    asked(TARGETS, senseless, StatusCode::BAD_REQUEST).await;
+}
+
 #[tokio::test]
 async fn a_node_with_another_key_stays_out_and_says_which_key_it_lacks() {
     let a = start(keyed(&[1])).await;

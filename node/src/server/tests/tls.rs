@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::super::config::{ClientAuth, Pem, TlsConfig, TlsVersion};
+use client::pem::{Document, Part};
+
+use super::super::config::{ClientAuth, TlsConfig, TlsVersion};
 use super::*;
 
 const CA: &str = include_str!("tls/ca.pem");
@@ -12,11 +14,15 @@ const SECOND: (&str, &str) = (include_str!("tls/second.pem"), include_str!("tls/
 const OTHER: (&str, &str) = (include_str!("tls/other.pem"), include_str!("tls/other.key"));
 const CLIENT: (&str, &str) = (include_str!("tls/client.pem"), include_str!("tls/client.key"));
 
+fn inline(text: &str) -> Source {
+    Source::Inline(text.into())
+}
+
 fn config((certificate, key): (&str, &str), client_auth: ClientAuth) -> TlsConfig {
     TlsConfig {
-        certificate: Pem::Inline(certificate.to_owned()),
-        key: Pem::Inline(key.to_owned()),
-        client_ca: Some(Pem::Inline(CA.to_owned())),
+        certificate: inline(certificate),
+        key: inline(key),
+        client_ca: Some(inline(CA)),
         client_auth,
         min_version: TlsVersion::Tls12,
     }
@@ -27,7 +33,6 @@ fn serving(tls: TlsConfig) -> HttpConfig {
 }
 
 fn trust(identity: Option<(&str, &str)>) -> client::Tls {
-    let inline = |text: &str| Source::Inline(Secret::new(text));
     client::Tls {
         ca: Some(inline(CA)),
         cert: identity.map(|(cert, _)| inline(cert)),
@@ -50,15 +55,12 @@ async fn answers(world: &World, identity: Option<(&str, &str)>) -> bool {
 
 /// The name in the certificate that the server shows.
 async fn shown(world: &World) -> Vec<u8> {
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in super::super::tls::certificates(CA.as_bytes(), "CA").expect("PEM") {
-        roots.add(certificate).expect("a CA");
-    }
+    let ca = Document::inline(Part::Authorities, &inline(CA)).expect("it is spelt out");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions of TLS")
-        .with_root_certificates(roots)
+        .with_root_certificates(ca.authorities().expect("a CA"))
         .with_no_client_auth();
     let stream = tokio::net::TcpStream::connect(world.address).await.expect("it listens");
     let name = "localhost".try_into().expect("a name");
@@ -69,7 +71,8 @@ async fn shown(world: &World) -> Vec<u8> {
 }
 
 fn der(pem: &str) -> Vec<u8> {
-    super::super::tls::certificates(pem.as_bytes(), "certificate").expect("PEM")[0].to_vec()
+    let document = Document::inline(Part::Certificate, &inline(pem)).expect("it is spelt out");
+    document.chain().expect("PEM")[0].to_vec()
 }
 
 async fn until_shown(world: &World, pem: &str) {
@@ -130,7 +133,7 @@ async fn tls_that_works_outlives_a_configuration_that_cannot_be_secured() {
         start(Setup { http: serving(config(FIRST, ClientAuth::None)), ..Setup::default() }).await;
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("key.pem");
-    let second = TlsConfig { key: Pem::File(path.clone()), ..config(SECOND, ClientAuth::None) };
+    let second = TlsConfig { key: Source::File(path.clone()), ..config(SECOND, ClientAuth::None) };
     for broken in [config((SECOND.0, FIRST.1), ClientAuth::None), second] {
         world.http.send_replace(Arc::new(serving(broken)));
         settle().await;
@@ -175,7 +178,7 @@ async fn certificate_files_are_read_again_when_they_change() {
         std::fs::write(path("cert.pem"), certificate).expect("a file");
         std::fs::write(path("key.pem"), key).expect("a file");
     };
-    let file = |path: &Path| Pem::File(path.to_owned());
+    let file = |path: &Path| Source::File(path.to_owned());
     write(FIRST);
     let tls = TlsConfig {
         certificate: file(&path("cert.pem")),

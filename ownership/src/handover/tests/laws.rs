@@ -30,9 +30,13 @@ fn settled(nodes: usize, extra: usize, keys: u64, weather: Weather, seed: u64) -
 /// Lets a node leave as a process does: it goes once nothing is left to give away.
 fn leave(world: &mut World, node: usize) {
     // Who joins has told somebody, and if there is only one to be told, that one.
-    while !world.knows_others(node) {
+    for _ in 0..1000 {
+        if world.knows_others(node) {
+            break;
+        }
         world.run(Duration::from_millis(10));
     }
+    assert!(world.knows_others(node), "n{node} hears of nobody");
     world.become_true(node, Truth::Leaving);
     for _ in 0..400 {
         if world.remaining(node) == 0 {

@@ -81,6 +81,10 @@ pub(super) struct World {
 /// How long a node that has just begun looks around.
 pub(super) const SETTLE: Duration = Duration::from_millis(500);
 
+/// How much may happen in one go. A minute among ten nodes is a few thousand events; a machine that
+/// wakes itself at once, again and again, is to fail and not to hang.
+const MOST: usize = 1_000_000;
+
 impl World {
     pub(super) fn new(nodes: usize, keys: u64, weather: Weather, seed: u64) -> Self {
         let key = |number: u64| Key::of("c", [number.to_le_bytes()]);
@@ -208,7 +212,10 @@ impl World {
         let now = self.now;
         let Some(node) = &mut self.nodes[at] else { return };
         node.machine.handle_timeout(now);
+        let mut outputs = 0;
         while let Some(output) = self.nodes[at].as_mut().and_then(|n| n.machine.poll_output()) {
+            outputs += 1;
+            assert!(outputs <= MOST, "n{at} has no end of things to do");
             self.act(at, output);
         }
         let Some(node) = &mut self.nodes[at] else { return };
@@ -284,8 +291,12 @@ impl World {
     /// Lets everything happen that is due within the next while.
     pub(super) fn run(&mut self, time: Duration) {
         let end = self.now + time;
+        let mut events = 0;
         while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) {
             self.now = entry.key().0;
+            events += 1;
+            let age = self.now - self.begin;
+            assert!(events <= MOST, "there is no end of events, {age:?} after the beginning");
             let event = entry.remove();
             self.handle(event);
         }

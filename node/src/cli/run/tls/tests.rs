@@ -1,10 +1,10 @@
 use client::{Secret, Source, Tls};
 
 use super::*;
-use crate::server::config::{Pem, TlsConfig, TlsVersion};
+use crate::server::config::{TlsConfig, TlsVersion};
 
 fn http(client_auth: Option<ClientAuth>) -> HttpConfig {
-    let pem = || Pem::Inline(String::new());
+    let pem = || Source::Inline(Secret::default());
     let tls = client_auth.map(|client_auth| TlsConfig {
         certificate: pem(),
         key: pem(),

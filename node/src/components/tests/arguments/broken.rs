@@ -5,7 +5,7 @@ use syntax::Stability;
 use super::{everything, problems, scrape, write};
 
 /// How many mistakes `validate` tells of where every level of stability is allowed.
-fn mistakes(config: &str) -> (usize, String) {
+pub(super) fn mistakes(config: &str) -> (usize, String) {
     let problems = problems(Stability::Experimental, config);
     (problems.matches(": error: ").count(), problems)
 }
