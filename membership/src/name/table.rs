@@ -27,8 +27,9 @@ pub(crate) struct Mixed(u64);
 
 impl Hasher for Mixed {
     fn write_u64(&mut self, hash: u64) {
-        // Both halves of a product depend on all bits of both factors.
-        let product = u128::from(hash ^ self.0) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+        // The halves of the product over each other depend on all bits. The constant are the first
+        // digits of the golden ratio.
+        let product = u128::from(hash ^ self.0) * 0x9e37_79b9_7f4a_7c15;
         self.0 = (product as u64) ^ ((product >> 64) as u64);
     }
 
