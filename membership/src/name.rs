@@ -10,11 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_128;
 
-mod table;
 #[cfg(test)]
 mod tests;
-
-pub(crate) use table::{Seeded, Table};
 
 /// The name of a node: unique in its cluster, the same across restarts, and what ownership is
 /// decided by.

@@ -156,7 +156,6 @@ impl Swim {
         let health = Health::new(config.local_health);
         let outbox = Outbox::new(envelope, health, !config.dynamic_suspicion, now);
         let tuned = config.foca(1, outbox.packet_room());
-        let secret = rng.random();
         let mut swim = Self {
             foca: Foca::new(me.clone(), tuned.clone(), ChaCha12Rng::from_rng(&mut rng), Codec),
             tuned,
@@ -165,8 +164,8 @@ impl Swim {
             timers: Timers::default(),
             instance: rng.random(),
             rng,
-            live: Live::new(secret),
-            floors: Floors::new(secret),
+            live: Live::default(),
+            floors: Floors::default(),
             suspicions: Suspicions::default(),
             dirty: false,
             next_suspicion: None,

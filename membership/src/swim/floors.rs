@@ -1,28 +1,22 @@
 //! The generations of the dead: what is not above them is not believed to live.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::Name;
-use crate::name::{Seeded, Table};
 
 /// How many are kept; the oldest are forgotten first. As many as there can be peers in one state sync,
 /// for about 1 MB.
 const KEPT: usize = 20_000;
 
-/// This is asked for every peer that a datagram mentions.
-#[derive(Debug)]
+/// Names are told apart by their hash: this is asked for every peer that a datagram mentions.
+#[derive(Debug, Default)]
 pub(super) struct Floors {
-    floors: Table<u64>,
+    floors: BTreeMap<u64, u64>,
     /// In the order in which they were buried last.
     order: VecDeque<(u64, u64)>,
 }
 
 impl Floors {
-    /// Nobody has died. The seed is a secret of this node.
-    pub(super) fn new(seed: u64) -> Self {
-        Self { floors: Table::with_hasher(Seeded(seed)), order: VecDeque::new() }
-    }
-
     /// Notes that no life of `name` up to `generation` is to come back.
     pub(super) fn bury(&mut self, name: &Name, generation: u64) {
         let floor = self.floors.entry(name.hash()).or_insert(0);

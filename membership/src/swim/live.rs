@@ -1,12 +1,12 @@
 //! The live peers, this node excepted.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use foca::Incarnation;
 
 use super::PeerStatus;
 use super::sync::{BUCKETS, bucket};
-use crate::name::{Seeded, Table};
 use crate::{Name, Peer};
 
 /// A live peer, and what this node knows about it.
@@ -61,20 +61,22 @@ impl Known {
 
 #[derive(Debug)]
 pub(super) struct Live {
-    /// In boxes, since up to half of a table's places are empty.
-    peers: Table<Box<Known>>,
+    /// By [`Name::hash`]: several lookups for each datagram, of which none has to follow a pointer to
+    /// a text. In boxes, since a third of a map's places is empty.
+    peers: BTreeMap<u64, Box<Known>>,
     /// The sum of the digests of all, so that it follows changes at no cost.
     digest: u64,
     /// The same for each bucket.
     buckets: [u64; BUCKETS],
 }
 
-impl Live {
-    /// Nobody. The seed is a secret of this node.
-    pub(super) fn new(seed: u64) -> Self {
-        Self { peers: Table::with_hasher(Seeded(seed)), digest: 0, buckets: [0; BUCKETS] }
+impl Default for Live {
+    fn default() -> Self {
+        Self { peers: BTreeMap::new(), digest: 0, buckets: [0; BUCKETS] }
     }
+}
 
+impl Live {
     /// Lets the digests follow a change from one peer to another of the same name.
     fn count(&mut self, before: Option<&Peer>, after: Option<&Peer>) {
         for (peer, sign) in [(before, u64::MAX), (after, 1)] {
@@ -188,8 +190,6 @@ impl Live {
     pub(super) fn clear(&mut self) -> Vec<Peer> {
         self.digest = 0;
         self.buckets = [0; BUCKETS];
-        let mut peers: Vec<Peer> = self.peers.drain().map(|(_, known)| known.peer).collect();
-        peers.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-        peers
+        std::mem::take(&mut self.peers).into_values().map(|known| known.peer).collect()
     }
 }
