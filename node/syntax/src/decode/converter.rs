@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::convert::{FromValue, Mismatch};
+use crate::kind::Type;
 use crate::value::{Value, from_serde};
 
 /// How a value becomes the field of a struct, and what the field holds where it does not.
@@ -12,18 +13,25 @@ pub struct Converter<T> {
     pub(super) mended: fn(&Value) -> Option<T>,
     /// See [`FromValue::stand_in`].
     pub(super) stand_in: fn() -> Option<T>,
+    /// What it is written as, where that is known.
+    pub(super) kind: Option<fn() -> Type>,
 }
 
 impl<T: FromValue> Converter<T> {
     /// As the type says.
     pub fn typed() -> Self {
-        Self { convert: T::from_value, mended: T::mended, stand_in: T::stand_in }
+        Self {
+            convert: T::from_value,
+            mended: T::mended,
+            stand_in: T::stand_in,
+            kind: Some(T::kind),
+        }
     }
 }
 
 impl<T: DeserializeOwned> Converter<T> {
     /// By `serde::Deserialize`, which gives all or nothing.
     pub fn serde() -> Self {
-        Self { convert: from_serde, mended: |_| None, stand_in: || None }
+        Self { convert: from_serde, mended: |_| None, stand_in: || None, kind: None }
     }
 }

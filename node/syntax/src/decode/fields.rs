@@ -6,6 +6,7 @@ use super::{
 use crate::ast::Label;
 use crate::convert::{FromValue, Mismatch, Mistake};
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::kind::Type;
 use crate::reference::{FieldDoc, FieldKind};
 use crate::value::{Stability, Value};
 
@@ -21,6 +22,8 @@ pub struct Fields<'a> {
     /// The fields that are not what is written, and which parts of them; [`Mismatch::Unknown`]
     /// where nothing is known of any part.
     open: Vec<(&'static str, Mismatch)>,
+    /// What the attributes that are written are, as far as that is known.
+    kinds: Vec<(&'static str, fn() -> Type)>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -31,7 +34,8 @@ impl<'a> Fields<'a> {
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
         let taken = vec![false; body.entries.len()];
-        Self { body, label, label_taken: false, taken, open: Vec::new(), diagnostics }
+        let (open, kinds) = (Vec::new(), Vec::new());
+        Self { body, label, label_taken: false, taken, open, kinds, diagnostics }
     }
 
     /// An attribute that must be there.
@@ -207,7 +211,7 @@ impl<'a> Fields<'a> {
     /// Runs a type's own validation. What it finds is reported; the value goes on all the same, so
     /// that the struct around it is validated too.
     pub fn validate<T>(&mut self, value: T, check: fn(&T, &mut Problems<'_>)) -> T {
-        check(&value, &mut Problems::new(self.body, &self.open, self.diagnostics));
+        check(&value, &mut Problems::new(self.body, &self.open, &self.kinds, self.diagnostics));
         value
     }
 
@@ -288,6 +292,7 @@ impl<'a> Fields<'a> {
         attribute: &EvaluatedAttribute,
         converter: &Converter<T>,
     ) -> Option<T> {
+        self.kinds.extend(converter.kind.map(|kind| (name, kind)));
         let mismatch = match (converter.convert)(&attribute.value) {
             Ok(value) => return Some(value),
             Err(mismatch) => mismatch,

@@ -3,6 +3,7 @@
 use super::Evaluated;
 use crate::convert::{Mismatch, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::kind::Type;
 use crate::source::Span;
 
 /// Takes what a validation finds, by the name of the field at fault.
@@ -15,6 +16,8 @@ pub struct Problems<'a> {
     body: &'a Evaluated,
     /// The fields that have a stand-in, and for which parts of them.
     open: &'a [(&'static str, Mismatch)],
+    /// What the attributes that are written are.
+    kinds: &'a [(&'static str, fn() -> Type)],
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -22,26 +25,27 @@ impl<'a> Problems<'a> {
     pub(super) fn new(
         body: &'a Evaluated,
         open: &'a [(&'static str, Mismatch)],
+        kinds: &'a [(&'static str, fn() -> Type)],
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
-        Self { body, open, diagnostics }
+        Self { body, open, kinds, diagnostics }
     }
 
     /// Something is wrong with an attribute or a block; where it is not written, with the block
     /// that should hold it. Of a field that has a stand-in, or some part of it, nothing is said.
     pub fn field(&mut self, name: &str, message: impl Into<String>) {
-        if !self.are_known(&[name]) {
-            return;
+        if self.are_known(&[name]) {
+            let found = self.found(name, &[], message);
+            self.push(found);
         }
-        let span = self.span(name, &[]);
-        self.push(Diagnostic::error(message, &span));
     }
 
-    /// As [`Self::field`] of an attribute whose value must not be shown, and so neither its line.
+    /// As [`Self::field`] of an attribute whose value must not be shown, and so neither its line,
+    /// though its type is not that of a secret.
     pub fn secret(&mut self, name: &str, message: impl Into<String>) {
         if self.are_known(&[name]) {
-            let span = self.span(name, &[]);
-            self.push(Diagnostic::error(message, &span).secret());
+            let found = self.found(name, &[], message).secret();
+            self.push(found);
         }
     }
 
@@ -52,19 +56,18 @@ impl<'a> Problems<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        if !self.are_known(&[name]) {
-            return;
+        if self.are_known(&[name]) {
+            let found = self.found(name, &[], message).hint(hint);
+            self.push(found);
         }
-        let span = self.span(name, &[]);
-        self.push(Diagnostic::error(message, &span).hint(hint));
     }
 
     /// Something is wrong with a part of an attribute's value, such as one element of a list. Of a
     /// part that has a stand-in, or holds or lies in one that has, nothing is said.
     pub fn part(&mut self, name: &str, path: &[Step], message: impl Into<String>) {
         if self.open(name).all(|open| open.at(path).is_none()) {
-            let span = self.span(name, path);
-            self.diagnostics.push_part(Diagnostic::error(message, &span));
+            let found = self.found(name, path, message);
+            self.diagnostics.push_part(found);
         }
     }
 
@@ -75,8 +78,8 @@ impl<'a> Problems<'a> {
         let is_written =
             |open: &Mismatch| matches!(open.at(around), None | Some(Mismatch::Parts(_)));
         if self.open(name).all(is_written) {
-            let span = self.span(name, path);
-            self.diagnostics.push_part(Diagnostic::error(message, &span));
+            let found = self.found(name, path, message);
+            self.diagnostics.push_part(found);
         }
     }
 
@@ -90,8 +93,8 @@ impl<'a> Problems<'a> {
 
     /// It is wrong that an attribute or a block is written at all, whatever it says.
     pub fn presence(&mut self, name: &str, message: impl Into<String>) {
-        let span = self.span(name, &[]);
-        self.push(Diagnostic::error(message, &span));
+        let found = self.found(name, &[], message);
+        self.push(found);
     }
 
     /// Something is wrong with the block as a whole.
@@ -106,9 +109,9 @@ impl<'a> Problems<'a> {
     }
 
     /// Whether what these fields hold is what is written, or their default where nothing is: none,
-    /// nor any part of one, is missing, wrong or known only when running. A check that holds several fields against each
-    /// other asks for all of them before it says anything; else the user would read of a
-    /// contradiction with a value that nobody wrote.
+    /// nor any part of one, is missing, wrong or known only when running. A check that holds several
+    /// fields against each other asks for all of them before it says anything; else the user would
+    /// read of a contradiction with a value that nobody wrote.
     pub fn are_known(&self, names: &[&str]) -> bool {
         names.iter().all(|name| {
             let unknown = |body: &Evaluated| {
@@ -120,6 +123,14 @@ impl<'a> Problems<'a> {
 
     fn open(&self, name: &str) -> impl Iterator<Item = &'a Mismatch> {
         self.open.iter().filter(move |(open, _)| *open == name).map(|(_, parts)| parts)
+    }
+
+    /// A mistake where a part of a field is written. Where a field may hold a secret its line is not
+    /// shown.
+    fn found(&self, name: &str, path: &[Step], message: impl Into<String>) -> Diagnostic {
+        let found = Diagnostic::error(message, &self.span(name, path));
+        let mut kinds = self.kinds.iter().filter(|(known, _)| *known == name);
+        if kinds.any(|(_, kind)| kind().may_be_secret()) { found.secret() } else { found }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {
