@@ -70,7 +70,7 @@ impl Input {
             }
             if http::HeaderValue::from_str(value).is_err() {
                 let text = format!("the value of the header {name:?} cannot be sent");
-                problems.part("headers", &at, text);
+                problems.secret_part("headers", &at, text);
             }
         }
     }

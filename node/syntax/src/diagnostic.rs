@@ -1,12 +1,14 @@
 //! What is wrong with a configuration, where, and what to do about it.
 
 mod diagnostics;
+mod excerpt;
 
 use std::fmt;
 
 pub use diagnostics::Diagnostics;
 
-use crate::source::{Position, Span};
+use crate::source::Span;
+use excerpt::excerpt;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,28 +130,6 @@ impl fmt::Display for Diagnostic {
 }
 
 impl std::error::Error for Diagnostic {}
-
-/// How many characters of a line are shown before the caret and from it on; a generated line can
-/// be arbitrarily long.
-const SHOWN_BEFORE: usize = 100;
-const SHOWN_AFTER: usize = 60;
-
-/// The line of a place, and a line of carets below it.
-fn excerpt(f: &mut fmt::Formatter<'_>, span: &Span) -> fmt::Result {
-    let Position { line, column } = span.position();
-    let text = span.source().line(line);
-    let skipped = (column - 1).saturating_sub(SHOWN_BEFORE);
-    let shown: String =
-        text.chars().skip(skipped).take(column - 1 - skipped + SHOWN_AFTER).collect();
-    let before: String = shown.chars().take(column - 1 - skipped).collect();
-
-    let marked = span.text().split('\n').next().unwrap_or_default().trim_end();
-    let carets = marked.chars().count().clamp(1, SHOWN_AFTER);
-    let gutter = line.to_string();
-    let indent: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-    writeln!(f, "\n{gutter} | {shown}")?;
-    write!(f, "{:width$} | {indent}{}", "", "^".repeat(carets), width = gutter.len())
-}
 
 /// A hint that names the known word closest to a misspelt one, if one is close enough.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {

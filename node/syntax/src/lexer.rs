@@ -1,8 +1,11 @@
 //! From text to tokens.
 
 mod literal;
+mod quoted;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use quoted::{InQuotes, Quoted};
 
 use crate::ast::Comment;
 use crate::diagnostic::Diagnostic;

@@ -142,7 +142,11 @@ impl<'a> Parser<'a> {
     }
 
     fn report(&mut self, message: impl Into<String>) -> Reported {
-        let span = self.token().span.clone();
+        let mut span = self.token().span.clone();
+        // Only its place is wrong, so that its text is not shown: it may be secret.
+        if matches!(self.peek(), TokenKind::Literal(Value::String(_))) {
+            span = self.source.span(span.start()..span.start());
+        }
         self.diagnostics.push(Diagnostic::error(message, &span));
         Reported
     }
@@ -153,6 +157,7 @@ impl<'a> Parser<'a> {
             TokenKind::Invalid => return Reported,
             TokenKind::Terminator => "the end of the line".to_owned(),
             TokenKind::End => "the end of the file".to_owned(),
+            TokenKind::Literal(Value::String(_)) => "a string".to_owned(),
             _ => format!("{:?}", self.token().span.text()),
         };
         self.report(format!("expected {wanted}, found {found}"))

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use crate::lexer::Quoted;
 
 /// The longest text that is parsed, in bytes: far above any hand-written or generated
 /// configuration, low enough that offsets fit 32 bits and a wrong path cannot fill the memory.
@@ -18,6 +20,8 @@ struct Inner {
     /// Offset of the first byte of every line.
     lines: Vec<u32>,
     secret: bool,
+    /// Found when a mistake is shown first.
+    quoted: OnceLock<Quoted>,
 }
 
 impl Source {
@@ -36,7 +40,7 @@ impl Source {
         let lines = std::iter::once(0)
             .chain(starts.filter_map(|(at, _)| u32::try_from(at + 1).ok()))
             .collect();
-        Self(Arc::new(Inner { name, text, lines, secret }))
+        Self(Arc::new(Inner { name, text, lines, secret, quoted: OnceLock::new() }))
     }
 
     /// The name it is reported under.
@@ -77,6 +81,18 @@ impl Source {
             at -= 1;
         }
         at
+    }
+
+    /// Where values in quotes stand.
+    pub(crate) fn quoted(&self) -> &Quoted {
+        self.0.quoted.get_or_init(|| Quoted::of(self))
+    }
+
+    /// Where a line (from 1) stands, without its line break; at the end past it.
+    pub(crate) fn line_range(&self, line: usize) -> Range<usize> {
+        let start = line.checked_sub(1).and_then(|line| self.0.lines.get(line));
+        let start = start.map_or(self.text().len(), |start| *start as usize);
+        start..start + self.line(line).len()
     }
 
     /// The text of a line (from 1) without its line break; empty past the end.
@@ -127,6 +143,11 @@ impl Span {
     /// The byte after the last.
     pub fn end(&self) -> usize {
         self.end as usize
+    }
+
+    /// The bytes from the first to the last.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.start()..self.end()
     }
 
     /// What is written there.

@@ -292,7 +292,7 @@ impl Endpoint {
             }
             if value.parse::<HeaderValue>().is_err() {
                 let text = format!("the value of the header {name:?} cannot be sent");
-                problems.part("headers", &at, text);
+                problems.secret_part("headers", &at, text);
             }
         }
         if self.remote_timeout.is_zero() {

@@ -279,7 +279,7 @@ fn what_cannot_be_honoured_is_refused_at_its_place() {
             "prometheus.remote_write \"a\" {\nwal { truncate_frequency = \"1m\" }\n}",
             "gives back what was delivered",
         ),
-        (&write("url = \"http://a\"\nheaders = { \"Host\" = \"c\" }"), ":4:22: error"),
+        (&write("url = \"http://a\"\nheaders = { \"Host\" = \"c\" }"), ":4:13: error"),
         (
             "prometheus.remote_write \"a\" {\nendpoint { url = \"http://a\" }\n\
              endpoint { url = \"http://a\" \n name = \"b\" }\nendpoint { url = \"http://c\" \n name = \"b\" }\n}",

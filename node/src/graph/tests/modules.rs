@@ -106,16 +106,16 @@ lib.b "y" { }
 "#,
         expect![[r#"
             config.alloy:4:25: error: \' is no escape
-            4 |   export "v" { value = "\'" }
-              |                         ^^
+            4 |   export "v" { value = "…" }
+              |                        ^^
 
             config.alloy:6:16: error: "1e400" is not a number
             6 | x "a" { text = 1e400 }
               |                ^^^^^
 
             config.alloy:8:33: error: '\'' has no meaning here
-            8 | import.string "lib" { content = 'text' }
-              |                                 ^
+            8 | import.string "lib" { content = '…' }
+              |                                 ^^
             hint: strings stand between double quotes"#]],
     );
 }

@@ -204,11 +204,11 @@ livedebugging { enabled = false }
 "#,
         expect![[r#"
             config.alloy:2:1: error: import.git cannot be used here: Shoal does not speak git; check the repository out and use import.file
-            2 | import.git "a" { repository = "x" }
+            2 | import.git "a" { repository = "…" }
               | ^^^^^^^^^^^^^^
 
             config.alloy:3:1: error: remotecfg cannot be used here: Shoal reads its configuration from files only
-            3 | remotecfg { url = "x" }
+            3 | remotecfg { url = "…" }
               | ^^^^^^^^^
 
             config.alloy:4:1: error: tracing cannot be used here: Shoal makes no traces of its own work
@@ -252,15 +252,15 @@ logging { level = [nobody, -"loud"] }
 "#,
         expect![[r#"
             config.alloy:3:11: error: there is no component or argument "nobody.one" here
-            3 |   value = nobody.one + nobody.two + -"x"
+            3 |   value = nobody.one + nobody.two + -"…"
               |           ^^^^^^^^^^
 
             config.alloy:3:24: error: there is no component or argument "nobody.two" here
-            3 |   value = nobody.one + nobody.two + -"x"
+            3 |   value = nobody.one + nobody.two + -"…"
               |                        ^^^^^^^^^^
 
             config.alloy:3:37: error: - takes a number, not a string
-            3 |   value = nobody.one + nobody.two + -"x"
+            3 |   value = nobody.one + nobody.two + -"…"
               |                                     ^^^^
 
             config.alloy:4:3: error: unknown attribute "vale"
@@ -308,11 +308,11 @@ logging { level = [nobody, -"loud"] }
               |                                     ^^^^^
 
             config.alloy:11:26: error: nothing is called "nobody" here
-            11 |   export "bad" { value = nobody - "b" - "c" * "d" }
+            11 |   export "bad" { value = nobody - "…" - "…" * "…" }
                |                          ^^^^^^
 
             config.alloy:11:45: error: * takes two numbers, not string and string
-            11 |   export "bad" { value = nobody - "b" - "c" * "d" }
+            11 |   export "bad" { value = nobody - "…" - "…" * "…" }
                |                                             ^
 
             config.alloy:13:13: error: nothing is called "nobody" here
@@ -333,15 +333,15 @@ logging { level = [nobody, -"loud"] }
                |                                    ^^^^^
 
             config.alloy:16:19: error: attribute "level": expected one of "error", "warn", "info", "debug", got list
-            16 | logging { level = [nobody, -"loud"] }
-               |                   ^^^^^^^^^^^^^^^^^
+            16 | logging { level = [nobody, -"…"] }
+               |                   ^^^^^^^^^^^^^^
 
             config.alloy:16:20: error: nothing is called "nobody" here
-            16 | logging { level = [nobody, -"loud"] }
+            16 | logging { level = [nobody, -"…"] }
                |                    ^^^^^^
 
             config.alloy:16:28: error: - takes a number, not a string
-            16 | logging { level = [nobody, -"loud"] }
-               |                            ^^^^^^^"#]],
+            16 | logging { level = [nobody, -"…"] }
+               |                            ^^^^"#]],
     );
 }

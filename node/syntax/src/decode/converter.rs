@@ -6,6 +6,9 @@ use crate::convert::{FromValue, Mismatch};
 use crate::kind::Type;
 use crate::value::{Value, from_serde};
 
+/// The type that something is written as.
+pub(super) type Kind = fn() -> Type;
+
 /// How a value becomes the field of a struct, and what the field holds where it does not.
 pub struct Converter<T> {
     pub(super) convert: fn(&Value) -> Result<T, Mismatch>,
@@ -14,7 +17,7 @@ pub struct Converter<T> {
     /// See [`FromValue::stand_in`].
     pub(super) stand_in: fn() -> Option<T>,
     /// What it is written as, where that is known.
-    pub(super) kind: Option<fn() -> Type>,
+    pub(super) kind: Option<Kind>,
 }
 
 impl<T: FromValue> Converter<T> {

@@ -128,6 +128,21 @@ impl PartialEq for EvaluatedBlock {
 impl EvaluatedAttribute {
     /// Where a part of the value was written, as far as the expression shows it.
     pub fn span_of<'s>(&self, path: impl IntoIterator<Item = &'s Step>) -> Span {
+        self.expr_of(path).span.clone()
+    }
+
+    /// The same of the key at the end of a path.
+    pub fn key_span_of(&self, path: &[Step]) -> Span {
+        if let Some((Step::Key(key), around)) = path.split_last()
+            && let ExprKind::Object(fields) = &self.expr_of(around).kind
+            && let Some(field) = fields.iter().rfind(|field| *field.key == **key)
+        {
+            return field.key_span.clone();
+        }
+        self.span_of(path)
+    }
+
+    fn expr_of<'s>(&self, path: impl IntoIterator<Item = &'s Step>) -> &Expr {
         let mut expr: &Expr = &self.expr;
         for step in path {
             while let ExprKind::Paren(inner) = &expr.kind {
@@ -145,6 +160,6 @@ impl EvaluatedAttribute {
                 None => break,
             }
         }
-        expr.span.clone()
+        expr
     }
 }

@@ -1,12 +1,12 @@
 //! Taking the fields of a struct out of a body, one by one.
 
+use super::converter::Kind;
 use super::{
     Arguments, Blocks, Converter, Entry, Evaluated, EvaluatedAttribute, EvaluatedBlock, Problems,
 };
 use crate::ast::Label;
 use crate::convert::{FromValue, Mismatch, Mistake};
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
-use crate::kind::Type;
 use crate::reference::{FieldDoc, FieldKind};
 use crate::value::{Stability, Value};
 
@@ -23,7 +23,7 @@ pub struct Fields<'a> {
     /// where nothing is known of any part.
     open: Vec<(&'static str, Mismatch)>,
     /// What the attributes that are written are, as far as that is known.
-    kinds: Vec<(&'static str, fn() -> Type)>,
+    kinds: Vec<(&'static str, Kind)>,
     diagnostics: &'a mut Diagnostics,
 }
 

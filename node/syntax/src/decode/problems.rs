@@ -1,9 +1,9 @@
 //! Where a type's own validation says what is wrong.
 
 use super::Evaluated;
+use super::converter::Kind;
 use crate::convert::{Mismatch, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::kind::Type;
 use crate::source::Span;
 
 /// Takes what a validation finds, by the name of the field at fault.
@@ -17,7 +17,7 @@ pub struct Problems<'a> {
     /// The fields that have a stand-in, and for which parts of them.
     open: &'a [(&'static str, Mismatch)],
     /// What the attributes that are written are.
-    kinds: &'a [(&'static str, fn() -> Type)],
+    kinds: &'a [(&'static str, Kind)],
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Problems<'a> {
     pub(super) fn new(
         body: &'a Evaluated,
         open: &'a [(&'static str, Mismatch)],
-        kinds: &'a [(&'static str, fn() -> Type)],
+        kinds: &'a [(&'static str, Kind)],
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
         Self { body, open, kinds, diagnostics }
@@ -71,6 +71,14 @@ impl<'a> Problems<'a> {
         }
     }
 
+    /// As [`Self::part`] of a value that must not be shown.
+    pub fn secret_part(&mut self, name: &str, path: &[Step], message: impl Into<String>) {
+        if self.open(name).all(|open| open.at(path).is_none()) {
+            let found = self.found(name, path, message).secret();
+            self.diagnostics.push_part(found);
+        }
+    }
+
     /// The key at the end of a path is wrong, whatever is written for it: of that nothing need be
     /// known.
     pub fn key(&mut self, name: &str, path: &[Step], message: impl Into<String>) {
@@ -78,8 +86,10 @@ impl<'a> Problems<'a> {
         let is_written =
             |open: &Mismatch| matches!(open.at(around), None | Some(Mismatch::Parts(_)));
         if self.open(name).all(is_written) {
-            let found = self.found(name, path, message);
-            self.diagnostics.push_part(found);
+            let attribute = self.body.attribute(name);
+            let span = attribute.map(|attribute| attribute.key_span_of(path));
+            let span = span.unwrap_or_else(|| self.span(name, path));
+            self.diagnostics.push_part(Diagnostic::error(message, &span));
         }
     }
 

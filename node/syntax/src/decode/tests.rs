@@ -276,7 +276,7 @@ batch_size = missing.name",
               | ^^^^^^^^^^
 
             test.alloy:2:1: error: unknown attribute "timeot"
-            2 | timeot = "1s"
+            2 | timeot = "…"
               | ^^^^^^
             hint: did you mean "timeout"?
 

@@ -183,3 +183,63 @@ fn only_a_close_word_is_suggested() {
     assert_eq!(guess(""), None);
     assert_eq!(guess(&"x".repeat(1000)), None);
 }
+
+/// The lines that are shown of the mistakes of a text.
+fn excerpts(text: &str) -> String {
+    let (_, problems) = crate::parse(&Source::new("c.alloy", text));
+    assert!(!problems.is_empty(), "{text}");
+    problems.to_string()
+}
+
+#[test]
+fn of_values_in_quotes_only_the_one_at_fault_is_shown() {
+    let source = Source::new("c.alloy", "a = \"b\" + c.d(\"e\", `f`) b \"l\" { \"k\" = 1 }");
+    let marked = |what: &str| {
+        let at = source.text().find(what).expect("it is there");
+        Diagnostic::error("odd", &source.span(at..at + what.len())).to_string()
+    };
+    expect![[r#"
+        c.alloy:1:15: error: odd
+        1 | a = "…" + c.d("e", `…`) b "l" { "k" = 1 }
+          |               ^^^"#]]
+    .assert_eq(&marked("\"e\""));
+    expect![[r#"
+        c.alloy:1:11: error: odd
+        1 | a = "…" + c.d("…", `…`) b "l" { "k" = 1 }
+          |           ^^^"#]]
+    .assert_eq(&marked("c.d"));
+    // A place within one that is not shown is that one.
+    expect![[r#"
+        c.alloy:1:21: error: odd
+        1 | a = "…" + c.d("…", `…`) b "l" { "k" = 1 }
+          |                    ^^"#]]
+    .assert_eq(&marked("f"));
+    let source = Source::new("c.alloy", "url = \"http://user:hunter2@host:1/p@q\"");
+    let shown = Diagnostic::error("odd", &source.span(6..38)).to_string();
+    assert!(shown.contains("1 | url = \"http://…@host:1/p@q\"\n"), "{shown}");
+}
+
+#[test]
+fn no_way_to_break_a_text_shows_what_stands_in_its_quotes() {
+    let secret = "hunter2";
+    let right = format!(
+        "a \"l\" {{\n  b = \"{secret}\"\n  c = [`{secret}`, \"{secret}\"]\n  d = \"{secret}\" + \
+         f(\"{secret}\")\n  e = {{ \"k\" = \"{secret}\", k = \"{secret}\" }}\n}}\n"
+    );
+    let breaks = ["", "\"", "`", "'", "\\", "\n", "{", "}", "=", ":", ",", "#", "\u{e4}", "\"\n\""];
+    for at in 0..=right.len() {
+        for broken in breaks {
+            let text = format!("{}{broken}{}", &right[..at], &right[at..]);
+            let (_, problems) = crate::parse(&Source::new("c.alloy", text.clone()));
+            for problem in problems.iter() {
+                // The message quotes a word where it stands outside of quotes: then it is a name.
+                let shown = problem.to_string().replace(&problem.message, "");
+                assert!(!shown.contains(secret), "{text}\n{problem}");
+            }
+        }
+    }
+    let pasted = "a {\n  key = \"-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMG\nByqGSM49AgEG=\n-----END \
+                  PRIVATE KEY-----\"\n}\n";
+    let shown = excerpts(pasted);
+    assert!(!shown.contains("| MIGH") && !shown.contains("| Byq"), "{shown}");
+}

@@ -41,8 +41,8 @@ e {",
               |       ^
 
             c.alloy:3:3: error: "no name" is not a name
-            3 | a "no name" {
-              |   ^^^^^^^^^
+            3 | a "…
+              |   ^
             hint: a label is made of letters, digits and _, and does not begin with a digit
 
             c.alloy:4:12: error: expected "," or "]", found the end of the line
@@ -58,13 +58,13 @@ e {",
               |         ^
 
             c.alloy:11:7: error: '\'' has no meaning here
-            11 |   w = 'single'
-               |       ^
+            11 |   w = '……
+               |       ^^
             hint: strings stand between double quotes
 
             c.alloy:13:8: error: expected "{", found the end of the line
-            13 | b.c "l"
-               |        ^
+            13 | b.c "………
+               |       ^
 
             c.alloy:15:12: error: expected a value, found ")"
             15 |   x = (1 + ) # comment
@@ -75,9 +75,9 @@ e {",
                |              ^
             hint: a comment begins with //
 
-            c.alloy:16:3: error: expected a name, found "\"y\""
-            16 |   "y" = 1
-               |   ^^^
+            c.alloy:16:3: error: expected a name, found a string
+            16 |   "……
+               |   ^
 
             c.alloy:17:7: error: the name of an attribute has no dots
             17 |   a.b = 3
@@ -88,13 +88,11 @@ e {",
                |         ^^^
 
             c.alloy:19:7: error: this string is never closed
-            19 |   s = "never closed
-               |       ^^^^^^^^^^^^^
+            19 |   s = "……
+               |       ^^
             hint: a string over several lines stands between backticks: `…`
 
             c.alloy:20:8: error: \z is no escape
-            20 |   t = "\z"
-               |        ^^
 
             c.alloy:22:1: error: this brace closes nothing
             22 | }

@@ -103,7 +103,7 @@ fn an_argument_of_the_wrong_type_hides_no_other_mistake() {
         ),
         (
             write("url = 5 + []\nremote_timeout = \"0s\"\nround_robin_dns = true\nname = []\nhttp_headers = {\"a b\" = [\"c\"]}"),
-            &["3:9", "4:18", "5:19", "6:8", "7:25"],
+            &["3:9", "4:18", "5:19", "6:8", "7:17"],
         ),
         (
             write("remote_timeout = \"0s\"\nproxy_url = \"http://a\"\nproxy_connect_header = {\"a b\" = [\"c\"]}\nhttp_headers = {host = [\"c\"]}"),
@@ -136,14 +136,14 @@ fn a_part_of_an_argument_hides_no_other_mistake() {
     let cases: &[(String, &[&str])] = &[
         (
             write("url = \"http://a\"\nheaders = {\"bad header\" = \"x\", \"X-B\" = []}"),
-            &["4:27: error: the header \"bad header\" cannot be sent", "4:40: error: attribute"],
+            &["4:12: error: the header \"bad header\" cannot be sent", "4:40: error: attribute"],
         ),
         (
             later.to_owned()
                 + &write(
                     "url = \"http://a\"\nheaders = {\"bad header\" = \"x\", \"X-C\" = local.file.a.content}",
                 ),
-            &["5:27: error: the header \"bad header\" cannot be sent"],
+            &["5:12: error: the header \"bad header\" cannot be sent"],
         ),
         // Of the one the key is wrong, of the other the value: which of them is known matters.
         (
@@ -153,9 +153,9 @@ fn a_part_of_an_argument_hides_no_other_mistake() {
                      http_headers = {\"a b\" = [local.file.a.content], \"X-D\" = [\"\\n\", []]}",
                 ),
             &[
-                "5:21: error: the header \"Host\" is set by",
+                "5:12: error: the header \"Host\" is set by",
                 "5:51: error: the value of the header \"X-C\" cannot be sent",
-                "6:25: error: ",
+                "6:17: error: ",
                 "6:64: error: attribute \"http_headers\"",
             ],
         ),
@@ -242,6 +242,20 @@ fn what_may_be_secret_is_not_shown() {
     ] {
         let (count, problems) = mistakes(&scrape(arguments));
         assert_eq!(count, 1, "{arguments}\n{problems}");
+        assert!(!problems.contains("hunter2"), "{problems}");
+    }
+    for text in [
+        write("url = \"http://a\"\nheaders = {\"Authorization\" = \"Bearer hunter2\\n\"}"),
+        write("url = \"http://a\"\nheaders = {\"no name\" = \"hunter2\"}"),
+        write("url = \"http://u:hunter2@h:99999/\""),
+        scrape("beare_token = \"hunter2\""),
+        scrape("bearer_token = \"hunter2\" + nobody"),
+        scrape("bearer_token = \"hunter2\" + 1"),
+        scrape("tls_config {\ncert_pem = [\"hunter2\"]\nkey_file = \"/k\"\n}"),
+        scrape("oauth2 {\nclient_id = \"a\"\nclient_secret = \"hunter2\"\n}"),
+    ] {
+        let (found, problems) = mistakes(&text);
+        assert!(found > 0, "{text}");
         assert!(!problems.contains("hunter2"), "{problems}");
     }
     let served = "http {\ntls {\ncert_pem = \"hunter2\"\nkey_pem = \"hunter2\"\n}\n}";
