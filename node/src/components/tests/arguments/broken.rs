@@ -107,7 +107,7 @@ fn an_argument_of_the_wrong_type_hides_no_other_mistake() {
         ),
         (
             write("remote_timeout = \"0s\"\nproxy_url = \"http://a\"\nproxy_connect_header = {\"a b\" = [\"c\"]}\nhttp_headers = {host = [\"c\"]}"),
-            &["2:1", "3:18", "5:33", "6:24"],
+            &["2:1", "3:18", "5:25", "6:17"],
         ),
         (
             write("url = \"http://a\"\nbasic_auth {\nusername = \"a:b\"\npassword = []\n}\nbearer_token = \"c\"\nno_proxy = \"x\""),
