@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use crate::error::FileError;
+use crate::reread::read_bounded;
 use crate::secret::Source;
 use crate::tls::provider;
 
@@ -108,12 +109,12 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// When its file cannot be read.
+    /// When its file cannot be read, is larger than 4 MiB, or no regular file.
     pub fn read(part: Part, source: &Source) -> Result<Self, FileError> {
         let text = match source {
             Source::Inline(text) => text.bytes(),
             Source::File(path) => {
-                std::fs::read(path).map_err(|error| FileError::new(path, &error))?.into()
+                read_bounded(path).map_err(|error| FileError::new(path, &error))?.into()
             }
         };
         Ok(Self::new(Title::of(part, source), text))

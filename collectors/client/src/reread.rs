@@ -1,10 +1,10 @@
 //! A small file whose content is looked at again and again.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use crate::error::{Error, FileError};
@@ -48,7 +48,9 @@ impl Reread {
                 *read = now;
             }
         }
-        let result = read_bounded(&self.path).await;
+        let path = self.path.clone();
+        let read = tokio::task::spawn_blocking(move || read_bounded(&path)).await;
+        let result = read.map_err(std::io::Error::other).flatten();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
             Ok(content) => {
@@ -68,10 +70,16 @@ impl Reread {
     }
 }
 
-async fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let file = tokio::fs::File::open(path).await?;
+/// Reads a small file. Blocks.
+///
+/// # Errors
+/// Also when it is larger than 4 MiB, or no regular file: a pipe would be waited for without end.
+pub(crate) fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
     let mut content = Vec::new();
-    file.take(MAX_SIZE + 1).read_to_end(&mut content).await?;
+    std::fs::File::open(path)?.take(MAX_SIZE + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_SIZE {
         return Err(std::io::Error::other(format!("it is larger than {MAX_SIZE} bytes")));
     }

@@ -109,3 +109,12 @@ fn no_document_is_in_its_debug_print() {
     let document = spelt(Part::Key, "hunter2");
     assert!(!format!("{document:?} {:?}", document.key()).contains("hunter2"));
 }
+
+#[test]
+fn what_never_ends_is_not_read() {
+    for path in ["/dev/zero", "/dev/null", "/"] {
+        let source = Source::File(path.into());
+        let error = Document::read(Part::Certificate, &source).expect_err("it is no file");
+        assert_eq!(error.to_string(), format!("cannot read {path}: it is no regular file"));
+    }
+}
