@@ -274,9 +274,8 @@ impl Handover {
         let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         claiming.without.extend(from.cloned());
         let heard: Vec<Name> = claiming.without.iter().chain(&claiming.pointed).cloned().collect();
-        let offered = self.offered.take(target, now);
-        if let Some(name) = offered.filter(|name| self.present.contains_key(name)) {
-            return self.ask_next(target, name, None, now);
+        if self.ask_offering(target, now) {
+            return;
         }
         let silent = self.present.iter().filter(|(name, _)| !heard.contains(name));
         let next = silent.map(|(name, hash)| (rank::score(target.key, *hash), name)).max();
@@ -310,8 +309,29 @@ impl Handover {
         self.ask_on(target, Some(left), now);
     }
 
+    /// Asks who offered a key while another was asked for it; whether somebody did. That one says that it
+    /// collects the key, so this is not one of the [`FOLLOWS`] attempts to find out who does. Each
+    /// offer is worth one question, and after [`SOON_LIMIT`] none any more: who offers what it does not
+    /// give for as long as that is broken.
+    fn ask_offering(&mut self, target: &Target, now: Instant) -> bool {
+        let Some(Phase::Claiming(claiming)) = self.phase(target) else { return false };
+        if claiming.lost.is_some() || now >= claiming.since + SOON_LIMIT {
+            return false;
+        }
+        let offered = self.offered.take(target, now);
+        let Some(name) = offered.filter(|name| self.present.contains_key(name)) else {
+            return false;
+        };
+        self.ask_at(target, name, now);
+        self.queue_claim(target);
+        true
+    }
+
     /// Nobody has a key, as far as can be found out.
     fn give_up(&mut self, target: &Target, now: Instant) {
+        if self.ask_offering(target, now) {
+            return;
+        }
         self.counters.idle += 1;
         if self.is_settling(now) {
             return self.look_again(target);
@@ -322,6 +342,9 @@ impl Handover {
     /// Enough have been asked, and others have not: one of them may collect the key. As soon as it hears
     /// of this node it offers it.
     fn ask_no_more(&mut self, target: &Target, now: Instant) {
+        if self.ask_offering(target, now) {
+            return;
+        }
         let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         if std::mem::replace(&mut claiming.waited, true) {
             return self.give_up(target, now);
@@ -336,15 +359,22 @@ impl Handover {
             return self.ask_no_more(target, now);
         }
         claiming.follows += 1;
-        claiming.ask = next;
-        claiming.tried = false;
-        claiming.deadline = now + pause.unwrap_or_default() + CLAIM_TIMEOUT;
-        claiming.stage = Stage::Paused(now + pause.unwrap_or_default());
-        self.counters.followed += 1;
+        let at = now + pause.unwrap_or_default();
+        self.ask_at(target, next, at);
         match pause {
             Some(_) => self.arm(target),
             None => self.queue_claim(target),
         }
+    }
+
+    /// Another node is to be asked at an instant, or the same again; all its time is ahead of it.
+    fn ask_at(&mut self, target: &Target, next: Name, at: Instant) {
+        let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
+        claiming.ask = next;
+        claiming.tried = false;
+        claiming.deadline = at + CLAIM_TIMEOUT;
+        claiming.stage = Stage::Paused(at);
+        self.counters.followed += 1;
     }
 
     fn take_seal(&mut self, target: &Target, from: &Name, seal: Seal, now: Instant) {

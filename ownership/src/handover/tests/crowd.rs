@@ -15,10 +15,52 @@ fn crowd(now: Instant) -> (Vec<Name>, Handover, Target) {
     (names, first, target)
 }
 
+/// The last in the ranking, which has collected the key all the time and hears of the first.
+fn holder(last: &Name, first: &Name, target: &Target, now: Instant) -> Handover {
+    let mut old = Handover::new(last);
+    old.gained(target, None, MoveCause::Targets, now);
+    outputs(&mut old);
+    old.peer_up(first, now);
+    old.lost(target, Some(first), MoveCause::Joined, now);
+    old
+}
+
+/// Hands the offer of `old`, which is due, to `first`; when it is made.
+fn offer(old: &mut Handover, first: &mut Handover) -> Instant {
+    let offers = old.poll_timeout().expect("it offers");
+    old.handle_timeout(offers);
+    let (_, id, body) = asked(old);
+    first.handle_question(1, &body, |_| true, offers).expect("it is a question");
+    old.handle_answer(id, &answered(first), offers).expect("it is the answer");
+    offers
+}
+
+/// `first` claims the key from `old`, at once, and gets its seal.
+fn claim_from_the_old(first: &mut Handover, last: &Name, old: &mut Handover, now: Instant) {
+    let (to, id, body) = asked(first);
+    assert_eq!(to, *last);
+    old.handle_question(2, &body, |_| true, now).expect("it is a question");
+    let stop = outputs(old);
+    let [Output::Stop { target, seal: true, .. }] = &stop[..] else { panic!("{stop:?}") };
+    old.handle_seal(target, Some(seal(7)), now);
+    old.handle_timeout(now);
+    first.handle_answer(id, &answered(old), now).expect("it is the answer");
+    let start = outputs(first);
+    assert!(
+        matches!(&start[..], [Output::Start(Start { seal: Some(found), .. })] if *found == seal(7)),
+        "{start:?}"
+    );
+}
+
 /// Lets nodes that are as new, and so not sure, answer what is asked; how often.
 fn ask_the_new(first: &mut Handover, now: Instant) -> u8 {
+    ask_some_of_the_new(first, u8::MAX, now)
+}
+
+/// The same, of the first `most` questions.
+fn ask_some_of_the_new(first: &mut Handover, most: u8, now: Instant) -> u8 {
     let mut count = 0;
-    loop {
+    while count < most {
         let questions = outputs(first);
         let [Output::Ask { to, id, body }] = &questions[..] else {
             assert_eq!(questions, []);
@@ -30,6 +72,7 @@ fn ask_the_new(first: &mut Handover, now: Instant) -> u8 {
         first.handle_timeout(now);
         count += 1;
     }
+    count
 }
 
 #[test]
@@ -39,31 +82,42 @@ fn one_that_has_asked_enough_in_vain_waits_for_an_offer() {
     assert_eq!(ask_the_new(&mut first, now), FOLLOWS + 1);
     assert!(matches!(first.standing(&target), Some(Standing::Claiming { .. })));
 
-    // The last in the ranking has collected it all the time.
-    let mut old = Handover::new(&names[39]);
-    old.gained(&target, None, MoveCause::Targets, now);
-    outputs(&mut old);
-    old.peer_up(&names[0], now);
-    old.lost(&target, Some(&names[0]), MoveCause::Joined, now);
-    let offers = old.poll_timeout().expect("it offers");
+    let mut old = holder(&names[39], &names[0], &target, now);
+    let offers = offer(&mut old, &mut first);
     assert!(offers < now + OFFERED_WITHIN);
-    old.handle_timeout(offers);
-    let (_, _, body) = asked(&mut old);
-    first.handle_question(1, &body, |_| true, offers).expect("it is a question");
-    answered(&mut first);
     first.handle_timeout(offers);
+    claim_from_the_old(&mut first, &names[39], &mut old, offers);
+}
+
+#[test]
+fn an_offer_that_comes_while_the_last_of_enough_is_asked_is_claimed() {
+    let now = Instant::now();
+    let (names, mut first, target) = crowd(now);
+    let mut old = holder(&names[39], &names[0], &target, now);
+    assert_eq!(ask_some_of_the_new(&mut first, FOLLOWS, now), FOLLOWS);
     let (to, id, body) = asked(&mut first);
-    assert_eq!(to, names[39]);
-    old.handle_question(2, &body, |_| true, offers).expect("it is a question");
-    outputs(&mut old);
-    old.handle_seal(&target, Some(seal(7)), offers);
-    old.handle_timeout(offers);
-    first.handle_answer(id, &answered(&mut old), offers).expect("it is the answer");
-    let start = outputs(&mut first);
-    assert!(
-        matches!(&start[..], [Output::Start(Start { seal: Some(found), .. })] if *found == seal(7)),
-        "{start:?}"
-    );
+    let offers = offer(&mut old, &mut first);
+    first.handle_timeout(offers);
+    assert_eq!(outputs(&mut first), [], "another is being asked");
+
+    let mut new = Handover::new(&to);
+    new.handle_question(1, &body, |_| true, offers).expect("it is a question");
+    first.handle_answer(id, &answered(&mut new), offers).expect("it is the answer");
+    first.handle_timeout(offers);
+    claim_from_the_old(&mut first, &names[39], &mut old, offers);
+}
+
+#[test]
+fn an_offer_weighs_more_than_one_who_says_that_nobody_has_it() {
+    let now = Instant::now();
+    let (names, mut first, target) = crowd(now);
+    let mut old = holder(&names[39], &names[0], &target, now);
+    let (to, id, _) = asked(&mut first);
+    let offers = offer(&mut old, &mut first);
+    let idle = wire::Answer { from: to, outcomes: vec![wire::Outcome::Idle] };
+    first.handle_answer(id, &idle.encode(), offers).expect("it is the answer");
+    first.handle_timeout(offers);
+    claim_from_the_old(&mut first, &names[39], &mut old, offers);
 }
 
 #[test]
