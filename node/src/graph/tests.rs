@@ -8,7 +8,7 @@ mod troubles;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use syntax::{Arguments, Exports, Host, Stability};
@@ -339,6 +339,10 @@ impl Written {
 
 /// Writes down what is logged on this thread until the guard is dropped.
 pub(super) fn captured() -> (Written, tracing::subscriber::DefaultGuard) {
+    // While there is one subscriber alone, tracing asks that of the thread which is the first to say
+    // something whether anybody will ever listen: another test's thread, which has none.
+    static SECOND: OnceLock<tracing::Dispatch> = OnceLock::new();
+    SECOND.get_or_init(|| tracing::Dispatch::new(tracing_subscriber::registry()));
     let written = Written::default();
     let sink = written.clone();
     let (subscriber, _control) = telemetry::logging::subscriber(Logging::default(), move |line| {

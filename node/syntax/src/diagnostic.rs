@@ -20,7 +20,8 @@ pub enum Severity {
 }
 
 /// One mistake. Its `Display` is the message for people: place, text, the line with a caret
-/// unless that is secret, a hint, and how many more there are that only count.
+/// unless that is secret, a hint, and how many more there are that only count. Of a text that is secret
+/// as a whole it is the place alone.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
     /// How bad it is.
@@ -109,9 +110,14 @@ impl fmt::Display for Diagnostic {
         };
         match &self.span {
             None => write!(f, "{severity}: {}", self.message)?,
+            // Messages, hints and notes quote words, any of which may be what is secret.
+            Some(span) if span.source().is_secret() => {
+                let reason = "what is wrong here is not shown, because the text is secret";
+                return write!(f, "{span}: {severity}: {reason}");
+            }
             Some(span) => {
                 write!(f, "{span}: {severity}: {}", self.message)?;
-                if !self.secret && !span.source().is_secret() {
+                if !self.secret {
                     excerpt(f, span)?;
                 }
             }

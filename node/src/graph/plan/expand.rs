@@ -13,10 +13,8 @@ use crate::graph::id::ComponentId;
 
 mod instance;
 mod unused;
-mod veiled;
 
 pub(super) use unused::rehearse;
-use veiled::veiled;
 
 /// How deep custom components and imports nest. Real configurations stay below five; a text that
 /// imports itself ends here.
@@ -142,7 +140,7 @@ impl<'a> Expander<'a> {
     fn parse(&mut self, source: &syntax::Source) -> (Body, bool) {
         let (file, problems) = syntax::parse(source);
         let right = !problems.has_errors();
-        self.expanded.problems.extend(problems.into_iter().map(veiled));
+        self.expanded.problems.extend(problems);
         (file.body, right)
     }
 

@@ -15,13 +15,15 @@ lib.a "x" { }
 "#;
 
 /// Texts that are wrong in the line of the secret, each at another stage.
-const WRONG: [&str; 10] = [
+const WRONG: [&str; 15] = [
     // No text of the language.
     "declare \"a\" { test.source \"s\" { value = \"hunter2 } }",
     "declare \"a\" { \"hunter2\" }",
     "declare \"a\" { `hunter2` }",
     "declare \"hunter 2\" { }",
     "hunter2 hunter2",
+    "hunter2 {",
+    "declare \"hunt\\u0065r 2\" { }",
     "declare \"a\" { export \"v\" { value = \"hunter2\\q\" } }",
     // Nothing that can be imported.
     "test.source \"s\" { value = \"hunter2\" }",
@@ -29,6 +31,9 @@ const WRONG: [&str; 10] = [
     "declare \"a\" { test.source \"s\" { value = [\"hunter2\"] } }",
     "declare \"a\" { test.source \"s\" { value = \"hunter2\" + nobody } }",
     "declare \"a\" { test.source \"s\" { other = \"hunter2\" } }",
+    "declare \"a\" { test.source \"s\" { hunter2 = 1 } }",
+    "declare \"a\" { hunter2.source \"s\" { } }",
+    "declare \"a\" { test.source \"s\" { value = {\"hunter2\" = 1}.hunter3 } }",
 ];
 
 const RIGHT: &str = "declare \"a\" { test.source \"s\" { value = \"hunter2\" } }";

@@ -158,9 +158,9 @@ fn a_key_is_wrong_whatever_is_written_for_it() {
     told(
         r#"headers = {"bad a" = later.one.content, "bad b" = []}"#,
         expect![[r#"
-            later.one.content: key bad a is seen
-            []: attribute "headers": expected string, got list
-            []: key bad b is seen"#]],
+            "bad a": key bad a is seen
+            "bad b": key bad b is seen
+            []: attribute "headers": expected string, got list"#]],
     );
     told(
         "headers = later.one.receiver",
