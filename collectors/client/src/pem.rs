@@ -129,11 +129,7 @@ impl Document {
         self.remembered(&AUTHORITIES, || {
             let mut roots = RootCertStore::empty();
             for certificate in self.certificates()? {
-                let unusable = |source| Error::Unusable {
-                    document: self.title.clone(),
-                    source: Box::new(source),
-                };
-                roots.add(certificate).map_err(unusable)?;
+                roots.add(certificate).map_err(|source| self.unusable(source))?;
             }
             Ok(roots)
         })
@@ -161,10 +157,14 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// When it holds none, or is malformed.
+    /// When it holds none, or one that nobody can speak with.
     pub fn key(&self) -> Result<Arc<PrivateKeyDer<'static>>, Error> {
         self.remembered(&KEYS, || {
-            PrivateKeyDer::from_pem_slice(&self.text).map_err(|error| self.failure(&error))
+            let key =
+                PrivateKeyDer::from_pem_slice(&self.text).map_err(|error| self.failure(&error))?;
+            // That it is spelt in base64 does not make it a key.
+            let loaded = provider().key_provider.load_private_key(key.clone_key());
+            loaded.map(|_| key).map_err(|source| self.unusable(source))
         })
     }
 
@@ -189,6 +189,10 @@ impl Document {
             Some(fault) => Error::Malformed { document: self.title.clone(), fault },
             None => self.missing(),
         }
+    }
+
+    fn unusable(&self, source: rustls::Error) -> Error {
+        Error::Unusable { document: self.title.clone(), source: Box::new(source) }
     }
 
     fn missing(&self) -> Error {

@@ -31,6 +31,8 @@ pub struct Body {
     pub statements: Vec<Statement>,
     /// From the first to the last byte between the braces.
     pub span: Span,
+    /// Whether all of it could be read; else what seems to be missing may be what could not.
+    pub is_complete: bool,
 }
 
 impl Body {

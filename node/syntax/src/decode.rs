@@ -36,9 +36,9 @@ use crate::value::Value;
 ///
 /// On the struct, `#[arguments(validate = path)]` names a `fn(&Self, &mut Problems)` which checks
 /// what types cannot say, whatever is wrong with single fields or with parts of them: those have a
-/// stand-in then, see [`Problems::are_known`]; only where there is none (a required attribute that is converted by
-/// `serde`, or whose type has no [`FromValue::stand_in`](crate::FromValue::stand_in)) is it left
-/// out. And `#[arguments(default)]` implements `Default` from the defaults of
+/// stand-in then, see [`Problems::are_known`]; only where there is none (a required attribute that is
+/// converted by `serde`, or whose type has no [`FromValue::stand_in`](crate::FromValue::stand_in)) is
+/// it left out. And `#[arguments(default)]` implements `Default` from the defaults of
 /// the fields. Comments on fields become the reference.
 pub trait Arguments: Sized {
     /// Everything that can be written, in the order of the declaration.

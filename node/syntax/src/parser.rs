@@ -65,15 +65,16 @@ fn parse_all(source: &Source) -> (File, Vec<Diagnostic>) {
             source.name(),
             source.text().len(),
         );
-        let body = Body { statements: Vec::new(), span: source.span(0..0) };
+        let span = source.span(0..0);
+        let body = Body { statements: Vec::new(), span, is_complete: false };
         let file = File { source: source.clone(), body, comments: Vec::new() };
         return (file, vec![Diagnostic::unplaced(message)]);
     }
     let lexed = lex(source, &mut diagnostics);
     let mut parser = Parser::new(source, lexed.tokens, diagnostics);
-    let mut statements = Vec::new();
+    let (mut statements, mut is_complete) = (Vec::new(), true);
     while parser.peek() != &TokenKind::End {
-        statements.extend(parser.statements());
+        is_complete &= parser.statements(&mut statements);
         if parser.peek() != &TokenKind::End {
             // `statements` stops only at the end or at a brace that closes nothing.
             parser.report("this brace closes nothing");
@@ -81,7 +82,7 @@ fn parse_all(source: &Source) -> (File, Vec<Diagnostic>) {
         }
     }
     let span = source.span(0..source.text().len());
-    let body = Body { statements, span };
+    let body = Body { statements, span, is_complete };
     (File { source: source.clone(), body, comments: lexed.comments }, parser.diagnostics)
 }
 
@@ -174,12 +175,12 @@ impl<'a> Parser<'a> {
         parsed
     }
 
-    /// Statements up to the brace that closes them, or the end.
-    fn statements(&mut self) -> Vec<Statement> {
-        let mut statements = Vec::new();
+    /// Statements up to the brace that closes them, or the end; whether all of them could be read.
+    fn statements(&mut self, statements: &mut Vec<Statement>) -> bool {
+        let mut is_complete = true;
         loop {
             match self.peek() {
-                TokenKind::End | TokenKind::Mark("}") => return statements,
+                TokenKind::End | TokenKind::Mark("}") => return is_complete,
                 TokenKind::Terminator => {
                     self.next();
                 }
@@ -188,21 +189,26 @@ impl<'a> Parser<'a> {
                     match self.statement() {
                         Ok(statement) => {
                             statements.push(statement);
-                            self.end_of_statement(first);
+                            is_complete &= self.end_of_statement(first);
                         }
-                        Err(Reported) => self.skip_statement(first),
+                        Err(Reported) => {
+                            is_complete = false;
+                            self.skip_statement(first);
+                        }
                     }
                 }
             }
         }
     }
 
-    fn end_of_statement(&mut self, first: usize) {
+    /// Skips what stands behind a statement in its line; whether there is nothing.
+    fn end_of_statement(&mut self, first: usize) -> bool {
         if self.is("}") || matches!(self.peek(), TokenKind::End | TokenKind::Terminator) {
-            return;
+            return true;
         }
         self.unexpected("the end of the line");
         self.skip_statement(first);
+        false
     }
 
     /// Goes on to the end of a statement that is wrong. If the brackets from its first token on
@@ -298,7 +304,8 @@ impl<'a> Parser<'a> {
         }
         let body = self.nested(|parser| {
             let open = parser.next().span;
-            let statements = parser.statements();
+            let mut statements = Vec::new();
+            let is_complete = parser.statements(&mut statements);
             if !parser.is("}") {
                 let message = format!("the block {:?} is never closed", name.text);
                 parser.diagnostics.push(Diagnostic::error(message, &open));
@@ -306,7 +313,7 @@ impl<'a> Parser<'a> {
             }
             let close = parser.next().span;
             let span = parser.source.span(open.end()..close.start());
-            Ok((Body { statements, span }, close))
+            Ok((Body { statements, span, is_complete }, close))
         });
         let (body, close) = body?;
         let span = name.span().to(&close);

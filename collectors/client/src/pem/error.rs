@@ -26,7 +26,8 @@ pub enum Error {
         /// What it holds; none if there is no section in it at all.
         instead: Option<Content>,
     },
-    /// An authority in it cannot be trusted, because it is no certificate of any.
+    /// It holds no authority that can be trusted, or no key that can be spoken with, by what stands in
+    /// its section.
     #[error("the {document} cannot be used: {source}")]
     Unusable {
         /// Which one.
@@ -34,7 +35,7 @@ pub enum Error {
         /// What the TLS library says.
         source: Box<rustls::Error>,
     },
-    /// The key is another's, or of a kind that nobody speaks.
+    /// The key is another's, or the certificate is none.
     #[error("the {certificate} and the {key} cannot be used together: {source}")]
     Pair {
         /// The certificate.

@@ -61,6 +61,15 @@ fn what_a_document_holds_instead_is_named_and_nothing_of_it_shown() {
 }
 
 #[test]
+fn what_is_spelt_like_a_key_and_is_none_is_told_of_the_key() {
+    let key = spelt(Part::Key, "-----BEGIN PRIVATE KEY-----\naGk=\n-----END PRIVATE KEY-----\n");
+    let alice = spelt(Part::Certificate, ALICE.0);
+    let [error] = &problems(None, Some(&alice), Some(&key))[..] else { panic!("one mistake") };
+    assert_eq!(error.part(), Part::Key);
+    assert!(error.to_string().starts_with("the key's PEM cannot be used: "), "{error}");
+}
+
+#[test]
 fn sections_of_another_kind_beside_the_right_one_are_passed_over() {
     let unknown = "-----BEGIN HUNTER2-----\naGk=\n-----END HUNTER2-----\n";
     let both = format!("{unknown}{}{}", ALICE.1, ALICE.0);

@@ -18,6 +18,8 @@ pub struct Evaluated {
     pub entries: Vec<Entry>,
     /// Where to say that something is missing: the name and the label of the block.
     pub header: Span,
+    /// Whether all of it could be read, see [`Body::is_complete`].
+    pub is_complete: bool,
     /// The stability level it was evaluated at.
     pub stability: Stability,
     /// What [`Scope::module_path`] said where it was evaluated.
@@ -78,7 +80,8 @@ impl Evaluated {
             }),
         });
         let (stability, module_path) = (scope.stability(), scope.module_path());
-        Self { entries: entries.collect(), header, stability, module_path }
+        let (entries, is_complete) = (entries.collect(), body.is_complete);
+        Self { entries, header, is_complete, stability, module_path }
     }
 
     /// Its attribute of that name.

@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
         match self.take_attribute(name) {
             Some(attribute) => self.convert(name, attribute, converter).or_else(converter.stand_in),
             None => {
-                if self.body.blocks(name).next().is_none() {
+                if self.body.is_complete && self.body.blocks(name).next().is_none() {
                     let message = format!("missing required attribute {name:?}");
                     self.error(Diagnostic::error(message, &self.body.header));
                 }
@@ -93,7 +93,7 @@ impl<'a> Fields<'a> {
         match self.take_blocks(name).first() {
             Some(block) => self.decode_block(name, block),
             None => {
-                if self.body.attribute(name).is_none() {
+                if self.body.is_complete && self.body.attribute(name).is_none() {
                     let message = format!("missing required block {name:?}");
                     self.error(Diagnostic::error(message, &self.body.header));
                 }
@@ -117,7 +117,9 @@ impl<'a> Fields<'a> {
             None => {
                 let mut diagnostics = Diagnostics::default();
                 let value = self.empty_block(name, &mut diagnostics);
-                self.diagnostics.extend(diagnostics);
+                if self.body.is_complete {
+                    self.diagnostics.extend(diagnostics);
+                }
                 value
             }
         }
@@ -130,7 +132,7 @@ impl<'a> Fields<'a> {
     ) -> Option<T> {
         let (entries, header) = (Vec::new(), self.body.header.clone());
         let (stability, module_path) = (self.body.stability, self.body.module_path.clone());
-        let empty = Evaluated { entries, header, stability, module_path };
+        let empty = Evaluated { entries, header, is_complete: true, stability, module_path };
         let mut fields = Fields::new(&empty, None, diagnostics);
         let value = T::from_fields(&mut fields);
         if value.is_none() || !fields.are_known() {

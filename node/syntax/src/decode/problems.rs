@@ -65,16 +65,18 @@ impl<'a> Problems<'a> {
     /// Something is wrong with a part of an attribute's value, such as one element of a list. Of a
     /// part that has a stand-in, or holds or lies in one that has, nothing is said.
     pub fn part(&mut self, name: &str, path: &[Step], message: impl Into<String>) {
-        if self.open(name).all(|open| open.at(path).is_none()) {
-            let found = self.found(name, path, message);
-            self.diagnostics.push_part(found);
-        }
+        let found = self.found(name, path, message);
+        self.push_part(name, path, found);
     }
 
     /// As [`Self::part`] of a value that must not be shown.
     pub fn secret_part(&mut self, name: &str, path: &[Step], message: impl Into<String>) {
+        let found = self.found(name, path, message).secret();
+        self.push_part(name, path, found);
+    }
+
+    fn push_part(&mut self, name: &str, path: &[Step], found: Diagnostic) {
         if self.open(name).all(|open| open.at(path).is_none()) {
-            let found = self.found(name, path, message).secret();
             self.diagnostics.push_part(found);
         }
     }
@@ -107,10 +109,13 @@ impl<'a> Problems<'a> {
         self.push(found);
     }
 
-    /// Something is wrong with the block as a whole.
+    /// Something is wrong with the block as a whole. Of one that could not be read as a whole nothing is
+    /// said.
     pub fn block(&mut self, message: impl Into<String>) {
-        let diagnostic = Diagnostic::error(message, &self.body.header);
-        self.push(diagnostic);
+        if self.body.is_complete {
+            let diagnostic = Diagnostic::error(message, &self.body.header);
+            self.push(diagnostic);
+        }
     }
 
     /// Whether a field is written, rather than left to its default.
@@ -119,7 +124,8 @@ impl<'a> Problems<'a> {
     }
 
     /// Whether what these fields hold is what is written, or their default where nothing is: none,
-    /// nor any part of one, is missing, wrong or known only when running. A check that holds several
+    /// nor any part of one, is missing, wrong, known only when running, or absent from a block that could
+    /// not be read as a whole. A check that holds several
     /// fields against each other asks for all of them before it says anything; else the user would
     /// read of a contradiction with a value that nobody wrote.
     pub fn are_known(&self, names: &[&str]) -> bool {
@@ -127,7 +133,8 @@ impl<'a> Problems<'a> {
             let unknown = |body: &Evaluated| {
                 body.attribute(name).is_some_and(|attribute| attribute.value.is_unknown())
             };
-            self.open(name).next().is_none() && !unknown(self.body)
+            let is_read = self.body.is_complete || self.is_written(name);
+            is_read && self.open(name).next().is_none() && !unknown(self.body)
         })
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct Quoted {
     values: Vec<InQuotes>,
     /// From where a text in quotes begins that does not end in its line to the next quote: that may be
     /// its end, as when a certificate is pasted between two.
-    endless: Vec<Range<usize>>,
+    pub(super) endless: Vec<Range<usize>>,
 }
 
 /// One of them.
@@ -58,7 +58,9 @@ impl Quoted {
                         Some(quote) => text.len() > 1 && text.ends_with(quote),
                         None => true,
                     };
-                    if !ends {
+                    // What goes on to the same quote is the same.
+                    let is_within = quoted.endless.last().is_some_and(|last| range.end <= last.end);
+                    if !ends && !is_within {
                         let rest = &source.text()[range.end..];
                         let next = rest.find('"').unwrap_or(rest.len());
                         quoted.endless.push(range.start..range.end + next);

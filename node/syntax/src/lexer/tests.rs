@@ -1,4 +1,4 @@
-use super::{TokenKind, lex};
+use super::{Quoted, TokenKind, lex};
 use crate::{Source, Value, parse_expression};
 
 /// The tokens of a text as it is written; `;` for the end of a statement.
@@ -89,4 +89,13 @@ fn what_a_string_shows_reads_back_as_the_same_string() {
         let quoted = Value::string(&text).to_string();
         proptest::prop_assert_eq!(literal(&quoted), Ok(text));
     });
+}
+
+#[test]
+fn quotes_that_are_never_closed_are_looked_through_once() {
+    // Each of them goes on to the end, as far as anybody knows.
+    let endless = |text: &str| Quoted::of(&Source::new("c.alloy", text)).endless;
+    let text = "a = 'b\n".repeat(1000);
+    assert_eq!(endless(&text), vec![4..text.len()]);
+    assert_eq!(endless("a = \"b\nc = \"d\"\n"), vec![4..11]);
 }

@@ -37,6 +37,7 @@ fn offer(old: &mut Handover, first: &mut Handover) -> Instant {
 
 /// `first` claims the key from `old`, at once, and gets its seal.
 fn claim_from_the_old(first: &mut Handover, last: &Name, old: &mut Handover, now: Instant) {
+    first.handle_timeout(now);
     let (to, id, body) = asked(first);
     assert_eq!(to, *last);
     old.handle_question(2, &body, |_| true, now).expect("it is a question");
@@ -85,7 +86,6 @@ fn one_that_has_asked_enough_in_vain_waits_for_an_offer() {
     let mut old = holder(&names[39], &names[0], &target, now);
     let offers = offer(&mut old, &mut first);
     assert!(offers < now + OFFERED_WITHIN);
-    first.handle_timeout(offers);
     claim_from_the_old(&mut first, &names[39], &mut old, offers);
 }
 
@@ -103,7 +103,6 @@ fn an_offer_that_comes_while_the_last_of_enough_is_asked_is_claimed() {
     let mut new = Handover::new(&to);
     new.handle_question(1, &body, |_| true, offers).expect("it is a question");
     first.handle_answer(id, &answered(&mut new), offers).expect("it is the answer");
-    first.handle_timeout(offers);
     claim_from_the_old(&mut first, &names[39], &mut old, offers);
 }
 
@@ -116,7 +115,6 @@ fn an_offer_weighs_more_than_one_who_says_that_nobody_has_it() {
     let offers = offer(&mut old, &mut first);
     let idle = wire::Answer { from: to, outcomes: vec![wire::Outcome::Idle] };
     first.handle_answer(id, &idle.encode(), offers).expect("it is the answer");
-    first.handle_timeout(offers);
     claim_from_the_old(&mut first, &names[39], &mut old, offers);
 }
 

@@ -223,6 +223,30 @@ fn every_mistake_of_a_queue_is_told_at_its_argument() {
     }
 }
 
+/// What seems to be missing because a line cannot be read is not told to be missing.
+#[test]
+fn what_cannot_be_read_brings_no_other_mistake_along() {
+    for text in [
+        write("url: \"http://a\""),
+        "prometheus.scrape \"a\" { targets = [] forward_to = [] }".to_owned(),
+        scrape("basic_auth {\nusername = \"a\" password = \"b\"\n}"),
+        scrape("oauth2 {\nclient_id \"a\"\ntoken_url = \"http://a\"\n}"),
+        "http {\ntls {\ncert_file = \"/c\" key_file = \"/k\"\n}\n}".to_owned(),
+        "declare \"d\" {\nargument \"x\" { }\nexport \"y\" {\nvalue argument.x.value\n}\n}\n\
+         d \"a\" {\nx: 1\n}"
+            .to_owned(),
+    ] {
+        let (_, problems) = mistakes(&text);
+        let (told, unread) =
+            (problems.matches(": error: ").count(), problems.matches("expected ").count());
+        assert!(told > 0 && told == unread, "{text}\n{problems}");
+    }
+    // What is there is checked all the same.
+    let (count, problems) =
+        mistakes(&write("url = \"http://a\"\nremote_timeout = \"0s\"\nname: 1"));
+    assert_eq!(count, 2, "{problems}");
+}
+
 /// What should be a secret, or might be a private key, is shown in no message.
 #[test]
 fn what_may_be_secret_is_not_shown() {

@@ -185,6 +185,8 @@ impl Expander<'_> {
                     let block = Arc::clone(block);
                     exports.push(Export { name: label(&block), value, block });
                 }
+                // It may be what could not be read.
+                None if !block.body.is_complete => {}
                 None => {
                     let text = "missing required attribute \"value\"";
                     self.problem(Diagnostic::error(text, &block.header()));
@@ -217,7 +219,8 @@ impl Expander<'_> {
     fn check_given(&mut self, block: &Block, parameters: &BTreeMap<Arc<str>, Parameter>) {
         let names: Vec<&str> = parameters.keys().map(|name| &**name).collect();
         self.only(block, &names);
-        for (name, parameter) in parameters {
+        // What seems to be missing may be what could not be read.
+        for (name, parameter) in parameters.iter().filter(|_| block.body.is_complete) {
             if !parameter.optional && attribute(&block.body, name).is_none() {
                 let text = format!("missing required argument {name:?}");
                 let problem = Diagnostic::error(text, &block.header())
