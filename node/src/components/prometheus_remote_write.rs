@@ -106,8 +106,8 @@ impl Deliveries {
                 }
                 batch = self.batches.recv() => {
                     let Some(batch) = batch else { break };
-                    self.appended.count(&batch);
-                    self.endpoints.send(&batch).await;
+                    let closed = self.endpoints.send(&batch).await;
+                    self.appended.count(&batch, closed);
                 }
             }
             match self.endpoints.complaint() {

@@ -105,7 +105,8 @@ struct Queue {
     /// Samples in a request at most.
     #[arg(default = 2_000)]
     max_samples_per_send: usize,
-    /// How long a sample waits for others to fill its request.
+    /// How long a sample waits for others to fill its request, at most. It never waits longer than
+    /// 500 ms, which is what a crash can cost.
     #[arg(default = Duration::from_secs(5))]
     batch_send_deadline: Duration,
     /// The pause after the first failure of a request.

@@ -60,8 +60,17 @@ impl Surroundings {
 pub(super) struct Endpoints {
     surroundings: Surroundings,
     list: Vec<Endpoint>,
+    /// Those that were removed and may still send what is left.
+    leaving: Vec<Leaving>,
     /// Those that run, and those that were removed and still do.
     tasks: JoinSet<()>,
+}
+
+/// An endpoint that was removed.
+struct Leaving {
+    directory: String,
+    hurry: CancellationToken,
+    ended: CancellationToken,
 }
 
 struct Endpoint {
@@ -96,7 +105,7 @@ struct Handle {
 
 impl Endpoints {
     pub(super) fn new(surroundings: Surroundings) -> Self {
-        Self { surroundings, list: Vec::new(), tasks: JoinSet::new() }
+        Self { surroundings, list: Vec::new(), leaving: Vec::new(), tasks: JoinSet::new() }
     }
 
     /// Opens every log; fails if one cannot be opened.
@@ -161,7 +170,13 @@ impl Endpoints {
 
     async fn open(&self, wanted: &Wanted) -> Result<State, Refusal> {
         let Surroundings { id, directory, memory, telemetry, .. } = &self.surroundings;
-        let directory = directory.join(wanted.config()?.directory_name());
+        let own = wanted.config()?.directory_name();
+        for leaving in self.leaving.iter().filter(|leaving| leaving.directory == own) {
+            // It is wanted again: its log is gone on with, and no batch waits for what that still sends.
+            leaving.hurry.cancel();
+            leaving.ended.cancelled().await;
+        }
+        let directory = directory.join(own);
         let (config, client) = (wanted.config()?, wanted.client(memory.as_ref())?);
         let name_everywhere: Arc<str> = format!("{id}/{}", config.directory_name()).into();
         let (name, mut url) = (config.name.clone(), config.url.clone());
@@ -228,8 +243,11 @@ impl Endpoints {
                 }
             }
         }
-        for Endpoint { state, .. } in old {
-            if let State::Running(handle) = state {
+        self.leaving.retain(|leaving| !leaving.ended.is_cancelled());
+        for Endpoint { wanted, state } in old {
+            if let (State::Running(handle), Ok(config)) = (state, wanted.config()) {
+                let (hurry, ended) = (handle.hurry.clone(), handle.ended.clone());
+                self.leaving.push(Leaving { directory: config.directory_name(), hurry, ended });
                 self.tasks.spawn(handle.end());
             }
         }
@@ -263,16 +281,22 @@ impl Endpoints {
         self.run();
     }
 
-    /// Hands a batch to every endpoint. Each takes it as fast as its disk does, whatever its
-    /// backend does.
-    pub(super) async fn send(&mut self, batch: &Arc<Batch>) {
+    /// Hands a batch to every endpoint; how many do not take it. Each of the others takes it as fast as
+    /// its disk does, whatever its backend does.
+    pub(super) async fn send(&mut self, batch: &Arc<Batch>) -> usize {
+        let mut closed_ones = 0;
         for endpoint in &mut self.list {
-            let State::Running(handle) = &endpoint.state else { continue };
+            let State::Running(handle) = &endpoint.state else {
+                closed_ones += 1;
+                continue;
+            };
             if handle.input.send(Arc::clone(batch)).await.is_err() {
                 let why = "the delivery has ended unexpectedly";
                 endpoint.state = closed(&endpoint.wanted, &Refusal::new(why));
+                closed_ones += 1;
             }
         }
+        closed_ones
     }
 
     /// Ends every endpoint.

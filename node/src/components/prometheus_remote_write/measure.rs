@@ -17,10 +17,14 @@ use crate::telemetry::{Exposition, Registration, Registry};
 pub(super) struct Appended {
     samples: AtomicU64,
     exemplars: AtomicU64,
+    untaken: AtomicU64,
 }
 
 impl Appended {
-    pub(super) fn count(&self, batch: &Batch) {
+    /// Counts what was handed to all endpoints, and what `closed` of them did not take.
+    pub(super) fn count(&self, batch: &Batch, closed: usize) {
+        let untaken = batch.sample_count() * closed;
+        self.untaken.fetch_add(untaken as u64, Ordering::Relaxed);
         self.samples.fetch_add(batch.sample_count() as u64, Ordering::Relaxed);
         self.exemplars.fetch_add(batch.exemplars.len() as u64, Ordering::Relaxed);
     }
@@ -37,6 +41,12 @@ impl Appended {
             "Exemplars taken.",
             &[],
             self.exemplars.load(Ordering::Relaxed) as f64,
+        );
+        page.counter(
+            "shoal_remote_write_samples_not_taken_total",
+            "Samples lost because the log of an endpoint was not open, once for each such endpoint.",
+            &[],
+            self.untaken.load(Ordering::Relaxed) as f64,
         );
     }
 }

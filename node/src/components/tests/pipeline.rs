@@ -186,6 +186,40 @@ async fn a_changed_endpoint_goes_on_with_its_log() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_wanted_again_goes_on_with_its_log_at_once() {
+    let (page, backend, world) = (Server::page(PAGE).await, Backend::start().await, World::new());
+    backend.answer(StatusCode::SERVICE_UNAVAILABLE);
+    let first = config(&target(&page, "a"), &[backend.url()]);
+    let running = world.run(&first).await;
+    let taken = |url: &str| {
+        let text = world.telemetry.text();
+        let mut lines = text.lines().filter(|line| {
+            line.starts_with("prometheus_remote_storage_samples_in_total") && line.contains(url)
+        });
+        lines.any(|line| !line.ends_with(" 0"))
+    };
+    let until_taken = async |url: &str| {
+        while !taken(url) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let own = format!("url={:?}", backend.url());
+    until_taken(&own).await;
+    // The backend is away, so that what was removed is still sending.
+    let other = format!("{}/other", backend.url());
+    reload(&running, &world, &config(&target(&page, "a"), std::slice::from_ref(&other))).await;
+    until_taken(&format!("url={other:?}")).await;
+    reload(&running, &world, &first).await;
+    until_taken(&own).await;
+    backend.answer(StatusCode::NO_CONTENT);
+    backend.until_series(r#"__name__="up",cluster="one",instance="a",job="test""#).await;
+    let nothing = "shoal_remote_write_samples_not_taken_total{component_id=\"prometheus.remote_write.out\",component_path=\"/\"} 0\n";
+    let metrics = world.telemetry.text();
+    assert!(metrics.contains(nothing), "{metrics}");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn targets_that_are_the_same_are_scraped_once_and_named() {
     let (page, backend, world) = (Server::page(PAGE).await, Backend::start().await, World::new());
     let same = format!("{}, {}, {{ no = \"address\" }}", target(&page, "a"), target(&page, "a"));

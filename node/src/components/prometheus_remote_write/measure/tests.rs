@@ -8,8 +8,8 @@ fn what_was_taken_has_the_names_that_dashboards_ask_for() {
     let mut batch = Batch::default();
     let labels = Labels::from_pairs([("__name__", "up")]);
     batch.push(labels.borrowed(), 1, 1.0);
-    appended.count(&batch);
-    appended.count(&batch);
+    appended.count(&batch, 0);
+    appended.count(&batch, 0);
 
     let registry = Registry::default();
     let read = Arc::clone(&appended);
