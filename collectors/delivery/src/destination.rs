@@ -400,9 +400,13 @@ impl Destination {
         // Refusals are work done, too: where everything is a double, nothing else would be.
         let doubles = telemetry.dropped(DropReason::Double);
         let late = telemetry.dropped(DropReason::OutOfOrder);
+        let untried = telemetry.dropped(DropReason::Untried);
         let load = Load {
             received: samples(&telemetry.received),
-            answered: [&telemetry.sent, &telemetry.failed, doubles, late].map(samples).iter().sum(),
+            answered: [&telemetry.sent, &telemetry.failed, doubles, late, untried]
+                .map(samples)
+                .iter()
+                .sum(),
             busy_seconds: telemetry.send_duration.sum(),
             pending: pending.sum(),
         };

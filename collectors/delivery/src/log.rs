@@ -136,12 +136,22 @@ impl Log {
     }
 
     /// Appends a frame. When this returns, the frame survives the process, or is kept in memory
-    /// because the disk refused it, or has been counted as dropped because that was full too.
+    /// because the disk refused it, or has been counted as dropped because that was full too, or
+    /// because it is larger than [`MAX_PAYLOAD`].
     ///
     /// # Panics
     ///
-    /// When the frame has no room for its header or is larger than [`MAX_PAYLOAD`].
+    /// When the frame has no room for its header.
     pub fn append(&mut self, frame: NewFrame, now_ms: i64) {
+        let size = frame.bytes.len() - HEADER;
+        if size > MAX_PAYLOAD {
+            self.telemetry.dropped(DropReason::TooLarge).add(frame.counts);
+            if let Some(kept_back) = self.dropping.allows(now_ms) {
+                let samples = frame.counts.total();
+                warn!(size, samples, kept_back, "dropped what no request holds");
+            }
+            return;
+        }
         let (meta, bytes) = self.stamp(frame, now_ms);
         let written = self.write_unwritten(now_ms) && self.write(&meta, &bytes, now_ms);
         if !written {
@@ -163,7 +173,6 @@ impl Log {
     fn stamp(&self, frame: NewFrame, now_ms: i64) -> (FrameMeta, Bytes) {
         let NewFrame { mut bytes, oldest_ms, newest_ms, counts, lane, content, overlap } = frame;
         let payload = &bytes[HEADER..];
-        assert!(payload.len() <= MAX_PAYLOAD, "a frame of {} bytes is too large", payload.len());
         let meta = FrameMeta {
             sequence: self.next,
             sealed_ms: self.stamp_at(now_ms),

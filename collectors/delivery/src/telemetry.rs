@@ -124,11 +124,15 @@ pub enum DropReason {
     Double,
     /// The backend has something newer of the series already, or takes nothing so old or so new.
     OutOfOrder,
+    /// Refused together with doubles, of which there were too many to try every sample alone.
+    Untried,
+    /// No request holds it.
+    TooLarge,
 }
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Relabelled,
         Self::TooOld,
         Self::LogFull,
@@ -137,6 +141,8 @@ impl DropReason {
         Self::Corrupt,
         Self::Double,
         Self::OutOfOrder,
+        Self::Untried,
+        Self::TooLarge,
     ];
 
     /// The value of the `reason` label.
@@ -150,6 +156,8 @@ impl DropReason {
             Self::Corrupt => "corrupt",
             Self::Double => "double",
             Self::OutOfOrder => "out_of_order",
+            Self::Untried => "untried",
+            Self::TooLarge => "too_large",
         }
     }
 }

@@ -36,6 +36,10 @@ use item::Item;
 /// samples need, and far below what receivers refuse.
 const FULL: usize = 4 << 20;
 
+/// Bytes from which on something goes in a request of its own: a backend may well refuse it, which is
+/// not to cost others.
+const LARGE: usize = 1 << 20;
+
 /// Turns batches into frames.
 #[derive(Debug)]
 pub struct Writer {
@@ -184,10 +188,15 @@ impl Writer {
                 continue;
             };
             let shard = shard_of(labels, self.shards.len());
+            let is_large = labels.len() + item.size_beside_labels(batch) > LARGE;
+            if is_large {
+                seal_shard(&mut self.shards, &mut self.compressor, shard, sealed);
+            }
             let body = self.shards[shard].open(batch.overlap);
             item.push(body, labels, batch, self.options.metadata);
-            if body.counts.total() >= self.options.max_samples as u64 || body.len() >= FULL {
-                self.seal_shard(shard, sealed);
+            let is_full = body.counts.total() >= self.options.max_samples as u64;
+            if is_full || is_large || body.len() >= FULL {
+                seal_shard(&mut self.shards, &mut self.compressor, shard, sealed);
             }
         }
         dropped.count(&self.telemetry, T::counts);
@@ -196,7 +205,7 @@ impl Writer {
     /// Seals everything that is open.
     pub fn seal(&mut self, sealed: &mut Vec<NewFrame>) {
         for shard in 0..self.shards.len() {
-            self.seal_shard(shard, sealed);
+            seal_shard(&mut self.shards, &mut self.compressor, shard, sealed);
         }
     }
 
@@ -208,23 +217,29 @@ impl Writer {
             sealed.push(compressor.seal_metadata(message, count, now_ms));
         });
     }
+}
 
-    fn seal_shard(&mut self, index: usize, sealed: &mut Vec<NewFrame>) {
-        let narrow = |number| u16::try_from(number).expect("shards are bounded");
-        let lane = Lane { shard: narrow(index), shards: narrow(self.shards.len()) };
-        let shard = &mut self.shards[index];
-        let mut seal = |body: &mut Body, overlap| {
-            if !body.is_empty() {
-                sealed.push(self.compressor.seal(body, lane, overlap));
-            }
-        };
-        if shard.overlap_first {
-            seal(&mut shard.overlap, true);
-            seal(&mut shard.plain, false);
-        } else {
-            seal(&mut shard.plain, false);
-            seal(&mut shard.overlap, true);
+/// Seals what is open of one shard.
+fn seal_shard(
+    shards: &mut [Shard],
+    compressor: &mut Compressor,
+    index: usize,
+    sealed: &mut Vec<NewFrame>,
+) {
+    let narrow = |number| u16::try_from(number).expect("shards are bounded");
+    let lane = Lane { shard: narrow(index), shards: narrow(shards.len()) };
+    let shard = &mut shards[index];
+    let mut seal = |body: &mut Body, overlap| {
+        if !body.is_empty() {
+            sealed.push(compressor.seal(body, lane, overlap));
         }
+    };
+    if shard.overlap_first {
+        seal(&mut shard.overlap, true);
+        seal(&mut shard.plain, false);
+    } else {
+        seal(&mut shard.plain, false);
+        seal(&mut shard.overlap, true);
     }
 }
 

@@ -20,7 +20,7 @@ use crate::wire::{self, v1};
 use super::{End, Parcel, Sender, now_ms};
 
 /// Requests for the parts of one frame at most; when they are used up, what is left is tried once
-/// more as it is. At some milliseconds each this is one or two seconds.
+/// more as it is, and given up if it is refused: [`DropReason::Untried`]. At some milliseconds each this is one or two seconds.
 const BUDGET: usize = 400;
 /// So many refusals in a row are unlikely to be about single offenders.
 const SUSPICIOUS: usize = 6;
@@ -139,6 +139,7 @@ impl Search<'_> {
         self.refusals += 1;
         let size = part.atoms.len();
         if size <= 1 || self.budget == 0 {
+            let reason = if size <= 1 { reason } else { DropReason::Untried };
             self.sender.drop_doubles(&part.atoms, reason);
             return;
         }
@@ -246,7 +247,10 @@ fn picks(scrape: &[Atom], alone: bool) -> BTreeSet<usize> {
         _ => (size / STRIDE).clamp(1, *TRIES.end()),
     };
     let stride = size / tries;
-    let mut picks: BTreeSet<usize> = (0..tries).map(|pick| pick * stride + stride / 2).collect();
+    // Here and there, and not always the same one of each stretch: the doubles may be every other one.
+    let somewhere = |pick: usize| (pick as u32).wrapping_mul(0x9e37_79b9) as usize >> 16;
+    let mut picks: BTreeSet<usize> =
+        (0..tries).map(|pick| pick * stride + somewhere(pick + 1) % stride).collect();
     let name = |atom: &Atom| atom.series.label("__name__") == Some("scrape_duration_seconds");
     if let Some(index) = scrape.iter().position(name) {
         picks.pop_first();

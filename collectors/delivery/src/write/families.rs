@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::Family;
 
 use super::proto::{push_bytes, push_message, push_number};
+use super::{FULL, LARGE};
 
 /// Families remembered at most; a bound against targets that make up names, far above what a fleet
 /// of exporters has.
@@ -30,14 +31,18 @@ impl Families {
         }
     }
 
-    /// Hands out messages with all families, at most `max` in one, and forgets them: who is still
-    /// scraped is learnt again.
+    /// Hands out messages with all families, at most `max` and some MiB in one, and forgets them: who
+    /// is still scraped is learnt again.
     pub(super) fn seal(&mut self, max: usize, mut message: impl FnMut(&[u8], u32)) {
         let families = std::mem::take(&mut self.0);
         let mut body = Vec::new();
         let mut scratch = Vec::new();
         let mut count = 0;
         for family in families.values() {
+            // Text that long helps nobody, and one request is to hold what is told.
+            if family.help.len() > LARGE {
+                continue;
+            }
             scratch.clear();
             push_number(&mut scratch, 1, family.kind as u64);
             push_bytes(&mut scratch, 2, family.name.as_bytes());
@@ -45,7 +50,7 @@ impl Families {
             push_bytes(&mut scratch, 5, family.unit.as_bytes());
             push_message(&mut body, 3, &scratch);
             count += 1;
-            if count as usize >= max {
+            if count as usize >= max || body.len() >= FULL {
                 message(&body, count);
                 body.clear();
                 count = 0;

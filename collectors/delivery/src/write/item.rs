@@ -1,7 +1,8 @@
 //! What a request carries, of each kind.
 
-use model::{Batch, Exemplar, HistogramSample, Sample, Span};
+use model::{Batch, Buckets, Exemplar, Family, Histogram, HistogramSample, Sample, Span};
 
+use super::LARGE;
 use super::body::Body;
 use crate::telemetry::Counts;
 
@@ -13,8 +14,15 @@ pub(super) trait Item {
     fn series(&self) -> Span;
     /// Writes it with the labels that the series is sent with.
     fn push(&self, body: &mut Body, labels: &[u8], batch: &Batch, metadata: bool);
+    /// Roughly how many bytes it takes, labels of the series not counted, where that may be many.
+    fn size_beside_labels(&self, batch: &Batch) -> usize;
     /// So many of them.
     fn counts(count: u32) -> Counts;
+}
+
+/// A family as it is told along with a series. A text that long is no help to anybody.
+fn told<'a>(batch: &'a Batch, family: u32) -> Option<&'a Family> {
+    batch.family(family).filter(|family| family.help.len() <= LARGE)
 }
 
 impl Item for Sample {
@@ -30,8 +38,13 @@ impl Item for Sample {
 
     #[inline]
     fn push(&self, body: &mut Body, labels: &[u8], batch: &Batch, metadata: bool) {
-        let family = if metadata { batch.family(self.family) } else { None };
+        let family = if metadata { told(batch, self.family) } else { None };
         body.push_sample(labels, self, family);
+    }
+
+    #[inline]
+    fn size_beside_labels(&self, _: &Batch) -> usize {
+        0
     }
 
     fn counts(count: u32) -> Counts {
@@ -49,8 +62,24 @@ impl Item for HistogramSample {
     }
 
     fn push(&self, body: &mut Body, labels: &[u8], batch: &Batch, metadata: bool) {
-        let family = if metadata { batch.family(self.family) } else { None };
+        let family = if metadata { told(batch, self.family) } else { None };
         body.push_histogram(labels, self, family);
+    }
+
+    fn size_beside_labels(&self, _: &Batch) -> usize {
+        let Histogram { positive_spans, negative_spans, buckets, custom_bounds, .. } =
+            &*self.histogram;
+        let spans = positive_spans.len() + negative_spans.len();
+        let buckets = match buckets {
+            Buckets::Integer { positive_deltas, negative_deltas, .. } => {
+                positive_deltas.len() + negative_deltas.len()
+            }
+            Buckets::Float { positive_counts, negative_counts, .. } => {
+                positive_counts.len() + negative_counts.len()
+            }
+        };
+        // A varint, or a double, each.
+        8 * (2 * spans + buckets + custom_bounds.len())
     }
 
     fn counts(count: u32) -> Counts {
@@ -69,6 +98,10 @@ impl Item for Exemplar {
 
     fn push(&self, body: &mut Body, labels: &[u8], batch: &Batch, _: bool) {
         body.push_exemplar(labels, batch.labels(self.labels).as_encoded(), self);
+    }
+
+    fn size_beside_labels(&self, batch: &Batch) -> usize {
+        batch.labels(self.labels).as_encoded().len()
     }
 
     fn counts(count: u32) -> Counts {

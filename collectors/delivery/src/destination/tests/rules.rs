@@ -3,7 +3,7 @@
 use super::*;
 
 /// Sends one batch to a backend with this script and waits until it is dealt with.
-async fn deliver(
+pub(super) async fn deliver(
     configure: impl FnOnce(&mut EndpointConfig),
     batches: Vec<Batch>,
     script: impl FnMut(usize, &Received) -> Reply + Send + 'static,
@@ -217,6 +217,28 @@ async fn a_frame_that_is_all_doubles_costs_a_bounded_number_of_requests() {
     let (backend, telemetry) = deliver(|_| {}, vec![batch(0..2_000, 1.0)], script).await;
     assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 2_000);
     assert!(backend.received().len() <= 120, "{}", backend.received().len());
+}
+
+#[tokio::test]
+async fn of_a_scrape_that_is_there_in_part_the_rest_is_delivered() {
+    for offset in [0, 1] {
+        let script = refuse_up_to(move |name| if name % 2 == offset { i64::MAX } else { 0 });
+        let (_, telemetry) = deliver(|_| {}, vec![batch(0..200, 1.0)], script).await;
+        assert_eq!(telemetry.sent.samples.get(), 100);
+        assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 100);
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_up_untried_is_not_called_a_double() {
+    let script = refuse_up_to(|name| if name % 2 == 0 { i64::MAX } else { 0 });
+    let (backend, telemetry) = deliver(|_| {}, vec![batch(0..2_000, 1.0)], script).await;
+    let (sent, doubles) =
+        (telemetry.sent.samples.get(), telemetry.dropped(DropReason::Double).samples.get());
+    let untried = telemetry.dropped(DropReason::Untried).samples.get();
+    assert_eq!(sent + doubles + untried, 2_000);
+    assert!(sent > 100 && doubles <= 1_000 && untried > 0, "{sent} {doubles} {untried}");
+    assert!(backend.received().len() <= 500, "{}", backend.received().len());
 }
 
 #[tokio::test]
