@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use membership::Peer;
+use tracing::warn;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,7 @@ pub struct Error {
 impl Generation {
     /// A new generation for a boot at `unix_seconds`, above the one that `directory` remembers,
     /// which is created if need be. What cannot be read counts as nothing: the clock is nearly
-    /// always enough.
+    /// always enough. So it is on a disk that is full, maybe of what only a node that runs can deliver.
     ///
     /// # Errors
     ///
@@ -38,7 +39,13 @@ impl Generation {
         let last = std::fs::read_to_string(&path).ok();
         let last = last.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
         let mut generation = Self { path, current: 0 };
-        generation.raise(Peer::generation_at_boot(unix_seconds, last))?;
+        match generation.raise(Peer::generation_at_boot(unix_seconds, last)) {
+            Err(error) if is_full(&error.source) => {
+                let reason = &error.source;
+                warn!(%error, %reason, "goes on without: the clock has to do");
+            }
+            raised => raised?,
+        }
         Ok(generation)
     }
 
@@ -77,4 +84,8 @@ impl Generation {
             None => Ok(()),
         }
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }

@@ -44,18 +44,18 @@ impl Telemetry {
 
     fn read_counters(&self, list: &mut List) {
         list.counter(
-            "prometheus_remote_storage_samples_in_total",
-            "Samples in to remote storage.",
+            "shoal_delivery_samples_in_total",
+            "Samples handed to the endpoint.",
             &self.received.samples,
         );
         list.counter(
-            "prometheus_remote_storage_histograms_in_total",
-            "Histograms in to remote storage.",
+            "shoal_delivery_histograms_in_total",
+            "Histograms handed to the endpoint.",
             &self.received.histograms,
         );
         list.counter(
-            "prometheus_remote_storage_exemplars_in_total",
-            "Exemplars in to remote storage.",
+            "shoal_delivery_exemplars_in_total",
+            "Exemplars handed to the endpoint.",
             &self.received.exemplars,
         );
         list.per_kind(
@@ -212,8 +212,8 @@ impl Telemetry {
             1.0,
         );
         list.gauge(
-            "prometheus_remote_storage_highest_timestamp_in_seconds",
-            "Newest timestamp handed in.",
+            "shoal_delivery_highest_timestamp_seconds",
+            "Newest timestamp handed to the endpoint.",
             &self.highest_timestamp,
             1e-3,
         );

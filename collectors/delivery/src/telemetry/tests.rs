@@ -25,7 +25,7 @@ fn readings_carry_the_names_that_dashboards_know() {
     let dropped = "prometheus_remote_storage_samples_dropped_total";
     assert_eq!(value(dropped, Some(("reason", "too_old"))), Some(Value::Counter(3.0)));
     assert_eq!(value(dropped, Some(("reason", "double"))), Some(Value::Counter(0.0)));
-    let newest = "prometheus_remote_storage_highest_timestamp_in_seconds";
+    let newest = "shoal_delivery_highest_timestamp_seconds";
     assert_eq!(value(newest, None), Some(Value::Gauge(1.5)));
     assert_eq!(value("shoal_delivery_queue_oldest_seconds", None), Some(Value::Gauge(3.0)));
 }

@@ -39,3 +39,11 @@ fn a_directory_that_cannot_be_written_is_an_error() {
     let error = Generation::next(&file, 1000).expect_err("a file is no directory");
     assert!(error.to_string().contains("generation"), "{error}");
 }
+
+#[test]
+fn a_disk_that_is_full_keeps_nobody_from_starting() {
+    for code in [28, 122] {
+        assert!(is_full(&std::io::Error::from_raw_os_error(code)), "ENOSPC and EDQUOT");
+    }
+    assert!(!is_full(&std::io::Error::from_raw_os_error(13)), "EACCES");
+}

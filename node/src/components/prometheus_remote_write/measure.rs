@@ -1,7 +1,7 @@
 //! What a `prometheus.remote_write` tells of itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use delivery::Telemetry;
@@ -12,12 +12,16 @@ use crate::telemetry::clock;
 use crate::telemetry::histogram::Snapshot;
 use crate::telemetry::{Exposition, Registration, Registry};
 
-/// What was handed to all endpoints.
+/// What was handed to all endpoints: what dashboards compare with the figures of each one, so that
+/// there must be one of each for a component.
 #[derive(Debug, Default)]
 pub(super) struct Appended {
     samples: AtomicU64,
+    histograms: AtomicU64,
     exemplars: AtomicU64,
     untaken: AtomicU64,
+    /// The newest timestamp, in milliseconds since the Unix epoch.
+    newest: AtomicI64,
 }
 
 impl Appended {
@@ -25,22 +29,50 @@ impl Appended {
     pub(super) fn count(&self, batch: &Batch, closed: usize) {
         let untaken = batch.sample_count() * closed;
         self.untaken.fetch_add(untaken as u64, Ordering::Relaxed);
-        self.samples.fetch_add(batch.sample_count() as u64, Ordering::Relaxed);
+        self.samples.fetch_add(batch.samples.len() as u64, Ordering::Relaxed);
+        self.histograms.fetch_add(batch.histograms.len() as u64, Ordering::Relaxed);
+        let samples = batch.samples.iter().map(|sample| sample.timestamp);
+        let histograms = batch.histograms.iter().map(|sample| sample.timestamp);
+        if let Some(newest) = samples.chain(histograms).max() {
+            self.newest.fetch_max(newest, Ordering::Relaxed);
+        }
         self.exemplars.fetch_add(batch.exemplars.len() as u64, Ordering::Relaxed);
     }
 
     pub(super) fn collect(&self, page: &mut Exposition) {
-        page.counter(
-            "prometheus_remote_write_wal_samples_appended_total",
-            "Samples taken.",
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed) as f64;
+        let (samples, histograms) = (read(&self.samples), read(&self.histograms));
+        let exemplars = read(&self.exemplars);
+        for (name, help, count) in [
+            (
+                "prometheus_remote_write_wal_samples_appended_total",
+                "Samples taken, native histograms included.",
+                samples + histograms,
+            ),
+            ("prometheus_remote_write_wal_exemplars_appended_total", "Exemplars taken.", exemplars),
+            (
+                "prometheus_remote_storage_samples_in_total",
+                "Samples in to remote storage.",
+                samples,
+            ),
+            (
+                "prometheus_remote_storage_histograms_in_total",
+                "Histograms in to remote storage.",
+                histograms,
+            ),
+            (
+                "prometheus_remote_storage_exemplars_in_total",
+                "Exemplars in to remote storage.",
+                exemplars,
+            ),
+        ] {
+            page.counter(name, help, &[], count);
+        }
+        page.gauge(
+            "prometheus_remote_storage_highest_timestamp_in_seconds",
+            "Newest timestamp in to remote storage.",
             &[],
-            self.samples.load(Ordering::Relaxed) as f64,
-        );
-        page.counter(
-            "prometheus_remote_write_wal_exemplars_appended_total",
-            "Exemplars taken.",
-            &[],
-            self.exemplars.load(Ordering::Relaxed) as f64,
+            self.newest.load(Ordering::Relaxed) as f64 / 1e3,
         );
         page.counter(
             "shoal_remote_write_samples_not_taken_total",

@@ -138,9 +138,8 @@ async fn endpoints_without_names_may_have_one_url() {
     let up = r#"__name__="up",cluster="one",instance="a",job="test""#;
     backend.until(|received| received.get(up).is_some_and(|values| values.len() > 3)).await;
     // Each has a log of its own, which takes samples.
-    let takes = |line: &&str| {
-        line.starts_with("prometheus_remote_storage_samples_in_total{") && !line.ends_with(" 0")
-    };
+    let takes =
+        |line: &&str| line.starts_with("shoal_delivery_samples_in_total{") && !line.ends_with(" 0");
     while world.telemetry.text().lines().filter(takes).count() < 2 {
         tokio::task::yield_now().await;
     }
@@ -155,9 +154,10 @@ async fn what_was_not_delivered_is_delivered_after_the_next_start() {
     let running = world.run(&everything).await;
     let mut metrics = world.telemetry.text();
     // Some samples have been taken by the log.
-    while !metrics.lines().any(|line| {
-        line.starts_with("prometheus_remote_storage_samples_in_total") && !line.ends_with(" 0")
-    }) {
+    while !metrics
+        .lines()
+        .any(|line| line.starts_with("shoal_delivery_samples_in_total") && !line.ends_with(" 0"))
+    {
         tokio::task::yield_now().await;
         metrics = world.telemetry.text();
     }
@@ -194,7 +194,7 @@ async fn an_endpoint_that_is_wanted_again_goes_on_with_its_log_at_once() {
     let taken = |url: &str| {
         let text = world.telemetry.text();
         let mut lines = text.lines().filter(|line| {
-            line.starts_with("prometheus_remote_storage_samples_in_total") && line.contains(url)
+            line.starts_with("shoal_delivery_samples_in_total") && line.contains(url)
         });
         lines.any(|line| !line.ends_with(" 0"))
     };

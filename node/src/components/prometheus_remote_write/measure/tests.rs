@@ -18,6 +18,10 @@ fn what_was_taken_has_the_names_that_dashboards_ask_for() {
     for (name, count) in [
         ("prometheus_remote_write_wal_samples_appended_total", 2.0),
         ("prometheus_remote_write_wal_exemplars_appended_total", 0.0),
+        // One for all endpoints: dashboards take those of each away from it.
+        ("prometheus_remote_storage_samples_in_total", 2.0),
+        ("prometheus_remote_storage_highest_timestamp_in_seconds", 1e-3),
+        ("shoal_remote_write_samples_not_taken_total", 0.0),
     ] {
         assert_eq!(page.samples(name), [(vec![], count)], "{name}");
     }
