@@ -21,7 +21,7 @@ pub(super) trait Item {
 }
 
 /// A family as it is told along with a series. A text that long is no help to anybody.
-fn told<'a>(batch: &'a Batch, family: u32) -> Option<&'a Family> {
+fn told(batch: &Batch, family: u32) -> Option<&Family> {
     batch.family(family).filter(|family| family.help.len() <= LARGE)
 }
 
