@@ -16,6 +16,9 @@ use crate::components::http_client::{self, HttpClient};
 use crate::components::rule::{self, Rule};
 use crate::components::{Refusal, source};
 
+#[cfg(test)]
+mod tests;
+
 /// Everything that can be written.
 #[derive(Debug, Arguments)]
 #[arguments(validate = Self::validate)]

@@ -13,6 +13,9 @@ use crate::components::http_client::HttpClient;
 use crate::components::receiver::MetricsReceiver;
 use crate::components::targets::Targets;
 
+#[cfg(test)]
+mod tests;
+
 /// Everything that can be written.
 #[derive(Debug, Arguments)]
 #[arguments(validate = Self::validate)]
