@@ -67,19 +67,30 @@ impl Program {
     }
 }
 
+/// A Prometheus server with this configuration.
+///
+/// # Errors
+///
+/// When it is not installed, or its configuration cannot be written.
+pub fn prometheus(folder: &Path, port: u16, config: &str) -> anyhow::Result<Command> {
+    let file = folder.join("prometheus.yml");
+    std::fs::write(&file, config)?;
+    let mut command = Program::Prometheus.command()?;
+    command.arg(format!("--config.file={}", file.display()));
+    command.arg(format!("--storage.tsdb.path={}", folder.join("tsdb").display()));
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    command.arg("--log.level=warn");
+    Ok(command)
+}
+
 /// A Prometheus server that takes remote writes.
 ///
 /// # Errors
 ///
 /// When it is not installed, or its configuration cannot be written.
 pub fn prometheus_receiver(folder: &Path, port: u16) -> anyhow::Result<Command> {
-    let config = folder.join("prometheus.yml");
-    std::fs::write(&config, "global: {}\n")?;
-    let mut command = Program::Prometheus.command()?;
-    command.arg(format!("--config.file={}", config.display()));
-    command.arg(format!("--storage.tsdb.path={}", folder.join("tsdb").display()));
-    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
-    command.args(["--web.enable-remote-write-receiver", "--log.level=warn"]);
+    let mut command = prometheus(folder, port, "global: {}\n")?;
+    command.arg("--web.enable-remote-write-receiver");
     Ok(command)
 }
 
