@@ -11,7 +11,7 @@ mod text;
 pub(crate) use number::format_float;
 pub use proto::{HistogramForms, ProtoParser};
 pub(crate) use series::unescape_help;
-pub use series::{Label, SeriesError, parse_exemplar_labels, parse_series, unescape};
+pub use series::{Label, LabelList, SeriesError, parse_exemplar_labels, parse_series, unescape};
 pub use text::{Dialect, TextParser};
 
 /// One thing that a page says. Text is as on the page: escapes are still escaped.

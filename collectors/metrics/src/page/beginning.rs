@@ -5,14 +5,14 @@
 use model::{Batch, LabelsRef, MetricKind, Sample};
 
 use super::labels::LabelError;
-use crate::parse::{parse_series, unescape};
+use crate::parse::{LabelList, parse_series, unescape};
 
 /// Whether a series of a family is such a line.
 pub(super) fn is_beginning(series: &str, family: &str, kind: MetricKind) -> bool {
     if !matches!(kind, MetricKind::Counter | MetricKind::Histogram | MetricKind::Summary) {
         return false;
     }
-    let mut labels = Vec::new();
+    let mut labels = LabelList::new();
     parse_series(series, &mut labels)
         .is_ok_and(|name| name.strip_prefix(family).is_some_and(|suffix| suffix == "_created"))
 }
@@ -26,7 +26,7 @@ pub(super) fn set(
     began: i64,
     zeros_after: i64,
 ) -> Result<(), LabelError> {
-    let mut labels = Vec::new();
+    let mut labels = LabelList::new();
     parse_series(series, &mut labels).map_err(|error| LabelError::Malformed(error.to_string()))?;
     let wanted: Vec<_> = labels.iter().map(|l| (unescape(l.name), unescape(l.value))).collect();
     let is_part = |labels: LabelsRef<'_>| {

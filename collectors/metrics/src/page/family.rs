@@ -8,7 +8,7 @@ use model::{Family, MetricKind};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::Escapes;
-use crate::parse::{parse_series, unescape, unescape_help};
+use crate::parse::{LabelList, parse_series, unescape, unescape_help};
 
 #[cfg(test)]
 mod tests;
@@ -201,7 +201,7 @@ impl FamilyReader {
 #[inline]
 pub(super) fn belongs(series: &str, family: &Family) -> bool {
     if series.starts_with('{') {
-        let mut labels = Vec::new();
+        let mut labels = LabelList::new();
         return parse_series(series, &mut labels).is_ok_and(|name| {
             belongs_by_suffix(unescape(name).strip_prefix(&*family.name), family)
         });

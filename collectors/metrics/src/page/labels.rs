@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use model::names::{Scheme, is_label_name, is_metric_name};
 use model::{Labels, LabelsRef, MetricKind, encode_label};
 
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::known::Entry;
 use crate::ScrapeConfig;
-use crate::parse::{Label, parse_series, unescape};
+use crate::parse::{Label, LabelList, parse_series, unescape};
 
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,9 @@ pub(super) struct FamilyContext<'f> {
 
 type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
+/// As many as a [`LabelList`] and the name need no allocation.
+pub(super) type Pairs<'a> = SmallVec<[Pair<'a>; 17]>;
+
 impl<'t> Shape<'t> {
     pub(crate) fn new(config: &ScrapeConfig, target: &'t Labels) -> Self {
         Self {
@@ -99,7 +103,7 @@ impl<'t> Shape<'t> {
         family: FamilyContext<'_>,
         arena: &mut Vec<u8>,
     ) -> Result<(), LabelError> {
-        let mut labels = Vec::with_capacity(16);
+        let mut labels = LabelList::new();
         let name = parse_series(series, &mut labels)
             .map_err(|error| LabelError::Malformed(error.to_string()))?;
         let pairs = self.page_pairs(name, &labels, family)?;
@@ -125,12 +129,12 @@ impl<'t> Shape<'t> {
         name: &'a str,
         labels: &[Label<'a>],
         family: FamilyContext<'a>,
-    ) -> Result<Vec<Pair<'a>>, LabelError> {
+    ) -> Result<Pairs<'a>, LabelError> {
         let name = unescape(name);
         if !is_metric_name(&name, self.scheme) {
             return Err(LabelError::MetricName(name.into_owned()));
         }
-        let mut pairs = Vec::with_capacity(labels.len() + 3);
+        let mut pairs = Pairs::new();
         pairs.push((Cow::Borrowed("__name__"), name));
         let metadata = family.metadata.filter(|_| self.type_and_unit);
         let (kind, unit) = metadata.map_or(("", ""), |(kind, unit)| (kind_label(kind), unit));
@@ -188,11 +192,11 @@ impl<'t> Shape<'t> {
 
     /// The target's labels win; the page's get `exported_` in front of their names until nobody
     /// has that name.
-    fn write_exported<'a>(&'a self, mut pairs: Vec<Pair<'a>>, arena: &mut Vec<u8>) {
+    fn write_exported<'a>(&'a self, mut pairs: Pairs<'a>, arena: &mut Vec<u8>) {
         let is_target = |name: &str| self.target.binary_search_by(|(n, _)| (*n).cmp(name)).is_ok();
-        let mut beaten: Vec<Pair<'a>> = pairs.extract_if(.., |pair| is_target(&pair.0)).collect();
         pairs.retain(|(_, value)| !value.is_empty());
-        beaten.retain(|(_, value)| !value.is_empty());
+        let (mut beaten, mut pairs): (Pairs<'a>, Pairs<'a>) =
+            pairs.into_iter().partition(|pair| is_target(&pair.0));
         for (name, value) in &self.target {
             pairs.push((Cow::Borrowed(name), Cow::Borrowed(value)));
         }

@@ -2,7 +2,9 @@
 
 use model::{BucketSpan, Buckets, Histogram, MetricKind, ResetHint};
 
-use super::{Event, Exemplar, NativeSample, ParseError, Place, Sample, parse_series, unescape};
+use super::{
+    Event, Exemplar, LabelList, NativeSample, ParseError, Place, Sample, parse_series, unescape,
+};
 use crate::page::Source;
 
 #[cfg(test)]
@@ -146,7 +148,7 @@ impl<S: Source> Collate<S> {
         if self.kind != MetricKind::Histogram {
             return None;
         }
-        let mut labels = Vec::new();
+        let mut labels = LabelList::new();
         let name = parse_series(&held.text, &mut labels).ok()?;
         let suffix = name.strip_prefix(self.family.as_str())?;
         let bound = labels.iter().position(|label| label.name == "le");
@@ -171,7 +173,7 @@ impl<S: Source> Collate<S> {
 
 /// Whether two texts name one series; they may be written in different ways.
 fn same_series(one: &str, other: &str) -> bool {
-    let (mut one_labels, mut other_labels) = (Vec::new(), Vec::new());
+    let (mut one_labels, mut other_labels) = (LabelList::new(), LabelList::new());
     let one = parse_series(one, &mut one_labels);
     let other = parse_series(other, &mut other_labels);
     one.is_ok() && one == other && one_labels == other_labels

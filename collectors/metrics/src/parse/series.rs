@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::text::Dialect;
 
 #[cfg(test)]
@@ -15,6 +17,9 @@ pub struct Label<'a> {
     /// The value, without quotes, escaped.
     pub value: &'a str,
 }
+
+/// Labels of one series; so many as most series have need no allocation.
+pub type LabelList<'a> = SmallVec<[Label<'a>; 16]>;
 
 /// Why the text of a series is malformed, and at which byte of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -190,10 +195,7 @@ pub(super) fn skip_space(bytes: &[u8], mut at: usize, allowed: bool) -> usize {
 /// # Errors
 ///
 /// The text that a reader gave out is well-formed; an error is for text from elsewhere.
-pub fn parse_series<'a>(
-    text: &'a str,
-    labels: &mut Vec<Label<'a>>,
-) -> Result<&'a str, SeriesError> {
+pub fn parse_series<'a>(text: &'a str, labels: &mut LabelList<'a>) -> Result<&'a str, SeriesError> {
     let bytes = text.as_bytes();
     let end = end_of_metric_name(bytes, 0);
     let mut collect = Collect { name: &bytes[..end], labels };
@@ -216,7 +218,7 @@ pub fn parse_series<'a>(
 /// As [`parse_series`].
 pub fn parse_exemplar_labels<'a>(
     text: &'a str,
-    labels: &mut Vec<Label<'a>>,
+    labels: &mut LabelList<'a>,
 ) -> Result<(), SeriesError> {
     let bytes = text.as_bytes();
     if bytes.first() != Some(&b'{') {
@@ -232,7 +234,7 @@ pub fn parse_exemplar_labels<'a>(
 
 struct Collect<'a, 'v> {
     name: &'a [u8],
-    labels: &'v mut Vec<Label<'a>>,
+    labels: &'v mut LabelList<'a>,
 }
 
 impl<'a> Visit<'a> for Collect<'a, '_> {

@@ -261,7 +261,7 @@ proptest! {
         let mut parser = ProtoParser::new(&page, NATIVE);
         loop {
             if let Some(Event::Sample(sample)) = parser.next_event().unwrap() {
-                let mut parsed = Vec::new();
+                let mut parsed = crate::parse::LabelList::new();
                 let read = super::super::parse_series(sample.series, &mut parsed).unwrap();
                 prop_assert_eq!(super::super::unescape(read), name);
                 let read: Vec<(String, String)> = parsed

@@ -10,16 +10,16 @@ fn escapes_are_removed_once() {
 #[test]
 fn text_that_is_no_series_is_refused() {
     for text in ["", "a b", "a{b=\"c\"}x", "a{b=\"c\"", "{b=\"c\"}", "1"] {
-        assert!(parse_series(text, &mut Vec::new()).is_err(), "{text}");
+        assert!(parse_series(text, &mut LabelList::new()).is_err(), "{text}");
     }
     for text in ["", "x", "{\"a\"}", "{a=\"b\"}x", "{"] {
-        assert!(parse_exemplar_labels(text, &mut Vec::new()).is_err(), "{text}");
+        assert!(parse_exemplar_labels(text, &mut LabelList::new()).is_err(), "{text}");
     }
 }
 
 #[test]
 fn a_name_may_stand_in_the_braces() {
-    let mut labels = Vec::new();
+    let mut labels = LabelList::new();
     assert_eq!(parse_series("{a=\"1\",\"q\\\"q\"}", &mut labels), Ok("q\\\"q"));
-    assert_eq!(labels, [Label { name: "a", value: "1" }]);
+    assert_eq!(labels[..], [Label { name: "a", value: "1" }]);
 }

@@ -282,7 +282,7 @@ proptest! {
             prop_assert!(sample.value == value || value.is_nan());
             let factor = if dialect == Dialect::OpenMetrics { 1000 } else { 1 };
             prop_assert_eq!(sample.timestamp, timestamp.map(|t| i64::from(t) * factor));
-            let mut parsed = Vec::new();
+            let mut parsed = crate::parse::LabelList::new();
             let read = super::super::parse_series(sample.series, &mut parsed).unwrap();
             prop_assert_eq!(read, &name);
             let read: Vec<(String, String)> = parsed
