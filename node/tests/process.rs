@@ -7,6 +7,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
+#[path = "process/commands.rs"]
+mod commands;
+
 /// How long anything may take before the test fails: far longer than it ever does, and far less than
 /// a test run that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);

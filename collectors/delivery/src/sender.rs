@@ -21,6 +21,7 @@ use crate::throttle::Throttle;
 use crate::wire;
 use answer::{Answer, Written};
 use backoff::{Backoff, Hold};
+use bisect::Ends;
 use request::Template;
 
 /// Milliseconds since the Unix epoch, by the clock of the machine.
@@ -46,6 +47,7 @@ pub(crate) struct Sender {
     retries: Throttle,
     losses: Throttle,
     doubles: Throttle,
+    ends: Ends,
 }
 
 /// Values of [`Sender::last`].
@@ -97,6 +99,7 @@ impl Sender {
             retries: Throttle::default(),
             losses: Throttle::default(),
             doubles: Throttle::default(),
+            ends: Ends::default(),
         }
     }
 

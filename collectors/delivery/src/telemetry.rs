@@ -124,7 +124,7 @@ pub enum DropReason {
     Double,
     /// The backend has something newer of the series already, or takes nothing so old or so new.
     OutOfOrder,
-    /// Refused together with doubles, of which there were too many to try every sample alone.
+    /// Refused together with doubles, in one of too many frames to try every sample of each alone.
     Untried,
     /// No request holds it.
     TooLarge,

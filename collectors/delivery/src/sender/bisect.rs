@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
@@ -19,8 +20,9 @@ use crate::wire::{self, v1};
 
 use super::{End, Parcel, Sender, now_ms};
 
-/// Requests for the parts of one frame at most; when they are used up, what is left is tried once
-/// more as it is, and given up if it is refused: [`DropReason::Untried`]. At some milliseconds each this is one or two seconds.
+/// Requests for the parts of one frame. When they are used up, the frame is divided to its end all
+/// the same if the endpoint's [`Ends`] allow it; if not, what is left is tried once more as it is, and
+/// given up if it is refused: [`DropReason::Untried`].
 const BUDGET: usize = 400;
 /// So many refusals in a row are unlikely to be about single offenders.
 const SUSPICIOUS: usize = 6;
@@ -39,6 +41,32 @@ const FEW_TRIES: usize = 4;
 /// Samples that are tried alone at one time: they are of different series, so that their order does
 /// not matter. More would crowd out the other requests to a backend that is busy with doubles anyway.
 const AT_ONCE: usize = 8;
+
+/// Frames that are divided to their end in a row, however many requests that takes: two for each
+/// sample at worst, some seconds for 2,000 at two milliseconds each.
+const ENDS_IN_A_ROW: i64 = 8;
+/// How long it takes until another one may be, in milliseconds. Two who collect the same targets with
+/// different relabelling make such frames for ever, and what is not refused must not wait behind them.
+const END_EVERY_MS: i64 = 10_000;
+
+/// How many frames of an endpoint may still be divided to their end.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    /// The instant up to which the allowance is used, in milliseconds since the Unix epoch.
+    used_up_to_ms: AtomicI64,
+}
+
+impl Ends {
+    fn allow(&self, now_ms: i64) -> bool {
+        let oldest = now_ms - (ENDS_IN_A_ROW - 1) * END_EVERY_MS;
+        let used = self.used_up_to_ms.fetch_update(Relaxed, Relaxed, |used| {
+            // A clock that was set back must not forbid it for longer than a full allowance takes.
+            let used = if used > now_ms + END_EVERY_MS { oldest } else { used.max(oldest) };
+            (used <= now_ms).then_some(used + END_EVERY_MS)
+        });
+        used.is_ok()
+    }
+}
 
 /// One sample with the labels of its series.
 #[derive(Debug, Clone)]
@@ -133,12 +161,20 @@ impl Search<'_> {
         }
     }
 
+    /// Whether there are requests left, or the frame may have as many as it needs.
+    fn goes_on(&mut self) -> bool {
+        if self.budget == 0 && self.sender.ends.allow(now_ms()) {
+            self.budget = usize::MAX;
+        }
+        self.budget > 0
+    }
+
     /// Puts the halves of a refused part on the stack, the earlier one on top: a series keeps its
     /// order. Drops what is a double.
     async fn divide(&mut self, mut part: Part, reason: DropReason, parts: &mut Vec<Part>) {
         self.refusals += 1;
         let size = part.atoms.len();
-        if size <= 1 || self.budget == 0 {
+        if size <= 1 || !self.goes_on() {
             let reason = if size <= 1 { reason } else { DropReason::Untried };
             self.sender.drop_doubles(&part.atoms, reason);
             return;
@@ -319,4 +355,21 @@ fn shown(series: &v1::TimeSeries) -> String {
     let labels: Vec<String> =
         labels.map(|label| format!("{}={:?}", label.name, label.value)).collect();
     format!("{}{{{}}}", series.label("__name__").unwrap_or_default(), labels.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_frames_are_divided_to_their_end_and_then_one_every_ten_seconds() {
+        let ends = Ends::default();
+        let allowed = |now: i64| (0..20).filter(|_| ends.allow(now)).count();
+        assert_eq!(allowed(1_000_000), 8);
+        assert_eq!(allowed(1_009_999), 0);
+        assert_eq!(allowed(1_010_000), 1);
+        assert_eq!(allowed(1_035_000), 2);
+        assert_eq!(allowed(1_500_000), 8);
+        assert_eq!(allowed(3_000), 8, "the clock was set back");
+    }
 }

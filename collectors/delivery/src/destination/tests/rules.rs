@@ -230,15 +230,29 @@ async fn of_a_scrape_that_is_there_in_part_the_rest_is_delivered() {
 }
 
 #[tokio::test]
-async fn what_is_given_up_untried_is_not_called_a_double() {
+async fn every_other_sample_of_a_frame_may_be_a_double() {
     let script = refuse_up_to(|name| if name % 2 == 0 { i64::MAX } else { 0 });
-    let (backend, telemetry) = deliver(|_| {}, vec![batch(0..2_000, 1.0)], script).await;
+    let (_, telemetry) = deliver(|_| {}, vec![batch(0..2_000, 1.0)], script).await;
+    assert_eq!(telemetry.sent.samples.get(), 1_000);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 1_000);
+}
+
+#[tokio::test]
+async fn frames_that_are_doubles_for_ever_are_given_up_and_what_was_not_tried_is_no_double() {
+    const FRAMES: u64 = 12;
+    let script = refuse_up_to(|name| if name % 2 == 0 { i64::MAX } else { 0 });
+    let frames = (0..FRAMES).map(|frame| batch(0..600, frame as f64)).collect();
+    let small = |config: &mut EndpointConfig| {
+        config.queue.max_samples_per_send = 600;
+    };
+    let (backend, telemetry) = deliver(small, frames, script).await;
     let (sent, doubles) =
         (telemetry.sent.samples.get(), telemetry.dropped(DropReason::Double).samples.get());
     let untried = telemetry.dropped(DropReason::Untried).samples.get();
-    assert_eq!(sent + doubles + untried, 2_000);
-    assert!(sent > 100 && doubles <= 1_000 && untried > 0, "{sent} {doubles} {untried}");
-    assert!(backend.received().len() <= 500, "{}", backend.received().len());
+    assert_eq!(sent + doubles + untried, FRAMES * 600);
+    assert!(sent >= 8 * 300 && doubles <= FRAMES * 300, "{sent} {doubles} {untried}");
+    assert!((200..4 * 600).contains(&untried), "{sent} {doubles} {untried}");
+    assert!(backend.received().len() <= 8 * 1_200 + 4 * 450, "{}", backend.received().len());
 }
 
 #[tokio::test]
