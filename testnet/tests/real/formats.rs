@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use testnet::process::{Cluster, World, eventually, http as ask, real};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::Backend;
@@ -102,14 +103,14 @@ async fn serve(world: &World) -> anyhow::Result<SocketAddr> {
     let address = listener.local_addr()?;
     let cancel = world.cancel.clone();
     world.tasks.spawn(cancel.run_until_cancelled_owned(async move {
+        let mut connections = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
             let service = service_fn(async |request: Request<Incoming>| {
                 let answer = answer(request.uri().path()).expect("headers that are valid");
                 Ok::<_, Infallible>(answer)
             });
             let connection = hyper::server::conn::http1::Builder::new();
-            let served = connection.serve_connection(TokioIo::new(stream), service);
-            tokio::spawn(async move { served.await });
+            connections.spawn(connection.serve_connection(TokioIo::new(stream), service));
         }
     }));
     Ok(address)
