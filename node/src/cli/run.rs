@@ -36,8 +36,9 @@ const FIRST_SWEEP: Duration = Duration::from_secs(600);
 /// How often they are looked for after that.
 const SWEEPS: Duration = Duration::from_secs(3600);
 
-/// How long a node that stops at once may take to say what it leaves behind.
-const LAST_LOOK: Duration = Duration::from_millis(200);
+/// How long a node that stops at once may take to say what it leaves behind: milliseconds, unless the
+/// machine is busy with other things.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// What stopping may take beyond what components may: the server's connections, the farewell.
 const STOP_MARGIN: Duration = Duration::from_secs(15);
