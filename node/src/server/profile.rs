@@ -1,8 +1,11 @@
 //! Profiles of this process, in pprof's format.
 
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::StatusCode;
 
 use super::context::Context;
@@ -80,7 +83,15 @@ async fn cpu(seconds: Duration) -> Result<Vec<u8>, Problem> {
     let stacks: Vec<Stack> = report.data.iter().map(stack).collect();
     let started = clock::unix_millis(SystemTime::now() - seconds) * 1_000_000;
     let nanos = i64::try_from(seconds.as_nanos()).unwrap_or(i64::MAX);
-    Ok(proto::encode(&stacks, 1_000_000_000 / i64::from(FREQUENCY), started, nanos))
+    let profile = proto::encode(&stacks, 1_000_000_000 / i64::from(FREQUENCY), started, nanos);
+    compressed(&profile).map_err(|error| failed(error.to_string()))
+}
+
+/// The format's files are gzipped, and not every reader takes one that is not.
+fn compressed(profile: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut out = GzEncoder::new(Vec::new(), Compression::default());
+    out.write_all(profile)?;
+    out.finish()
 }
 
 /// A stack as it was seen. Functions that were inlined into one another are frames of their own.

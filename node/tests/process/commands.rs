@@ -1,9 +1,13 @@
-//! Commands that read, print and end.
+//! Commands that read, print and end, and what a running node tells those who ask.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use super::command;
+use super::{PATIENCE, SCRAPES_ITSELF, command, file, get, run, something_waits};
 
 /// Runs it to its end with this standard input; its exit code and what it printed and complained of.
 fn output(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
@@ -59,4 +63,87 @@ fn validate_reads_the_files_of_a_directory_as_one_and_tells_every_mistake_at_its
         assert!(told.contains(told_at), "{told_at}: {told}");
     }
     assert!(told.contains("local.fyle") && told.contains("\"local.file\"?"), "{told}");
+}
+
+#[test]
+fn status_tells_how_much_waits_for_a_backend_and_for_how_long() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), SCRAPES_ITSELF);
+    let mut shoal = run(directory.path(), &["--cluster.enabled", "--cluster.node-name=a"]);
+    let address = shoal.address();
+    shoal.until("to=participant");
+    something_waits(&address);
+    let began = Instant::now();
+    let aged = loop {
+        let (code, printed, complaints) = output(&["status", "--address", &address], "");
+        assert_eq!(code, Some(0), "{complaints}");
+        if printed.contains("samples wait, the oldest for ") {
+            break printed;
+        }
+        assert!(began.elapsed() < PATIENCE, "{printed}");
+        std::thread::park_timeout(Duration::from_millis(50));
+    };
+    let line = aged.lines().find(|line| line.contains("samples wait")).expect("a queue");
+    assert!(line.contains("prometheus.remote_write.nobody to http://127.0.0.1:1/"), "{line}");
+    assert!(!line.contains(": 0 samples"), "{line}");
+}
+
+#[test]
+fn a_node_that_has_not_joined_is_a_viewer_among_the_peers() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "");
+    let silent = "--cluster.join-addresses=127.0.0.1:1";
+    let waits = "--cluster.bootstrap-timeout=1h";
+    let flags = ["--cluster.enabled", "--cluster.node-name=a", silent, waits];
+    let mut shoal = run(directory.path(), &flags);
+    let address = shoal.address();
+    let peers = get(&address, "/api/v0/web/peers");
+    let (_, peers) = peers.split_once("\r\n\r\n").expect("an answer has a body");
+    let peers: serde_json::Value = serde_json::from_str(peers).expect("JSON");
+    let expected = serde_json::json!([{
+        "name": "a", "addr": address, "isSelf": true, "state": "viewer"
+    }]);
+    assert_eq!(peers, expected);
+}
+
+/// A profile of a node, unpacked.
+fn profile(address: &str, path: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: shoal\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers");
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    let body = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a body") + 4;
+    let mut profile = Vec::new();
+    let read = flate2::read::GzDecoder::new(&answer[body..]).read_to_end(&mut profile);
+    read.expect("pprof's format is compressed");
+    profile
+}
+
+#[test]
+fn profiles_say_where_processor_and_memory_go() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), SCRAPES_ITSELF);
+    let mut shoal = run(directory.path(), &["--server.http.enable-pprof"]);
+    let address = shoal.address();
+    let says = |profile: &[u8], text: &str| {
+        profile.windows(text.len()).any(|bytes| bytes == text.as_bytes())
+    };
+    // Something to do, so that there is something to see.
+    let (busy, asked_enough) = (address.clone(), Arc::new(AtomicBool::new(false)));
+    let enough = Arc::clone(&asked_enough);
+    let asking = std::thread::spawn(move || {
+        while !enough.load(Ordering::Relaxed) {
+            get(&busy, "/metrics");
+        }
+    });
+    let cpu = profile(&address, "/debug/pprof/profile?seconds=1");
+    assert!(says(&cpu, "nanoseconds") && says(&cpu, "node::server"), "{} bytes", cpu.len());
+    let heap = profile(&address, "/debug/pprof/heap?seconds=1");
+    assert!(says(&heap, "bytes") && says(&heap, "shoal"), "{} bytes", heap.len());
+    asked_enough.store(true, Ordering::Relaxed);
+    asking.join().expect("it was answered");
+    assert!(get(&address, "/-/healthy").starts_with("HTTP/1.1 200"));
 }
