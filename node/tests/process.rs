@@ -131,12 +131,16 @@ impl Shoal {
 }
 
 fn get(address: &str, path: &str) -> String {
+    String::from_utf8(get_bytes(address, path)).expect("UTF-8")
+}
+
+fn get_bytes(address: &str, path: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
     let request = format!("GET {path} HTTP/1.1\r\nHost: shoal\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers");
     answer
 }
 
@@ -198,14 +202,21 @@ fn something_waits(address: &str) {
     }
 }
 
-#[test]
-fn the_end_of_a_node_says_what_it_leaves_in_its_log() {
-    let directory = tempfile::tempdir().expect("a directory");
-    file(directory.path(), SCRAPES_ITSELF);
-    let mut shoal = run(directory.path(), &["--cluster.enabled", "--cluster.node-name=a"]);
+/// Starts a node that scrapes itself for a backend that is away, and waits until something waits.
+fn run_with_a_queue(directory: &Path, more: &[&str]) -> (Shoal, String) {
+    file(directory, SCRAPES_ITSELF);
+    let mut shoal =
+        run(directory, &[&["--cluster.enabled", "--cluster.node-name=a"], more].concat());
     let address = shoal.address();
     shoal.until("to=participant");
     something_waits(&address);
+    (shoal, address)
+}
+
+#[test]
+fn the_end_of_a_node_says_what_it_leaves_in_its_log() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut shoal, _) = run_with_a_queue(directory.path(), &[]);
     shoal.signal("TERM");
     let line = shoal.until("left in the log for the next start");
     assert!(number(&line, "frames") > 0 && number(&line, "samples") > 0, "{line}");
@@ -215,15 +226,10 @@ fn the_end_of_a_node_says_what_it_leaves_in_its_log() {
 #[test]
 fn a_second_signal_ends_a_node_at_once_and_it_says_what_it_leaves() {
     let directory = tempfile::tempdir().expect("a directory");
-    file(directory.path(), SCRAPES_ITSELF);
     // It would go on sending to nobody for a quarter of this.
     let patient = "--feature.component-shutdown-deadline=10m";
-    let flags = ["--cluster.enabled", "--cluster.node-name=a", patient];
     for signals in [["TERM", "TERM"], ["INT", "TERM"]] {
-        let mut shoal = run(directory.path(), &flags);
-        let address = shoal.address();
-        shoal.until("to=participant");
-        something_waits(&address);
+        let (mut shoal, _) = run_with_a_queue(directory.path(), &[patient]);
         shoal.signal(signals[0]);
         shoal.until("shutting down");
         shoal.signal(signals[1]);

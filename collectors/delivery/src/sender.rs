@@ -21,7 +21,7 @@ use crate::throttle::Throttle;
 use crate::wire;
 use answer::{Answer, Written};
 use backoff::{Backoff, Hold};
-use bisect::Ends;
+use bisect::FullSearches;
 use request::Template;
 
 /// Milliseconds since the Unix epoch, by the clock of the machine.
@@ -47,7 +47,8 @@ pub(crate) struct Sender {
     retries: Throttle,
     losses: Throttle,
     doubles: Throttle,
-    ends: Ends,
+    /// Refused frames that may be divided to their end.
+    full_searches: FullSearches,
 }
 
 /// Values of [`Sender::last`].
@@ -99,7 +100,7 @@ impl Sender {
             retries: Throttle::default(),
             losses: Throttle::default(),
             doubles: Throttle::default(),
-            ends: Ends::default(),
+            full_searches: FullSearches::default(),
         }
     }
 

@@ -1,13 +1,12 @@
 //! Commands that read, print and end, and what a running node tells those who ask.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{PATIENCE, SCRAPES_ITSELF, command, file, get, run, something_waits};
+use super::{PATIENCE, SCRAPES_ITSELF, command, file, get, get_bytes, run, run_with_a_queue};
 
 /// Runs it to its end with this standard input; its exit code and what it printed and complained of.
 fn output(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
@@ -68,11 +67,7 @@ fn validate_reads_the_files_of_a_directory_as_one_and_tells_every_mistake_at_its
 #[test]
 fn status_tells_how_much_waits_for_a_backend_and_for_how_long() {
     let directory = tempfile::tempdir().expect("a directory");
-    file(directory.path(), SCRAPES_ITSELF);
-    let mut shoal = run(directory.path(), &["--cluster.enabled", "--cluster.node-name=a"]);
-    let address = shoal.address();
-    shoal.until("to=participant");
-    something_waits(&address);
+    let (_shoal, address) = run_with_a_queue(directory.path(), &[]);
     let began = Instant::now();
     let aged = loop {
         let (code, printed, complaints) = output(&["status", "--address", &address], "");
@@ -108,12 +103,7 @@ fn a_node_that_has_not_joined_is_a_viewer_among_the_peers() {
 
 /// A profile of a node, unpacked.
 fn profile(address: &str, path: &str) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: shoal\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("it reads");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("it answers");
+    let answer = get_bytes(address, path);
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     let body = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a body") + 4;
     let mut profile = Vec::new();

@@ -213,6 +213,7 @@ async fn what_prometheus_scrapes_itself_is_what_arrives_through_shoal() -> anyho
     let url = prometheus.write_url();
     let cluster = Cluster::start(&world, setup(&config), 1, |_| url.clone()).await?;
 
+    // Series of each page, and those that a scrape writes about itself; exemplars.
     let expected = [("text", 15 + 4, 0), ("openmetrics", 14 + 4, 3), ("protobuf", 13 + 4, 4)];
     for (kind, expected_series, expected_exemplars) in expected {
         let base = prometheus.base.clone();

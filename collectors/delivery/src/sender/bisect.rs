@@ -21,7 +21,7 @@ use crate::wire::{self, v1};
 use super::{End, Parcel, Sender, now_ms};
 
 /// Requests for the parts of one frame. When they are used up, the frame is divided to its end all
-/// the same if the endpoint's [`Ends`] allow it; if not, what is left is tried once more as it is, and
+/// the same if the endpoint's [`FullSearches`] allow it; if not, what is left is tried once more as it is, and
 /// given up if it is refused: [`DropReason::Untried`].
 const BUDGET: usize = 400;
 /// So many refusals in a row are unlikely to be about single offenders.
@@ -44,25 +44,25 @@ const AT_ONCE: usize = 8;
 
 /// Frames that are divided to their end in a row, however many requests that takes: two for each
 /// sample at worst, some seconds for 2,000 at two milliseconds each.
-const ENDS_IN_A_ROW: i64 = 8;
+const FULL_IN_A_ROW: i64 = 8;
 /// How long it takes until another one may be, in milliseconds. Two who collect the same targets with
 /// different relabelling make such frames for ever, and what is not refused must not wait behind them.
-const END_EVERY_MS: i64 = 10_000;
+const FULL_EVERY_MS: i64 = 10_000;
 
 /// How many frames of an endpoint may still be divided to their end.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
+pub(super) struct FullSearches {
     /// The instant up to which the allowance is used, in milliseconds since the Unix epoch.
     used_up_to_ms: AtomicI64,
 }
 
-impl Ends {
+impl FullSearches {
     fn allow(&self, now_ms: i64) -> bool {
-        let oldest = now_ms - (ENDS_IN_A_ROW - 1) * END_EVERY_MS;
+        let oldest = now_ms - (FULL_IN_A_ROW - 1) * FULL_EVERY_MS;
         let used = self.used_up_to_ms.fetch_update(Relaxed, Relaxed, |used| {
             // A clock that was set back must not forbid it for longer than a full allowance takes.
-            let used = if used > now_ms + END_EVERY_MS { oldest } else { used.max(oldest) };
-            (used <= now_ms).then_some(used + END_EVERY_MS)
+            let used = if used > now_ms + FULL_EVERY_MS { oldest } else { used.max(oldest) };
+            (used <= now_ms).then_some(used + FULL_EVERY_MS)
         });
         used.is_ok()
     }
@@ -123,7 +123,7 @@ impl Sender {
         Search { sender: self, budget: BUDGET, refusals: 0 }.run(atoms, reason).await;
     }
 
-    fn drop_doubles(&self, part: &[Atom], reason: DropReason) {
+    fn give_up(&self, part: &[Atom], reason: DropReason) {
         let Some(first) = part.first() else { return };
         let parcel = parcel_of(part);
         self.telemetry.dropped(reason).add(parcel.counts);
@@ -163,7 +163,7 @@ impl Search<'_> {
 
     /// Whether there are requests left, or the frame may have as many as it needs.
     fn goes_on(&mut self) -> bool {
-        if self.budget == 0 && self.sender.ends.allow(now_ms()) {
+        if self.budget == 0 && self.sender.full_searches.allow(now_ms()) {
             self.budget = usize::MAX;
         }
         self.budget > 0
@@ -176,7 +176,7 @@ impl Search<'_> {
         let size = part.atoms.len();
         if size <= 1 || !self.goes_on() {
             let reason = if size <= 1 { reason } else { DropReason::Untried };
-            self.sender.drop_doubles(&part.atoms, reason);
+            self.sender.give_up(&part.atoms, reason);
             return;
         }
         let times: BTreeSet<i64> = part.atoms.iter().map(|atom| atom.timestamp).collect();
@@ -235,7 +235,7 @@ impl Search<'_> {
         let doubles: usize = trials.iter().map(|trial| trial.doubles).sum();
         let (given_up, rest): (Vec<Trial>, Vec<Trial>) =
             trials.into_iter().partition(|trial| trial.doubles == trial.picks);
-        given_up.iter().for_each(|trial| self.sender.drop_doubles(&trial.kept, reason));
+        given_up.iter().for_each(|trial| self.sender.give_up(&trial.kept, reason));
         let atoms = rest.into_iter().flat_map(|trial| trial.kept).collect();
         Part { atoms, is_dense: 2 * doubles >= tried }
     }
@@ -257,7 +257,7 @@ impl Search<'_> {
             let (number, refused, atom) = landed.expect("sending does not panic");
             match refused {
                 Some(reason) => {
-                    self.sender.drop_doubles(&[atom], reason);
+                    self.sender.give_up(&[atom], reason);
                     trials[number].doubles += 1;
                 }
                 None => self.refusals = 0,
@@ -363,8 +363,8 @@ mod tests {
 
     #[test]
     fn eight_frames_are_divided_to_their_end_and_then_one_every_ten_seconds() {
-        let ends = Ends::default();
-        let allowed = |now: i64| (0..20).filter(|_| ends.allow(now)).count();
+        let searches = FullSearches::default();
+        let allowed = |now: i64| (0..20).filter(|_| searches.allow(now)).count();
         assert_eq!(allowed(1_000_000), 8);
         assert_eq!(allowed(1_009_999), 0);
         assert_eq!(allowed(1_010_000), 1);

@@ -8,6 +8,12 @@ use model::Family;
 use super::proto::{push_bytes, push_message, push_number};
 use super::{FULL, LARGE};
 
+/// Whether the text of a family is short enough to be told: one that long helps nobody, and one
+/// request is to hold it.
+pub(super) fn is_told(family: &Family) -> bool {
+    family.help.len() <= LARGE
+}
+
 /// Families remembered at most; a bound against targets that make up names, far above what a fleet
 /// of exporters has.
 const MAX_FAMILIES: usize = 50_000;
@@ -39,8 +45,7 @@ impl Families {
         let mut scratch = Vec::new();
         let mut count = 0;
         for family in families.values() {
-            // Text that long helps nobody, and one request is to hold what is told.
-            if family.help.len() > LARGE {
+            if !is_told(family) {
                 continue;
             }
             scratch.clear();

@@ -2,8 +2,8 @@
 
 use model::{Batch, Buckets, Exemplar, Family, Histogram, HistogramSample, Sample, Span};
 
-use super::LARGE;
 use super::body::Body;
+use super::families::is_told;
 use crate::telemetry::Counts;
 
 /// A sample, a native histogram or an exemplar.
@@ -20,9 +20,9 @@ pub(super) trait Item {
     fn counts(count: u32) -> Counts;
 }
 
-/// A family as it is told along with a series. A text that long is no help to anybody.
+/// A family as it is told along with a series.
 fn told(batch: &Batch, family: u32) -> Option<&Family> {
-    batch.family(family).filter(|family| family.help.len() <= LARGE)
+    batch.family(family).filter(|family| is_told(family))
 }
 
 impl Item for Sample {

@@ -17,16 +17,20 @@ fn noise(length: usize) -> String {
         .collect()
 }
 
-#[tokio::test]
-async fn what_no_request_holds_costs_itself_and_nothing_else() {
+/// A scrape of three series, of which the one in the middle has a text of this length.
+fn scrape_with_noise(length: usize) -> Batch {
     let mut scrape = batch(["before"], 1.0);
-    let huge = Labels::from_pairs([
-        ("n".to_owned(), "huge".to_owned()),
-        ("x".to_owned(), noise(66 << 20)),
-    ]);
-    scrape.push(huge.borrowed(), 1_001, 1.0);
+    let noisy =
+        Labels::from_pairs([("n".to_owned(), "noisy".to_owned()), ("x".to_owned(), noise(length))]);
+    scrape.push(noisy.borrowed(), 1_001, 1.0);
     let after = batch(["after"], 1.0);
     scrape.push(after.labels(after.samples[0].labels), 1_001, 1.0);
+    scrape
+}
+
+#[tokio::test]
+async fn what_no_request_holds_costs_itself_and_nothing_else() {
+    let scrape = scrape_with_noise(66 << 20);
     let script = |_, _: &Received| Reply::ok();
     let (backend, telemetry) = deliver(|_| {}, vec![scrape, batch(["next"], 1.0)], script).await;
     let mut names: Vec<String> = backend.accepted().into_iter().map(|(name, _)| name).collect();
@@ -38,14 +42,7 @@ async fn what_no_request_holds_costs_itself_and_nothing_else() {
 
 #[tokio::test]
 async fn what_is_large_goes_alone() {
-    let mut scrape = batch(["before"], 1.0);
-    let large = Labels::from_pairs([
-        ("n".to_owned(), "large".to_owned()),
-        ("x".to_owned(), noise(2 << 20)),
-    ]);
-    scrape.push(large.borrowed(), 1_001, 1.0);
-    let after = batch(["after"], 1.0);
-    scrape.push(after.labels(after.samples[0].labels), 1_001, 1.0);
+    let scrape = scrape_with_noise(2 << 20);
     // A backend that takes no such labels.
     let script = |_, received: &Received| match received.body.len() > 1 << 20 {
         true => Reply::status(400, "label value too long"),
