@@ -23,3 +23,4 @@ pub mod graph;
 pub mod pages;
 pub mod server;
 pub mod telemetry;
+mod wire;

@@ -32,3 +32,5 @@ pub use api::status::{Queue, Status};
 pub use api::what_if::WhatIf;
 pub use context::{Context, Phase};
 pub use listen::{Serve, serve};
+#[cfg(fuzzing)]
+pub use peer::read_as_everything;

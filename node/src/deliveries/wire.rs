@@ -3,14 +3,10 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::wire::{self, Malformed};
+
 /// The longest question or answer, in bytes: two names and a few numbers.
 pub(super) const LIMIT: usize = 16 << 10;
-
-const CODEC: bincode::config::Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    bincode::config::Limit<LIMIT>,
-> = bincode::config::standard().with_limit::<LIMIT>();
 
 /// Which frames it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,37 +28,22 @@ pub(crate) struct Answer {
     pub(crate) accepting: Option<bool>,
 }
 
-/// The bytes are something else.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is not about pending frames: {0}")]
-pub(crate) struct Malformed(String);
-
 impl Asked {
     pub(crate) fn encode(&self) -> Result<Bytes, Malformed> {
-        encode(self)
+        wire::encode(self)
     }
 
     pub(crate) fn decode(body: &[u8]) -> Result<Self, Malformed> {
-        decode(body)
+        wire::decode::<_, LIMIT>(body)
     }
 }
 
 impl Answer {
     pub(crate) fn encode(&self) -> Result<Bytes, Malformed> {
-        encode(self)
+        wire::encode(self)
     }
 
     pub(crate) fn decode(body: &[u8]) -> Result<Self, Malformed> {
-        decode(body)
+        wire::decode::<_, LIMIT>(body)
     }
-}
-
-fn encode(value: &impl Serialize) -> Result<Bytes, Malformed> {
-    let encoded = bincode::serde::encode_to_vec(value, CODEC);
-    encoded.map(Bytes::from).map_err(|error| Malformed(error.to_string()))
-}
-
-fn decode<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, Malformed> {
-    let decoded = bincode::serde::decode_from_slice(body, CODEC);
-    decoded.map(|(value, _)| value).map_err(|error| Malformed(error.to_string()))
 }

@@ -24,6 +24,7 @@ use super::*;
 use crate::cluster::{self, Announced, Node, PeerAccess, Started, Subscription};
 use crate::telemetry::Registry;
 
+mod hostile;
 mod keyed;
 mod peers;
 mod targets;
@@ -243,6 +244,15 @@ impl World {
 
     async fn get(&self, path: &str) -> (StatusCode, String) {
         self.send(Method::GET, path, "").await
+    }
+
+    async fn post_body(&self, path: &str, body: Bytes) -> (StatusCode, Vec<u8>) {
+        let url = format!("http://{}{path}", self.address);
+        let request = Request::post(url).body(body).expect("a request");
+        let mut answer = self.client.send(request).await.expect("an answer");
+        let mut body = Vec::new();
+        answer.read_body(1 << 20, &mut body).await.expect("a body");
+        (answer.status(), body)
     }
 
     async fn json(&self, path: &str) -> Value {

@@ -50,6 +50,9 @@ pub(super) fn page(page: &mut Exposition, figures: &Figures, skew_limit: Option<
         let help = "How far the clock of a peer is ahead of this node's, in seconds.";
         let labels = [("peer", peer.as_str())];
         page.gauge("shoal_peer_clock_skew_seconds", help, &labels, skew.micros as f64 / 1e6);
+        let help = "1 if the clock of a peer differs for certain by more than clocks may, else 0.";
+        let differs = skew_limit.is_some_and(|limit| skew.exceeds(limit));
+        page.gauge("shoal_peer_clock_differs", help, &labels, f64::from(u8::from(differs)));
     }
     if let Some(limit) = skew_limit {
         let help = "By how much clocks may differ: a tenth of the shortest interval, in seconds.";

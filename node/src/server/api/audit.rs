@@ -407,3 +407,13 @@ impl Audit {
         counted.map(|(count, what)| format!("{count} {what}")).collect()
     }
 }
+
+/// See [`read_as_everything`](crate::server::read_as_everything).
+#[cfg(fuzzing)]
+pub(in crate::server) fn read_as_everything(bytes: &[u8]) {
+    let _ = Wanted::decode(bytes);
+    let _ = describe::decode_answer(bytes);
+    if let Ok(found) = everybody::Found::decode(bytes) {
+        found.encode().expect("what was read can be said, if need be in part");
+    }
+}

@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
@@ -236,7 +235,7 @@ async fn datagrams(
     paths: &mut Paths,
 ) -> Result<(), Closed> {
     let back = context.cluster.await_datagram(probe.back).await?;
-    let body = Bytes::from(probe.encode());
+    let body = probe.encode();
     let limit = Probed::MAX;
     let asked = context.peers.post(address, CHECK_PATH, body, limit, EXCHANGE_TIMEOUT);
     let (answer, ()) = tokio::join!(asked, send(context, probe.out, address));
@@ -291,4 +290,13 @@ async fn send(context: &Context, nonce: Nonce, to: SocketAddr) {
             return;
         }
     }
+}
+
+/// See [`read_as_everything`](crate::server::read_as_everything).
+#[cfg(fuzzing)]
+pub(in crate::server) fn read_as_everything(bytes: &[u8]) {
+    if let Ok(probe) = Probe::decode(bytes) {
+        assert_eq!(Probe::decode(&probe.encode()), Ok(probe));
+    }
+    let _ = Probed::decode(bytes);
 }

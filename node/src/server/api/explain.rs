@@ -207,3 +207,10 @@ fn describe(
         history,
     }
 }
+
+/// See [`read_as_everything`](crate::server::read_as_everything).
+#[cfg(fuzzing)]
+pub(in crate::server) fn read_as_everything(bytes: &[u8]) {
+    let _ = history::decode_question(bytes);
+    let _ = history::decode_answer(bytes);
+}

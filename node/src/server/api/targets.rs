@@ -34,6 +34,7 @@ use super::super::router::Asked;
 use super::search::Search;
 use crate::cluster::{Announced, Closed, ClusterState, Listed};
 use crate::telemetry::clock;
+use crate::wire::{self, Malformed};
 
 /// Targets in one answer.
 pub(in crate::server) const MAX_LIMIT: usize = 1000;
@@ -77,33 +78,24 @@ pub(in crate::server) struct Row {
     pub(in crate::server) health: Option<TargetHealth>,
 }
 
-const CODEC: bincode::config::Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    bincode::config::Limit<MAX_ANSWER>,
-> = bincode::config::standard().with_limit::<MAX_ANSWER>();
-
 impl Wanted {
-    pub(in crate::server) fn decode(body: &[u8]) -> Result<Self, String> {
-        let decoded = bincode::serde::decode_from_slice(body, CODEC);
-        let (wanted, _): (Self, usize) = decoded.map_err(|error| error.to_string())?;
+    pub(in crate::server) fn decode(body: &[u8]) -> Result<Self, Malformed> {
+        let wanted = wire::decode::<Self, MAX_ANSWER>(body)?;
         Ok(Self { count: wanted.count.min((MAX_OFFSET + MAX_LIMIT) as u32), ..wanted })
     }
 
-    fn encode(&self) -> Result<Bytes, String> {
-        let encoded = bincode::serde::encode_to_vec(self, CODEC);
-        encoded.map(Bytes::from).map_err(|error| error.to_string())
+    fn encode(&self) -> Result<Bytes, Malformed> {
+        wire::encode(self)
     }
 }
 
 impl Collected {
-    pub(in crate::server) fn encode(&self) -> Result<Vec<u8>, String> {
-        bincode::serde::encode_to_vec(self, CODEC).map_err(|error| error.to_string())
+    pub(in crate::server) fn encode(&self) -> Result<Bytes, Malformed> {
+        wire::encode(self)
     }
 
-    fn decode(body: &[u8]) -> Result<Self, String> {
-        let decoded = bincode::serde::decode_from_slice(body, CODEC);
-        decoded.map(|(collected, _)| collected).map_err(|error| error.to_string())
+    pub(in crate::server) fn decode(body: &[u8]) -> Result<Self, Malformed> {
+        wire::decode::<_, MAX_ANSWER>(body)
     }
 }
 
@@ -367,7 +359,9 @@ async fn ask_peers(
                 let answer =
                     context.peers.post(address, path, body, MAX_ANSWER, PEER_TIMEOUT).await;
                 let answer = answer.map_err(|error| error.to_string());
-                (node, address, answer.and_then(|body| Collected::decode(&body)))
+                let collected =
+                    |body: Vec<u8>| Collected::decode(&body).map_err(|error| error.to_string());
+                (node, address, answer.and_then(collected))
             });
         }
         match asked.join_next().await {

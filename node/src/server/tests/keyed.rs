@@ -30,15 +30,6 @@ fn insider(keys: &[u8]) -> Channel {
     Channel::new("", keyring, &mut ChaCha12Rng::seed_from_u64(1))
 }
 
-async fn post(world: &World, path: &str, body: Bytes) -> (StatusCode, Vec<u8>) {
-    let url = format!("http://{}{path}", world.address);
-    let request = Request::post(url).body(body).expect("a request");
-    let mut answer = world.client.send(request).await.expect("an answer");
-    let mut body = Vec::new();
-    answer.read_body(1 << 20, &mut body).await.expect("a body");
-    (answer.status(), body)
-}
-
 async fn until(world: &World, what: &str, so: impl Fn(&cluster::ClusterState) -> bool) {
     let mut state = world.cluster.handle.state();
     let waited = tokio::time::timeout(PATIENCE, state.wait_for(|state| so(state))).await;
@@ -64,11 +55,11 @@ async fn the_peer_api_is_closed_to_strangers_and_the_pages_are_not() {
     let world = start(keyed(&[1])).await;
     for path in [SYNC, TARGETS, "/api/v1/peer/anything"] {
         let (status, body) =
-            post(&world, path, Bytes::from_static(b"\x01\x00\x01\0\0\0\0\0x")).await;
+            world.post_body(path, Bytes::from_static(b"\x01\x00\x01\0\0\0\0\0x")).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
         assert!(String::from_utf8_lossy(&body).contains("not sealed"), "{path}");
         let sealed = insider(&[2]).question(world.address).seal(path, Bytes::from_static(b"x"));
-        let (status, body) = post(&world, path, sealed).await;
+        let (status, body) = world.post_body(path, sealed).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
         let text = String::from_utf8_lossy(&body);
         assert!(text.contains(&id(1)) && text.contains(&id(2)), "{text}");
@@ -88,7 +79,7 @@ async fn a_body_that_was_recorded_is_answered_once() {
     let mut insider = insider(&[1]);
     let wanted = || Bytes::from_static(&[0, 0, 5]);
     let first = insider.question(world.address);
-    let (status, body) = post(&world, TARGETS, first.seal(TARGETS, wanted())).await;
+    let (status, body) = world.post_body(TARGETS, first.seal(TARGETS, wanted())).await;
     assert_eq!(status, StatusCode::OK);
     match first.open(&insider.opener(), TARGETS, body).expect("the node has the key") {
         Reply::Introduction(life) => insider.introduce(world.address, life),
@@ -96,10 +87,10 @@ async fn a_body_that_was_recorded_is_answered_once() {
     }
     let second = insider.question(world.address);
     let recorded = second.seal(TARGETS, wanted());
-    let (_, body) = post(&world, TARGETS, recorded.clone()).await;
+    let (_, body) = world.post_body(TARGETS, recorded.clone()).await;
     let answer = second.open(&insider.opener(), TARGETS, body).expect("an answer");
     assert_eq!(answer, Reply::Answer(vec![0, 0]));
-    let (status, body) = post(&world, TARGETS, recorded).await;
+    let (status, body) = world.post_body(TARGETS, recorded).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert_eq!(String::from_utf8_lossy(&body), "it was received before\n");
 }
@@ -122,7 +113,7 @@ async fn every_answer_is_counted_as_sent_refusals_included() {
     let mut expected = [0; 5];
     let mut asked = async |path: &str, body: Bytes, status: StatusCode| {
         let heard = body.len();
-        let (answered, answer) = post(&world, path, body).await;
+        let (answered, answer) = world.post_body(path, body).await;
         assert_eq!(answered, status, "{path}");
         for (count, more) in expected.iter_mut().zip([1, heard, 1, answer.len(), 0]) {
             *count += more;

@@ -187,6 +187,7 @@ async fn the_audit_names_what_an_owner_does_not_know_and_the_label_that_differs(
         "shoal_targets_covered 1\n",
         "shoal_config_drift 0\n",
         "shoal_peer_clock_skew_seconds{peer=\"a\"}",
+        "shoal_peer_clock_differs{peer=\"a\"} 0\n",
     ];
     // Figures are looked at once a second.
     let mut rhythm = tokio::time::interval(Duration::from_millis(100));

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::super::context::Context;
 use super::{announced, own};
+use crate::wire::{self, Malformed};
 
 /// The path of the question: [`Wanted`] in, [`Described`] out.
 pub(in crate::server) const DESCRIBE_PATH: &str = "/api/v1/peer/describe";
@@ -23,12 +24,6 @@ const MAX_DESCRIBED: usize = 64;
 /// The longest question and the longest answer, in bytes: [`MAX_DESCRIBED`] targets of 4 kB.
 const MAX_BODY: usize = 256 << 10;
 
-const CODEC: bincode::config::Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    bincode::config::Limit<MAX_BODY>,
-> = bincode::config::standard().with_limit::<MAX_BODY>();
-
 /// Which targets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Wanted {
@@ -36,6 +31,12 @@ pub(super) struct Wanted {
     pub(super) keys: Vec<u64>,
     /// And those at these addresses.
     pub(super) urls: Vec<String>,
+}
+
+impl Wanted {
+    pub(super) fn decode(body: &[u8]) -> Result<Self, Malformed> {
+        wire::decode::<_, MAX_BODY>(body)
+    }
 }
 
 /// A target as a peer knows it.
@@ -51,9 +52,15 @@ pub(super) async fn ask(
     to: SocketAddr,
     wanted: &Wanted,
 ) -> Result<Vec<Described>, String> {
-    let body = encode(wanted)?;
+    let body = wire::encode(wanted).map_err(|error| error.to_string())?;
     let answer = context.peers.post(to, DESCRIBE_PATH, body, MAX_BODY, PEER_TIMEOUT).await;
-    decode(&answer.map_err(|error| error.to_string())?)
+    let answer = answer.map_err(|error| error.to_string())?;
+    decode_answer(&answer).map_err(|error| error.to_string())
+}
+
+/// The answer of a peer.
+pub(super) fn decode_answer(body: &[u8]) -> Result<Vec<Described>, Malformed> {
+    wire::decode::<_, MAX_BODY>(body)
 }
 
 /// Answers another node.
@@ -62,7 +69,7 @@ pub(super) async fn ask(
 ///
 /// A text for that node.
 pub(in crate::server) fn describe(context: &Context, body: &[u8]) -> Result<Bytes, String> {
-    let wanted: Wanted = decode(body)?;
+    let wanted = Wanted::decode(body).map_err(|error| error.to_string())?;
     let keys: BTreeSet<Key> = wanted.keys.iter().copied().map(Key::from).collect();
     let urls: BTreeSet<&str> = wanted.urls.iter().map(String::as_str).collect();
     let here = announced(&context.cluster.listed(), &wanted.component);
@@ -74,15 +81,5 @@ pub(in crate::server) fn describe(context: &Context, body: &[u8]) -> Result<Byte
         length += described.url.len() + 18 + labels.sum::<usize>();
         length < MAX_BODY
     });
-    encode(&bounded.collect::<Vec<Described>>())
-}
-
-fn encode(value: &impl Serialize) -> Result<Bytes, String> {
-    let encoded = bincode::serde::encode_to_vec(value, CODEC);
-    encoded.map(Bytes::from).map_err(|error| error.to_string())
-}
-
-fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    let decoded = bincode::serde::decode_from_slice(body, CODEC);
-    decoded.map(|(value, _)| value).map_err(|error| error.to_string())
+    wire::encode(&bounded.collect::<Vec<Described>>()).map_err(|error| error.to_string())
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::super::super::context::Context;
 use super::{Audit, Between, Missing, Target, here};
 use crate::cluster::Closed;
+use crate::wire;
 
 /// The path of the question what a node found: nothing in, [`Found`] out.
 pub(in crate::server) const FINDINGS_PATH: &str = "/api/v1/peer/findings";
@@ -31,12 +32,6 @@ const MAX_DIVERGENCES: usize = 100;
 /// The longest answer of a peer, in bytes: 500 targets of each kind with 1 kB, and divergences with
 /// eight examples each. What is longer is left out from the end.
 const MAX_ANSWER: usize = 3 << 20;
-
-const CODEC: bincode::config::Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    bincode::config::Limit<MAX_ANSWER>,
-> = bincode::config::standard().with_limit::<MAX_ANSWER>();
 
 /// What one node tells another.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -66,10 +61,9 @@ impl Found {
     /// As bytes, with as much of the names as fits; the counts are there always.
     pub(super) fn encode(mut self) -> Result<Bytes, String> {
         loop {
-            let encoded = bincode::serde::encode_to_vec(&self, CODEC);
-            let encoded = encoded.map_err(|error| error.to_string())?;
+            let encoded = wire::encode(&self).map_err(|error| error.to_string())?;
             if encoded.len() <= MAX_ANSWER {
-                return Ok(encoded.into());
+                return Ok(encoded);
             }
             self.targets.truncate(self.targets.len() / 2);
             self.divergences.truncate(self.divergences.len() / 2);
@@ -77,8 +71,7 @@ impl Found {
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let decoded = bincode::serde::decode_from_slice(bytes, CODEC);
-        decoded.map(|(found, _)| found).map_err(|error| error.to_string())
+        wire::decode::<_, MAX_ANSWER>(bytes).map_err(|error| error.to_string())
     }
 }
 

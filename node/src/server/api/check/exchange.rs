@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -11,18 +12,13 @@ use super::super::super::context::Context;
 use super::super::super::reply::{self, Reply};
 use super::send;
 use crate::cluster::{ClusterState, Nonce};
+use crate::wire::{self, Malformed};
 
 /// How long the one asked waits for a datagram.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Questions that are answered at one time; each takes about as long as [`PATIENCE`].
 pub(in crate::server) const ANSWERED_AT_ONCE: usize = 32;
-
-const CODEC: bincode::config::Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    bincode::config::Limit<{ Probed::MAX }>,
-> = bincode::config::standard().with_limit::<{ Probed::MAX }>();
 
 /// Listen for a datagram, and send one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,13 +43,12 @@ pub(super) struct Probed {
 }
 
 impl Probe {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        bincode::serde::encode_to_vec(self, CODEC).expect("numbers and addresses can be encoded")
+    pub(super) fn encode(&self) -> Bytes {
+        wire::encode(self).expect("numbers and addresses can be encoded")
     }
 
-    pub(super) fn decode(body: &[u8]) -> Result<Self, String> {
-        let decoded = bincode::serde::decode_from_slice(body, CODEC);
-        decoded.map(|(probe, _)| probe).map_err(|error| error.to_string())
+    pub(super) fn decode(body: &[u8]) -> Result<Self, Malformed> {
+        wire::decode::<_, { Probed::MAX }>(body)
     }
 }
 
@@ -61,13 +56,12 @@ impl Probed {
     /// The longest answer, in bytes.
     pub(super) const MAX: usize = 2048;
 
-    fn encode(&self) -> Vec<u8> {
-        bincode::serde::encode_to_vec(self, CODEC).expect("texts can be encoded")
+    fn encode(&self) -> Bytes {
+        wire::encode(self).expect("texts can be encoded")
     }
 
-    pub(super) fn decode(body: &[u8]) -> Result<Self, String> {
-        let decoded = bincode::serde::decode_from_slice(body, CODEC);
-        decoded.map(|(probed, _)| probed).map_err(|error| error.to_string())
+    pub(super) fn decode(body: &[u8]) -> Result<Self, Malformed> {
+        wire::decode::<_, { Self::MAX }>(body)
     }
 }
 
@@ -79,7 +73,7 @@ pub(in crate::server) async fn respond(
 ) -> Reply {
     let probe = match Probe::decode(body) {
         Ok(probe) => probe,
-        Err(problem) => return reply::text(StatusCode::BAD_REQUEST, problem),
+        Err(problem) => return reply::text(StatusCode::BAD_REQUEST, problem.to_string()),
     };
     let Ok(_one_of_few) = context.checks_answered.try_acquire() else {
         let text = "too many checks are under way";
@@ -104,7 +98,7 @@ pub(in crate::server) async fn respond(
         Err(_) => false,
     };
     let probed = Probed { name: state.node_name.clone(), heard, sent };
-    reply::with(StatusCode::OK, "application/octet-stream", probed.encode().into())
+    reply::with(StatusCode::OK, "application/octet-stream", probed.encode())
 }
 
 /// Whether datagrams may be sent to `address` because somebody asked for it: only to where the

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::super::super::context::Context;
 use crate::cluster::{KeyQuestion, Recorded};
 use crate::telemetry::clock;
+use crate::wire::{self, Malformed};
 
 #[cfg(test)]
 mod tests;
@@ -35,12 +36,6 @@ const MAX_RECORDS: usize = 50;
 
 /// The longest question and the longest answer, in bytes.
 const MAX_BODY: usize = 1 << 20;
-
-const CODEC: bincode::config::Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    bincode::config::Limit<MAX_BODY>,
-> = bincode::config::standard().with_limit::<MAX_BODY>();
 
 /// What a node did about a target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -154,7 +149,7 @@ pub(super) async fn ask(
     keys: Vec<(String, u64)>,
 ) -> (Vec<Told>, Vec<String>) {
     let (mut told, mut missing) = (Vec::new(), Vec::new());
-    let Ok(body) = encode(&keys) else { return (told, missing) };
+    let Ok(body) = wire::encode(&keys) else { return (told, missing) };
     if keys.is_empty() {
         return (told, missing);
     }
@@ -172,7 +167,8 @@ pub(super) async fn ask(
                 let path = HISTORY_PATH;
                 let answer = context.peers.post(address, path, body, MAX_BODY, PEER_TIMEOUT).await;
                 let answer = answer.map_err(|error| error.to_string());
-                (node, answer.and_then(|body| decode::<Vec<Told>>(&body)))
+                let told = |body: Vec<u8>| decode_answer(&body).map_err(|error| error.to_string());
+                (node, answer.and_then(told))
             });
         }
         match asked.join_next().await {
@@ -193,7 +189,7 @@ pub(super) async fn ask(
 ///
 /// A text for that node.
 pub(in crate::server) async fn remember(context: &Context, body: &[u8]) -> Result<Bytes, String> {
-    let keys: Vec<(String, u64)> = decode(body)?;
+    let keys = decode_question(body).map_err(|error| error.to_string())?;
     let node = context.cluster.state().borrow().node_name.clone();
     let mut told = Vec::new();
     for (component, key) in keys.into_iter().take(MAX_KEYS) {
@@ -207,15 +203,15 @@ pub(in crate::server) async fn remember(context: &Context, body: &[u8]) -> Resul
             record,
         }));
     }
-    encode(&told)
+    wire::encode(&told).map_err(|error| error.to_string())
 }
 
-fn encode(value: &impl Serialize) -> Result<Bytes, String> {
-    let encoded = bincode::serde::encode_to_vec(value, CODEC);
-    encoded.map(Bytes::from).map_err(|error| error.to_string())
+/// The question: components and keys.
+pub(super) fn decode_question(body: &[u8]) -> Result<Vec<(String, u64)>, Malformed> {
+    wire::decode::<_, MAX_BODY>(body)
 }
 
-fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    let decoded = bincode::serde::decode_from_slice(body, CODEC);
-    decoded.map(|(value, _)| value).map_err(|error| error.to_string())
+/// The answer.
+pub(super) fn decode_answer(body: &[u8]) -> Result<Vec<Told>, Malformed> {
+    wire::decode::<_, MAX_BODY>(body)
 }
