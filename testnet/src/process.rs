@@ -25,7 +25,7 @@ pub use child::{Child, Usage};
 pub use cluster::{Cluster, NODE_NAME, Setup, TARGETS_URL, WRITE_URL};
 pub use node::{Node, NodeSetup};
 pub use port::free_port;
-pub use switch::Switch;
+pub use switch::{Carrier, Switch};
 pub use wait::eventually;
 
 /// What everything that a run starts has in common: tasks, the token that ends them, a folder.

@@ -65,6 +65,15 @@ impl Namespace {
     }
 }
 
+/// What carries something from host to host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// Datagrams: gossip.
+    Udp,
+    /// Connections: everything else.
+    Tcp,
+}
+
 /// Hosts on one switch, all reaching each other until links are cut.
 #[derive(Debug)]
 pub struct Switch {
@@ -145,16 +154,24 @@ impl Switch {
         Ok(())
     }
 
-    /// A program that runs another one on a host.
+    /// A program that runs another one on a host, and has it ask a name server on the switch.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
     pub fn program(&self, world: &World, host: usize, program: &Path) -> anyhow::Result<PathBuf> {
-        let script = world.folder("hosts")?.join(format!("host-{host}.sh"));
+        let folder = world.folder("hosts")?;
+        let (script, resolver) =
+            (folder.join(format!("host-{host}.sh")), folder.join("resolv.conf"));
+        std::fs::write(&resolver, format!("nameserver {}\n", Self::ADDRESS))?;
         let namespace = self.hosts[host].path()?;
         let (namespace, program) = (namespace.display(), program.display());
-        let text = format!("#!/bin/sh\nexec nsenter --net={namespace} -- {program} \"$@\"\n");
+        // In a mount namespace of its own, so that the machine's file is what it was.
+        let text = format!(
+            "#!/bin/sh\nexec nsenter --net={namespace} -- unshare --mount -- sh -c \
+             'mount --bind {} /etc/resolv.conf && exec {program} \"$@\"' sh \"$@\"\n",
+            resolver.display(),
+        );
         std::fs::write(&script, text)?;
         std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
         Ok(script)
@@ -166,12 +183,35 @@ impl Switch {
     ///
     /// When the system refuses.
     pub async fn cut(&self, from: &[usize], to: &[usize]) -> anyhow::Result<()> {
+        self.drop_of(from, to, "").await
+    }
+
+    /// The same of UDP alone, or of TCP alone.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub async fn cut_only(
+        &self,
+        carrier: Carrier,
+        from: &[usize],
+        to: &[usize],
+    ) -> anyhow::Result<()> {
+        let protocol = match carrier {
+            Carrier::Udp => "meta l4proto udp",
+            Carrier::Tcp => "meta l4proto tcp",
+        };
+        self.drop_of(from, to, protocol).await
+    }
+
+    async fn drop_of(&self, from: &[usize], to: &[usize], which: &str) -> anyhow::Result<()> {
         for there in to {
             // All at once: while some links are cut and others are not, nothing is as it should be.
             let rules: Vec<String> = from
                 .iter()
                 .map(|source| {
-                    format!("add rule inet lab input ip saddr {} drop", Self::address(*source))
+                    let source = Self::address(*source);
+                    format!("add rule inet lab input ip saddr {source} {which} drop")
                 })
                 .collect();
             self.hosts[*there].run(Program::Nft, &rules.join(" ; ")).await?;

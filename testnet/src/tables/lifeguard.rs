@@ -153,24 +153,50 @@ fn grid(sufferers: &[usize], lasts: &[u64], pauses: &[Option<u64>], pace: Pace) 
     grid
 }
 
-/// Runs every variant on every anomaly: by variant, the sum.
-fn compare(seeds: &[u64], nodes: usize, grid: &[Anomaly]) -> anyhow::Result<Vec<Outcome>> {
-    let mut jobs: Vec<Job<'_, anyhow::Result<(usize, Outcome)>>> = Vec::new();
+/// Runs every variant on every anomaly: by variant and anomaly, the sum over the seeds.
+fn compare(seeds: &[u64], nodes: usize, grid: &[Anomaly]) -> anyhow::Result<Vec<Vec<Outcome>>> {
+    let mut jobs: Vec<Job<'_, anyhow::Result<(usize, usize, Outcome)>>> = Vec::new();
     for (variant, (_, switches)) in VARIANTS.iter().enumerate() {
-        for anomaly in grid {
+        for (case, anomaly) in grid.iter().enumerate() {
             for seed in seeds {
                 jobs.push(Box::new(move || {
-                    Ok((variant, experiment(*seed, nodes, config(*switches), *anomaly)?))
+                    Ok((variant, case, experiment(*seed, nodes, config(*switches), *anomaly)?))
                 }));
             }
         }
     }
-    let mut sums = vec![Outcome::default(); VARIANTS.len()];
+    let mut sums = vec![vec![Outcome::default(); grid.len()]; VARIANTS.len()];
     for done in on_all_cores(jobs) {
-        let (variant, outcome) = done?;
-        sums[variant] = sums[variant].plus(outcome);
+        let (variant, case, outcome) = done?;
+        sums[variant][case] = sums[variant][case].plus(outcome);
     }
     Ok(sums)
+}
+
+/// The first variant and the last, case by case, where anybody was blamed wrongly; `None` when nobody was.
+fn cases(title: &str, grid: &[Anomaly], outcomes: &[Vec<Outcome>]) -> Option<Grid> {
+    let ((first, _), (last, _)) = (VARIANTS[0], VARIANTS[VARIANTS.len() - 1]);
+    let heads = ["C", "D, ms", "I, ms"].map(str::to_owned).into_iter();
+    let heads = heads.chain([first, last].map(|name| format!("FP (FP-), {name}")));
+    let mut table = Grid::new(format!("{title}, case by case"), heads)
+        .note("The cases in which nobody was blamed wrongly are left out.");
+    let mut blamed_any = false;
+    for (case, anomaly) in grid.iter().enumerate() {
+        let [first, last] = [&outcomes[0], &outcomes[VARIANTS.len() - 1]].map(|of| of[case]);
+        if first.all + last.all == 0 {
+            continue;
+        }
+        blamed_any = true;
+        let blamed = |outcome: Outcome| format!("{} ({})", outcome.all, outcome.by_healthy);
+        table.row([
+            anomaly.sufferers.to_string(),
+            anomaly.lasts.as_millis().to_string(),
+            anomaly.pause.map_or("once".to_owned(), |pause| pause.as_millis().to_string()),
+            blamed(first),
+            blamed(last),
+        ]);
+    }
+    blamed_any.then_some(table)
 }
 
 fn table(title: &str, notes: &[String], nodes: usize, sums: &[Outcome]) -> Grid {
@@ -209,7 +235,12 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
     );
     let run = |title: &str, seeds: &[u64], grid: &[Anomaly], which: String| {
         let notes = [parameters.clone(), which];
-        compare(seeds, nodes, grid).map(|sums| table(title, &notes, nodes, &sums))
+        let outcomes = compare(seeds, nodes, grid)?;
+        let sum =
+            |cases: &Vec<Outcome>| cases.iter().copied().fold(Outcome::default(), Outcome::plus);
+        let sums: Vec<Outcome> = outcomes.iter().map(sum).collect();
+        let cases = cases(title, grid, &outcomes).map(|cases| cases.to_string());
+        anyhow::Ok((table(title, &notes, nodes, &sums), cases.unwrap_or_default()))
     };
     type Intervals<'a> = (&'a [usize], &'a [u64], &'a [Option<u64>]);
     let quick: Intervals<'_> = (&[1, 4], &[8192], &[Some(1024)]);
@@ -217,8 +248,9 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
     let full: Intervals<'_> =
         (&[4, 16, 32], &[2048, 8192, 32_768], &[Some(16), Some(1024), Some(16_384)]);
     let (sufferers, lasts, pauses) = scale.pick(quick, short, full);
+    let between: Vec<u64> = pauses.iter().flatten().copied().collect();
     let which = format!(
-        "C = {sufferers:?} sufferers, D = {lasts:?} ms of suffering, I = {pauses:?} ms in between, for \
+        "C = {sufferers:?} sufferers, D = {lasts:?} ms of suffering, I = {between:?} ms in between, for \
          {} s and {} s more, one seed each.",
         LASTS.as_secs(),
         AFTERMATH.as_secs()
@@ -226,10 +258,12 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
     let seed = [arguments.seed];
     let intervals = grid(sufferers, lasts, pauses, Pace::Blocked);
     let title = "Lifeguard interval experiment: sending and receiving is stuck, timers run";
-    write!(out, "{}", run(title, &seed, &intervals, which.clone())?)?;
+    let (sums, cases) = run(title, &seed, &intervals, which.clone())?;
+    write!(out, "{sums}{cases}")?;
     let title = "Lifeguard interval experiment: the whole process is stopped";
     let intervals = grid(sufferers, lasts, pauses, Pace::Stopped);
-    write!(out, "{}", run(title, &seed, &intervals, which)?)?;
+    let (sums, cases) = run(title, &seed, &intervals, which)?;
+    write!(out, "{sums}{cases}")?;
 
     type Lasts<'a> = (&'a [usize], &'a [u64], usize);
     let quick: Lasts<'_> = (&[1, 4], &[16_384], 1);
@@ -240,6 +274,7 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
     let which = format!("C = {sufferers:?}, D = {lasts:?} ms, once, {count} seeds each.");
     let once = grid(sufferers, lasts, &[None], Pace::Blocked);
     let title = "Lifeguard threshold experiment: stuck once";
-    write!(out, "{}", run(title, &seeds, &once, which)?)?;
+    let (sums, cases) = run(title, &seeds, &once, which)?;
+    write!(out, "{sums}{cases}")?;
     Ok(())
 }

@@ -1,0 +1,198 @@
+//! Seeds that a name server knows.
+
+use std::collections::BTreeMap;
+use std::str::FromStr as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
+use hickory_resolver::proto::rr::rdata::{A, SRV};
+use hickory_resolver::proto::rr::{Name, RData, Record};
+use http::Method;
+use testnet::process::{Switch, World, eventually, http as ask};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::task::JoinSet;
+
+use super::lab::{Lab, PATIENCE, PORT};
+
+/// What there is: names and their records. `None`: the server is broken.
+type Zone = Option<BTreeMap<String, Vec<RData>>>;
+
+/// A name server on the switch, whose answers fit no datagram: each is asked for again over TCP.
+struct Server {
+    zone: Arc<Mutex<Zone>>,
+    /// Ends with the server.
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    async fn start() -> anyhow::Result<Self> {
+        let zone = Arc::new(Mutex::new(None));
+        let at = (Switch::ADDRESS, 53);
+        let (udp, tcp) = (UdpSocket::bind(at).await?, TcpListener::bind(at).await?);
+        let mut tasks = JoinSet::new();
+        let shared = Arc::clone(&zone);
+        tasks.spawn(async move {
+            let mut buffer = [0; 1500];
+            while let Ok((size, from)) = udp.recv_from(&mut buffer).await {
+                let mut message = answer(&buffer[..size], &shared);
+                if !message.answers.is_empty() {
+                    message.answers.clear();
+                    message.metadata.truncation = true;
+                }
+                let bytes = message.to_vec().expect("it can be encoded");
+                // Whoever asked may be gone.
+                let _ = udp.send_to(&bytes, from).await;
+            }
+        });
+        let shared = Arc::clone(&zone);
+        tasks.spawn(async move {
+            let mut streams = JoinSet::new();
+            while let Ok((stream, _)) = tcp.accept().await {
+                let shared = Arc::clone(&shared);
+                streams.spawn(async move {
+                    // It ends when whoever asked hangs up.
+                    let _ = converse(stream, &shared).await;
+                });
+            }
+        });
+        Ok(Self { zone, _tasks: tasks })
+    }
+
+    fn has(&self, zone: Zone) {
+        *self.zone.lock().expect("nobody panics with it") = zone;
+    }
+}
+
+async fn converse(mut stream: TcpStream, zone: &Mutex<Zone>) -> std::io::Result<()> {
+    loop {
+        let size = stream.read_u16().await?;
+        let mut query = vec![0; usize::from(size)];
+        stream.read_exact(&mut query).await?;
+        let answer = answer(&query, zone).to_vec().expect("it can be encoded");
+        stream.write_u16(answer.len().try_into().expect("short")).await?;
+        stream.write_all(&answer).await?;
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::from_str(text).expect("a name")
+}
+
+fn answer(query: &[u8], zone: &Mutex<Zone>) -> Message {
+    let query = Message::from_vec(query).expect("a query of a node");
+    let mut answer = Message::response(query.metadata.id, OpCode::Query);
+    let question = query.queries[0].clone();
+    let (asked, kind) = (question.name().clone(), question.query_type());
+    answer.add_query(question);
+    match &*zone.lock().expect("nobody panics with it") {
+        None => answer.metadata.response_code = ResponseCode::ServFail,
+        Some(zone) => match zone.get(asked.to_utf8().trim_end_matches('.')) {
+            None => answer.metadata.response_code = ResponseCode::NXDomain,
+            Some(records) => {
+                let fitting = records.iter().filter(|data| data.record_type() == kind).cloned();
+                answer.add_answers(fitting.map(|data| Record::from_rdata(asked.clone(), 1, data)));
+            }
+        },
+    }
+    answer
+}
+
+fn address(host: usize) -> RData {
+    RData::A(A(Switch::address(host)))
+}
+
+/// Gives all nodes these flags in place of the list of seeds.
+fn found_by(lab: &mut Lab, flags: &[&str]) {
+    for setup in &mut lab.setups {
+        setup.seeds.clear();
+        setup.flags.extend([
+            "--cluster.enabled".to_owned(),
+            format!("--cluster.node-name={}", setup.name),
+            format!("--cluster.advertise-address={}", setup.address()),
+            "--cluster.rejoin-interval=1s".to_owned(),
+        ]);
+        setup.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_service_record_makes_one_cluster_and_nobody_begins_alone_while_the_server_fails()
+-> anyhow::Result<()> {
+    const HOSTS: usize = 4;
+    let world = World::new()?;
+    let mut lab = Lab::new(&world, HOSTS).await?;
+    let server = Server::start().await?;
+    let seeds = "--cluster.join-addresses=dnssrv+_shoal._tcp.lab.example";
+    found_by(&mut lab, &[seeds, "--cluster.bootstrap-timeout=2s"]);
+    (0..HOSTS).try_for_each(|host| lab.start(host))?;
+    // Long after each might have formed a cluster of its own, had it been told that there is nobody.
+    for host in 0..HOSTS {
+        lab.node(host)?;
+        let url = lab.setups[host].url("/-/ready");
+        eventually("the name server to be blamed", PATIENCE, async || {
+            let (status, text) = ask::ask(Method::GET, &url).await?;
+            let text = String::from_utf8_lossy(&text);
+            anyhow::ensure!(status == 503 && text.contains("_shoal._tcp.lab.example"), "{text}");
+            Ok(())
+        })
+        .await?;
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    for host in 0..HOSTS {
+        let cluster = lab.cluster(host).await?;
+        anyhow::ensure!(cluster["joined"] == false, "node-{host} has begun alone: {cluster}");
+    }
+
+    let mut zone = BTreeMap::new();
+    let instance =
+        |host: usize| RData::SRV(SRV::new(1, 1, PORT, name(&format!("node-{host}.lab.example."))));
+    zone.insert("_shoal._tcp.lab.example".to_owned(), (0..HOSTS).map(instance).collect());
+    for host in 0..HOSTS {
+        zone.insert(format!("node-{host}.lab.example"), vec![address(host)]);
+    }
+    server.has(Some(zone));
+    lab.everybody_sees_all(PATIENCE).await?;
+    for host in 0..HOSTS {
+        // Each must have heard what the others see.
+        eventually("one view", PATIENCE, async || {
+            let cluster = lab.cluster(host).await?;
+            anyhow::ensure!(cluster["joined"] == true && cluster["converged"] == true, "{cluster}");
+            Ok(())
+        })
+        .await?;
+    }
+    lab.end(world).await
+}
+
+#[tokio::test]
+async fn peers_are_discovered_by_name_and_remembered_when_the_name_server_lies()
+-> anyhow::Result<()> {
+    const HOSTS: usize = 3;
+    let world = World::new()?;
+    let mut lab = Lab::new(&world, HOSTS).await?;
+    let server = Server::start().await?;
+    let pods = "shoal.lab.example".to_owned();
+    server.has(Some(BTreeMap::from([(pods.clone(), (0..HOSTS).map(address).collect())])));
+    let discover = "--cluster.discover-peers=provider=dns names=shoal.lab.example type=host";
+    found_by(&mut lab, &[discover]);
+    lab.start_all().await?;
+
+    // The name leads to a host without a node, and later nowhere; a node dies and is started again.
+    for records in [vec![address(100)], Vec::new()] {
+        server.has(Some(BTreeMap::from([(pods.clone(), records)])));
+        if let Some(dead) = lab.nodes[2].take() {
+            dead.child.kill().await?;
+        }
+        lab.start(2)?;
+        lab.everybody_sees_all(PATIENCE).await?;
+        eventually("node-2 to be ready", PATIENCE, async || {
+            let cluster = lab.cluster(2).await?;
+            anyhow::ensure!(cluster["ready"] == true && cluster["size"] == HOSTS, "{cluster}");
+            Ok(())
+        })
+        .await?;
+    }
+    lab.end(world).await
+}
