@@ -20,10 +20,11 @@ use crate::world::{self, PATIENCE, setup};
 /// How many nodes are attacked.
 const NODES: usize = 3;
 
-/// How long, and how many datagrams a second are tried: a machine that is busy sends fewer, and says how
-/// many.
+/// How long, and how many datagrams a second are tried. A machine that is busy sends fewer: then it tries
+/// again, and what it sends in the end has to be half as many at least.
 const FLOOD: Duration = Duration::from_secs(4);
 const RATE: u32 = 100_000;
+const TRIES: usize = 5;
 
 fn line(byte: u8) -> String {
     format!("{byte:02x}").repeat(32) + "\n"
@@ -211,45 +212,56 @@ fn flood(target: SocketAddr, ammunition: &[Bytes], stop: &AtomicBool) -> u64 {
 }
 
 #[tokio::test]
-async fn as_many_hostile_datagrams_as_can_be_sent_cost_no_node_its_membership() -> anyhow::Result<()>
-{
+async fn a_hundred_thousand_hostile_datagrams_a_second_cost_no_node_its_membership()
+-> anyhow::Result<()> {
     let world = World::new()?;
     let (mut cluster, _) = start(&world, &[1]).await?;
     // All of it at one node: the others are what it must not lose sight of.
     let target = cluster.setups()[0].address();
-    let received = "cluster_transport_rx_packets_total";
-    let before: f64 = figures(&mut cluster, received).await?[0];
-    let ammunition = ammunition(cluster.name());
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopped = Arc::clone(&stop);
-    let begin = Instant::now();
-    // Not on this runtime: a thread that never waits would keep it from asking the nodes.
-    let flood = std::thread::spawn(move || flood(target, &ammunition, &stopped));
-    while begin.elapsed() < FLOOD {
-        nobody_was_lost(&mut cluster).await?;
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let ammunition: Arc<[Bytes]> = ammunition(cluster.name()).into();
+    let mut sent = 0.0;
+    for _ in 0..TRIES {
+        sent = attack(&mut cluster, target, &ammunition).await?;
+        if sent >= f64::from(RATE) * 0.95 {
+            break;
+        }
     }
-    stop.store(true, Ordering::Relaxed);
-    let took = begin.elapsed().as_secs_f64();
-    let sent = flood.join().expect("the flood ends") as f64;
-    nobody_was_lost(&mut cluster).await?;
-    let after: f64 = figures(&mut cluster, received).await?[0];
+    anyhow::ensure!(sent >= f64::from(RATE) / 2.0, "only {sent:.0} datagrams/s could be sent");
     for reason in ["key", "cluster", "forged", "replayed", "too_short", "too_long", "version"] {
         let name = format!("shoal_cluster_refused_total{{reason=\"{reason}\"}}");
         let counts = figures(&mut cluster, &name).await?;
         let expected = reason != "key";
         anyhow::ensure!((counts[0] > 0.0) == expected, "{reason}: {counts:?}");
     }
-    std::io::Write::write_fmt(
-        &mut std::io::stderr(),
-        format_args!(
-            "{:.0} datagrams/s sent, {:.0} read by one node\n",
-            sent / took,
-            (after - before) / took
-        ),
-    )?;
     world.end().await;
     Ok(())
+}
+
+/// One flood, during which nobody is lost; how many datagrams a second it had.
+async fn attack(
+    cluster: &mut Cluster,
+    target: SocketAddr,
+    ammunition: &Arc<[Bytes]>,
+) -> anyhow::Result<f64> {
+    let received = "cluster_transport_rx_packets_total";
+    let before = figures(cluster, received).await?[0];
+    let stop = Arc::new(AtomicBool::new(false));
+    let (stopped, ammunition) = (Arc::clone(&stop), Arc::clone(ammunition));
+    let begin = Instant::now();
+    // Not on this runtime: a thread that never waits would keep it from asking the nodes.
+    let flood = std::thread::spawn(move || flood(target, &ammunition, &stopped));
+    while begin.elapsed() < FLOOD {
+        nobody_was_lost(cluster).await?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let took = begin.elapsed().as_secs_f64();
+    let sent = flood.join().expect("the flood ends") as f64 / took;
+    nobody_was_lost(cluster).await?;
+    let read = (figures(cluster, received).await?[0] - before) / took;
+    let line = format_args!("{sent:.0} datagrams/s sent, {read:.0} read by one node\n");
+    std::io::Write::write_fmt(&mut std::io::stderr(), line)?;
+    Ok(sent)
 }
 
 #[tokio::test]
