@@ -50,7 +50,16 @@ impl Swim {
         self.dirty = true;
         if self.config.evidence {
             let limit = self.patience().max() * RENEWED_FOR;
-            self.suspicions.renew(now, limit, self.config.probe_period);
+            self.suspicions.renew(now, Some(limit), self.config.probe_period);
+        }
+    }
+
+    /// Others took this node for dead, and nobody listened to it: what it holds against others begins
+    /// anew. It asks them again, as those it is from now on, whom they answer.
+    pub(super) fn begin_anew(&mut self, now: Instant) {
+        if self.config.evidence {
+            self.suspicions.renew(now, None, self.config.probe_period);
+            self.dirty = true;
         }
     }
 
@@ -67,8 +76,13 @@ impl Swim {
         let hash = name.hash_bytes();
         if let Some((peer, incarnation, Liveness::Suspect)) = member {
             self.live.has_incarnation(&peer, incarnation);
-            if !self.suspicions.hold(&peer, incarnation, now).1 {
+            let (min, evidence) = (self.patience().min, self.config.evidence);
+            let (suspect, new) = self.suspicions.hold(&peer, incarnation, now);
+            if !new {
                 return;
+            }
+            if evidence {
+                suspect.ask_later(min);
             }
             self.counters.suspicions_started += 1;
             self.rhythm.news();
@@ -333,6 +347,12 @@ impl Swim {
         let grounds = self.grounds(now);
         let due = |suspect: &Suspect| self.due(suspect, &grounds).is_some_and(|due| due <= now);
         for name in self.suspicions.names(due) {
+            if let Some(suspect) = self.suspicions.get_mut(&name)
+                && suspect.last_words.is_some_and(|due| due <= now)
+            {
+                suspect.last_words = None;
+                suspect.check = Some(Verification { next: now, tries: 0 });
+            }
             self.verify(&name, now);
             let Some(suspect) = self.suspicions.get_mut(&name) else { continue };
             let address = suspect.peer.address;
@@ -352,7 +372,7 @@ impl Swim {
     fn due(&self, suspect: &Suspect, grounds: &Grounds) -> Option<Instant> {
         let check = suspect.check.filter(|check| check.tries <= VERIFY_TRIES);
         let verdict = self.verdict_due(suspect, grounds);
-        let all = [check.map(|check| check.next), suspect.next_knock, verdict];
+        let all = [check.map(|check| check.next), suspect.last_words, suspect.next_knock, verdict];
         all.into_iter().flatten().min()
     }
 

@@ -120,6 +120,7 @@ impl Swim {
                     let known = self.highest.max(self.me.generation);
                     self.highest = known.saturating_add(self.leap.next(now) - 1);
                     self.raise_generation();
+                    self.begin_anew(now);
                 }
             }
         }

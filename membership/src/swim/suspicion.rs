@@ -127,6 +127,8 @@ pub(super) struct Suspect {
     /// When the suspect was last told.
     pub told: Option<Instant>,
     pub check: Option<Verification>,
+    /// When this node asks it, if nobody has shared the suspicion by then.
+    pub last_words: Option<Instant>,
     pub next_knock: Option<Instant>,
     /// Whether it began anew because this node had been deaf.
     pub renewed: bool,
@@ -157,6 +159,7 @@ impl Suspect {
             refusals: 0,
             told: None,
             check: None,
+            last_words: None,
             next_knock: None,
             renewed: false,
         }
@@ -188,6 +191,14 @@ impl Suspect {
     pub(super) fn confirmations(&self) -> u32 {
         let counting = self.witnesses.len() - self.discounted;
         u32::try_from(counting.saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Has this node ask it after twice the time that a certain suspicion lasts, somewhat spread: one that
+    /// nobody shares by then may be about an incarnation that everybody else knows to be contradicted,
+    /// so that nobody will contradict it unless asked.
+    pub(super) fn ask_later(&mut self, min: Duration) {
+        let spread = min.mul_f64((self.peer.name.hash() % 1024) as f64 / 1024.0);
+        self.last_words = Some(self.started + 2 * min + spread);
     }
 
     /// Whether enough nodes, of which there are `others`, found nobody listening there. The only one
@@ -244,16 +255,17 @@ impl Suspicions {
 
     /// This node was deaf and hears again: what it and others who were deaf with it found meanwhile says
     /// more about them than about the suspects, whose contradictions are on their way. That happens
-    /// once to each suspicion, and more often only while it is younger than `limit`, or else whoever
-    /// hears little would never come to a verdict.
-    pub(super) fn renew(&mut self, now: Instant, limit: Duration, period: Duration) {
-        let renewed = |suspect: &&mut Suspect| !suspect.renewed || now < suspect.started + limit;
+    /// once to each suspicion, and more often only while it is younger than `limit`, if there is one, or
+    /// else whoever hears little would never come to a verdict.
+    pub(super) fn renew(&mut self, now: Instant, limit: Option<Duration>, period: Duration) {
+        let young = |suspect: &Suspect| limit.is_none_or(|limit| now < suspect.started + limit);
+        let renewed = |suspect: &&mut Suspect| !suspect.renewed || young(suspect);
         for (number, suspect) in self.table.values_mut().filter(renewed).enumerate() {
             suspect.renewed = true;
             suspect.heard(now);
             // One that lives answers, and contradicts. Where many are suspected, not all are asked at once.
             let turn = u32::try_from(number / ASKED_PER_PERIOD).unwrap_or(u32::MAX);
-            let next = now + period.saturating_mul(turn).min(limit);
+            let next = now + period.saturating_mul(turn);
             suspect.check = Some(Verification { next, tries: 0 });
         }
     }

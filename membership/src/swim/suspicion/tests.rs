@@ -75,16 +75,18 @@ fn what_a_deaf_node_found_counts_no_more_when_it_hears_again_but_not_for_ever() 
         suspicions.hold(&peer, 0, started).0.witness([by; 8], false);
     }
     let since = |suspicions: &Suspicions| suspicions.get(&peer.name).map(|held| held.since);
-    suspicions.renew(seconds(600), limit, PERIOD);
+    suspicions.renew(seconds(600), Some(limit), PERIOD);
     let held = suspicions.get(&peer.name).expect("it is held");
     assert_eq!((held.confirmations(), held.since), (0, seconds(600)), "once, however late");
-    suspicions.renew(seconds(603), limit, PERIOD);
+    suspicions.renew(seconds(603), Some(limit), PERIOD);
     assert_eq!(since(&suspicions), Some(seconds(600)), "and not for ever");
+    suspicions.renew(seconds(606), None, PERIOD);
+    assert_eq!(since(&suspicions), Some(seconds(606)), "but whenever it was taken for dead itself");
 
     let mut suspicions = Suspicions::default();
     suspicions.hold(&peer, 0, started);
     for second in [2, 5, 8] {
-        suspicions.renew(seconds(second), limit, PERIOD);
+        suspicions.renew(seconds(second), Some(limit), PERIOD);
         assert_eq!(since(&suspicions), Some(seconds(second)));
     }
 }
@@ -97,7 +99,7 @@ fn a_deaf_node_that_holds_many_asks_them_one_after_the_other() {
         let name = Name::new(&format!("n{number}")).expect("a name");
         suspicions.hold(&Peer { name, ..peer.clone() }, 0, started);
     }
-    suspicions.renew(started, Duration::from_secs(60), PERIOD);
+    suspicions.renew(started, Some(Duration::from_secs(60)), PERIOD);
     let at = |turn: u32| {
         let next = |suspect: &&Suspect| suspect.check.map(|check| check.next);
         suspicions.iter().filter(|suspect| next(suspect) == Some(started + PERIOD * turn)).count()

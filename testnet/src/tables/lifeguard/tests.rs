@@ -13,3 +13,15 @@ fn nodes_that_were_stuck_together_condemn_nobody_who_was_not() {
     assert!(verdicts(&plain) > 0, "the experiment would show it");
     assert_eq!(verdicts(&shoal), 0);
 }
+
+/// What one of them holds against others may be about incarnations that everybody else knows to be
+/// contradicted. Alone with it, it has to ask.
+#[test]
+fn a_quarter_of_128_that_was_stuck_for_eight_seconds_condemns_nobody_who_was_not() {
+    let [.., shoal] = VARIANTS.map(|(_, parts)| config(parts));
+    let lasts = Duration::from_millis(8192);
+    let stuck = Anomaly { sufferers: 32, lasts, pause: None, pace: Pace::Blocked };
+    // With this seed four did, when they waited to be contradicted.
+    let outcome = experiment(2, NODES, shoal, stuck).expect("the cluster forms");
+    assert_eq!(outcome.all, 0);
+}
