@@ -108,6 +108,10 @@ impl Handover {
         });
         if deadline <= now {
             self.counters.timed_out += 1;
+            // Another may have said that it collects the key, and is there.
+            if self.ask_offering(target, now) {
+                return;
+            }
             return self.start_unasked(target, true, now);
         }
         match self.phase_mut(target) {

@@ -9,7 +9,8 @@ use super::Target;
 use super::limits::{GIVEN_KEYS, OFFERED_FOR};
 
 /// Offers that came too early, before discovery had found the target or while another node was asked for
-/// it: the key is claimed from there then, instead of being looked for. Bounded in time and number; what is forgotten too early costs a search.
+/// it: the key is claimed from there then, instead of being looked for. Bounded in time and number; what is
+/// forgotten too early costs a search.
 #[derive(Debug, Default)]
 pub(super) struct Offered {
     /// By whom, and until when that is remembered.

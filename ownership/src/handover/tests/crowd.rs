@@ -1,7 +1,7 @@
 //! Many nodes that are as new as the one that asks.
 
 use super::*;
-use crate::handover::limits::{FOLLOWS, OFFERED_FOR, OFFERED_WITHIN};
+use crate::handover::limits::{CLAIM_TIMEOUT, FOLLOWS, OFFERED_FOR, OFFERED_WITHIN};
 
 /// Forty nodes in the order of their rank for a key, the first of which claims it.
 fn crowd(now: Instant) -> (Vec<Name>, Handover, Target) {
@@ -116,6 +116,25 @@ fn an_offer_weighs_more_than_one_who_says_that_nobody_has_it() {
     let idle = wire::Answer { from: to, outcomes: vec![wire::Outcome::Idle] };
     first.handle_answer(id, &idle.encode(), offers).expect("it is the answer");
     claim_from_the_old(&mut first, &names[39], &mut old, offers);
+}
+
+#[test]
+fn one_whose_question_stays_without_an_answer_claims_from_who_offers() {
+    let now = Instant::now();
+    let (names, mut first, target) = crowd(now);
+    let mut old = holder(&names[39], &names[0], &target, now);
+    let (silent, id, _) = asked(&mut first);
+    assert_ne!(silent, names[39]);
+    let offers = offer(&mut old, &mut first);
+    assert!(offers < now + CLAIM_TIMEOUT);
+    let due = first.poll_timeout().expect("it waits no longer than that");
+    first.handle_timeout(due);
+    assert_eq!(due, now + CLAIM_TIMEOUT);
+    claim_from_the_old(&mut first, &names[39], &mut old, due);
+    // What the silent one says in the end changes nothing.
+    let idle = wire::Answer { from: silent, outcomes: vec![wire::Outcome::Idle] };
+    first.handle_answer(id, &idle.encode(), due).expect("it is an answer");
+    assert_eq!(outputs(&mut first), []);
 }
 
 #[test]
