@@ -206,6 +206,21 @@ impl Collector {
         runs.into_iter().map(hold).collect()
     }
 
+    /// The wall clock was set: what runs goes on with the first tick of the new time, as if it had been
+    /// handed over with the last of the old one. What is stopping goes on by the monotonic clock.
+    pub(super) fn follow_clock(&mut self, before: Moment, after: Moment) {
+        let interval = self.interval;
+        for (key, run) in self.runs.iter_mut().filter(|(_, run)| run.stop.is_none()) {
+            if let Some(last) = run.begun(interval, before.clock) {
+                run.takeover.sealed = Some(last);
+            }
+            let last = run.takeover.sealed.unwrap_or_default();
+            let after = tick::after(after.clock, last, interval);
+            run.first = tick::next(key.as_u64(), interval, after);
+            run.begins = run.first;
+        }
+    }
+
     /// What runs, without those that are stopping.
     pub(super) fn running(&self) -> Vec<Key> {
         self.runs.iter().filter(|(_, run)| run.stop.is_none()).map(|(key, _)| *key).collect()

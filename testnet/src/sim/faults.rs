@@ -23,6 +23,10 @@ pub enum Fault {
     MassRestart,
     /// A node comes back without its files, and with another clock.
     Amnesia,
+    /// The wall clocks of some nodes that run jump, and are set right later.
+    ClockJump,
+    /// The disks of some nodes take long for each write, and the nodes may restart meanwhile.
+    SlowDisk,
     /// Some nodes hear only each other for a while.
     Partition,
     /// One node hears nobody, but is heard.
@@ -51,13 +55,15 @@ pub enum Fault {
 
 impl Fault {
     /// All kinds.
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 20] = [
         Fault::Crash,
         Fault::Move,
         Fault::PowerCut,
         Fault::Leave,
         Fault::MassRestart,
         Fault::Amnesia,
+        Fault::ClockJump,
+        Fault::SlowDisk,
         Fault::Partition,
         Fault::Deaf,
         Fault::Mute,
@@ -81,6 +87,8 @@ impl Fault {
             Fault::Leave => "leave",
             Fault::MassRestart => "mass-restart",
             Fault::Amnesia => "amnesia",
+            Fault::ClockJump => "clock-jump",
+            Fault::SlowDisk => "slow-disk",
             Fault::Partition => "partition",
             Fault::Deaf => "deaf",
             Fault::Mute => "mute",
@@ -126,6 +134,10 @@ pub enum Undo {
     Network(Vec<RuleId>),
     /// These processes get on as they should.
     Pace(Vec<usize>),
+    /// The clocks of these hosts are right.
+    Clock(Vec<usize>),
+    /// The disks of these hosts are quick.
+    Disk(Vec<usize>),
     /// These hosts are told the truth about the seeds.
     Dns(Vec<usize>),
     /// The impostor on this host is gone.
@@ -148,6 +160,10 @@ impl Undo {
             Undo::Network(rules) => rules.into_iter().for_each(|rule| world.network.remove(rule)),
             Undo::Pace(hosts) => {
                 hosts.into_iter().for_each(|host| world.set_pace(host, Pace::Prompt));
+            }
+            Undo::Clock(hosts) => hosts.into_iter().for_each(|host| world.set_clock(host, 0)),
+            Undo::Disk(hosts) => {
+                hosts.into_iter().for_each(|host| world.set_disk(host, Duration::ZERO));
             }
             Undo::Dns(hosts) => {
                 hosts.into_iter().for_each(|host| world.set_dns(host, Dns::Honest));

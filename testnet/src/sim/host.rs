@@ -63,15 +63,27 @@ pub enum Dns {
     Lying(Vec<SocketAddr>),
 }
 
+/// What a node keeps across its restarts.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    /// The last generation that was written down; 0 when there is no such file.
+    pub(super) generation: u64,
+    /// How long a write takes. A crash before it is done leaves what was there.
+    pub(super) takes: Duration,
+}
+
 /// A machine, and the node on it if one runs.
 pub(super) struct Host {
     pub(super) name: Name,
     pub(super) role: Role,
     pub(super) address: SocketAddr,
-    /// The last generation; kept across restarts, as on disk. 0 when there is no such file.
+    /// The last generation, which is on the disk, too, or about to be.
     pub(super) generation: u64,
     /// The one it booted with: what is older is another life.
     pub(super) booted: u64,
+    pub(super) disk: Disk,
+    /// Whether its process waits for the disk: nothing else happens in it meanwhile.
+    pub(super) held: bool,
     /// What its wall clock is ahead of the truth, in milliseconds.
     pub(super) clock: i64,
     /// Counts starts and ends: what was meant for an earlier life is void.
@@ -111,6 +123,8 @@ impl Host {
             address,
             generation: 0,
             booted: 0,
+            disk: Disk::default(),
+            held: false,
             clock: 0,
             life: 0,
             core: None,
@@ -157,6 +171,7 @@ impl Host {
     pub(super) fn end(&mut self) {
         self.core = None;
         self.runs = false;
+        self.held = false;
         self.life += 1;
         self.wake = None;
         self.alarm = None;

@@ -2,6 +2,7 @@ use membership::{Cause, Event};
 
 use super::*;
 
+mod machines;
 mod oracles;
 mod paces;
 

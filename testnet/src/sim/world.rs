@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use membership::{Name, Peer, State};
-use node::core::{Config, Core, GateConfig};
+use node::core::{Core, GateConfig};
 use ownership::Key;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
@@ -12,15 +12,15 @@ use rand_chacha::ChaCha12Rng;
 use super::agreement::Agreement;
 use super::catalog::{Catalog, Shared};
 use super::checks::Checks;
-use super::collector::{Collector, End};
 use super::exchange::{Delivery, Exchanges};
-use super::host::{Dns, Pace, Population, Role};
+use super::host::{Pace, Population, Role};
 use super::network::Network;
 use super::oracle::{Fact, Oracle};
 use super::queue::Queue;
 
 mod collect;
 mod drive;
+mod life;
 mod process;
 
 pub use collect::Collecting;
@@ -91,6 +91,8 @@ pub(super) enum Event {
     Deliver { host: usize, delivery: Delivery },
     /// Whoever asked has waited long enough.
     GiveUp { exchange: u64 },
+    /// What a node waited for is on its disk.
+    Written { host: usize, life: u32 },
 }
 
 /// What a world has cost so far.
@@ -179,98 +181,6 @@ impl<O: Oracle> World<O> {
     pub fn add_host(&mut self, name: &str, role: Role) -> usize {
         let name = Name::new(name).expect("a short name");
         self.population.add(name, role)
-    }
-
-    /// Starts a node on `host`, where none runs.
-    ///
-    /// # Panics
-    /// When one runs.
-    pub fn boot(&mut self, host: usize) {
-        assert!(!self.population.runs(host), "no node runs on a host that boots");
-        let rng = ChaCha12Rng::from_rng(&mut self.rng);
-        let now = self.origin + self.now;
-        let state = &mut self.population.hosts[host];
-        let seconds = (DAWN + self.now.as_secs()).saturating_add_signed(state.clock / 1000);
-        state.generation = Peer::generation_at_boot(seconds, state.generation);
-        state.booted = state.generation;
-        state.life += 1;
-        state.runs = true;
-        state.powered = true;
-        let me = Peer {
-            name: state.name.clone(),
-            address: state.address,
-            generation: state.generation,
-            state: State::Joining,
-        };
-        let cluster = if state.role == Role::Neighbour { NEIGHBOURS } else { CLUSTER }.to_owned();
-        let collects = state.role != Role::Neighbour;
-        let membership = membership::Config { cluster, ..self.settings.membership.clone() };
-        let config = Config { membership: Some(membership), gate: self.settings.gate };
-        state.core = Some(Box::new(Core::new(me, config, rng, now)));
-        state.collector =
-            Collector::new(self.settings.collecting.map_or(Duration::ZERO, |how| how.interval));
-        self.agreement.booted(host, collects);
-        self.tell(Fact::Booted { host });
-        self.drive(host);
-        self.with_core(host, Core::participate);
-        if collects {
-            let config = self.catalog.config;
-            self.with_core(host, |core, now| core.set_config(config, now));
-            self.discover(host);
-        }
-    }
-
-    /// Ends the node on `host` without a word, if one runs. Its machine goes on, and says that nobody
-    /// listens there.
-    pub fn crash(&mut self, host: usize) {
-        self.end(host, &End::Crashed);
-    }
-
-    pub(super) fn end(&mut self, host: usize, end: &End) {
-        if self.population.runs(host) {
-            self.end_collecting(host, end);
-            self.population.hosts[host].end();
-            self.exchanges.forget(host);
-            self.agreement.ended(host);
-            self.tell(Fact::Ended { host });
-        }
-    }
-
-    /// Takes the power from `host`: what is sent there vanishes.
-    pub fn cut_power(&mut self, host: usize) {
-        self.crash(host);
-        self.population.hosts[host].powered = false;
-    }
-
-    /// Gives `host`, where no node runs, a new address. What is sent to the old one is lost.
-    pub fn readdress(&mut self, host: usize) {
-        self.population.readdress(host);
-    }
-
-    /// Gives each of two hosts, where no nodes run, the address of the other.
-    pub fn swap_addresses(&mut self, one: usize, other: usize) {
-        self.population.swap_addresses(one, other);
-    }
-
-    /// Makes the node on `host` leave: it announces that, and departs at once.
-    pub fn leave(&mut self, host: usize) {
-        self.with_core(host, Core::leave);
-        self.with_core(host, Core::depart);
-    }
-
-    /// Takes `host`'s files: it no longer knows which generations it had.
-    pub fn wipe(&mut self, host: usize) {
-        self.population.hosts[host].generation = 0;
-    }
-
-    /// Sets the wall clock of `host` so many milliseconds ahead of the truth.
-    pub fn set_clock(&mut self, host: usize, ahead: i64) {
-        self.population.hosts[host].clock = ahead;
-    }
-
-    /// Sets what the name server tells `host` from now on.
-    pub fn set_dns(&mut self, host: usize, dns: Dns) {
-        self.population.hosts[host].dns = dns;
     }
 
     /// Does something to the node on `host`, if one runs.
@@ -423,6 +333,7 @@ impl<O: Oracle> World<O> {
             Event::Turn { host, life } => self.turn(host, life),
             Event::Deliver { host, delivery } => self.deliver(host, delivery),
             Event::GiveUp { exchange } => self.give_up(exchange),
+            Event::Written { host, life } => self.written(host, life),
         }
     }
 

@@ -86,3 +86,17 @@ fn a_start_while_it_stops_is_done_when_it_has_stopped() {
     let stopped = collector.finish(0, key(), at(3003).now).expect("it was stopped");
     assert_eq!(stopped.restart.map(|again| again.sealed), Some(Some(3 * SECOND)));
 }
+
+#[test]
+fn a_clock_that_was_set_is_followed_and_no_tick_of_the_time_before_is_waited_for() {
+    for clock in [100 * SECOND + 500, 3 * SECOND + 500] {
+        let set = || {
+            let mut collector = collector(50 * SECOND + 500, None);
+            collector.follow_clock(at(55 * SECOND), at(clock));
+            collector
+        };
+        assert_eq!(given_away(set(), clock + 100), (clock + 100, None, Some(55 * SECOND)));
+        let next = clock + 500;
+        assert_eq!(given_away(set(), clock + 300), (next + 2, Some((next, next)), Some(next)));
+    }
+}

@@ -7,6 +7,10 @@ use super::{Carrier, Dns, Fault, Hosts, Pace, Role, Rule, Strike, Undo, World};
 /// Clocks are wrong by minutes now and then, and rarely by a day.
 const CLOCKS: [i64; 6] = [-86_400, -3_600, -5, 5, 3_600, 86_400];
 
+/// How long a write takes on a disk that is busy, that has to spin up, that is about to fail.
+const WRITES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_secs(2), Duration::from_secs(20)];
+
 /// Within this time all nodes of a mass restart are back.
 const MASS_RESTART: Duration = Duration::from_secs(10);
 
@@ -49,6 +53,16 @@ impl Fault {
                 let clock = CLOCKS[world.pick(CLOCKS.len())];
                 world.set_clock(host, 1000 * clock);
                 (format!("{name}, clock {clock:+} s"), Undo::Boot(vec![host]))
+            }
+            Fault::ClockJump => {
+                let some = some(world);
+                let jump = CLOCKS[world.pick(CLOCKS.len())];
+                some.iter().for_each(|host| world.set_clock(*host, 1000 * jump));
+                (format!("{} nodes by {jump:+} s", some.len()), Undo::Clock(some))
+            }
+            Fault::SlowDisk => {
+                let some = some(world);
+                return Some(slow_disk(world, some));
             }
             Fault::Partition => {
                 let count = 1 + world.pick(running.len() - 1);
@@ -98,6 +112,20 @@ impl Fault {
         };
         Some(Strike { whom, undo })
     }
+}
+
+fn slow_disk(world: &mut World, hosts: Vec<usize>) -> Strike {
+    let takes = WRITES[world.pick(WRITES.len())];
+    let restarts = world.pick(2) == 0;
+    for host in &hosts {
+        world.set_disk(*host, takes);
+        if restarts {
+            world.crash(*host);
+            world.boot(*host);
+        }
+    }
+    let restart = if restarts { ", which restart" } else { "" };
+    Strike { whom: format!("{} nodes, {takes:?}{restart}", hosts.len()), undo: Undo::Disk(hosts) }
 }
 
 fn mass_restart(world: &mut World, running: &[usize]) -> Strike {

@@ -176,7 +176,7 @@ impl<O: Oracle> World<O> {
         }
     }
 
-    fn moment(&self, host: usize) -> Moment {
+    pub(super) fn moment(&self, host: usize) -> Moment {
         Moment { now: self.now, clock: self.clock_of(host).div_euclid(1000) }
     }
 

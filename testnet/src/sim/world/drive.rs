@@ -23,10 +23,16 @@ const OUTBOX: usize = 270;
 impl<O: Oracle> World<O> {
     /// Does what the node on `host` wants done.
     pub(in crate::sim) fn drive(&mut self, host: usize) {
+        if self.population.hosts[host].held {
+            return;
+        }
         let Some(mut core) = self.population.hosts[host].core.take() else { return };
         let blocked = self.population.hosts[host].pace == Pace::Blocked;
         let mut departed = false;
-        while let Some(output) = core.poll_output() {
+        // What comes after a generation that has to be kept waits until it is.
+        while !self.population.hosts[host].held
+            && let Some(output) = core.poll_output()
+        {
             match output {
                 Output::View => {
                     let swim = core.swim();
@@ -85,10 +91,13 @@ impl<O: Oracle> World<O> {
             Output::Knock { to } => self.knock(host, to),
             Output::Resolve => self.resolve(host),
             Output::Event(event) => {
-                if let membership::Event::Me { to, .. } = &event {
-                    self.population.hosts[host].generation = to.generation;
-                }
                 self.tell(Fact::Swim { host, event: &event });
+                if let membership::Event::Me { to, .. } = &event
+                    && to.generation > self.population.hosts[host].generation
+                {
+                    self.population.hosts[host].generation = to.generation;
+                    self.keep_generation(host);
+                }
             }
             Output::Start { component, key, seal, overlap, from } => {
                 self.cost.starts += 1;

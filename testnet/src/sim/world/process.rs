@@ -50,7 +50,7 @@ impl<O: Oracle> World<O> {
 
     fn receive(&mut self, host: usize, input: Input) {
         let state = &mut self.population.hosts[host];
-        if state.pace == Pace::Prompt {
+        if state.pace == Pace::Prompt && !state.held {
             self.handle(host, input);
             return;
         }
@@ -124,6 +124,10 @@ impl<O: Oracle> World<O> {
         if state.woken.0 != self.now {
             state.woken = (self.now, 0);
         }
+        if state.held {
+            // It will see that it is late.
+            return;
+        }
         state.woken.1 += 1;
         assert!(state.woken.1 < SPINNING, "node-{host} spins: {}", self.timers(host));
         match self.population.hosts[host].pace {
@@ -153,14 +157,27 @@ impl<O: Oracle> World<O> {
         self.catch_up(host);
     }
 
+    /// A process that waited for its disk goes on, as its pace is.
+    pub(super) fn go_on(&mut self, host: usize) {
+        self.drive(host);
+        match self.population.hosts[host].pace {
+            Pace::Prompt => self.catch_up(host),
+            Pace::Slow(_) => self.queue_up(host),
+            Pace::Blocked | Pace::Stopped => {}
+        }
+    }
+
     /// A process that was held up handles what has piled up, timers in their turn.
     fn catch_up(&mut self, host: usize) {
         loop {
             for _ in 0..INPUTS_PER_TURN {
+                if self.population.hosts[host].held {
+                    return;
+                }
                 let Some(input) = self.population.hosts[host].next_input() else { break };
                 self.handle(host, input);
             }
-            if !self.population.runs(host) {
+            if !self.population.runs(host) || self.population.hosts[host].held {
                 return;
             }
             if self.is_due(host) {
@@ -182,7 +199,7 @@ impl<O: Oracle> World<O> {
     /// A slow process gets to the next thing as soon as it is done with the present one.
     fn queue_up(&mut self, host: usize) {
         let state = &mut self.population.hosts[host];
-        if state.busy.is_none() {
+        if state.busy.is_none() && !state.held {
             let life = state.life;
             state.busy = Some(self.now);
             self.schedule(Duration::ZERO, Event::Turn { host, life });
@@ -193,6 +210,10 @@ impl<O: Oracle> World<O> {
     pub(super) fn turn(&mut self, host: usize, life: u32) {
         let state = &mut self.population.hosts[host];
         let (Pace::Slow(service), true) = (state.pace, state.life == life) else { return };
+        if state.held {
+            state.busy = None;
+            return;
+        }
         let input = state.next_input();
         match input {
             Some(input) => self.handle(host, input),
