@@ -82,8 +82,8 @@ pub enum SyncFailure {
 /// stalled, hand in what the socket holds before the overdue timeout: a late answer is one still.
 pub struct Swim {
     me: Peer,
-    /// The generation of this boot.
-    booted: u64,
+    /// The generations that this process had.
+    generations: settle::Generations,
     config: Config,
     foca: Foca<Peer, Codec, ChaCha12Rng, NoCustomBroadcast>,
     /// The parameters foca runs with, which follow the size of the cluster.
@@ -183,7 +183,7 @@ impl Swim {
             buried: 0,
             highest: me.generation,
             leap: settle::Leap::default(),
-            booted: me.generation,
+            generations: settle::Generations::from(me.generation),
             next_sync: None,
             sync_eager: None,
             next_reminder: None,

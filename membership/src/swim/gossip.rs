@@ -71,7 +71,7 @@ impl Swim {
 
     /// Whether `me` is this node since it was started, under any generation it had to take.
     fn is_this_life(&self, me: &Peer) -> bool {
-        (self.booted..=self.me.generation).contains(&me.generation)
+        self.generations.contain(me.generation)
     }
 
     /// Lets foca handle `packet`, unless that would do no more than this node can do by itself: foca

@@ -1,5 +1,6 @@
 //! After each input: what foca wants done becomes outputs, what it found out becomes events.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use foca::Foca;
@@ -39,6 +40,37 @@ impl Leap {
         self.length = if again { (2 * self.length).min(LEAP_MAX) } else { 1 };
         self.last = Some(now);
         self.length
+    }
+}
+
+/// The generations of one process that are remembered: it takes another one only when it is taken for
+/// dead, and who does not know of that yet does soon.
+const GENERATIONS: usize = 64;
+
+/// The generations that this process had, the present one last. Not all that lie between: a node that lost
+/// its files, and whose clock is behind, begins below its earlier life and ends above it.
+#[derive(Debug)]
+pub(super) struct Generations(VecDeque<u64>);
+
+impl From<u64> for Generations {
+    fn from(booted: u64) -> Self {
+        Self(VecDeque::from([booted]))
+    }
+}
+
+impl Generations {
+    fn take(&mut self, generation: u64) {
+        if self.0.back() != Some(&generation) {
+            self.0.push_back(generation);
+        }
+        if self.0.len() > GENERATIONS {
+            self.0.pop_front();
+        }
+    }
+
+    /// Whether this process had this one.
+    pub(super) fn contain(&self, generation: u64) -> bool {
+        self.0.contains(&generation)
     }
 }
 
@@ -135,6 +167,7 @@ impl Swim {
     /// Presents this node as `me` from now on, and says so to a few peers.
     pub(super) fn become_peer(&mut self, me: Peer) {
         let from = std::mem::replace(&mut self.me, me.clone());
+        self.generations.take(me.generation);
         self.outbox.incarnation = 0;
         self.incarnation = 0;
         if self.joined.is_some() {

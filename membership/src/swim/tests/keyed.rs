@@ -131,6 +131,28 @@ fn a_node_that_was_restarted_believes_nothing_that_was_said_to_its_earlier_life(
 }
 
 #[test]
+fn a_node_that_lost_its_files_believes_nothing_of_its_earlier_life_although_it_comes_to_stand_above_it()
+ {
+    let mut net = cluster(3);
+    net.run_for(Duration::from_secs(60));
+    let before = net.node(1).me().generation;
+    let tape = recorded(&net, 1);
+    net.crash(1);
+    net.run_until("a is gone", |net| net.agree(2));
+    net.boot(peer("a", 1, before - 5), with(&[1]));
+    net.act(at(1), |swim, now| swim.handle_seeds(&[at(2)], now));
+    net.run_until("a is back", |net| net.agree(3));
+    assert!(net.node(1).me().generation > before);
+    assert!(tape.len() > 10);
+    for datagram in &tape {
+        net.act(at(1), |swim, now| {
+            let refusal = swim.handle_datagram(datagram, now).expect_err("it is a recording");
+            assert!(["replayed", "stale"].contains(&refusal.reason()), "{refusal}");
+        });
+    }
+}
+
+#[test]
 fn who_has_not_heard_of_a_restart_hears_of_it_from_the_node_itself() {
     let mut net = cluster(2);
     net.crash(2);
