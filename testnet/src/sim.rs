@@ -23,6 +23,7 @@ pub mod continuity;
 mod exchange;
 mod faults;
 mod host;
+mod keys;
 mod network;
 mod oracle;
 mod queue;
@@ -34,7 +35,7 @@ mod tests;
 mod world;
 
 pub use catalog::Catalog;
-pub use checks::{Bounds, Burials, Checks, Findings, Journal, Names, Ownership, Verdicts};
+pub use checks::{Bounds, Burials, Checks, Findings, Journal, Names, Ownership, Replays, Verdicts};
 pub use collector::{End, Hold};
 pub use exchange::{Errand, Outcome};
 pub use faults::{Fault, Strike, Undo};
@@ -86,6 +87,9 @@ pub struct Arguments {
     /// No faults at all.
     #[arg(long)]
     pub calm: bool,
+    /// Give the clusters keys, so that what nodes say is sealed.
+    #[arg(long)]
+    pub keyed: bool,
     /// Draw from the seed whatever is not given.
     #[arg(long)]
     pub swarm: bool,

@@ -17,6 +17,7 @@ mod findings;
 mod journal;
 mod names;
 mod owners;
+mod replays;
 mod verdicts;
 
 pub use bounds::Bounds;
@@ -25,6 +26,7 @@ pub use findings::Findings;
 pub use journal::Journal;
 pub use names::Names;
 pub use owners::Ownership;
+pub use replays::Replays;
 pub use verdicts::Verdicts;
 
 /// All oracles together.
@@ -35,6 +37,8 @@ pub struct Checks {
     pub burials: Burials,
     /// Who has which name, and which cluster.
     pub names: Names,
+    /// What was acted upon.
+    pub replays: Replays,
     /// What a datagram, and a second, may cost.
     pub bounds: Bounds,
     /// Who was taken for dead.
@@ -50,6 +54,7 @@ impl Checks {
             ownership: Ownership::new(keys),
             burials: Burials::default(),
             names: Names::default(),
+            replays: Replays::default(),
             bounds: Bounds::default(),
             verdicts: Verdicts::default(),
             journal: Journal::default(),
@@ -85,6 +90,10 @@ impl Oracle for Checks {
         match fact {
             Fact::Sent { host, length } => {
                 self.bounds.sent(at, host, length, findings);
+                return;
+            }
+            Fact::Accepted { host, message } => {
+                self.replays.accepted(host, message, truth, findings);
                 return;
             }
             Fact::Booted { host } => {

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use membership::{Knock, SyncFailure};
+use membership::{Admission, Answering, Knock, Question, Refusal, Reply, SyncFailure};
 use node::core::Core;
 use ownership::audit::AUDIT_TIMEOUT;
 use ownership::handover::CLAIM_TIMEOUT;
@@ -17,7 +17,7 @@ use ownership::{ComponentId, Key};
 
 use super::World;
 use super::catalog::Shared;
-use super::oracle::Oracle;
+use super::oracle::{Fact, Oracle};
 use super::world::{DAWN, Event};
 
 /// How long it takes a node to notice that nobody answers at an address.
@@ -25,6 +25,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a node waits for the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a question is asked when it turns out to have been for another life of the one asked, as
+/// real nodes do.
+const ROUNDS: u32 = 3;
 
 /// What a question is about, and who is to hear what comes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,17 @@ pub enum Errand {
     Audit(u64),
 }
 
+impl Errand {
+    /// What a question of this kind is bound to, so that it is none of another.
+    fn path(self) -> &'static str {
+        match self {
+            Errand::Sync => "sync",
+            Errand::Claim(_) => "claim",
+            Errand::Audit(_) => "audit",
+        }
+    }
+}
+
 /// What comes of a question: the body of the answer, or why there is none.
 pub type Outcome = Result<Bytes, SyncFailure>;
 
@@ -47,6 +62,10 @@ pub(super) enum Delivery {
     Question { exchange: u64, body: Bytes },
     /// What came of one.
     Answer { exchange: u64, outcome: Outcome },
+    /// A question that somebody has recorded, and sends again.
+    Replayed { errand: Errand, body: Bytes },
+    /// There are other keys in the file.
+    Keys,
     /// What came of a knock.
     Knocked { life: u32, to: SocketAddr, knock: Knock },
     /// What a collector leaves that was told to stop.
@@ -64,11 +83,25 @@ pub(super) enum Delivery {
 }
 
 /// A question that is under way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Exchange {
     from: usize,
     to: SocketAddr,
     errand: Errand,
+    /// What is asked, as it was before it was sealed.
+    payload: Bytes,
+    /// As it was asked the last time.
+    question: Question,
+    /// How often it was asked.
+    rounds: u32,
+    /// What seals the answer, when that comes later.
+    answering: Option<Answering>,
+}
+
+/// A question that is to be acted upon, and what seals the answer.
+struct Asked {
+    payload: Bytes,
+    answering: Answering,
 }
 
 /// All questions that are under way.
@@ -124,28 +157,44 @@ fn tell_core(
 
 impl<O: Oracle> World<O> {
     /// Sends a question from the node on `from` to whoever is at `to`.
-    pub(super) fn ask(&mut self, from: usize, to: SocketAddr, errand: Errand, body: Bytes) {
+    pub(super) fn ask(&mut self, from: usize, to: SocketAddr, errand: Errand, payload: Bytes) {
+        let Some(channel) = &mut self.population.hosts[from].channel else { return };
+        let question = channel.question(to);
+        self.exchanges.last += 1;
+        let id = self.exchanges.last;
+        let exchange = Exchange { from, to, errand, payload, question, rounds: 0, answering: None };
+        if self.pose(id, exchange) {
+            let patience = match errand {
+                Errand::Sync => ANSWER_TIMEOUT,
+                Errand::Audit(_) => AUDIT_TIMEOUT,
+                Errand::Claim(_) => CLAIM_TIMEOUT,
+            };
+            self.schedule(patience, Event::GiveUp { exchange: id });
+        }
+    }
+
+    /// Asks, or asks again; whether anybody is there.
+    fn pose(&mut self, id: u64, exchange: Exchange) -> bool {
+        let Exchange { from, to, errand, .. } = exchange;
+        let body = exchange.question.seal(errand.path(), exchange.payload.clone());
         self.cost.questions += 1;
         self.cost.stream_bytes += body.len() as u64;
-        self.exchanges.last += 1;
-        let exchange = self.exchanges.last;
-        self.exchanges.open.insert(exchange, Exchange { from, to, errand });
-        let there = self.destination(from, to).filter(|host| self.population.hosts[*host].powered);
+        let rounds = exchange.rounds + 1;
+        self.exchanges.open.insert(id, Exchange { rounds, ..exchange });
+        let there = self.destination(from, to);
+        if let Some(host) = there {
+            self.record_question(host, errand, &body);
+        }
+        let there = there.filter(|host| self.population.hosts[*host].powered);
         let path = there.and_then(|host| Some((host, self.handshake(from, host)?)));
         match path {
             Some((host, after)) => {
-                let question =
-                    Event::Deliver { host, delivery: Delivery::Question { exchange, body } };
-                self.schedule(after, question);
-                let patience = match errand {
-                    Errand::Sync => ANSWER_TIMEOUT,
-                    Errand::Audit(_) => AUDIT_TIMEOUT,
-                    Errand::Claim(_) => CLAIM_TIMEOUT,
-                };
-                self.schedule(patience, Event::GiveUp { exchange });
+                let delivery = Delivery::Question { exchange: id, body };
+                self.schedule(after, Event::Deliver { host, delivery });
             }
-            None => self.schedule(CONNECT_TIMEOUT, Event::GiveUp { exchange }),
+            None => self.schedule(CONNECT_TIMEOUT, Event::GiveUp { exchange: id }),
         }
+        path.is_some()
     }
 
     /// Tries to open a connection from `from` to `to`. The machine takes it, or refuses it, whatever
@@ -181,27 +230,78 @@ impl<O: Oracle> World<O> {
     }
 
     /// A question is at the machine `host`; its process answers, if there is one.
-    pub(super) fn question(&mut self, host: usize, exchange: u64, body: &[u8]) {
+    pub(super) fn question(&mut self, host: usize, exchange: u64, body: &Bytes) {
         let Some(&Exchange { from, errand, .. }) = self.exchanges.open.get(&exchange) else {
             return;
         };
-        let clock = self.clock_of(host);
-        let answer =
-            self.with_core(host, |core, now| ask_core(core, exchange, errand, body, (clock, now)));
-        let outcome = match answer {
-            Some(Some(outcome)) => outcome,
-            Some(None) => return,
-            None if !self.population.hosts[host].powered => return,
-            None => Err(SyncFailure::Unreachable("connection refused".to_owned())),
-        };
-        self.send_back(host, from, exchange, outcome);
+        if !self.population.runs(host) {
+            if self.population.hosts[host].powered {
+                let refused = SyncFailure::Unreachable("connection refused".to_owned());
+                self.send_back(host, from, exchange, Err(refused));
+            }
+            return;
+        }
+        match self.hear(host, errand, body) {
+            Ok(Ok(Asked { payload, answering })) => {
+                // Kept before it is asked: a claim may be answered at once, by an output.
+                if let Some(exchange) = self.exchanges.open.get_mut(&exchange) {
+                    exchange.answering = Some(answering);
+                }
+                if let Some(outcome) = self.put(host, exchange, errand, &payload) {
+                    self.answer(host, exchange, outcome);
+                }
+            }
+            Ok(Err(introduction)) => self.send_back(host, from, exchange, Ok(introduction)),
+            Err(refusal) => {
+                let refused = SyncFailure::Refused(refusal.to_string());
+                self.send_back(host, from, exchange, Err(refused));
+            }
+        }
     }
 
-    /// The node on `host` has the answer to a claim.
-    pub(super) fn claim_answered(&mut self, host: usize, exchange: u64, body: Bytes) {
-        if let Some(&Exchange { from, .. }) = self.exchanges.open.get(&exchange) {
-            self.send_back(host, from, exchange, Ok(body));
+    /// The node on `host` has the answer to a question.
+    pub(super) fn answer(&mut self, host: usize, exchange: u64, outcome: Outcome) {
+        if let Some(Exchange { from, errand, answering: Some(answering), .. }) =
+            self.exchanges.open.get(&exchange)
+        {
+            let outcome = outcome.map(|answer| answering.answer(errand.path(), answer));
+            self.send_back(host, *from, exchange, outcome);
         }
+    }
+
+    /// A question that was recorded is at the node on `host` again. Whoever sends it waits for no answer.
+    pub(super) fn replayed(&mut self, host: usize, errand: Errand, body: &Bytes) {
+        if let Ok(Ok(asked)) = self.hear(host, errand, body) {
+            self.put(host, u64::MAX, errand, &asked.payload);
+        }
+    }
+
+    /// Opens a question at the node on `host`; `Ok(Err(_))` holds what to answer when it is for another life.
+    fn hear(
+        &mut self,
+        host: usize,
+        errand: Errand,
+        body: &Bytes,
+    ) -> Result<Result<Asked, Bytes>, Refusal> {
+        let Some(channel) = &mut self.population.hosts[host].channel else {
+            return Err(Refusal::Out);
+        };
+        let heard = channel.opener().hear(errand.path(), body.clone())?;
+        let admission = channel.admit(&heard)?;
+        let answering = channel.answer(&heard);
+        if admission == Admission::Introduce {
+            return Ok(Err(answering.introduce(errand.path())));
+        }
+        if !channel.keyring().is_empty() {
+            self.tell(Fact::Accepted { host, message: body });
+        }
+        Ok(Ok(Asked { payload: heard.payload, answering }))
+    }
+
+    /// Puts a question to the core on `host`; nothing when the answer comes later.
+    fn put(&mut self, host: usize, exchange: u64, errand: Errand, body: &[u8]) -> Option<Outcome> {
+        let clock = self.clock_of(host);
+        self.with_core(host, |core, now| ask_core(core, exchange, errand, body, (clock, now)))?
     }
 
     fn send_back(&mut self, host: usize, from: usize, exchange: u64, outcome: Outcome) {
@@ -227,12 +327,32 @@ impl<O: Oracle> World<O> {
     }
 
     /// What came of a question is at the machine of the one who asked.
-    pub(super) fn answered(&mut self, exchange: u64, outcome: Outcome) {
+    pub(super) fn answered(&mut self, id: u64, outcome: Outcome) {
         // It is closed with the first that comes of it: the answer, or the end of patience.
-        if let Some(Exchange { from, to, errand }) = self.exchanges.open.remove(&exchange) {
-            let clock = self.clock_of(from);
-            self.with_core(from, |core, now| tell_core(core, errand, to, outcome, (clock, now)));
-        }
+        let Some(exchange) = self.exchanges.open.remove(&id) else { return };
+        let Exchange { from, to, errand, .. } = exchange;
+        let Some(channel) = &mut self.population.hosts[from].channel else { return };
+        let outcome = match outcome {
+            Err(failure) => Err(failure),
+            Ok(body) => {
+                match exchange.question.open(&channel.opener(), errand.path(), body.to_vec()) {
+                    Ok(Reply::Answer(answer)) => Ok(answer.into()),
+                    Ok(Reply::Introduction(introduction)) if exchange.rounds < ROUNDS => {
+                        channel.introduce(to, introduction);
+                        let question = channel.question(to);
+                        self.pose(id, Exchange { question, ..exchange });
+                        return;
+                    }
+                    Ok(Reply::Introduction(_)) => {
+                        let reason = "it has another life each time it is asked";
+                        Err(SyncFailure::Refused(reason.to_owned()))
+                    }
+                    Err(refusal) => Err(SyncFailure::Refused(refusal.to_string())),
+                }
+            }
+        };
+        let clock = self.clock_of(from);
+        self.with_core(from, |core, now| tell_core(core, errand, to, outcome, (clock, now)));
     }
 
     /// The wall clock of a host in microseconds since the Unix epoch.

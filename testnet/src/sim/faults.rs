@@ -51,11 +51,15 @@ pub enum Fault {
     AddressReuse,
     /// The name server lies to some nodes, which may restart meanwhile.
     DnsLie,
+    /// The keys of the cluster are changed, host by host.
+    Rotation,
+    /// Somebody sends again what was recorded, also to a node that has restarted since.
+    Replay,
 }
 
 impl Fault {
     /// All kinds.
-    pub const ALL: [Fault; 20] = [
+    pub const ALL: [Fault; 22] = [
         Fault::Crash,
         Fault::Move,
         Fault::PowerCut,
@@ -76,6 +80,8 @@ impl Fault {
         Fault::NameClash,
         Fault::AddressReuse,
         Fault::DnsLie,
+        Fault::Rotation,
+        Fault::Replay,
     ];
 
     /// The kind in one word, as on the command line.
@@ -101,6 +107,8 @@ impl Fault {
             Fault::NameClash => "name-clash",
             Fault::AddressReuse => "address-reuse",
             Fault::DnsLie => "dns-lie",
+            Fault::Rotation => "rotation",
+            Fault::Replay => "replay",
         }
     }
 }

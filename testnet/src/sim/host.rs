@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use membership::{Name, Peer};
+use membership::{Channel, Keyring, Name, Peer};
 use node::core::{Core, Output};
 
 use super::catalog::Shared;
@@ -79,8 +79,12 @@ pub(super) struct Host {
     pub(super) address: SocketAddr,
     /// The last generation, which is on the disk, too, or about to be.
     pub(super) generation: u64,
-    /// The one it booted with: what is older is another life.
-    pub(super) booted: u64,
+    /// Those of the present life: the one it booted with, and what it had to take since.
+    pub(super) generations: Vec<u64>,
+    /// The file of its keys.
+    pub(super) keyring: Keyring,
+    /// Its end of all questions and answers, while it runs.
+    pub(super) channel: Option<Channel>,
     pub(super) disk: Disk,
     /// Whether its process waits for the disk: nothing else happens in it meanwhile.
     pub(super) held: bool,
@@ -116,13 +120,15 @@ pub(super) struct Host {
 }
 
 impl Host {
-    fn new(name: Name, role: Role, address: SocketAddr) -> Self {
+    fn new(name: Name, role: Role, address: SocketAddr, keyring: Keyring) -> Self {
         Self {
             name,
             role,
             address,
             generation: 0,
-            booted: 0,
+            generations: Vec::new(),
+            keyring,
+            channel: None,
             disk: Disk::default(),
             held: false,
             clock: 0,
@@ -170,6 +176,7 @@ impl Host {
     /// The process ends, and with it whatever waited for it.
     pub(super) fn end(&mut self) {
         self.core = None;
+        self.channel = None;
         self.runs = false;
         self.held = false;
         self.life += 1;
@@ -199,12 +206,12 @@ pub struct Population {
 }
 
 impl Population {
-    pub(super) fn add(&mut self, name: Name, role: Role) -> usize {
+    pub(super) fn add(&mut self, name: Name, role: Role, keyring: Keyring) -> usize {
         let number = self.hosts.len();
         let address = address(number, 0);
         self.by_address.insert(address, number);
         self.by_name.entry(name.clone()).or_default().push(number);
-        self.hosts.push(Host::new(name, role, address));
+        self.hosts.push(Host::new(name, role, address, keyring));
         number
     }
 
@@ -278,7 +285,7 @@ impl Population {
     /// Whether the node on `host` runs in the life of that generation.
     pub fn lives(&self, host: usize, generation: u64) -> bool {
         let host = &self.hosts[host];
-        host.runs && (host.booted..=host.generation).contains(&generation)
+        host.runs && host.generations.contains(&generation)
     }
 
     /// Whether `peer`, in that very life of it, really runs.

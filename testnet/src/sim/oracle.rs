@@ -42,6 +42,13 @@ pub enum Fact<'a> {
         /// Its bytes, without the headers of UDP and IP.
         length: usize,
     },
+    /// A node has acted upon a sealed message.
+    Accepted {
+        /// Where it runs.
+        host: usize,
+        /// All of it.
+        message: &'a [u8],
+    },
     /// A node collects a key from now on.
     Started {
         /// Where it runs.

@@ -33,6 +33,8 @@ pub struct Scenario {
     pub duplication: f64,
     /// The most that is added to the delay, in milliseconds.
     pub jitter: f64,
+    /// Whether what nodes say is sealed.
+    pub keyed: bool,
     /// The time from one fault to the next, in seconds on average.
     pub fault_interval: u64,
     /// What goes wrong; nothing at all when empty.
@@ -60,6 +62,7 @@ impl Scenario {
             loss: arguments.loss.unwrap_or(drawn.loss),
             duplication: arguments.duplication.unwrap_or(drawn.duplication),
             jitter: arguments.jitter.unwrap_or(drawn.jitter),
+            keyed: arguments.keyed || drawn.keyed,
             fault_interval: arguments.fault_interval.unwrap_or(drawn.fault_interval),
             faults: match (arguments.calm, arguments.faults.is_empty()) {
                 (true, _) => Vec::new(),
@@ -88,6 +91,7 @@ impl Scenario {
             loss: 0.0,
             duplication: 0.0,
             jitter: 1.5,
+            keyed: false,
             fault_interval: 15,
             faults: Vec::new(),
         }
@@ -114,6 +118,8 @@ impl Scenario {
             jitter: one(&[1.5, 1.5, 10.0, 150.0], rng),
             fault_interval: one(&[5, 15, 60], rng),
             faults,
+            // Sealing takes most of the time of such a run.
+            keyed: one(&[false, false, true], rng),
         }
     }
 
@@ -132,6 +138,7 @@ impl Scenario {
                 jitter: Duration::from_secs_f64(self.jitter / 1000.0),
                 ..Network::default()
             },
+            keyed: self.keyed,
             collecting: Some(COLLECTING),
             ..settings
         }
@@ -147,6 +154,9 @@ impl fmt::Display for Scenario {
             "--seed {seed} --nodes {nodes} --neighbours {neighbours} --minutes {minutes} \
              --targets {targets} --loss {loss} --duplication {duplication} --jitter {jitter} "
         )?;
+        if self.keyed {
+            formatter.write_str("--keyed ")?;
+        }
         if self.faults.is_empty() {
             return formatter.write_str("--calm");
         }

@@ -2,6 +2,7 @@ use membership::{Cause, Event};
 
 use super::*;
 
+mod keyed;
 mod machines;
 mod oracles;
 mod paces;
@@ -108,8 +109,13 @@ fn whatever_goes_wrong_all_is_well_in_the_end() {
 #[test]
 fn every_kind_of_fault_strikes_and_is_taken_back() {
     for (seed, kind) in Fault::ALL.into_iter().enumerate() {
-        let settings =
-            Settings { seed: seed as u64, hosts: 6, neighbours: 2, ..Settings::default() };
+        let settings = Settings {
+            seed: seed as u64,
+            hosts: 6,
+            neighbours: 2,
+            keyed: true,
+            ..Settings::default()
+        };
         let mut world = form(World::new(settings));
         let strike = kind.strike(&mut world).expect("six nodes are enough for anything");
         let struck = world.now();

@@ -14,6 +14,7 @@ use super::catalog::{Catalog, Shared};
 use super::checks::Checks;
 use super::exchange::{Delivery, Exchanges};
 use super::host::{Pace, Population, Role};
+use super::keys::{Keys, Recorder, Step};
 use super::network::Network;
 use super::oracle::{Fact, Oracle};
 use super::queue::Queue;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub gate: GateConfig,
     /// What the network does.
     pub network: Network,
+    /// Whether the clusters have keys, and what nodes say is sealed.
+    pub keyed: bool,
     /// How nodes collect. Without it they only say that they do, and stop at once.
     pub collecting: Option<Collecting>,
 }
@@ -74,6 +77,7 @@ impl Default for Settings {
             membership: membership::Config { seeded: true, ..membership::Config::default() },
             gate: GateConfig::default(),
             network: Network::default(),
+            keyed: false,
             collecting: None,
         }
     }
@@ -91,6 +95,12 @@ pub(super) enum Event {
     Deliver { host: usize, delivery: Delivery },
     /// Whoever asked has waited long enough.
     GiveUp { exchange: u64 },
+    /// The keys of the members are changed by one more step.
+    Rotate { step: Step },
+    /// Other keys have reached a host.
+    Rekey { host: usize },
+    /// Somebody sends something again that was recorded.
+    Replay { left: u32, victim: Option<usize> },
     /// What a node waited for is on its disk.
     Written { host: usize, life: u32 },
 }
@@ -126,6 +136,8 @@ pub struct World<O = Checks> {
     pub(super) population: Population,
     pub(super) exchanges: Exchanges,
     pub(super) agreement: Agreement,
+    pub(super) keys: Keys,
+    pub(super) recorder: Recorder,
     catalog: Shared,
     pub(super) cost: Cost,
     pub(super) oracle: O,
@@ -158,6 +170,8 @@ impl<O: Oracle> World<O> {
             population: Population::default(),
             exchanges: Exchanges::default(),
             agreement: Agreement::default(),
+            keys: Keys::new(settings.keyed),
+            recorder: Recorder::default(),
             catalog: Arc::new(Catalog::of(settings.targets)),
             cost: Cost::default(),
             oracle,
@@ -180,7 +194,8 @@ impl<O: Oracle> World<O> {
     /// When `name` is no name of a node.
     pub fn add_host(&mut self, name: &str, role: Role) -> usize {
         let name = Name::new(name).expect("a short name");
-        self.population.add(name, role)
+        let keyring = self.keys.of(role);
+        self.population.add(name, role, keyring)
     }
 
     /// Does something to the node on `host`, if one runs.
@@ -333,6 +348,9 @@ impl<O: Oracle> World<O> {
             Event::Turn { host, life } => self.turn(host, life),
             Event::Deliver { host, delivery } => self.deliver(host, delivery),
             Event::GiveUp { exchange } => self.give_up(exchange),
+            Event::Rotate { step } => self.rotation(step),
+            Event::Rekey { host } => self.rekey(host),
+            Event::Replay { left, victim } => self.replay_one(left, victim),
             Event::Written { host, life } => self.written(host, life),
         }
     }

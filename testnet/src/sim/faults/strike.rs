@@ -105,6 +105,25 @@ impl Fault {
                 (name, Undo::Impostor(impostor))
             }
             Fault::AddressReuse => return address_reuse(world, host),
+            Fault::Rotation => {
+                if !world.rotate() {
+                    return None;
+                }
+                ("all".to_owned(), Undo::Nothing)
+            }
+            Fault::Replay => {
+                let restarts = world.pick(2) == 0;
+                if !world.replay(restarts.then_some(host)) {
+                    return None;
+                }
+                if restarts {
+                    world.crash(host);
+                    world.boot(host);
+                }
+                let whom =
+                    if restarts { format!("{name}, which restarts") } else { "all".to_owned() };
+                (whom, Undo::Nothing)
+            }
             Fault::DnsLie => {
                 let some = some(world);
                 return Some(dns_lie(world, some));

@@ -76,6 +76,20 @@ fn datagrams_that_are_too_long_or_too_many_are_noticed() {
 }
 
 #[test]
+fn what_is_acted_upon_twice_is_noticed_also_across_a_restart() {
+    let found = violations(|world| {
+        world.tell(Fact::Accepted { host: 0, message: b"one" });
+        world.tell(Fact::Accepted { host: 0, message: b"other" });
+        world.tell(Fact::Accepted { host: 1, message: b"one" });
+        world.crash(0);
+        world.boot(0);
+        world.tell(Fact::Accepted { host: 0, message: b"one" });
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("node-0 acts twice upon a sealed message of 3 bytes"), "{found:?}");
+}
+
+#[test]
 fn a_key_that_is_started_twice_or_stopped_by_others_is_noticed() {
     let found = violations(|world| {
         // What moved while the cluster formed has been claimed by then.

@@ -95,7 +95,9 @@ impl<O: Oracle> World<O> {
                 if let membership::Event::Me { to, .. } = &event
                     && to.generation > self.population.hosts[host].generation
                 {
-                    self.population.hosts[host].generation = to.generation;
+                    let state = &mut self.population.hosts[host];
+                    state.generation = to.generation;
+                    state.generations.push(to.generation);
                     self.keep_generation(host);
                 }
             }
@@ -111,7 +113,7 @@ impl<O: Oracle> World<O> {
                 self.put_down(host, component, key, reason, seal);
             }
             Output::Claim { to, id, body } => self.ask(host, to, Errand::Claim(id), body),
-            Output::ClaimReply { id, body } => self.claim_answered(host, id, body),
+            Output::ClaimReply { id, body } => self.answer(host, id, Ok(body)),
             // The collectors of this world ask for none.
             Output::Checkpoint { .. } => {}
             Output::Audit { to, id, body } => self.ask(host, to, Errand::Audit(id), body),
@@ -124,6 +126,7 @@ impl<O: Oracle> World<O> {
         self.cost.datagram_bytes += datagram.len() as u64;
         self.tell(Fact::Sent { host: from, length: datagram.len() });
         let Some(to) = self.destination(from, to) else { return };
+        self.record_datagram(to, &datagram);
         for arrival in self.network.arrivals(from, to, &mut self.rng).into_iter().flatten() {
             let datagram = datagram.clone();
             self.queue.push(self.now + arrival, Event::Datagram { to, datagram });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use membership::{Peer, State};
+use membership::{Channel, Peer, State};
 use node::core::{Config, Core};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
@@ -26,7 +26,7 @@ impl<O: Oracle> World<O> {
         let state = &mut self.population.hosts[host];
         let seconds = (DAWN + self.now.as_secs()).saturating_add_signed(state.clock / 1000);
         state.generation = Peer::generation_at_boot(seconds, state.disk.generation);
-        state.booted = state.generation;
+        state.generations = vec![state.generation];
         state.life += 1;
         state.runs = true;
         state.powered = true;
@@ -50,7 +50,13 @@ impl<O: Oracle> World<O> {
         };
         let cluster = if state.role == Role::Neighbour { NEIGHBOURS } else { CLUSTER }.to_owned();
         let collects = state.role != Role::Neighbour;
-        let membership = membership::Config { cluster, ..self.settings.membership.clone() };
+        // Not the world's own randomness, which is for what happens in it.
+        let mut channel_rng = ChaCha12Rng::seed_from_u64(self.settings.seed);
+        channel_rng.set_stream(((host as u64) << 32) | u64::from(state.life));
+        let keyring = state.keyring.clone();
+        state.channel = Some(Channel::new(&cluster, keyring.clone(), &mut channel_rng));
+        let membership =
+            membership::Config { cluster, keyring, ..self.settings.membership.clone() };
         let config = Config { membership: Some(membership), gate: self.settings.gate };
         state.core = Some(Box::new(Core::new(me, config, rng, now)));
         state.collector =

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Event, World};
 use crate::sim::exchange::Delivery;
 use crate::sim::host::{Input, Pace};
-use crate::sim::oracle::Oracle;
+use crate::sim::oracle::{Fact, Oracle};
 
 /// Inputs that a process handles before its timers have their turn, as the real event loop does.
 const INPUTS_PER_TURN: usize = 256;
@@ -48,7 +48,7 @@ impl<O: Oracle> World<O> {
         }
     }
 
-    fn receive(&mut self, host: usize, input: Input) {
+    pub(in crate::sim) fn receive(&mut self, host: usize, input: Input) {
         let state = &mut self.population.hosts[host];
         if state.pace == Pace::Prompt && !state.held {
             self.handle(host, input);
@@ -66,11 +66,19 @@ impl<O: Oracle> World<O> {
         match input {
             Input::Datagram(datagram) => {
                 // Refusals are counted by the core, and expected in a world of faults.
-                self.with_core(host, |core, now| core.handle_datagram(&datagram, now).is_ok());
+                let accepted =
+                    self.with_core(host, |core, now| core.handle_datagram(&datagram, now).is_ok());
+                if self.settings.keyed && accepted == Some(true) {
+                    self.tell(Fact::Accepted { host, message: &datagram });
+                }
             }
             Input::Delivery(Delivery::Question { exchange, body }) => {
                 self.question(host, exchange, &body);
             }
+            Input::Delivery(Delivery::Replayed { errand, body }) => {
+                self.replayed(host, errand, &body);
+            }
+            Input::Delivery(Delivery::Keys) => self.read_keys(host),
             Input::Delivery(Delivery::Answer { exchange, outcome }) => {
                 self.answered(exchange, outcome);
             }
