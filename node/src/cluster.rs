@@ -11,7 +11,7 @@ mod exchange;
 pub mod generation;
 mod handle;
 pub mod keys;
-mod known;
+pub mod known;
 mod log;
 mod measure;
 mod node;

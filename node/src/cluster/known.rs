@@ -1,16 +1,15 @@
 //! The peers that this node had, kept on disk: where to look for the cluster when the seeds lead
-//! nowhere, and who is missing.
+//! nowhere, and who is missing. Pure but for [`file`], so that the simulator remembers, too.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use membership::{Name, Peer};
+use membership::{Cause, Event, Name, Peer};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+pub(super) mod file;
 #[cfg(test)]
 mod tests;
 
@@ -31,13 +30,9 @@ const WRITE_INTERVAL: Duration = Duration::from_secs(2);
 /// How often the file is written although nobody came or went, so that it says who was seen when.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(600);
 
-/// The longest file that is read, in bytes: [`KEPT`] peers are a tenth of it.
-const FILE_MAX: u64 = 64 * 1024;
-
 /// What is known of peers that are alive or were.
 #[derive(Debug)]
-pub(super) struct Known {
-    path: PathBuf,
+pub struct Known {
     cluster: String,
     me: Name,
     peers: BTreeMap<Name, Remembered>,
@@ -45,6 +40,8 @@ pub(super) struct Known {
     changed: bool,
     /// Whether somebody came or went since somebody asked.
     news: bool,
+    /// Where to look for those that are gone, as it was told last.
+    told: Vec<SocketAddr>,
     written: Option<Instant>,
 }
 
@@ -70,28 +67,22 @@ struct Entry {
     seen: u64,
 }
 
-/// A file that is to be written, by somebody who may wait for a disk.
-#[derive(Debug)]
-pub(super) struct Writing {
-    path: PathBuf,
-    text: Vec<u8>,
-}
-
 impl Known {
-    /// What `directory` remembers of the peers that `me` had in the cluster of this name. Whatever
-    /// cannot be read, is of another cluster or too old counts as nothing: it is only a help.
-    pub(super) fn read(directory: &Path, cluster: &str, me: &Name, unix_seconds: u64) -> Self {
-        let path = directory.join("peers.json");
+    /// What `file`, if there is one, remembers of the peers that `me` had in the cluster of this name.
+    /// Whatever is not understood, is of another cluster or too old counts as nothing: it is only a
+    /// help.
+    pub fn new(file: Option<&[u8]>, cluster: &str, me: &Name, unix_seconds: u64) -> Self {
         let mut known = Self {
             cluster: cluster.to_owned(),
             me: me.clone(),
             peers: BTreeMap::new(),
             changed: false,
             news: true,
+            told: Vec::new(),
             written: None,
-            path,
         };
-        let page = read(&known.path).filter(|page| page.cluster == cluster);
+        let page: Option<Page> = file.and_then(|text| serde_json::from_slice(text).ok());
+        let page = page.filter(|page| page.cluster == cluster);
         for entry in page.into_iter().flat_map(|page| page.peers).take(KEPT) {
             // A clock that went back must not keep a peer for ever.
             let seen = entry.seen.min(unix_seconds);
@@ -104,12 +95,24 @@ impl Known {
     }
 
     /// Whether nobody is known.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.peers.is_empty()
     }
 
+    /// Takes note of what an event says about a peer.
+    pub fn hear(&mut self, event: &Event, unix_seconds: u64) {
+        match event {
+            Event::Up(peer) | Event::Changed { to: peer, .. } => self.up(peer, unix_seconds),
+            Event::Down { peer, cause: Cause::Left } => self.left(&peer.name),
+            Event::Down { peer, cause: Cause::Failed | Cause::Withdrawn } => {
+                self.lost(&peer.name, unix_seconds);
+            }
+            _ => {}
+        }
+    }
+
     /// A peer is alive, maybe elsewhere than before.
-    pub(super) fn up(&mut self, peer: &Peer, unix_seconds: u64) {
+    fn up(&mut self, peer: &Peer, unix_seconds: u64) {
         if peer.name == self.me {
             return;
         }
@@ -121,7 +124,7 @@ impl Known {
     }
 
     /// A peer fell silent.
-    pub(super) fn lost(&mut self, name: &Name, unix_seconds: u64) {
+    fn lost(&mut self, name: &Name, unix_seconds: u64) {
         if let Some(peer) = self.peers.get_mut(name) {
             *peer = Remembered { live: false, seen: unix_seconds, ..*peer };
             self.forget(unix_seconds);
@@ -130,7 +133,7 @@ impl Known {
     }
 
     /// A peer said farewell: nobody looks for it.
-    pub(super) fn left(&mut self, name: &Name) {
+    fn left(&mut self, name: &Name) {
         if self.peers.remove(name).is_some() {
             self.note();
         }
@@ -141,7 +144,7 @@ impl Known {
     }
 
     /// Whether somebody came or went since this was asked the last time.
-    pub(super) fn take_news(&mut self) -> bool {
+    pub fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)
     }
 
@@ -161,14 +164,24 @@ impl Known {
         }
     }
 
-    /// Where to look for those that are gone.
-    pub(super) fn addresses(&mut self, unix_seconds: u64) -> Vec<SocketAddr> {
+    /// Where to look for those that are gone, if that is not what was told the last time: the core is to
+    /// hear of it, whenever somebody came or went and before it looks for seeds.
+    pub fn places(&mut self, unix_seconds: u64) -> Option<Vec<SocketAddr>> {
+        let addresses = self.addresses(unix_seconds);
+        let news = addresses != self.told;
+        news.then(|| {
+            self.told.clone_from(&addresses);
+            addresses
+        })
+    }
+
+    fn addresses(&mut self, unix_seconds: u64) -> Vec<SocketAddr> {
         self.forget(unix_seconds);
         self.gone().into_iter().map(|(_, peer)| peer.address).collect()
     }
 
     /// Who is gone without a farewell, and not for long enough to be given up.
-    pub(super) fn missing(&self, unix_seconds: u64) -> Vec<(String, SocketAddr)> {
+    pub fn missing(&self, unix_seconds: u64) -> Vec<(String, SocketAddr)> {
         self.peers
             .iter()
             .filter(|(_, peer)| !peer.live && is_within(peer.seen, unix_seconds, MISSED_FOR))
@@ -177,7 +190,7 @@ impl Known {
     }
 
     /// The file, if it is time to write it.
-    pub(super) fn writing(&mut self, unix_seconds: u64, now: Instant) -> Option<Writing> {
+    pub fn writing(&mut self, unix_seconds: u64, now: Instant) -> Option<Vec<u8>> {
         let since = self.written.map(|written| now.saturating_duration_since(written));
         let due = match since {
             None => self.changed,
@@ -191,10 +204,10 @@ impl Known {
     }
 
     /// The file as it is to be found at the next start.
-    pub(super) fn file(&self, unix_seconds: u64) -> Writing {
+    pub fn file(&self, unix_seconds: u64) -> Vec<u8> {
         let mut peers: Vec<_> = self.peers.iter().collect();
         // Of a large cluster, every node keeps others: not all of them those with early names.
-        peers.sort_by_key(|(name, peer)| {
+        peers.sort_by_cached_key(|(name, peer)| {
             (!peer.live, xxh3_64(format!("{} {name}", self.me).as_bytes()))
         });
         let entry = |(name, peer): (&Name, &Remembered)| Entry {
@@ -206,30 +219,8 @@ impl Known {
             cluster: self.cluster.clone(),
             peers: peers.into_iter().take(KEPT).map(entry).collect(),
         };
-        let text = serde_json::to_vec_pretty(&page).expect("names and addresses are JSON");
-        Writing { path: self.path.clone(), text }
+        serde_json::to_vec_pretty(&page).expect("names and addresses are JSON")
     }
-}
-
-impl Writing {
-    /// Writes aside and renames, so that a crash leaves the old file or the new one. Blocks.
-    ///
-    /// # Errors
-    ///
-    /// When the disk does not take it.
-    pub(super) fn write(&self) -> std::io::Result<()> {
-        let aside = self.path.with_extension("json.new");
-        let mut file = std::fs::File::create(&aside)?;
-        file.write_all(&self.text)?;
-        file.sync_all()?;
-        std::fs::rename(&aside, &self.path)
-    }
-}
-
-fn read(path: &Path) -> Option<Page> {
-    let mut text = Vec::new();
-    std::fs::File::open(path).ok()?.take(FILE_MAX).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
 }
 
 fn is_within(seen: u64, unix_seconds: u64, span: Duration) -> bool {

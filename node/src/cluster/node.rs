@@ -19,7 +19,7 @@ use super::advertise::Reach;
 use super::check::Awaited;
 use super::datagrams::Datagrams;
 use super::driver::{Audits, Driver, Finding, Rhythm, Shares};
-use super::known::Known;
+use super::known::{Known, file};
 use super::measure::Measures;
 use super::refusals::Refusals;
 use super::subscribers::Subscribers;
@@ -80,6 +80,7 @@ pub struct Node {
     /// Where it listens, the port being a definite one.
     listen: SocketAddr,
     known: Known,
+    known_file: file::File,
     rhythm: Rhythm,
 }
 
@@ -144,11 +145,23 @@ impl Node {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let directory = storage_path.join("cluster");
         let generation = generation::Generation::next(&directory, now)?;
-        let known = Known::read(&directory, &options.name, &name, now);
+        let known_file = file::File::of(&directory);
+        let known = Known::new(known_file.read().as_deref(), &options.name, &name, now);
         let me = Peer { name, address, generation: generation.current(), state: State::Joining };
         let rhythm = Rhythm::new(storage_path, Instant::now());
-        let node =
-            Self { options, me, generation, listener, socket, listen: local, known, seal, rhythm };
+        let listen = local;
+        let node = Self {
+            options,
+            me,
+            generation,
+            listener,
+            socket,
+            listen,
+            known,
+            known_file,
+            seal,
+            rhythm,
+        };
         node.say_how_secure();
         Ok(node)
     }
@@ -240,7 +253,7 @@ impl Node {
                 self.listen.port(),
                 Arc::new(seeds::System::default()),
                 Reach { listen: self.listen, advertise },
-                self.known,
+                (self.known, self.known_file),
             ),
             peers: Arc::new(peers),
             generation: self.generation,

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use membership::{Cause, Event};
+use membership::Event;
 use tracing::{debug, info, warn};
 
 use super::{Driver, Errand};
 use crate::cluster::ClusterState;
 use crate::cluster::advertise::Reach;
-use crate::cluster::known::Known;
+use crate::cluster::known::{Known, file};
 use crate::cluster::seeds::{self, Dns, Lookup, Outcome, Resolved};
 
 /// The places where this node looks for others.
@@ -21,14 +21,14 @@ pub(in crate::cluster) struct Finding {
     dns: Arc<dyn Dns>,
     reach: Reach,
     pub(super) known: Known,
+    /// Where they are kept.
+    file: file::File,
     /// What came of looking up each seed the last time.
     pub(super) lookups: Vec<Lookup>,
     /// Whether seeds are being resolved.
     resolving: bool,
     /// Whether the file of earlier peers is being written.
     writing: bool,
-    /// What the core knows of earlier peers.
-    told: Vec<SocketAddr>,
     /// What was complained about last.
     complaint: Option<String>,
     /// The size of the cluster and the expected one, when that was too little.
@@ -41,7 +41,7 @@ impl Finding {
         default_port: u16,
         dns: Arc<dyn Dns>,
         reach: Reach,
-        known: Known,
+        (known, file): (Known, file::File),
     ) -> Self {
         Self {
             names,
@@ -49,10 +49,10 @@ impl Finding {
             dns,
             reach,
             known,
+            file,
             lookups: Vec::new(),
             resolving: false,
             writing: false,
-            told: Vec::new(),
             complaint: None,
             shortfall: None,
         }
@@ -60,15 +60,7 @@ impl Finding {
 
     /// Remembers what an event says about a peer.
     pub(super) fn hear(&mut self, event: &Event) {
-        let now = unix_seconds();
-        match event {
-            Event::Up(peer) | Event::Changed { to: peer, .. } => self.known.up(peer, now),
-            Event::Down { peer, cause: Cause::Left } => self.known.left(&peer.name),
-            Event::Down { peer, cause: Cause::Failed | Cause::Withdrawn } => {
-                self.known.lost(&peer.name, now);
-            }
-            _ => {}
-        }
+        self.known.hear(event, unix_seconds());
     }
 
     /// Who is gone without a farewell: names and where they were.
@@ -171,9 +163,10 @@ impl Driver {
         if self.finding.writing {
             return;
         }
-        if let Some(writing) = self.finding.known.writing(unix_seconds(), Instant::now()) {
+        if let Some(text) = self.finding.known.writing(unix_seconds(), Instant::now()) {
             self.finding.writing = true;
-            self.errands.spawn_blocking(move || Errand::Remembered(writing.write()));
+            let file = self.finding.file.clone();
+            self.errands.spawn_blocking(move || Errand::Remembered(file.write(&text)));
         }
     }
 
@@ -189,16 +182,15 @@ impl Driver {
         if self.socket.is_none() {
             return;
         }
-        if let Err(error) = self.finding.known.file(unix_seconds()).write() {
+        let text = self.finding.known.file(unix_seconds());
+        if let Err(error) = self.finding.file.write(&text) {
             warn!(%error, "cannot write down the peers of this node");
         }
     }
 
     fn tell_remembered(&mut self) {
-        let addresses = self.finding.known.addresses(unix_seconds());
-        if addresses != self.finding.told {
+        if let Some(addresses) = self.finding.known.places(unix_seconds()) {
             self.core.handle_remembered(&addresses, Instant::now());
-            self.finding.told = addresses;
             self.act();
         }
     }

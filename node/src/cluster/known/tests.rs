@@ -1,5 +1,6 @@
 use membership::State;
 
+use super::file::{FILE_MAX, File};
 use super::*;
 
 fn name(text: &str) -> Name {
@@ -12,7 +13,8 @@ fn peer(text: &str, port: u16) -> Peer {
 }
 
 fn open(directory: &tempfile::TempDir, cluster: &str, unix_seconds: u64) -> Known {
-    Known::read(directory.path(), cluster, &name("me"), unix_seconds)
+    let file = File::of(directory.path()).read();
+    Known::new(file.as_deref(), cluster, &name("me"), unix_seconds)
 }
 
 fn ports(known: &mut Known, unix_seconds: u64) -> Vec<u16> {
@@ -30,7 +32,7 @@ fn peers_are_remembered_across_a_restart_by_the_same_cluster_only() {
     known.up(&peer("b", 3), 1000);
     known.left(&name("b"));
     assert_eq!(ports(&mut known, 1000), [0; 0], "who lives needs no looking for");
-    known.file(5000).write().expect("it can be written");
+    File::of(directory.path()).write(&known.file(5000)).expect("it can be written");
     assert_eq!(ports(&mut open(&directory, "sea", 5000 + DAY - 1), 5000 + DAY - 1), [2]);
     assert_eq!(ports(&mut open(&directory, "sea", 5000 + DAY), 5000 + DAY), [0; 0]);
     assert_eq!(ports(&mut open(&directory, "lake", 5000), 5000), [0; 0]);
@@ -74,7 +76,7 @@ fn the_memory_is_bounded_and_keeps_the_latest() {
     for n in 0..200u16 {
         known.up(&peer(&format!("n{n}"), n + 1), 0);
     }
-    known.file(0).write().expect("it can be written");
+    File::of(directory.path()).write(&known.file(0)).expect("it can be written");
     assert_eq!(ports(&mut open(&directory, "", 0), 0).len(), KEPT);
     for n in 0..200u16 {
         known.lost(&name(&format!("n{n}")), u64::from(n));
@@ -86,10 +88,9 @@ fn the_memory_is_bounded_and_keeps_the_latest() {
 #[test]
 fn nodes_of_a_large_cluster_keep_different_peers() {
     let of = |me: &str| {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut known = Known::read(directory.path(), "", &name(me), 0);
+        let mut known = Known::new(None, "", &name(me), 0);
         (0..500u16).for_each(|n| known.up(&peer(&format!("n{n}"), n + 1), 0));
-        known.file(0).text
+        known.file(0)
     };
     assert_ne!(of("a"), of("b"));
     assert_eq!(of("a"), of("a"));
@@ -122,4 +123,19 @@ fn the_file_is_written_when_somebody_came_or_went_and_then_now_and_then() {
     assert!(known.writing(0, at(3)).is_some());
     assert!(known.writing(0, at(602)).is_none());
     assert!(known.writing(0, at(603)).is_some(), "it says who was seen when");
+}
+
+#[test]
+fn where_to_look_is_told_when_it_is_news() {
+    let mut known = Known::new(None, "", &name("me"), 0);
+    let a = peer("a", 1);
+    known.hear(&Event::Up(a.clone()), 0);
+    assert_eq!(known.places(0), None, "who lives needs no looking for");
+    known.hear(&Event::Down { peer: a.clone(), cause: Cause::Failed }, 1);
+    assert_eq!(known.places(1), Some(vec![a.address]));
+    assert_eq!(known.places(2), None);
+    known.hear(&Event::Up(a.clone()), 3);
+    assert_eq!(known.places(3), Some(Vec::new()));
+    known.hear(&Event::Down { peer: a, cause: Cause::Left }, 4);
+    assert_eq!((known.places(4), known.is_empty()), (None, true));
 }
