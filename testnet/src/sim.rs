@@ -90,6 +90,9 @@ pub struct Arguments {
     /// Give the clusters keys, so that what nodes say is sealed.
     #[arg(long)]
     pub keyed: bool,
+    /// Let nodes keep on disk which peers they had, and look for them there.
+    #[arg(long)]
+    pub remembering: bool,
     /// Draw from the seed whatever is not given.
     #[arg(long)]
     pub swarm: bool,

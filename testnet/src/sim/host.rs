@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use membership::{Channel, Keyring, Name, Peer};
+use node::cluster::known::Known;
 use node::core::{Core, Output};
 
 use super::catalog::Shared;
@@ -68,6 +69,8 @@ pub enum Dns {
 pub(super) struct Disk {
     /// The last generation that was written down; 0 when there is no such file.
     pub(super) generation: u64,
+    /// The file of the peers that it had.
+    pub(super) peers: Option<Vec<u8>>,
     /// How long a write takes. A crash before it is done leaves what was there.
     pub(super) takes: Duration,
 }
@@ -86,6 +89,10 @@ pub(super) struct Host {
     /// Its end of all questions and answers, while it runs.
     pub(super) channel: Option<Channel>,
     pub(super) disk: Disk,
+    /// The peers that it had, while it runs in a world that remembers.
+    pub(super) known: Option<Known>,
+    /// Whether the file of these is being written.
+    pub(super) writing: bool,
     /// Whether its process waits for the disk: nothing else happens in it meanwhile.
     pub(super) held: bool,
     /// What its wall clock is ahead of the truth, in milliseconds.
@@ -130,6 +137,8 @@ impl Host {
             keyring,
             channel: None,
             disk: Disk::default(),
+            known: None,
+            writing: false,
             held: false,
             clock: 0,
             life: 0,
@@ -177,6 +186,8 @@ impl Host {
     pub(super) fn end(&mut self) {
         self.core = None;
         self.channel = None;
+        self.known = None;
+        self.writing = false;
         self.runs = false;
         self.held = false;
         self.life += 1;

@@ -35,6 +35,8 @@ pub struct Scenario {
     pub jitter: f64,
     /// Whether what nodes say is sealed.
     pub keyed: bool,
+    /// Whether nodes remember their peers across restarts.
+    pub remembering: bool,
     /// The time from one fault to the next, in seconds on average.
     pub fault_interval: u64,
     /// What goes wrong; nothing at all when empty.
@@ -63,6 +65,7 @@ impl Scenario {
             duplication: arguments.duplication.unwrap_or(drawn.duplication),
             jitter: arguments.jitter.unwrap_or(drawn.jitter),
             keyed: arguments.keyed || drawn.keyed,
+            remembering: arguments.remembering || drawn.remembering,
             fault_interval: arguments.fault_interval.unwrap_or(drawn.fault_interval),
             faults: match (arguments.calm, arguments.faults.is_empty()) {
                 (true, _) => Vec::new(),
@@ -92,6 +95,7 @@ impl Scenario {
             duplication: 0.0,
             jitter: 1.5,
             keyed: false,
+            remembering: false,
             fault_interval: 15,
             faults: Vec::new(),
         }
@@ -120,6 +124,7 @@ impl Scenario {
             faults,
             // Sealing takes most of the time of such a run.
             keyed: one(&[false, false, true], rng),
+            remembering: one(&[false, true, true], rng),
         }
     }
 
@@ -139,6 +144,7 @@ impl Scenario {
                 ..Network::default()
             },
             keyed: self.keyed,
+            remembering: self.remembering,
             collecting: Some(COLLECTING),
             ..settings
         }
@@ -156,6 +162,9 @@ impl fmt::Display for Scenario {
         )?;
         if self.keyed {
             formatter.write_str("--keyed ")?;
+        }
+        if self.remembering {
+            formatter.write_str("--remembering ")?;
         }
         if self.faults.is_empty() {
             return formatter.write_str("--calm");

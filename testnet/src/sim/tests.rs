@@ -4,6 +4,7 @@ use super::*;
 
 mod keyed;
 mod machines;
+mod memory;
 mod oracles;
 mod paces;
 

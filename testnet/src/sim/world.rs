@@ -22,6 +22,7 @@ use super::queue::Queue;
 mod collect;
 mod drive;
 mod life;
+mod memory;
 mod process;
 
 pub use collect::Collecting;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub network: Network,
     /// Whether the clusters have keys, and what nodes say is sealed.
     pub keyed: bool,
+    /// Whether nodes keep on disk which peers they had, and look for them there.
+    pub remembering: bool,
     /// How nodes collect. Without it they only say that they do, and stop at once.
     pub collecting: Option<Collecting>,
 }
@@ -78,6 +81,7 @@ impl Default for Settings {
             gate: GateConfig::default(),
             network: Network::default(),
             keyed: false,
+            remembering: false,
             collecting: None,
         }
     }
@@ -103,6 +107,8 @@ pub(super) enum Event {
     Replay { left: u32, victim: Option<usize> },
     /// What a node waited for is on its disk.
     Written { host: usize, life: u32 },
+    /// So is which peers it had, for which it did not wait.
+    Remembered { host: usize, life: u32, file: Vec<u8> },
 }
 
 /// What a world has cost so far.
@@ -351,6 +357,7 @@ impl<O: Oracle> World<O> {
             Event::Rotate { step } => self.rotation(step),
             Event::Rekey { host } => self.rekey(host),
             Event::Replay { left, victim } => self.replay_one(left, victim),
+            Event::Remembered { host, life, file } => self.remembered(host, life, file),
             Event::Written { host, life } => self.written(host, life),
         }
     }

@@ -28,11 +28,15 @@ impl<O: Oracle> World<O> {
         }
         let Some(mut core) = self.population.hosts[host].core.take() else { return };
         let blocked = self.population.hosts[host].pace == Pace::Blocked;
-        let mut departed = false;
+        let (mut departed, mut looks) = (false, false);
         // What comes after a generation that has to be kept waits until it is.
-        while !self.population.hosts[host].held
-            && let Some(output) = core.poll_output()
-        {
+        while !self.population.hosts[host].held {
+            let Some(output) = core.poll_output() else {
+                let Some(places) = self.places(host, std::mem::take(&mut looks)) else { break };
+                core.handle_remembered(&places, self.origin + self.now);
+                continue;
+            };
+            looks |= output == Output::Resolve;
             match output {
                 Output::View => {
                     let swim = core.swim();
@@ -60,7 +64,9 @@ impl<O: Oracle> World<O> {
         }
         let wake = core.poll_timeout().map(|at| at.saturating_duration_since(self.origin));
         self.population.hosts[host].core = Some(core);
+        self.remember(host);
         if departed {
+            self.remember_for_good(host);
             return self.end(host, &End::Shutdown);
         }
         self.set_alarm(host, wake);
@@ -92,6 +98,7 @@ impl<O: Oracle> World<O> {
             Output::Resolve => self.resolve(host),
             Output::Event(event) => {
                 self.tell(Fact::Swim { host, event: &event });
+                self.note(host, &event);
                 if let membership::Event::Me { to, .. } = &event
                     && to.generation > self.population.hosts[host].generation
                 {

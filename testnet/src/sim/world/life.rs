@@ -55,12 +55,14 @@ impl<O: Oracle> World<O> {
         channel_rng.set_stream(((host as u64) << 32) | u64::from(state.life));
         let keyring = state.keyring.clone();
         state.channel = Some(Channel::new(&cluster, keyring.clone(), &mut channel_rng));
+        let called = cluster.clone();
         let membership =
             membership::Config { cluster, keyring, ..self.settings.membership.clone() };
         let config = Config { membership: Some(membership), gate: self.settings.gate };
         state.core = Some(Box::new(Core::new(me, config, rng, now)));
         state.collector =
             Collector::new(self.settings.collecting.map_or(Duration::ZERO, |how| how.interval));
+        self.recall(host, &called);
         self.tell(Fact::Booted { host });
         self.drive(host);
         self.with_core(host, Core::participate);
