@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use client::Client;
 use model::Batch;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -187,6 +187,12 @@ impl Destination {
     /// over, and everything stays in the log for the one who opens it next.
     pub fn hurry(&self) -> CancellationToken {
         self.hurry.clone()
+    }
+
+    /// Why the disk takes nothing, while it does not: a full one, say. What comes in then waits in
+    /// memory, bounded, and is sent from there; what has no room there either is dropped and counted.
+    pub fn refusal(&self) -> watch::Receiver<Option<String>> {
+        self.own.refusal()
     }
 
     /// What the destination says about itself.

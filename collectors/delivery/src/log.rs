@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 use tracing::warn;
 
 mod adopt;
@@ -106,6 +107,8 @@ pub struct Log {
     directory_unsynced: bool,
     complaint: Throttle,
     dropping: Throttle,
+    /// Why the disk takes nothing, while it does not.
+    refusal: watch::Sender<Option<String>>,
     /// Those that are not done with, as far as they are known: some may not have been read yet.
     gates: Vec<Gate>,
     /// Nothing is stamped before this; see [`gate`].
@@ -157,6 +160,10 @@ impl Log {
         if !written {
             if self.unwritten_bytes + bytes.len() > self.config.unwritten_bytes {
                 self.telemetry.dropped(DropReason::DiskFull).add(meta.counts);
+                if let Some(kept_back) = self.dropping.allows(now_ms) {
+                    let samples = meta.counts.total();
+                    warn!(samples, kept_back, "dropped what neither the disk nor the memory takes");
+                }
                 return;
             }
             self.unwritten_bytes += bytes.len();
@@ -300,7 +307,10 @@ impl Log {
     fn is_disposable(&self, segment: &Segment) -> bool {
         let written_to = self.writer.as_ref().is_some_and(|w| w.segment == segment.first);
         let read_from = self.reader.segment == segment.first && self.reader.offset < segment.len;
-        !read_from && (!written_to || (segment.len >= RECYCLE && self.is_empty()))
+        // What is finished must not take the room that the disk does not have for the next frame.
+        let is_in_the_way = self.refusal.borrow().is_some();
+        let is_grown = segment.len >= RECYCLE && self.is_empty();
+        !read_from && (!written_to || is_in_the_way || is_grown)
     }
 
     fn remove_file(&mut self, first: u64, now_ms: i64) {
@@ -363,6 +373,7 @@ impl Log {
         telemetry.pending_histograms.set(gauge(self.queued.histograms));
         telemetry.pending_exemplars.set(gauge(self.queued.exemplars));
         telemetry.log_bytes.set(gauge(self.disk_bytes()));
+        telemetry.unwritten_bytes.set(gauge(self.unwritten_bytes as u64));
         telemetry.queue_oldest.set(self.window.front().map_or(0, |entry| entry.meta.sealed_ms));
     }
 }

@@ -222,6 +222,8 @@ pub struct Telemetry {
     pub queue_oldest: Gauge,
     /// Bytes of the log's files.
     pub log_bytes: Gauge,
+    /// Bytes of frames that wait in memory because the disk refuses them.
+    pub unwritten_bytes: Gauge,
     /// Damaged places found in the log.
     pub corruptions: Counter,
     /// Bytes skipped at damaged places.

@@ -13,7 +13,7 @@ use client::MemoryDialer;
 use model::Batch;
 use syntax::Exports;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::latest::Latest;
@@ -28,6 +28,9 @@ use measure::Appended;
 
 /// How long a log that could not be opened is left alone.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// How often the logs are asked whether their disks take what they write: as often as they try.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A running `prometheus.remote_write`.
 pub(super) struct PrometheusRemoteWrite {
@@ -96,6 +99,8 @@ impl Deliveries {
     async fn run(mut self, cancel: CancellationToken) -> Result<(), Refusal> {
         self.endpoints.run();
         let mut retry = Instant::now() + RETRY;
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = cancel.cancelled(), if !self.batches.is_closed() => self.batches.close(),
@@ -104,6 +109,7 @@ impl Deliveries {
                     self.endpoints.reopen().await;
                     retry = Instant::now() + RETRY;
                 }
+                _ = look.tick() => {}
                 batch = self.batches.recv() => {
                     let Some(batch) = batch else { break };
                     let closed = self.endpoints.send(&batch).await;

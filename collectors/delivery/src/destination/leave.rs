@@ -35,6 +35,7 @@ impl Destination {
         {
             self.hand_over(&neighbours).await;
         }
+        self.own.give_up_unwritten(now_ms());
         self.sync_for_good().await;
         self.left()
     }

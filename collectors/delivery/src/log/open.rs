@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::Log;
 use super::cursor::{CursorFile, Position};
 use super::held::Held;
@@ -121,6 +123,7 @@ pub(super) fn open(
         directory_unsynced: true,
         complaint: Throttle::default(),
         dropping: Throttle::default(),
+        refusal: watch::Sender::default(),
         gates: Vec::new(),
         floor_ms: floor_ms.unwrap_or(i64::MIN),
         role,

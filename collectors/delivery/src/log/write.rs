@@ -5,10 +5,14 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+use tracing::warn;
+
 use super::Log;
 use super::frame::FrameMeta;
 use super::segment::{SEGMENT_HEADER, Segment, Totals};
 use super::window::Place;
+use crate::telemetry::DropReason;
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -21,9 +25,19 @@ impl Log {
     /// Writes a frame at the end of the newest segment, or of a new one.
     pub(super) fn write(&mut self, meta: &FrameMeta, bytes: &[u8], now_ms: i64) -> bool {
         match self.try_write(meta, bytes) {
-            Ok(()) => true,
+            Ok(()) => {
+                self.refusal.send_if_modified(|refusal| refusal.take().is_some());
+                true
+            }
             Err(error) => {
                 self.telemetry.append_failures.add(1);
+                let directory = self.directory.display();
+                let text = format!("cannot write to the log in {directory}: {error}");
+                self.refusal.send_if_modified(|refusal| {
+                    let is_news = refusal.as_ref() != Some(&text);
+                    *refusal = Some(text);
+                    is_news
+                });
                 self.complain("could not write to the log", &error, now_ms);
                 false
             }
@@ -76,5 +90,27 @@ impl Log {
             }
         }
         true
+    }
+    /// Why the disk takes nothing, while it does not: what comes in then waits in memory.
+    pub fn refusal(&self) -> watch::Receiver<Option<String>> {
+        self.refusal.subscribe()
+    }
+
+    /// Tries for the last time to write what the disk refused, and counts as dropped what it refuses
+    /// still. For the end: the log must not take in anything more.
+    pub fn give_up_unwritten(&mut self, now_ms: i64) {
+        if self.write_unwritten(now_ms) {
+            return;
+        }
+        let mut lost = Totals::default();
+        for (meta, _) in std::mem::take(&mut self.unwritten) {
+            lost.add(Totals::of(&meta));
+        }
+        self.unwritten_bytes = 0;
+        lost.count_in(self.telemetry.dropped(DropReason::DiskFull));
+        self.queued.remove(lost);
+        let (directory, samples) = (self.directory.display(), lost.samples + lost.histograms);
+        warn!(%directory, samples, bytes = lost.bytes, "lost what the disk did not take");
+        self.publish();
     }
 }

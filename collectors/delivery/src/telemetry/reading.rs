@@ -254,6 +254,12 @@ impl Telemetry {
             1.0,
         );
         list.gauge("shoal_delivery_log_bytes", "Bytes of the log's files.", &self.log_bytes, 1.0);
+        list.gauge(
+            "shoal_delivery_unwritten_bytes",
+            "Bytes that wait in memory because the disk refuses them.",
+            &self.unwritten_bytes,
+            1.0,
+        );
     }
 
     /// Age of the oldest frame that waits, in milliseconds; 0 when none does.

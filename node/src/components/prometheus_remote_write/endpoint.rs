@@ -7,7 +7,7 @@ use std::time::Duration;
 use client::MemoryDialer;
 use delivery::{Destination, Left, Orphan};
 use model::Batch;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -95,6 +95,8 @@ struct Known {
 
 struct Handle {
     input: mpsc::Sender<Arc<Batch>>,
+    /// Why its disk takes nothing, while it does not.
+    refusal: watch::Receiver<Option<String>>,
     stop: CancellationToken,
     /// Cancelled when its log is closed.
     ended: CancellationToken,
@@ -257,14 +259,15 @@ impl Endpoints {
 
     /// Whether some log could not be opened.
     pub(super) fn some_are_closed(&self) -> bool {
-        self.complaint().is_some()
+        self.list.iter().any(|endpoint| matches!(endpoint.state, State::Closed(_)))
     }
 
-    /// Why some log could not be opened.
+    /// Why some log could not be opened, or cannot be written.
     pub(super) fn complaint(&self) -> Option<String> {
         self.list.iter().find_map(|endpoint| match &endpoint.state {
             State::Closed(why) => Some(why.clone()),
-            _ => None,
+            State::Running(handle) => handle.refusal.borrow().clone(),
+            State::Ready(..) => None,
         })
     }
 
@@ -325,6 +328,7 @@ impl Handle {
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         let handle = Self {
             input: destination.input(),
+            refusal: destination.refusal(),
             stop: stop.clone(),
             ended: ended.clone(),
             hurry: destination.hurry(),

@@ -72,7 +72,7 @@ fn a_full_disk_and_full_memory_lose_what_they_count() {
     let lost = telemetry.dropped(DropReason::DiskFull).samples.get() as usize / 2;
     assert!((80..95).contains(&lost), "{lost}");
     assert_eq!(drain(&mut log), names(0..100 - lost));
-    free_disk(&mut log);
+    // What was delivered has made room.
     append(&mut log, "after");
     assert_eq!(drain(&mut log), ["after"]);
 }
@@ -94,4 +94,59 @@ fn a_directory_that_vanishes_is_survived() {
     append(&mut log, "after");
     assert_eq!(drain(&mut log), ["after"]);
     assert!(log.is_empty());
+}
+
+#[test]
+fn what_is_delivered_makes_room_on_a_full_disk_however_little_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut log, telemetry) = open(directory.path());
+    append(&mut log, "frame 0");
+    assert_eq!(drain(&mut log), names(0..1));
+    let first = Segment::path(directory.path(), 1);
+    assert!(first.exists(), "a small segment is used again");
+    fill_disk(&mut log);
+    append(&mut log, "frame 1");
+    assert_eq!(drain(&mut log), names(1..2));
+    assert!(!first.exists());
+    append(&mut log, "frame 2");
+    assert_eq!(telemetry.append_failures.get(), 1);
+    assert_eq!(telemetry.unwritten_bytes.get(), 0);
+    drop(log);
+    assert_eq!(drain(&mut open(directory.path()).0), names(2..3));
+}
+
+#[test]
+fn it_says_why_the_disk_takes_nothing_for_as_long_as_that_is_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut log, telemetry) = open(directory.path());
+    let refusal = log.refusal();
+    append(&mut log, "frame 0");
+    assert_eq!(*refusal.borrow(), None);
+    fill_disk(&mut log);
+    append(&mut log, "frame 1");
+    let path = directory.path().display();
+    let expected =
+        format!("cannot write to the log in {path}: No space left on device (os error 28)");
+    assert_eq!(refusal.borrow().as_ref(), Some(&expected));
+    assert!(telemetry.unwritten_bytes.get() > 0);
+    free_disk(&mut log);
+    log.tick(2_000);
+    assert_eq!(*refusal.borrow(), None);
+    assert_eq!(telemetry.unwritten_bytes.get(), 0);
+}
+
+#[test]
+fn what_the_disk_refuses_to_the_end_is_lost_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut log, telemetry) = open(directory.path());
+    append(&mut log, "frame 0");
+    fill_disk(&mut log);
+    for name in names(1..4) {
+        append(&mut log, &name);
+    }
+    log.give_up_unwritten(2_000);
+    assert_eq!(telemetry.dropped(DropReason::DiskFull).samples.get(), 6);
+    assert_eq!((log.queued().frames, telemetry.unwritten_bytes.get()), (1, 0));
+    drop(log);
+    assert_eq!(drain(&mut open(directory.path()).0), names(0..1));
 }
