@@ -6,6 +6,7 @@ mod continuity;
 mod divergence;
 mod formation;
 mod keyed;
+mod outage;
 mod sharing;
 mod up;
 #[path = "../world/mod.rs"]

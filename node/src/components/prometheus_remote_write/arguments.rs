@@ -7,7 +7,7 @@ use client::{Client, MemoryDialer};
 use delivery::{ConfigError, EndpointConfig, LogConfig, MetadataConfig, Protocol, QueueConfig};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::Labels;
-use syntax::{Arguments, Choice, Problems, Step};
+use syntax::{Arguments, ByteSize, Choice, Problems, Step};
 use url::Url;
 use xxhash_rust::xxh64::xxh64;
 
@@ -208,7 +208,15 @@ struct Wal {
     /// What could not be delivered for so long is dropped.
     #[arg(default = KEEP)]
     max_keepalive_time: Duration,
+    /// What the log of each endpoint takes of the disk at most, at least 1MiB; beyond it the oldest is
+    /// dropped. What a node takes over from others that left may take as much again. Alloy has no
+    /// such bound.
+    #[arg(default = ByteSize(LogConfig::default().max_bytes))]
+    max_size: ByteSize,
 }
+
+/// Room for the requests of a small node; with less, a single one could be most of the log.
+const LEAST_SIZE: u64 = 1 << 20;
 
 impl Wal {
     fn validate(&self, problems: &mut Problems<'_>) {
@@ -222,6 +230,17 @@ impl Wal {
         if self.max_keepalive_time.is_zero() {
             problems.field("max_keepalive_time", "max_keepalive_time must be greater than 0");
         }
+        if self.max_size.0 < LEAST_SIZE {
+            problems.field("max_size", "max_size must be at least 1MiB");
+        }
+    }
+
+    fn config(&self) -> LogConfig {
+        LogConfig {
+            max_age: self.max_keepalive_time,
+            max_bytes: self.max_size.0,
+            ..LogConfig::default()
+        }
     }
 }
 
@@ -232,7 +251,7 @@ pub(super) struct Wanted {
     /// Which one it is of those without a name that have one URL, from 0.
     place: usize,
     external_labels: BTreeMap<String, String>,
-    max_age: Duration,
+    log: LogConfig,
 }
 
 impl Input {
@@ -264,9 +283,8 @@ impl Input {
                 }
                 _ => 0,
             };
-            let (external_labels, max_age) =
-                (self.external_labels.clone(), self.wal.max_keepalive_time);
-            Wanted { endpoint, place, external_labels, max_age }
+            let (external_labels, log) = (self.external_labels.clone(), self.wal.config());
+            Wanted { endpoint, place, external_labels, log }
         };
         let wanted: Vec<Wanted> = self.endpoints.into_iter().map(wanted).collect();
         for wanted in &wanted {
@@ -360,7 +378,7 @@ impl Wanted {
 
     /// How long what was not delivered is kept.
     pub(super) fn max_age(&self) -> Duration {
-        self.max_age
+        self.log.max_age
     }
 
     /// The configuration of its delivery.
@@ -369,7 +387,7 @@ impl Wanted {
         let config = EndpointConfig {
             external_labels: Labels::from_pairs(&self.external_labels),
             write_relabel: rule::compile(&self.endpoint.rules)?,
-            log: LogConfig { max_age: self.max_age, ..LogConfig::default() },
+            log: self.log.clone(),
             ..self.endpoint.config(url, self.place)
         };
         config.validate().map_err(Refusal::new)?;

@@ -193,6 +193,7 @@ fn everything() -> Vec<(&'static str, String)> {
                     truncate_frequency = "2h"
                     min_keepalive_time = "5m"
                     max_keepalive_time = "1h"
+                    max_size           = "1MiB"
                 }}
                 "#
             ),
@@ -278,6 +279,10 @@ fn what_cannot_be_honoured_is_refused_at_its_place() {
         (
             "prometheus.remote_write \"a\" {\nwal { truncate_frequency = \"1m\" }\n}",
             "gives back what was delivered",
+        ),
+        (
+            "prometheus.remote_write \"a\" {\nwal { max_size = \"1023KiB\" }\n}",
+            ":2:18: error: max_size must be at least 1MiB",
         ),
         (&write("url = \"http://a\"\nheaders = { \"Host\" = \"c\" }"), ":4:13: error"),
         (

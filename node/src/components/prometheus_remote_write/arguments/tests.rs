@@ -54,7 +54,10 @@ fn every_argument_reaches_the_endpoint() {
                 regex  = "a"
             }
         }
-        wal { max_keepalive_time = "1h" }
+        wal {
+            max_keepalive_time = "1h"
+            max_size           = "2GiB"
+        }
         "#,
     );
     assert_eq!((name.as_str(), url.as_str()), ("there", "http://there/write"));
@@ -84,7 +87,12 @@ fn every_argument_reaches_the_endpoint() {
         max_samples_per_send: 10,
     };
     assert_eq!(metadata, expected);
-    assert_eq!(log, LogConfig { max_age: Duration::from_secs(3600), ..LogConfig::default() });
+    let expected = LogConfig {
+        max_age: Duration::from_secs(3600),
+        max_bytes: 2 << 30,
+        ..LogConfig::default()
+    };
+    assert_eq!(log, expected);
 }
 
 #[test]
