@@ -97,3 +97,83 @@ async fn nothing_outlives_what_is_killed() -> anyhow::Result<()> {
     world.end().await;
     Ok(())
 }
+
+/// What a user would change in the built-in configuration: names, a label, a rule.
+const CONFIG: &str = r#"
+discovery.http "mine" {
+  url = sys.env("TESTNET_TARGETS_URL")
+}
+
+discovery.relabel "odd" {
+  targets = discovery.http.mine.targets
+
+  rule {
+    source_labels = ["__address__"]
+    regex         = `.*[13579]:\d+`
+    action        = "keep"
+  }
+}
+
+prometheus.scrape "mine" {
+  targets         = discovery.relabel.odd.output
+  forward_to      = [prometheus.remote_write.mine.receiver]
+  job_name        = "of-my-own"
+  scrape_interval = "1s"
+  scrape_timeout  = "1s"
+
+  clustering {
+    enabled = true
+  }
+}
+
+prometheus.remote_write "mine" {
+  external_labels = { node = sys.env("TESTNET_NODE") }
+
+  endpoint {
+    url = sys.env("TESTNET_WRITE_URL")
+  }
+}
+"#;
+
+#[tokio::test]
+async fn up_runs_the_configuration_that_it_is_given() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let folder = world.folder("up")?;
+    let (config, file) = (folder.join("mine.alloy"), folder.join("report.json"));
+    std::fs::write(&config, CONFIG)?;
+    let config = format!("--config={}", config.display());
+    let path = format!("--report={}", file.display());
+    let (mut child, _) = up(&world, &[&config, &path, "--for=8s"]).await?;
+    let status = child.wait(PATIENCE).await?;
+    assert!(status.success(), "{status}\n{}", child.log_tail());
+
+    let report = report(&file)?;
+    let targets = report["targets"].as_array().context("a list of targets")?;
+    assert_eq!(targets.len(), 5, "half of the targets");
+    for target in targets {
+        let labels = &target["labels"];
+        assert_eq!(labels["job"], "of-my-own", "{labels}");
+        let by = target["ticks"][0]["by"].as_array().context("a list of nodes")?;
+        assert!(by.contains(&labels["node"]), "{labels} was written by {by:?}");
+    }
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn up_says_what_is_wrong_with_the_configuration_that_it_is_given() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let folder = world.folder("up")?;
+    let config = folder.join("wrong.alloy");
+    std::fs::write(&config, "prometheus.scrape \"mine\" { targest = [] }\n")?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_testnet"));
+    command.args(["up", "--nodes=1", "--targets=1", "--config"]).arg(&config);
+    command.env("TMPDIR", world.folder("tmp")?);
+    let mut child = Child::spawn("up", command, &folder.join("log"))?;
+    let status = child.wait(PATIENCE).await?;
+    assert!(!status.success(), "{status}");
+    let log = child.log()?;
+    assert!(log.contains("wrong.alloy:1:28: error: unknown attribute \"targest\""), "{log}");
+    world.end().await;
+    Ok(())
+}
