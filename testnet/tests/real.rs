@@ -21,6 +21,8 @@ mod disk;
 mod formats;
 #[path = "real/ops.rs"]
 mod ops;
+#[path = "world/pages.rs"]
+mod pages;
 mod world;
 
 use world::{INTERVAL, PATIENCE, addresses, configuration, fleet, setup};

@@ -133,3 +133,28 @@ impl Measure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_takes_longer_than_a_minute_is_called_slow() {
+        let measure = Measure::default();
+        for (id, seconds) in [("quick", 60), ("a.b/slow", 61), ("a.b/slow", 62)] {
+            let since = Instant::now();
+            tokio::time::advance(Duration::from_secs(1)).await;
+            let began = measure.begin(since);
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            measure.end(&ComponentId::parse(id), began);
+        }
+        let mut page = Registry::default().exposition();
+        measure.collect(&mut page);
+        let labels = [("component_id", "slow"), ("component_path", "/a.b")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        assert_eq!(page.samples("alloy_component_evaluation_slow_seconds"), [(labels, 123.0)]);
+        let text = page.text();
+        assert!(text.contains("alloy_component_dependencies_wait_seconds_sum 3\n"), "{text}");
+        assert!(text.contains("alloy_component_evaluation_seconds_count 3\n"), "{text}");
+    }
+}

@@ -7,7 +7,10 @@ mod divergence;
 mod formation;
 mod keyed;
 mod outage;
+#[path = "../world/pages.rs"]
+mod pages;
 mod sharing;
+mod telemetry;
 mod up;
 #[path = "../world/mod.rs"]
 mod world;

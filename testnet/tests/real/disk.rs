@@ -1,28 +1,20 @@
 //! A node whose disk is full. The disk is a file system of its own, in a mount namespace that only the
 //! node and its holder are in, so that it vanishes with them; that needs root.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use rand::distr::{Alphanumeric, SampleString as _};
 use rand::{SeedableRng as _, rngs::StdRng};
 use testnet::ledger::{Behaviour, Ledger, Limits};
 use testnet::process::{Child, Cluster, Node, World, eventually, http as ask};
-use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::task::JoinSet;
 
+use crate::pages;
 use crate::world::{PATIENCE, setup, write};
 
 /// Room for two seconds' worth of what the targets say.
@@ -88,21 +80,7 @@ async fn serve(world: &World) -> anyhow::Result<SocketAddr> {
         let letters = Alphanumeric.sample_string(&mut random, LETTERS);
         writeln!(page, "padded{{number=\"{number}\",letters=\"{letters}\"}} 1")?;
     }
-    let page = Bytes::from(page);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    world.tasks.spawn(world.cancel.clone().run_until_cancelled_owned(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            let page = page.clone();
-            let service = service_fn(move |_: Request<Incoming>| {
-                std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(page.clone()))))
-            });
-            let connection = hyper::server::conn::http1::Builder::new();
-            connections.spawn(connection.serve_connection(TokioIo::new(stream), service));
-        }
-    }));
-    Ok(address)
+    pages::serve(world, vec![("/metrics", pages::TEXT, page.into())]).await
 }
 
 fn configuration(pages: SocketAddr) -> String {
@@ -204,6 +182,8 @@ async fn a_full_disk_is_told_and_survived_and_every_tick_is_stored_or_counted() 
     assert!(text.contains("prometheus.remote_write.backend"), "{text}");
     let status = ask::text(&node.url("/api/v1/status")).await?;
     let log = node.child.log()?;
+    let retries = "prometheus_remote_storage_enqueue_retries_total";
+    assert!(ask::metric(&ask::text(&metrics).await?, retries) > 0.0);
     for told in [&status, &log] {
         assert!(told.contains("No space left on device"), "{told}");
     }

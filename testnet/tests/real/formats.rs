@@ -2,25 +2,17 @@
 //! the same: series, values, native histograms, exemplars, in every exposition format.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use testnet::process::{Cluster, World, eventually, http as ask, real};
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use url::Url;
 
 use crate::Backend;
+use crate::pages;
 use crate::world::{PATIENCE, setup, write};
 
 #[path = "formats/families.rs"]
@@ -74,52 +66,27 @@ gauges_gsum 5
 # EOF
 "#;
 
-const KINDS: [(&str, &str); 3] = [
-    ("text", "text/plain; version=0.0.4; charset=utf-8"),
-    ("openmetrics", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
-    (
-        "protobuf",
-        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
-         encoding=delimited",
-    ),
-];
+/// What the pages are called; each is at the path of its name.
+const KINDS: [&str; 3] = ["text", "openmetrics", "protobuf"];
 
-fn answer(path: &str) -> anyhow::Result<Response<Full<Bytes>>> {
-    let kind = KINDS.iter().find(|(kind, _)| path.strip_prefix('/') == Some(*kind));
-    let Some((kind, content_type)) = kind else {
-        return Ok(Response::builder().status(StatusCode::NOT_FOUND).body(Full::default())?);
-    };
-    let page = match *kind {
-        "text" => Bytes::from_static(TEXT.as_bytes()),
-        "openmetrics" => Bytes::from_static(OPEN_METRICS.as_bytes()),
-        _ => families::page().into(),
-    };
-    Ok(Response::builder().header(CONTENT_TYPE, *content_type).body(Full::new(page))?)
-}
+const PROTOBUF: &str = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+                        encoding=delimited";
 
-/// Serves the pages, each at the path of its name.
 async fn serve(world: &World) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    let cancel = world.cancel.clone();
-    world.tasks.spawn(cancel.run_until_cancelled_owned(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = service_fn(async |request: Request<Incoming>| {
-                let answer = answer(request.uri().path()).expect("headers that are valid");
-                Ok::<_, Infallible>(answer)
-            });
-            let connection = hyper::server::conn::http1::Builder::new();
-            connections.spawn(connection.serve_connection(TokioIo::new(stream), service));
-        }
-    }));
-    Ok(address)
+    let text = Bytes::from_static(TEXT.as_bytes());
+    let open_metrics = Bytes::from_static(OPEN_METRICS.as_bytes());
+    let pages = vec![
+        ("/text", pages::TEXT, text),
+        ("/openmetrics", pages::OPEN_METRICS, open_metrics),
+        ("/protobuf", PROTOBUF, families::page().into()),
+    ];
+    pages::serve(world, pages).await
 }
 
 /// Prometheus scrapes the pages itself, and takes them from Shoal.
 async fn prometheus(world: &World, pages: SocketAddr) -> anyhow::Result<Backend> {
     let mut config = String::from("global: {scrape_interval: 1s}\nscrape_configs:\n");
-    for (kind, _) in KINDS {
+    for kind in KINDS {
         config += &format!(
             "- {{job_name: {kind}, metrics_path: /{kind}, \
              static_configs: [{{targets: ['{pages}'], labels: {{via: itself}}}}]}}\n"
@@ -136,7 +103,7 @@ async fn prometheus(world: &World, pages: SocketAddr) -> anyhow::Result<Backend>
 
 fn configuration(pages: SocketAddr) -> String {
     let mut config = String::new();
-    for (kind, _) in KINDS {
+    for kind in KINDS {
         config += &format!(
             r#"prometheus.scrape "{kind}" {{
   targets                  = [{{"__address__" = "{pages}", "via" = "shoal"}}]
