@@ -6,7 +6,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -97,6 +97,8 @@ struct Shared {
     pages: watch::Receiver<Arc<Pages>>,
     announced: AtomicU64,
     targets: Vec<Target>,
+    /// Whether there are so many connections that none is kept.
+    crowded: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -136,6 +138,7 @@ impl Fleet {
             pages,
             announced: AtomicU64::new(config.announced.min(config.targets) as u64),
             targets,
+            crowded: AtomicBool::new(false),
         });
         if config.churning > 0 {
             tasks.spawn(cancel.clone().run_until_cancelled_owned(pages::churn(config, publish)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -18,16 +18,27 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Fault, SCRAPES, Shared, address, target_at};
 
+/// How many connections are kept for the next scrape, where files are few: half of what this process may
+/// have open. Beyond that each is for one scrape, as with exporters that keep none.
+fn most_kept() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit / 2).unwrap_or(usize::MAX))
+}
+
 /// Accepts connections until the token is cancelled, then drops them all.
 pub(super) async fn listen(listener: TcpListener, shared: Arc<Shared>, cancel: CancellationToken) {
     let mut connections = JoinSet::new();
+    let crowd = most_kept();
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
-            Some(_) = connections.join_next() => {}
+            Some(_) = connections.join_next() => {
+                shared.crowded.store(connections.len() > crowd, Ordering::Relaxed);
+            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, Arc::clone(&shared)));
+                    shared.crowded.store(connections.len() > crowd, Ordering::Relaxed);
                 }
                 // Out of file descriptors, usually: the connections that end will free some.
                 Err(error) => {
@@ -63,7 +74,7 @@ async fn answer(
     shared: &Shared,
 ) -> Result<Answer, Infallible> {
     let target = target_at(shared.network, local).and_then(|index| shared.targets.get(index));
-    let answer = match (request.uri().path(), target) {
+    let mut answer = match (request.uri().path(), target) {
         ("/metrics", Some(target)) => {
             let scrape = target.scrapes.fetch_add(1, Ordering::Relaxed);
             let fault = target.fault.load(Ordering::Relaxed);
@@ -72,6 +83,9 @@ async fn answer(
         ("/targets", _) => discovery(shared),
         _ => plain(StatusCode::NOT_FOUND, "there is /metrics on a target, and /targets\n"),
     };
+    if shared.crowded.load(Ordering::Relaxed) {
+        answer.headers_mut().insert(CONNECTION, http::HeaderValue::from_static("close"));
+    }
     Ok(answer)
 }
 
