@@ -56,8 +56,9 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value = "ledger")]
     pub backend: BackendKind,
     /// How long the backend is away, or the network broken, in scenarios that have such a thing.
-    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = crate::cli::duration)]
-    pub outage: Duration,
+    /// The default depends on the scenario and the interval.
+    #[arg(long, value_name = "DURATION", value_parser = crate::cli::duration)]
+    pub outage: Option<Duration>,
     /// Draw into this file who held each target when.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
@@ -79,7 +80,7 @@ impl Arguments {
             interval: Duration::from_secs(1),
             nodes: None,
             backend: program,
-            outage: Duration::from_secs(if scenario == Scenario::BackendAway { 60 } else { 20 }),
+            outage: None,
             svg: None,
             report: None,
             logs: None,

@@ -46,6 +46,9 @@ pub struct Held {
     pub lacking: usize,
     /// Whether one of the series has it more than once.
     pub double: bool,
+    /// Whether one of the series has it at two times, one of them that of a scrape that was late: no
+    /// backend can tell that those are the same.
+    pub torn: bool,
     /// Whether the scrape failed, as the node itself says: then only that is to be stored.
     pub failed: bool,
 }
@@ -78,6 +81,11 @@ impl Course {
     /// Ticks that are stored more than once, in at least one series.
     pub fn doubles(&self) -> impl Iterator<Item = &Held> {
         self.ticks.iter().filter(|tick| tick.double)
+    }
+
+    /// Ticks that are stored at two times, in at least one series.
+    pub fn torn(&self) -> impl Iterator<Item = &Held> {
+        self.ticks.iter().filter(|tick| tick.torn)
     }
 
     /// How often the one who stores it became another.
@@ -173,7 +181,7 @@ fn phase(group: &[&SeriesAccount], interval: i64) -> i64 {
 }
 
 fn held(lines: &[Line<'_>], tick: i64, at: i64, failed: bool) -> Held {
-    let mut held = Held { at, by: 0, lacking: 0, double: false, failed };
+    let mut held = Held { at, by: 0, lacking: 0, double: false, torn: false, failed };
     if lines.is_empty() {
         held.lacking = 1;
     }
@@ -181,6 +189,7 @@ fn held(lines: &[Line<'_>], tick: i64, at: i64, failed: bool) -> Held {
         let found = line.at(tick);
         held.by = found.iter().fold(held.by, |by, (_, stored)| by | stored.by);
         held.double |= found.iter().map(|(_, stored)| stored.times).sum::<u16>() > 1;
+        held.torn |= found.len() > 1;
         let optional = failed && !REPORTS.contains(&line.name);
         held.lacking += usize::from(found.is_empty() && !optional);
     }

@@ -1,5 +1,7 @@
 //! What can happen to a cluster.
 
+use std::time::Duration;
+
 /// A scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
@@ -27,6 +29,19 @@ impl Scenario {
     /// How many nodes there are at first.
     pub fn nodes(self) -> usize {
         if self == Self::Scale { 3 } else { 5 }
+    }
+
+    /// How long the network is broken, or the backend away, unless told: as the promise is made, at the
+    /// usual interval of 15 s, and shorter where targets are scraped more often.
+    pub fn outage(self, interval: Duration) -> Duration {
+        let usual = interval >= Duration::from_secs(15);
+        Duration::from_secs(match (self, usual) {
+            (Self::BackendAway, true) => 30 * 60,
+            (Self::Flapping, true) => 10 * 60,
+            (_, true) => 5 * 60,
+            (Self::BackendAway, false) => 60,
+            (_, false) => 20,
+        })
     }
 
     /// Whether every node needs a host of its own, with links that can be cut.

@@ -13,6 +13,7 @@ pub(super) async fn perform(stage: &mut Stage<'_>, arguments: &Arguments) -> any
     stage.begin().await?;
     let nodes = stage.cluster.setups().len();
     let mut goal = Goal::default();
+    let outage = arguments.outage.unwrap_or(arguments.scenario.outage(arguments.interval));
     match arguments.scenario {
         Scenario::RollingRestart => rolling_restart(stage, nodes).await?,
         Scenario::Skew => {
@@ -24,13 +25,13 @@ pub(super) async fn perform(stage: &mut Stage<'_>, arguments: &Arguments) -> any
         Scenario::ReloadRelabel => reload(stage, Variant::HalfRelabelled).await?,
         Scenario::Kill => goal.crash = Some(kill(stage, nodes).await?),
         Scenario::BackendAway => {
-            goal.crash = Some(backend_away(stage, nodes, arguments.outage).await?);
+            goal.crash = Some(backend_away(stage, nodes, outage).await?);
         }
         Scenario::Partition => {
             goal.overlap = true;
-            partition(stage, nodes, arguments.outage).await?;
+            partition(stage, nodes, outage).await?;
         }
-        Scenario::Flapping => flapping(stage, nodes, arguments.outage).await?,
+        Scenario::Flapping => flapping(stage, nodes, outage).await?,
     }
     Ok(goal)
 }

@@ -14,7 +14,8 @@ pub struct Goal {
     /// A node was killed.
     pub crash: Option<Crash>,
     /// Two nodes may collect the same for a while, each without knowing of the other: doubles of one
-    /// timestamp are kept once, and may be refused.
+    /// timestamp are kept once, and may be refused. A tick at two times may be there only where a scrape
+    /// was late.
     pub overlap: bool,
 }
 
@@ -159,18 +160,22 @@ impl Judge<'_> {
             |overlap, name, count| if overlap { free(name, count) } else { none(name, count) };
         let overlap = self.goal.overlap;
         let missing = self.sum(|course| course.missing().count());
+        let torn = self.sum(|course| course.torn().count());
+        let late = self.courses.iter().map(|course| course.late).sum();
         let excused = self.sum(|course| course.missing().count().min(self.allowance(course)));
         vec![
             free("ticks expected", self.sum(|course| course.ticks.len())),
             bound("ticks missing", missing, excused),
             when(overlap, "ticks stored twice", self.sum(|course| course.doubles().count())),
+            // Where two collect the same, a scrape that was late on one side is stored beside the other.
+            bound("ticks stored at two times", torn, if overlap { late } else { 0 }),
             when(overlap, "rejected as duplicates", rejected(ObjectionKind::Duplicate)),
             none("rejected as out of order", rejected(ObjectionKind::OutOfOrder)),
             none("rejected otherwise", rejected(ObjectionKind::Other)),
             none("false staleness", self.sum(|course| course.false_stale.len())),
             none("ends without staleness", self.sum(|course| usize::from(course.unended))),
             none("jumps of phase", self.sum(|course| course.jumps.len())),
-            free("late by more than a tenth", self.courses.iter().map(|course| course.late).sum()),
+            free("late by more than a tenth", late),
             free("failed scrapes", self.sum(|c| c.ticks.iter().filter(|t| t.failed).count())),
             free(
                 "scraped beyond once a tick",

@@ -93,10 +93,26 @@ fn doubles_are_found_at_one_timestamp_and_at_one_tick() {
     twice.ticks[1].times = 2;
     let course = course_of(vec![twice], &expected(0, 2000));
     assert_eq!(course.doubles().map(|tick| tick.at).collect::<Vec<_>>(), [1000]);
+    assert_eq!(course.torn().count(), 0);
 
     let late = series("up", &[(0, 1), (1000, 1), (1400, 2), (2000, 2)]);
     let course = course_of(vec![late], &expected(0, 2000));
     assert_eq!(course.doubles().count(), 1, "one of them was late");
+    assert_eq!(course.torn().count(), 1, "and bears its own time");
+}
+
+#[test]
+fn an_overlap_excuses_a_tick_at_two_times_only_where_a_scrape_was_late() {
+    let overlap = Goal { overlap: true, ..Goal::default() };
+    let ticks = [(0, 1), (1000, 1), (2000, 1), (3000, 1), (4000, 1), (5000, 1), (6000, 1)];
+    let mut late = ticks.to_vec();
+    late.insert(2, (1400, 2));
+    let judged = table(vec![series("up", &late)], &overlap);
+    assert_eq!(judged.count("ticks stored at two times"), 1);
+    assert!(judged.met(), "{judged}");
+    // In another series than those that tell of scrapes, and so of nothing that was late.
+    let judged = table(vec![series("up", &ticks), series("node_load1", &late)], &overlap);
+    assert!(!judged.met(), "{judged}");
 }
 
 #[test]

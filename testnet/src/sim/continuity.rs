@@ -48,8 +48,9 @@ pub struct Arguments {
     #[arg(long, default_value = "1s", value_parser = crate::cli::duration)]
     pub interval: Duration,
     /// How long the network is broken, or the backend away, in scenarios that have such a thing.
-    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = crate::cli::duration)]
-    pub outage: Duration,
+    /// The default depends on the scenario and the interval.
+    #[arg(long, value_name = "DURATION", value_parser = crate::cli::duration)]
+    pub outage: Option<Duration>,
     /// The share of datagrams and of messages over TCP that are lost, 0 to 1.
     #[arg(long, default_value_t = 0.0)]
     pub loss: f64,
@@ -89,7 +90,7 @@ impl Arguments {
             nodes: self.nodes.unwrap_or(scenario.nodes()),
             targets: self.targets,
             interval: self.interval,
-            outage: self.outage,
+            outage: self.outage.unwrap_or(scenario.outage(self.interval)),
             loss: self.loss,
         }
     }

@@ -34,6 +34,9 @@ pub(super) struct Course {
     /// Ticks in these gaps, and collections too many.
     pub gaps: u64,
     pub extra: u64,
+    /// Ticks that were collected more than once, and once of these so late that they bear two times: no
+    /// backend can tell that they are the same.
+    pub torn: u64,
     /// Whether it was said that its series had ended, and they went on.
     pub false_stale: bool,
     /// Whether its series should have ended, and nobody said so.
@@ -80,6 +83,10 @@ pub(super) fn course(key: Key, holds: &[Hold], expected: &Expected, interval: u6
         course.missing.push((next, last));
         course.gaps += count(next, last);
     }
+    // Only the first tick of a hold can be late.
+    let late = holds.iter().filter(|hold| hold.late).filter_map(|hold| hold.ticks);
+    let twice = |at: i64| course.twice.iter().any(|(from, to)| (*from..=*to).contains(&at));
+    course.torn = late.filter(|(first, _)| twice(*first)).count() as u64;
     course.judge_ends(holds, expected);
     course
 }

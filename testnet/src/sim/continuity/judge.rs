@@ -26,6 +26,7 @@ struct Counts {
     missing: u64,
     excused: u64,
     twice: u64,
+    torn: u64,
     false_stale: u64,
     unended: u64,
     moved: u64,
@@ -84,6 +85,7 @@ impl Counts {
         self.missing += course.gaps;
         self.excused += course.gaps.min(excused);
         self.twice += course.extra;
+        self.torn += course.torn;
         self.false_stale += u64::from(course.false_stale);
         self.unended += u64::from(course.unended);
         self.moved += u64::from(course.moves > 0);
@@ -104,6 +106,7 @@ impl Counts {
             free("ticks expected", self.expected),
             bound("ticks missing", self.missing, self.excused),
             unless(goal.overlap, "ticks collected twice", self.twice),
+            none("of these at two times", self.torn),
             none("false staleness", self.false_stale),
             none("ends without staleness", self.unended),
             free("late by more than a tenth", self.late),
@@ -145,6 +148,9 @@ impl Goal {
         }
         if course.extra > 0 && !self.overlap {
             found.push(format!("collected twice: {}", ranges(&course.twice)));
+        }
+        if course.torn > 0 {
+            found.push(format!("{} ticks were collected at two times", course.torn));
         }
         if unsealed > 0 && self.planned {
             found.push("taken over without a seal".to_owned());

@@ -105,7 +105,7 @@ fn a_run_that_misses_its_goal_fails_the_command_and_says_how_to_repeat_it() {
         nodes: Some(3),
         targets: 300,
         interval: Duration::from_secs(1),
-        outage: Duration::from_secs(20),
+        outage: None,
         loss: 0.4,
         seeds: Seeds(7..9),
     };

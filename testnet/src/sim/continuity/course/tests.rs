@@ -53,6 +53,13 @@ fn gaps_are_found_at_the_ends_and_between() {
 }
 
 #[test]
+fn a_tick_that_was_collected_twice_and_once_late_has_two_times() {
+    let late = |first| Hold { late: true, ..hold(1, (first, 12), End::Open) };
+    let torn = |late| follow(&[hold(0, (0, 6), End::Open), late], false).torn;
+    assert_eq!((torn(late(6)), torn(late(7)), torn(hold(1, (6, 12), End::Open))), (1, 0, 0));
+}
+
+#[test]
 fn stretches_that_several_collected_are_found() {
     let course = follow(
         &[hold(0, (0, 6), End::Open), hold(1, (5, 12), End::Open), hold(2, (6, 6), End::Open)],
