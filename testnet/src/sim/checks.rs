@@ -89,7 +89,11 @@ impl Oracle for Checks {
         findings.now = at;
         match fact {
             Fact::Sent { host, length } => {
-                self.bounds.sent(at, host, length, findings);
+                self.bounds.sent(at, host, length, truth.len(), findings);
+                return;
+            }
+            Fact::Compared { host, length } => {
+                self.bounds.compared(at, host, length, truth.len(), findings);
                 return;
             }
             Fact::Accepted { host, message } => {
@@ -99,7 +103,7 @@ impl Oracle for Checks {
             Fact::Booted { host } => {
                 self.ownership.booted(host);
                 self.burials.booted(host);
-                self.bounds.booted(at, host);
+                self.bounds.booted(host);
             }
             Fact::Ended { host } => {
                 self.ownership.ended(host);

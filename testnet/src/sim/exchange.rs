@@ -178,7 +178,7 @@ impl<O: Oracle> World<O> {
         let Exchange { from, to, errand, .. } = exchange;
         let body = exchange.question.seal(errand.path(), exchange.payload.clone());
         self.cost.questions += 1;
-        self.cost.stream_bytes += body.len() as u64;
+        self.streamed(from, errand, body.len());
         let rounds = exchange.rounds + 1;
         self.exchanges.open.insert(id, Exchange { rounds, ..exchange });
         let there = self.destination(from, to);
@@ -305,8 +305,10 @@ impl<O: Oracle> World<O> {
     }
 
     fn send_back(&mut self, host: usize, from: usize, exchange: u64, outcome: Outcome) {
-        if let Ok(body) = &outcome {
-            self.cost.stream_bytes += body.len() as u64;
+        if let Ok(body) = &outcome
+            && let Some(&Exchange { errand, .. }) = self.exchanges.open.get(&exchange)
+        {
+            self.streamed(host, errand, body.len());
         }
         if let Some(after) = self.network.message(host, from, false, &mut self.rng) {
             self.reply(exchange, after, outcome);
@@ -317,6 +319,13 @@ impl<O: Oracle> World<O> {
     pub(super) fn give_up(&mut self, exchange: u64) {
         let failure = SyncFailure::Unreachable("timed out".to_owned());
         self.reply(exchange, Duration::ZERO, Err(failure));
+    }
+
+    fn streamed(&mut self, host: usize, errand: Errand, length: usize) {
+        self.cost.stream_bytes += length as u64;
+        if errand == Errand::Sync {
+            self.tell(Fact::Compared { host, length });
+        }
     }
 
     fn reply(&mut self, exchange: u64, after: Duration, outcome: Outcome) {

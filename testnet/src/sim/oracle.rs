@@ -42,6 +42,13 @@ pub enum Fact<'a> {
         /// Its bytes, without the headers of UDP and IP.
         length: usize,
     },
+    /// A node has sent a question or an answer of a comparison of states.
+    Compared {
+        /// Where it runs.
+        host: usize,
+        /// Its bytes.
+        length: usize,
+    },
     /// A node has acted upon a sealed message.
     Accepted {
         /// Where it runs.

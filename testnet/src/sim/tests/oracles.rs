@@ -75,6 +75,41 @@ fn datagrams_that_are_too_long_or_too_many_are_noticed() {
     assert!(found[1].contains("host 1 sent 600 datagrams within a second"), "{found:?}");
 }
 
+/// What a node of three is found to have done that sends so many datagrams of that length in each of ten
+/// seconds, and compares so many bytes.
+fn costs(datagrams: u64, length: usize, compared: usize, idle: bool) -> Vec<String> {
+    violations(|world| {
+        world.run_until(Duration::from_secs(100));
+        world.oracle().bounds.rest(idle.then_some(Duration::from_secs(100)));
+        for second in 100..110 {
+            world.run_until(Duration::from_secs(second));
+            (0..datagrams).for_each(|_| world.tell(Fact::Sent { host: 1, length }));
+            world.tell(Fact::Compared { host: 1, length: compared });
+        }
+    })
+}
+
+#[test]
+fn idling_that_costs_twice_as_much_is_noticed() {
+    // On top of the seven datagrams a second that it really sends.
+    let found = costs(14, 40, 0, true);
+    assert!(found[0].contains("host 1 sent 200 datagrams within ten idle seconds"), "{found:?}");
+    let found = costs(1, 1400, 0, true);
+    assert!(found[0].contains("bytes of gossip within ten idle seconds"), "{found:?}");
+    let found = costs(0, 0, 320, true);
+    assert!(found[0].contains("bytes of state sync within ten idle seconds"), "{found:?}");
+    assert_eq!(costs(3, 40, 200, true), Vec::<String>::new());
+    assert_eq!(costs(40, 1400, 2000, false), Vec::<String>::new());
+}
+
+#[test]
+fn too_many_bytes_in_a_second_are_noticed_at_any_time() {
+    let found = costs(250, 1400, 0, false);
+    assert!(found[0].contains("bytes of gossip within a second"), "{found:?}");
+    let found = costs(0, 0, 21_000, false);
+    assert!(found[0].contains("bytes of state sync within a second"), "{found:?}");
+}
+
 #[test]
 fn what_is_acted_upon_twice_is_noticed_also_across_a_restart() {
     let found = violations(|world| {
