@@ -14,6 +14,7 @@ pub mod bench;
 pub mod cli;
 pub mod continuity;
 pub mod exporter;
+mod goals;
 pub mod ledger;
 pub mod process;
 pub mod sim;

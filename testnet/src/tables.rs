@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::goals::Goals;
+
 mod detection;
 mod experiment;
 mod healing;
@@ -16,6 +18,8 @@ mod render;
 #[cfg(test)]
 mod tests;
 mod traffic;
+
+pub(crate) use render::quantile;
 
 /// `testnet tables`.
 #[derive(Debug, Clone, Args)]
@@ -82,23 +86,24 @@ impl Table {
 /// Measures and prints.
 ///
 /// # Errors
-/// When nothing can be printed, or a cluster does not even form.
+/// When nothing can be printed, a cluster does not even form, or, after all is printed, when a goal was missed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     print(arguments, &mut std::io::stdout().lock())
 }
 
 fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut goals = Goals::default();
     for table in Table::ALL {
         if !arguments.only.is_empty() && !arguments.only.contains(&table) {
             continue;
         }
         match table {
-            Table::Lifeguard => lifeguard::print(arguments, out)?,
-            Table::Detection => detection::print(arguments, out)?,
-            Table::Traffic => traffic::print(arguments, out)?,
-            Table::Healing => healing::print(arguments, out)?,
+            Table::Lifeguard => lifeguard::print(arguments, &mut goals, out)?,
+            Table::Detection => detection::print(arguments, &mut goals, out)?,
+            Table::Traffic => traffic::print(arguments, &mut goals, out)?,
+            Table::Healing => healing::print(arguments, &mut goals, out)?,
         }
         out.flush()?;
     }
-    Ok(())
+    goals.met()
 }

@@ -10,7 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::ensure;
 
+use crate::goals::Goals;
 use crate::process::{Cluster, Setup, World, eventually, http};
+use crate::tables::quantile;
 
 mod sightings;
 #[cfg(test)]
@@ -41,6 +43,18 @@ const CONFIGURATION: &str = "logging {\n  level  = \"info\"\n  format = \"json\"
 /// How long anything may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The goals: up to so many nodes are to know half of the crashes, and 99 of 100, half of the leaves, and half
+/// of the joins after these times, each to the last of them.
+const NODES: usize = 30;
+const CRASH: Duration = Duration::from_millis(500);
+const CRASH_P99: Duration = Duration::from_secs(2);
+const LEAVE: Duration = Duration::from_millis(300);
+const JOIN: Duration = Duration::from_secs(1);
+
+/// The goal of idling, in hundredths of a core, and up to how many processes it counts.
+const IDLE: f64 = 0.5;
+const CROWD: usize = 100;
+
 /// How long a cluster is left alone before something happens to it.
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -48,23 +62,26 @@ const QUIET: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 ///
-/// When nodes do not start, or do not hear of each other at all.
+/// When nodes do not start, do not hear of each other at all, or, after all is printed, when a goal was
+/// missed.
 pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
+    let mut goals = Goals::default();
     let config = world.folder("membership")?.join("config.alloy");
     std::fs::write(&config, CONFIGURATION)?;
     let head = "| nodes | times | crash median | p99 | leave median | p99 | join median | p99 |";
     writeln!(std::io::stdout(), "{head}\n|{}", "---|".repeat(8))?;
     for nodes in &arguments.nodes {
         ensure!(*nodes >= 2, "a cluster of {nodes} has nobody to notice anything");
-        let row = Bench::start(world, &config, *nodes).await?.moves(arguments.times).await?;
+        let row =
+            Bench::start(world, &config, *nodes).await?.moves(arguments.times, &mut goals).await?;
         writeln!(std::io::stdout(), "{row}")?;
     }
     if arguments.crowd > 0 {
         let crowd = Bench::start(world, &config, arguments.crowd).await?;
-        let text = crowd.idle(arguments.duration).await?;
+        let text = crowd.idle(arguments.duration, &mut goals).await?;
         writeln!(std::io::stdout(), "\n{text}")?;
     }
-    Ok(())
+    goals.met()
 }
 
 struct Bench {
@@ -144,7 +161,7 @@ impl Bench {
     }
 
     /// Crashes, joins and leaves, one after the other.
-    async fn moves(mut self, times: usize) -> anyhow::Result<String> {
+    async fn moves(mut self, times: usize, goals: &mut Goals) -> anyhow::Result<String> {
         let (mut crashes, mut leaves, mut joins) = (Vec::new(), Vec::new(), Vec::new());
         for turn in 0..times {
             let victim = turn % self.nodes;
@@ -161,6 +178,7 @@ impl Bench {
             leaving.child.wait(PATIENCE).await?;
             self.join(victim).await?;
         }
+        judge(self.nodes, [&mut crashes, &mut leaves, &mut joins], goals);
         let cells: Vec<String> =
             [crashes, leaves, joins].iter_mut().map(|of| figures(of)).collect();
         self.end().await?;
@@ -176,7 +194,7 @@ impl Bench {
     }
 
     /// What it costs to do nothing for `duration`.
-    async fn idle(mut self, duration: Duration) -> anyhow::Result<String> {
+    async fn idle(mut self, duration: Duration, goals: &mut Goals) -> anyhow::Result<String> {
         tokio::time::sleep(4 * QUIET).await;
         let url = self.cluster.node(0).url("/metrics");
         let before = (self.usage()?, traffic(&url).await?);
@@ -186,6 +204,11 @@ impl Bench {
             .map(|(before, after)| (after.0 - before.0).as_secs_f64() / duration.as_secs_f64())
             .collect();
         shares.sort_by(f64::total_cmp);
+        let median = 100.0 * shares[shares.len() / 2];
+        if self.nodes <= CROWD {
+            let what = format!("median idling of {} processes", self.nodes);
+            goals.amount(what, median, IDLE, "% of a core");
+        }
         let resident: u64 = after.0.iter().map(|(_, bytes)| bytes).sum();
         let text = format!(
             "{} processes on {} cores, formed within {:.1} s of the first start; idle for {:?}: \
@@ -195,7 +218,7 @@ impl Bench {
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             self.formed.as_secs_f64(),
             duration,
-            100.0 * shares[shares.len() / 2],
+            median,
             100.0 * shares[shares.len() - 1],
             resident as f64 / 1e6 / self.nodes as f64,
             (after.1 - before.1) / duration.as_secs_f64(),
@@ -234,12 +257,29 @@ fn now() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Whether crashes, leaves and joins were known as soon as they should, in a cluster of so many.
+fn judge(nodes: usize, [crashes, leaves, joins]: [&mut Vec<Duration>; 3], goals: &mut Goals) {
+    if nodes > NODES {
+        return;
+    }
+    for (what, time, goal) in [
+        ("crash, median", quantile(crashes, 0.5), CRASH),
+        ("crash, p99", quantile(crashes, 0.99), CRASH_P99),
+        ("leave, median", quantile(leaves, 0.5), LEAVE),
+        ("join, median", quantile(joins, 0.5), JOIN),
+    ] {
+        // Without any there is nothing to miss.
+        if let Some(time) = time {
+            goals.time(format!("{what}, {nodes} nodes"), Some(time), goal);
+        }
+    }
+}
+
 /// Median and the largest but one in a hundred, in two cells.
 fn figures(of: &mut [Duration]) -> String {
-    of.sort_unstable();
-    let at = |share: f64| {
-        let index = (of.len().saturating_sub(1) as f64 * share).ceil() as usize;
-        of.get(index).map_or_else(|| "-".to_owned(), |time| format!("{:.2} s", time.as_secs_f64()))
+    let mut at = |share: f64| {
+        let time = quantile(of, share);
+        time.map_or_else(|| "-".to_owned(), |time| format!("{:.2} s", time.as_secs_f64()))
     };
     format!("{} | {}", at(0.5), at(0.99))
 }

@@ -9,7 +9,11 @@ use membership::{Config, Event, Name};
 use super::Arguments;
 use super::experiment::{Job, formed, on_all_cores, settings};
 use super::render::{Grid, quantile, seconds};
+use crate::goals::Goals;
 use crate::sim::{Fact, Oracle, Population, World};
+
+#[cfg(test)]
+mod tests;
 
 /// When everybody has to know, at the latest.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -61,6 +65,29 @@ struct Deaths {
     wrong: u64,
 }
 
+/// Within which time half of the deaths of hosts are to be known to every survivor; nobody has set a goal for
+/// more than a thousand nodes.
+fn goal(nodes: usize) -> Option<Duration> {
+    let millis = match nodes {
+        ..=10 => 2500,
+        11..=100 => 4000,
+        101..=1000 => 6000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(millis))
+}
+
+/// Whether `deaths` are found as they should. The time is a matter of the host: a process is found out
+/// about, and a leave told, far sooner.
+fn judge(nodes: usize, death: Death, deaths: &mut Deaths, goals: &mut Goals) {
+    let which = format!("{nodes} nodes, death {death:?}");
+    goals.count(format!("verdicts about others, {which}"), deaths.wrong, 0);
+    goals.count(format!("deaths that somebody did not hear of, {which}"), deaths.unheard as u64, 0);
+    if let Some(goal) = goal(nodes).filter(|_| death == Death::Host) {
+        goals.time(format!("median, {which}"), quantile(&mut deaths.all, 0.5), goal);
+    }
+}
+
 fn die(world: &mut World<Obituary>, host: usize, death: Death, deaths: &mut Deaths) {
     let from = world.now();
     let name = world.population().name(host).clone();
@@ -107,7 +134,11 @@ const SHORT: [(usize, usize, usize); 3] = [(10, 2, 15), (100, 2, 10), (1000, 2, 
 const FULL: [(usize, usize, usize); 6] =
     [(3, 8, 25), (10, 8, 25), (30, 8, 25), (100, 8, 25), (300, 4, 20), (1000, 4, 10)];
 
-pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn print(
+    arguments: &Arguments,
+    goals: &mut Goals,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let sizes: &[(usize, usize, usize)] = arguments.scale.pick(&QUICK, &SHORT, &FULL);
     let heads =
         ["nodes", "deaths", "first median", "first p99", "all median", "all p99", "unheard", "FP"];
@@ -135,6 +166,7 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
                 sum.unheard += done.unheard;
                 sum.wrong += done.wrong;
             }
+            judge(*nodes, death, &mut sum, goals);
             grid.row([
                 nodes.to_string(),
                 (worlds * count).to_string(),

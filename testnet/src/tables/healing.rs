@@ -9,6 +9,7 @@ use membership::Config;
 use super::Arguments;
 use super::experiment::{Job, formed, on_all_cores, settings};
 use super::render::{Grid, seconds};
+use crate::goals::Goals;
 use crate::sim::{Checks, World};
 
 /// How long the halves are apart: longer than anybody remembers the dead, which is an hour. Nothing
@@ -21,11 +22,16 @@ const APART: usize = 1000;
 /// Within this time everybody restarts.
 const RESTART: Duration = Duration::from_secs(10);
 
+/// The goals: one view so long after healing, and after the last restart.
+const HEALED: Duration = Duration::from_secs(60);
+const RESTARTED: Duration = Duration::from_secs(30);
+
 /// When all has to be well, at the latest.
 const LIMIT: Duration = Duration::from_secs(300);
 
 struct Healing {
     what: String,
+    goal: Duration,
     nodes: usize,
     seed: u64,
     agreed: Option<Duration>,
@@ -51,7 +57,7 @@ fn parted(seed: u64, nodes: usize, parted: Duration) -> anyhow::Result<Healing> 
     rules.into_iter().for_each(|rule| world.network.remove(rule));
     let (agreed, violations) = all_well(&mut world);
     let what = format!("two halves, apart for {} s", parted.as_secs());
-    Ok(Healing { what, nodes, seed, agreed, violations })
+    Ok(Healing { what, goal: HEALED, nodes, seed, agreed, violations })
 }
 
 fn restarted(seed: u64, nodes: usize) -> anyhow::Result<Healing> {
@@ -67,10 +73,14 @@ fn restarted(seed: u64, nodes: usize) -> anyhow::Result<Healing> {
     }
     let (agreed, violations) = all_well(&mut world);
     let what = format!("all restart within {} s at new addresses", RESTART.as_secs());
-    Ok(Healing { what, nodes, seed, agreed, violations })
+    Ok(Healing { what, goal: RESTARTED, nodes, seed, agreed, violations })
 }
 
-pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn print(
+    arguments: &Arguments,
+    goals: &mut Goals,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let (sizes, seeds): (&[usize], usize) =
         arguments.scale.pick((&[5, 10], 1), (&[10, 100, 1000], 1), (&[10, 100, 1000], 3));
     let heads = ["what", "nodes", "seed", "one view after", "violations"];
@@ -96,7 +106,10 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
         }
     }
     for done in on_all_cores(jobs) {
-        let Healing { what, nodes, seed, agreed, violations } = done?;
+        let Healing { what, goal, nodes, seed, agreed, violations } = done?;
+        let which = format!("{nodes} nodes, seed {seed}, {what}");
+        goals.time(format!("one view of {which}"), agreed, goal);
+        goals.count(format!("violations of {which}"), violations.len() as u64, 0);
         told.extend(violations.iter().map(|law| format!("* {nodes} nodes, {what}: {law}")));
         let (nodes, seed) = (nodes.to_string(), seed.to_string());
         grid.row([what, nodes, seed, seconds(agreed), violations.len().to_string()]);

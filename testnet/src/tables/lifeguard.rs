@@ -14,6 +14,7 @@ use membership::{Cause, Config, Event};
 use super::Arguments;
 use super::experiment::{Job, formed, on_all_cores, settings};
 use super::render::Grid;
+use crate::goals::Goals;
 use crate::sim::{Fact, Hosts, Oracle, Pace, Population};
 
 #[cfg(test)]
@@ -221,7 +222,17 @@ fn table(title: &str, notes: &[String], nodes: usize, sums: &[Outcome]) -> Grid 
     table
 }
 
-pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+/// Whether what runs, the last of the variants, blamed nobody who did not suffer.
+fn judge(title: &str, sums: &[Outcome], goals: &mut Goals) {
+    let wrong = sums.last().map_or(0, |sum| sum.all);
+    goals.count(format!("verdicts about members that do not suffer, {title}"), wrong, 0);
+}
+
+pub(super) fn print(
+    arguments: &Arguments,
+    goals: &mut Goals,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let scale = arguments.scale;
     let nodes = scale.pick(16, NODES, NODES);
     let defaults = Config::default();
@@ -233,12 +244,13 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
         defaults.probe_timeout,
         defaults.suspicion(nodes),
     );
-    let run = |title: &str, seeds: &[u64], grid: &[Anomaly], which: String| {
+    let mut run = |title: &str, seeds: &[u64], grid: &[Anomaly], which: String| {
         let notes = [parameters.clone(), which];
         let outcomes = compare(seeds, nodes, grid)?;
         let sum =
             |cases: &Vec<Outcome>| cases.iter().copied().fold(Outcome::default(), Outcome::plus);
         let sums: Vec<Outcome> = outcomes.iter().map(sum).collect();
+        judge(title, &sums, goals);
         let cases = cases(title, grid, &outcomes).map(|cases| cases.to_string());
         anyhow::Ok((table(title, &notes, nodes, &sums), cases.unwrap_or_default()))
     };

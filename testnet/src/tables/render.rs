@@ -47,7 +47,7 @@ impl fmt::Display for Grid {
 }
 
 /// The value below which that share of the values lies; `None` when there are none.
-pub(super) fn quantile(values: &mut [Duration], share: f64) -> Option<Duration> {
+pub(crate) fn quantile(values: &mut [Duration], share: f64) -> Option<Duration> {
     values.sort_unstable();
     let last = values.len().checked_sub(1)?;
     values.get((last as f64 * share).ceil() as usize).copied()

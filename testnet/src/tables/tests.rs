@@ -8,7 +8,7 @@ fn printed(only: Table) -> String {
     let mut out = Vec::new();
     let arguments =
         Arguments { scale: Scale::Quick, only: vec![only], seed: 1, apart: None, nodes: None };
-    print(&arguments, &mut out).expect("it measures");
+    print(&arguments, &mut out).expect("it measures, and every goal is met");
     String::from_utf8(out).expect("it prints text")
 }
 
@@ -19,6 +19,13 @@ fn a_quick_table_of_healing_says_that_all_is_one_again_and_nobody_came_back_from
     assert_eq!(rows.len(), 1, "{text}");
     let measured = text.lines().filter(|line| line.contains(" s |"));
     assert_eq!(measured.filter(|line| line.ends_with(" s | 0 |")).count(), 4, "{text}");
+}
+
+#[test]
+fn a_quick_table_of_deaths_says_that_all_were_heard_of_and_nobody_else_was_blamed() {
+    let text = printed(Table::Detection);
+    let rows = text.lines().filter(|line| line.contains(" s |"));
+    assert_eq!(rows.filter(|line| line.ends_with(" | 0 | 0 |")).count(), 6, "{text}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use membership::Config;
 use super::Arguments;
 use super::experiment::{Job, formed, on_all_cores, settings};
 use super::render::Grid;
+use crate::goals::Goals;
 use crate::sim::{Fact, Oracle, Population};
 
 /// How long the news of forming go round before anything is counted.
@@ -55,7 +56,21 @@ fn experiment(seed: u64, nodes: usize) -> anyhow::Result<Traffic> {
     })
 }
 
-pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+/// The most that gossip may cost with headers, in bytes a node and second; nobody has set a goal for more than
+/// a thousand nodes.
+fn goal(nodes: usize) -> Option<f64> {
+    match nodes {
+        ..=100 => Some(2000.0),
+        101..=1000 => Some(3000.0),
+        _ => None,
+    }
+}
+
+pub(super) fn print(
+    arguments: &Arguments,
+    goals: &mut Goals,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let sizes: &[usize] = arguments.scale.pick(
         &[3, 10, 20],
         &[10, 100, 1000],
@@ -83,6 +98,10 @@ pub(super) fn print(arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
     });
     for done in on_all_cores(jobs.collect()).into_iter().rev() {
         let Traffic { nodes, datagrams, gossip, sync, longest } = done?;
+        if let Some(goal) = goal(nodes) {
+            let what = format!("idle traffic of {nodes} nodes");
+            goals.amount(what, gossip, goal, "bytes/s/node");
+        }
         grid.row([
             nodes.to_string(),
             format!("{datagrams:.2}"),

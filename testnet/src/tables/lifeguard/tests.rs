@@ -25,3 +25,15 @@ fn a_quarter_of_128_that_was_stuck_for_eight_seconds_condemns_nobody_who_was_not
     let outcome = experiment(2, NODES, shoal, stuck).expect("the cluster forms");
     assert_eq!(outcome.all, 0);
 }
+
+#[test]
+fn one_wrong_verdict_of_what_runs_misses_the_goal_and_those_of_the_others_do_not() {
+    let missed = |verdicts: [u64; 6]| {
+        let sums = verdicts.map(|all| Outcome { all, ..Outcome::default() });
+        let mut goals = Goals::default();
+        judge("stuck once", &sums, &mut goals);
+        goals.met().is_err()
+    };
+    assert!(!missed([7, 6, 5, 4, 3, 0]));
+    assert!(missed([0, 0, 0, 0, 0, 1]));
+}
