@@ -191,6 +191,14 @@ impl Core {
         self.settle_swim(now);
     }
 
+    /// Handles the answer to an [`Output::Resolve`] that leads to some of the seeds, and why not to all.
+    pub fn handle_some_seeds(&mut self, addresses: &[SocketAddr], error: String, now: Instant) {
+        if let Mind::Clustered(swim) = &mut self.mind {
+            swim.handle_some_seeds(addresses, error, now);
+        }
+        self.settle_swim(now);
+    }
+
     /// Takes the addresses where peers were before, which are tried like seeds.
     pub fn handle_remembered(&mut self, addresses: &[SocketAddr], now: Instant) {
         if let Mind::Clustered(swim) = &mut self.mind {

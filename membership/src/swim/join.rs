@@ -48,6 +48,16 @@ impl Contradictions {
 }
 
 impl Swim {
+    /// Handles the answer to an [`Output::Resolve`] that leads to some seeds, while others could not be
+    /// resolved, and why. That is no reason to be a cluster of its own, whoever of the former answers.
+    pub fn handle_some_seeds(&mut self, addresses: &[SocketAddr], error: String, now: Instant) {
+        self.begin(now);
+        self.seeds.resolved(addresses);
+        self.seeds.unresolved(error);
+        self.contact_seeds(now);
+        self.settle(now);
+    }
+
     pub(super) fn handle_join_due(&mut self, now: Instant) {
         // A node that has lost everybody else looks for them as hard as one that has found nobody yet.
         let settled = self.joined.is_some() && self.live.len() > 0;

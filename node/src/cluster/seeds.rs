@@ -9,10 +9,11 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use crate::core::Core;
 use crate::server::components::BoxFuture;
 
 mod dns;
@@ -101,6 +102,29 @@ impl std::fmt::Display for Outcome {
 }
 
 impl Resolved {
+    /// What came of looking each seed up, in their order: its addresses, or why there was no answer.
+    pub fn of(
+        answers: impl IntoIterator<Item = (String, Result<Vec<SocketAddr>, String>)>,
+    ) -> Self {
+        let mut resolved = Self::default();
+        let mut seen = BTreeSet::new();
+        for (seed, answer) in answers {
+            let outcome = match answer {
+                Ok(addresses) if addresses.is_empty() => Outcome::Unknown,
+                Ok(addresses) => {
+                    let count = addresses.len();
+                    let fresh = addresses.into_iter().filter(|address| seen.insert(*address));
+                    resolved.addresses.extend(fresh);
+                    Outcome::Found(count)
+                }
+                Err(error) => Outcome::Failed(error),
+            };
+            resolved.lookups.push(Lookup { seed, outcome });
+        }
+        resolved.addresses.truncate(MAX_ADDRESSES);
+        resolved
+    }
+
     /// The lookups that failed, as text; nothing when none did.
     pub fn failure(&self) -> Option<String> {
         let failed = |lookup: &Lookup| match &lookup.outcome {
@@ -124,23 +148,17 @@ pub async fn resolve(seeds: &[String], default_port: u16, dns: &Arc<dyn Dns>) ->
     }
     let mut found = lookups.join_all().await;
     found.sort_by_key(|(index, _)| *index);
-    let mut resolved = Resolved::default();
-    let mut seen = BTreeSet::new();
-    for (index, result) in found {
-        let outcome = match result {
-            Ok(addresses) if addresses.is_empty() => Outcome::Unknown,
-            Ok(addresses) => {
-                let count = addresses.len();
-                let fresh = addresses.into_iter().filter(|address| seen.insert(*address));
-                resolved.addresses.extend(fresh);
-                Outcome::Found(count)
-            }
-            Err(error) => Outcome::Failed(error),
-        };
-        resolved.lookups.push(Lookup { seed: seeds[index].clone(), outcome });
+    Resolved::of(found.into_iter().map(|(index, answer)| (seeds[index].clone(), answer)))
+}
+
+/// Tells `core` where the seeds are, as far as is known, and why there may be more of them: a lookup that
+/// failed is not to be taken for the answer that there is nobody.
+pub fn tell(core: &mut Core, addresses: &[SocketAddr], failures: &[String], now: Instant) {
+    match (addresses.is_empty(), failures.is_empty()) {
+        (_, true) => core.handle_seeds(addresses, now),
+        (true, false) => core.handle_seeds_failure(failures.join("; "), now),
+        (false, false) => core.handle_some_seeds(addresses, failures.join("; "), now),
     }
-    resolved.addresses.truncate(MAX_ADDRESSES);
-    resolved
 }
 
 /// The address that a seed is without any lookup, if it is one.

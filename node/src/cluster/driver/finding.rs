@@ -125,13 +125,7 @@ impl Driver {
         };
         self.complain(complaint);
         self.finding.lookups = resolved.lookups;
-        if !addresses.is_empty() || failures.is_empty() {
-            self.core.handle_seeds(&addresses, now);
-            self.act();
-        }
-        if !failures.is_empty() {
-            self.core.handle_seeds_failure(failures.join("; "), now);
-        }
+        seeds::tell(&mut self.core, &addresses, &failures, now);
     }
 
     /// Whether the seed at `to` gave this reason the last time as well.
