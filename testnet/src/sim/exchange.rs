@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use membership::{Admission, Answering, Knock, Question, Refusal, Reply, SyncFailure};
+use node::cluster::seeds::Resolved;
 use node::core::Core;
 use ownership::audit::AUDIT_TIMEOUT;
 use ownership::handover::CLAIM_TIMEOUT;
@@ -78,8 +79,8 @@ pub(super) enum Delivery {
     Drained { life: u32 },
     /// What a node that leaves collected has stopped.
     Farewell { life: u32 },
-    /// What the name server says.
-    Seeds { life: u32, addresses: Result<Vec<SocketAddr>, String> },
+    /// What came of looking the seeds up.
+    Seeds { life: u32, resolved: Resolved },
 }
 
 /// A question that is under way.

@@ -51,6 +51,8 @@ pub enum Fault {
     AddressReuse,
     /// The name server lies to some nodes, which may restart meanwhile.
     DnsLie,
+    /// The name server fails for all seeds but one, to some nodes, which may restart meanwhile.
+    DnsFailure,
     /// The keys of the cluster are changed, host by host.
     Rotation,
     /// Somebody sends again what was recorded, also to a node that has restarted since.
@@ -59,7 +61,7 @@ pub enum Fault {
 
 impl Fault {
     /// All kinds.
-    pub const ALL: [Fault; 22] = [
+    pub const ALL: [Fault; 23] = [
         Fault::Crash,
         Fault::Move,
         Fault::PowerCut,
@@ -80,6 +82,7 @@ impl Fault {
         Fault::NameClash,
         Fault::AddressReuse,
         Fault::DnsLie,
+        Fault::DnsFailure,
         Fault::Rotation,
         Fault::Replay,
     ];
@@ -107,6 +110,7 @@ impl Fault {
             Fault::NameClash => "name-clash",
             Fault::AddressReuse => "address-reuse",
             Fault::DnsLie => "dns-lie",
+            Fault::DnsFailure => "dns-failure",
             Fault::Rotation => "rotation",
             Fault::Replay => "replay",
         }

@@ -60,6 +60,8 @@ pub enum Dns {
     Empty,
     /// Nothing: it fails.
     Failing,
+    /// Where the first of the seeds is, and nothing of the others.
+    Partly,
     /// These addresses, whatever is there now.
     Lying(Vec<SocketAddr>),
 }

@@ -187,3 +187,23 @@ fn a_newcomer_whose_namesake_is_a_seed_stays_out_and_disturbs_nobody() {
         agreed_within(&mut world, 30);
     }
 }
+
+#[test]
+fn one_seed_that_is_found_is_enough_and_none_but_failures_are_no_reason_to_be_alone() {
+    let mut world = formed(13, 5);
+    world.crash(4);
+    world.set_dns(4, Dns::Partly);
+    world.boot(4);
+    agreed_within(&mut world, 30);
+    // The one that can be found is gone, the others would be there, and take this one for dead: nobody
+    // tells it anything of his own accord.
+    world.crash(0);
+    world.crash(4);
+    agreed_within(&mut world, 60);
+    world.boot(4);
+    world.run_until(world.now() + Duration::from_secs(120));
+    assert_eq!(world.core(4).expect("it runs").me().state, membership::State::Joining);
+    world.set_dns(4, Dns::Honest);
+    agreed_within(&mut world, 60);
+    ok(&world);
+}

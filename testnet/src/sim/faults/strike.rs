@@ -128,6 +128,10 @@ impl Fault {
                 let some = some(world);
                 return Some(dns_lie(world, some));
             }
+            Fault::DnsFailure => {
+                let some = some(world);
+                return Some(misled(world, some, "one seed and failures", &Dns::Partly));
+            }
         };
         Some(Strike { whom, undo })
     }
@@ -222,6 +226,11 @@ fn dns_lie(world: &mut World, hosts: Vec<usize>) -> Strike {
         3 => ("seeds of others", Dns::Lying(world.seeds_of(Role::Neighbour))),
         _ => ("what is true now, for long", Dns::Lying(honest)),
     };
+    misled(world, hosts, what, &dns)
+}
+
+/// Lets the name server say `what` to `hosts`, which may restart.
+fn misled(world: &mut World, hosts: Vec<usize>, what: &str, dns: &Dns) -> Strike {
     let restarts = world.pick(2) == 0;
     for host in &hosts {
         world.set_dns(*host, dns.clone());

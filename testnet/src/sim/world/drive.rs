@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use membership::Swim;
+use node::cluster::seeds::Resolved;
 use node::core::Output;
 
 use super::{Event, World};
@@ -145,17 +146,27 @@ impl<O: Oracle> World<O> {
         self.population.at(to)
     }
 
-    /// Lets the name server answer; what it says is that of the moment of the question.
+    /// Lets the name server answer about each seed, which has a name of its own; what it says is that of
+    /// the moment of the question.
     fn resolve(&mut self, host: usize) {
         let state = &self.population.hosts[host];
         let life = state.life;
-        let addresses = match &state.dns {
-            Dns::Honest => Ok(self.seeds_of(state.role)),
-            Dns::Empty => Ok(Vec::new()),
-            Dns::Failing => Err("the name server does not answer".to_owned()),
-            Dns::Lying(addresses) => Ok(addresses.clone()),
+        let failed = || Err("the name server does not answer".to_owned());
+        let honest = self.seeds_of(state.role);
+        let answers: Vec<Result<Vec<SocketAddr>, String>> = match &state.dns {
+            Dns::Honest => honest.into_iter().map(|address| Ok(vec![address])).collect(),
+            Dns::Empty => honest.into_iter().map(|_| Ok(Vec::new())).collect(),
+            Dns::Failing => honest.into_iter().map(|_| failed()).collect(),
+            Dns::Partly => {
+                let mut seeds = honest.into_iter();
+                let first = seeds.next().map(|address| Ok(vec![address]));
+                first.into_iter().chain(seeds.map(|_| failed())).collect()
+            }
+            Dns::Lying(addresses) => vec![Ok(addresses.clone())],
         };
-        let delivery = Delivery::Seeds { life, addresses };
+        let names = (0..).map(|number| format!("seed-{number}"));
+        let resolved = Resolved::of(names.zip(answers));
+        let delivery = Delivery::Seeds { life, resolved };
         self.schedule(RESOLVE, Event::Deliver { host, delivery });
     }
 

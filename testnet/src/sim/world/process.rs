@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use node::cluster::seeds;
 
 use super::{Event, World};
 use crate::sim::exchange::Delivery;
@@ -112,11 +113,11 @@ impl<O: Oracle> World<O> {
                     self.with_core(host, node::core::Core::depart);
                 }
             }
-            Input::Delivery(Delivery::Seeds { life, addresses }) => {
+            Input::Delivery(Delivery::Seeds { life, resolved }) => {
                 if self.population.hosts[host].life == life {
-                    self.with_core(host, |core, now| match addresses {
-                        Ok(addresses) => core.handle_seeds(&addresses, now),
-                        Err(error) => core.handle_seeds_failure(error, now),
+                    let failures: Vec<String> = resolved.failure().into_iter().collect();
+                    self.with_core(host, |core, now| {
+                        seeds::tell(core, &resolved.addresses, &failures, now);
                     });
                 }
             }
