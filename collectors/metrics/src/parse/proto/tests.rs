@@ -3,6 +3,7 @@ use prost::Message;
 
 use super::*;
 
+mod random;
 mod wire;
 
 use wire::{Bucket, Counter, Exemplar, Family, Gauge, Label, Metric, Quantile, Span, Summary};

@@ -146,4 +146,8 @@ pub(super) struct Histogram {
     pub(super) positive_delta: Vec<i64>,
     #[prost(double, repeated, tag = "14")]
     pub(super) positive_count: Vec<f64>,
+    #[prost(message, optional, tag = "15")]
+    pub(super) created_timestamp: Option<Timestamp>,
+    #[prost(message, repeated, tag = "16")]
+    pub(super) exemplars: Vec<Exemplar>,
 }
