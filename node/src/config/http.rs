@@ -41,7 +41,7 @@ struct Tls {
     /// The oldest version of TLS that is spoken.
     #[arg(default = Version::Unset)]
     min_version: Version,
-    /// The newest version of TLS that is spoken; only the newest there is can be honoured.
+    /// The newest version of TLS that is spoken.
     #[arg(default = Version::Unset)]
     max_version: Version,
     /// Cipher suites; cannot be chosen.
@@ -96,19 +96,16 @@ impl Tls {
             }
         }
         self.report_documents(problems);
-        use ClientAuthName::{RequestClientCert, RequireAnyClientCert};
-        if matches!(self.client_auth_type, RequestClientCert | RequireAnyClientCert) {
-            problems.field(
-                "client_auth_type",
-                "a certificate that is not verified is worth nothing; use \
-                 VerifyClientCertIfGiven or RequireAndVerifyClientCert",
-            );
-        }
-        if matches!(self.min_version, Version::Tls10 | Version::Tls11) {
+        let is_old = |version| matches!(version, Version::Tls10 | Version::Tls11);
+        if is_old(self.min_version) {
             problems.field("min_version", "Shoal speaks TLS12 and TLS13 only");
         }
-        if !matches!(self.max_version, Version::Unset | Version::Tls13) {
-            problems.field("max_version", "TLS13 cannot be switched off");
+        if is_old(self.max_version) {
+            problems.field("max_version", "Shoal speaks TLS12 and TLS13 only");
+        }
+        let contradict = (self.min_version, self.max_version) == (Version::Tls13, Version::Tls12);
+        if contradict && problems.are_known(&["min_version", "max_version"]) {
+            problems.field("max_version", "max_version must not be older than min_version");
         }
         if !self.cipher_suites.is_empty() {
             problems.field("cipher_suites", "cipher suites cannot be chosen; all of them are safe");
@@ -208,11 +205,17 @@ fn tls(tls: &Tls) -> Option<TlsConfig> {
         client_auth: match tls.client_auth_type {
             ClientAuthName::RequireAndVerifyClientCert => ClientAuth::Required,
             ClientAuthName::VerifyClientCertIfGiven => ClientAuth::IfGiven,
-            _ => ClientAuth::None,
+            ClientAuthName::RequireAnyClientCert => ClientAuth::RequiredUnchecked,
+            ClientAuthName::RequestClientCert => ClientAuth::Asked,
+            ClientAuthName::NoClientCert => ClientAuth::None,
         },
         min_version: match tls.min_version {
             Version::Tls13 => TlsVersion::Tls13,
             _ => TlsVersion::Tls12,
+        },
+        max_version: match tls.max_version {
+            Version::Tls12 => TlsVersion::Tls12,
+            _ => TlsVersion::Tls13,
         },
     })
 }

@@ -97,6 +97,7 @@ fn everything_about_the_server_is_taken() {
             client_ca: Some(client::Source::File(PathBuf::from("/ca"))),
             client_auth: ClientAuth::Required,
             min_version: TlsVersion::Tls13,
+            max_version: TlsVersion::Tls13,
         }),
         auth: Some(AuthConfig {
             username: "u".to_owned(),
@@ -106,6 +107,24 @@ fn everything_about_the_server_is_taken() {
         }),
     };
     assert_eq!(config(ConfigBlock::Http, text).http, expected);
+}
+
+#[test]
+fn every_way_to_ask_clients_for_certificates_is_taken() {
+    for (name, expected) in [
+        ("NoClientCert", ClientAuth::None),
+        ("RequestClientCert", ClientAuth::Asked),
+        ("RequireAnyClientCert", ClientAuth::RequiredUnchecked),
+        ("VerifyClientCertIfGiven", ClientAuth::IfGiven),
+        ("RequireAndVerifyClientCert", ClientAuth::Required),
+    ] {
+        let text = format!(
+            "http {{\ntls {{\ncert_file = \"/c\"\nkey_file = \"/k\"\nclient_ca_file = \"/ca\"\n\
+             client_auth_type = \"{name}\"\nmax_version = \"TLS12\"\n}}\n}}"
+        );
+        let tls = config(ConfigBlock::Http, &text).http.tls.expect("TLS");
+        assert_eq!((tls.client_auth, tls.max_version), (expected, TlsVersion::Tls12), "{name}");
+    }
 }
 
 #[test]
@@ -120,13 +139,12 @@ fn a_server_that_cannot_be_had_is_refused() {
     );
     mistakes(
         ConfigBlock::Http,
-        "http {\ntls {\ncert_pem = \"a\"\nkey_pem = \"b\"\nclient_auth_type = \"RequireAnyClientCert\"\nmin_version = \"TLS10\"\nmax_version = \"TLS12\"\ncipher_suites = [\"x\"]\ncurve_preferences = [\"y\"]\nwindows_certificate_filter { }\n}\n}",
+        "http {\ntls {\ncert_pem = \"a\"\nkey_pem = \"b\"\nclient_auth_type = \"RequireAnyClientCert\"\nmin_version = \"TLS10\"\nmax_version = \"TLS11\"\ncipher_suites = [\"x\"]\ncurve_preferences = [\"y\"]\nwindows_certificate_filter { }\n}\n}",
         expect![[r#"
             3: the certificate's PEM holds no certificate
             4: the key's PEM holds no private key
-            5: a certificate that is not verified is worth nothing; use VerifyClientCertIfGiven or RequireAndVerifyClientCert
             6: Shoal speaks TLS12 and TLS13 only
-            7: TLS13 cannot be switched off
+            7: Shoal speaks TLS12 and TLS13 only
             8: cipher suites cannot be chosen; all of them are safe
             9: curves cannot be chosen; all of them are safe
             10: unknown block "windows_certificate_filter""#]],
@@ -139,6 +157,11 @@ fn a_server_that_cannot_be_had_is_refused() {
             3: the certificate's PEM holds no certificate
             4: the key's PEM holds no private key
             7: missing required block "basic""#]],
+    );
+    mistakes(
+        ConfigBlock::Http,
+        "http {\ntls {\ncert_file = \"/c\"\nkey_file = \"/k\"\nmin_version = \"TLS13\"\nmax_version = \"TLS12\"\n}\n}",
+        expect!["6: max_version must not be older than min_version"],
     );
     let key = include_str!("../server/tests/tls/first.key");
     mistakes(

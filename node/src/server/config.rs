@@ -24,6 +24,8 @@ pub struct TlsConfig {
     pub client_auth: ClientAuth,
     /// The oldest protocol version that is accepted.
     pub min_version: TlsVersion,
+    /// The newest protocol version that is accepted; not older than the oldest.
+    pub max_version: TlsVersion,
 }
 
 /// `client_auth_type`.
@@ -32,10 +34,21 @@ pub enum ClientAuth {
     /// `NoClientCert`: clients are not asked.
     #[default]
     None,
+    /// `RequestClientCert`: asked, and not checked.
+    Asked,
+    /// `RequireAnyClientCert`: no certificate, no answer; which one does not matter.
+    RequiredUnchecked,
     /// `VerifyClientCertIfGiven`: asked, and checked when there is one.
     IfGiven,
     /// `RequireAndVerifyClientCert`: no certificate, no answer.
     Required,
+}
+
+impl ClientAuth {
+    /// Whether a certificate that a client shows proves anything.
+    pub(super) fn checks(self) -> bool {
+        matches!(self, Self::IfGiven | Self::Required)
+    }
 }
 
 /// A version of TLS that this server speaks.

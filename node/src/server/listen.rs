@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
-use super::config::{ClientAuth, HttpConfig};
+use super::config::HttpConfig;
 use super::context::Context;
 use super::pace::{HEAD_TIMEOUT, Pace, Paced};
 use super::router::{self, Caller};
@@ -56,7 +56,8 @@ pub struct Serve {
 #[derive(Clone)]
 enum Security {
     Plain,
-    Tls(TlsAcceptor),
+    /// And whether certificates of clients are checked.
+    Tls(TlsAcceptor, bool),
     /// The configuration asks for TLS and it cannot be had: nobody is served in the clear instead.
     Broken,
 }
@@ -160,7 +161,7 @@ async fn keep_secure(
                 continue;
             }
             _ if !owed && now == material => continue,
-            Security::Tls(_) if material.is_some() => info!("TLS certificates were read again"),
+            Security::Tls(..) if material.is_some() => info!("TLS certificates were read again"),
             _ => {}
         }
         owed = false;
@@ -173,11 +174,11 @@ async fn secure(config: &HttpConfig) -> (Option<Material>, Security) {
     let Some(tls) = config.tls.clone() else { return (None, Security::Plain) };
     let made = tokio::task::spawn_blocking(move || {
         let material = Material::read(&tls)?;
-        let acceptor = material.acceptor(&tls)?;
-        Ok::<_, super::tls::Error>((material, acceptor))
+        let security = Security::Tls(material.acceptor(&tls)?, tls.client_auth.checks());
+        Ok::<_, super::tls::Error>((material, security))
     });
     match made.await {
-        Ok(Ok((material, acceptor))) => (Some(material), Security::Tls(acceptor)),
+        Ok(Ok((material, security))) => (Some(material), security),
         Ok(Err(problem)) => {
             error!(error = &problem as &dyn std::error::Error, "cannot serve TLS");
             (None, Security::Broken)
@@ -203,10 +204,11 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         match security {
             Security::Plain => self.serve(stream, Some(from), false).await,
-            Security::Tls(acceptor) => {
+            Security::Tls(acceptor, checks) => {
                 match tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
                     Ok(Ok(stream)) => {
-                        let certified = stream.get_ref().1.peer_certificates().is_some();
+                        let shown = stream.get_ref().1.peer_certificates();
+                        let certified = checks && shown.is_some();
                         self.serve(stream, Some(from), certified).await;
                     }
                     Ok(Err(error)) => {
@@ -238,7 +240,7 @@ impl Connection {
             let (context, http) = (Arc::clone(&context), Arc::clone(&http.borrow()));
             async move {
                 let auth = http.auth.as_ref().filter(|_| from.is_some());
-                let asks = http.tls.as_ref().is_some_and(|tls| tls.client_auth != ClientAuth::None);
+                let asks = http.tls.as_ref().is_some_and(|tls| tls.client_auth.checks());
                 let caller = Caller { from, stranger: asks && !certified && from.is_some() };
                 let answer = router::answer(context, auth, caller, request).await;
                 drop(answering);

@@ -10,6 +10,9 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::TlsAcceptor;
 
 use super::config::{ClientAuth, TlsConfig, TlsVersion};
+use unchecked::AnyCertificate;
+
+mod unchecked;
 
 /// Why TLS cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -59,15 +62,25 @@ impl Material {
     /// What accepts connections with this material.
     pub(super) fn acceptor(&self, config: &TlsConfig) -> Result<TlsAcceptor, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let versions: &[&rustls::SupportedProtocolVersion] = match config.min_version {
-            TlsVersion::Tls12 => &[&rustls::version::TLS12, &rustls::version::TLS13],
-            TlsVersion::Tls13 => &[&rustls::version::TLS13],
-        };
+        let versions: Vec<&rustls::SupportedProtocolVersion> = [
+            (TlsVersion::Tls12, &rustls::version::TLS12),
+            (TlsVersion::Tls13, &rustls::version::TLS13),
+        ]
+        .into_iter()
+        .filter(|(version, _)| (config.min_version..=config.max_version).contains(version))
+        .map(|(_, version)| version)
+        .collect();
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(versions)
+            .with_protocol_versions(&versions)
             .map_err(Error::Versions)?;
         let builder = match config.client_auth {
             ClientAuth::None => builder.with_no_client_auth(),
+            wanted @ (ClientAuth::Asked | ClientAuth::RequiredUnchecked) => {
+                let mandatory = wanted == ClientAuth::RequiredUnchecked;
+                let algorithms = provider.signature_verification_algorithms;
+                builder
+                    .with_client_cert_verifier(Arc::new(AnyCertificate { mandatory, algorithms }))
+            }
             wanted => {
                 let roots = self.client_ca.as_ref().ok_or(Error::NoClientCa)?.authorities()?;
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);

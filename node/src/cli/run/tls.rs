@@ -33,10 +33,10 @@ pub(super) fn problem(cluster: &cluster::Options, http: &HttpConfig) -> Option<S
         (Some(served), Some(spoken)) => (served, spoken),
     };
     let must_show = match served.client_auth {
-        ClientAuth::Required => true,
+        ClientAuth::Required | ClientAuth::RequiredUnchecked => true,
         // Without a key the certificate is what tells a node from a stranger.
         ClientAuth::IfGiven => cluster.key_file.is_none(),
-        ClientAuth::None => false,
+        ClientAuth::None | ClientAuth::Asked => false,
     };
     (must_show && spoken.cert.is_none()).then(|| {
         "the http block asks for client certificates, and nodes would have none to show each \

@@ -281,6 +281,10 @@ fn what_cannot_be_honoured_is_refused_at_its_place() {
             "gives back what was delivered",
         ),
         (
+            "prometheus.remote_write \"a\" {\nwal { min_keepalive_time = \"1m\" }\n}",
+            "gives back what was delivered",
+        ),
+        (
             "prometheus.remote_write \"a\" {\nwal { max_size = \"1023KiB\" }\n}",
             ":2:18: error: max_size must be at least 1MiB",
         ),
@@ -298,6 +302,12 @@ fn what_cannot_be_honoured_is_refused_at_its_place() {
         let problems = problems(Stability::GenerallyAvailable, config);
         assert!(problems.contains(expected), "{config}\n{problems}");
     }
+}
+
+#[test]
+fn metadata_need_not_be_honoured_because_it_is() {
+    let problems = problems(Stability::Experimental, &scrape("honor_metadata = true"));
+    assert!(problems.contains(":3:18: error: metadata travels with every batch"), "{problems}");
 }
 
 /// Components whose targets, receivers and secrets come from other components, as in every real

@@ -196,6 +196,7 @@ fn blocks_of_alloy_that_cannot_be_honoured_say_why() {
     check(
         r#"
 import.git "a" { repository = "x" }
+import.http "a" { url = "x" }
 remotecfg { url = "x" }
 tracing { }
 foreach "x" { }
@@ -207,26 +208,30 @@ livedebugging { enabled = false }
             2 | import.git "a" { repository = "…" }
               | ^^^^^^^^^^^^^^
 
-            config.alloy:3:1: error: remotecfg cannot be used here: Shoal reads its configuration from files only
-            3 | remotecfg { url = "…" }
+            config.alloy:3:1: error: import.http cannot be used here: fetch the text with remote.http and give its content to import.string, which reads it again whenever it changes
+            3 | import.http "a" { url = "…" }
+              | ^^^^^^^^^^^^^^^
+
+            config.alloy:4:1: error: remotecfg cannot be used here: Shoal reads its configuration from files only
+            4 | remotecfg { url = "…" }
               | ^^^^^^^^^
 
-            config.alloy:4:1: error: tracing cannot be used here: Shoal makes no traces of its own work
-            4 | tracing { }
+            config.alloy:5:1: error: tracing cannot be used here: Shoal makes no traces of its own work
+            5 | tracing { }
               | ^^^^^^^
 
-            config.alloy:5:1: error: foreach cannot be used here: Shoal has no foreach yet; a declare with one instance per element does the same
-            5 | foreach "x" { }
+            config.alloy:6:1: error: foreach cannot be used here: Shoal has no foreach yet; a declare with one instance per element does the same
+            6 | foreach "x" { }
               | ^^^^^^^^^^^
 
-            config.alloy:6:27: error: Shoal has no live debugging; remove the block
-            6 | livedebugging { enabled = true }
+            config.alloy:7:27: error: Shoal has no live debugging; remove the block
+            7 | livedebugging { enabled = true }
               |                           ^^^^
 
-            config.alloy:7:1: error: livedebugging is defined twice
-            7 | livedebugging { enabled = false }
+            config.alloy:8:1: error: livedebugging is defined twice
+            8 | livedebugging { enabled = false }
               | ^^^^^^^^^^^^^
-            config.alloy:6:1: note: it is first defined here"#]],
+            config.alloy:7:1: note: it is first defined here"#]],
     );
 }
 

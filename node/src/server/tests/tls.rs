@@ -25,6 +25,7 @@ fn config((certificate, key): (&str, &str), client_auth: ClientAuth) -> TlsConfi
         client_ca: Some(inline(CA)),
         client_auth,
         min_version: TlsVersion::Tls12,
+        max_version: TlsVersion::Tls13,
     }
 }
 
@@ -53,8 +54,14 @@ async fn answers(world: &World, identity: Option<(&str, &str)>) -> bool {
     client(identity).send(request).await.is_ok_and(|answer| answer.status() == StatusCode::OK)
 }
 
-/// The name in the certificate that the server shows.
+/// The certificate that the server shows.
 async fn shown(world: &World) -> Vec<u8> {
+    let stream = connected(world).await;
+    let chain = stream.get_ref().1.peer_certificates().expect("a certificate");
+    chain[0].to_vec()
+}
+
+async fn connected(world: &World) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
     let ca = Document::inline(Part::Authorities, &inline(CA)).expect("it is spelt out");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
@@ -65,9 +72,7 @@ async fn shown(world: &World) -> Vec<u8> {
     let stream = tokio::net::TcpStream::connect(world.address).await.expect("it listens");
     let name = "localhost".try_into().expect("a name");
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let stream = connector.connect(name, stream).await.expect("TLS");
-    let chain = stream.get_ref().1.peer_certificates().expect("a certificate");
-    chain[0].to_vec()
+    connector.connect(name, stream).await.expect("TLS")
 }
 
 fn der(pem: &str) -> Vec<u8> {
@@ -107,6 +112,36 @@ async fn clients_show_certificates_when_they_must() {
     let optional = start(tls(ClientAuth::IfGiven)).await;
     assert!(answers(&optional, None).await);
     assert!(answers(&optional, Some(CLIENT)).await);
+    assert!(!answers(&optional, Some(OTHER)).await);
+}
+
+#[tokio::test]
+async fn clients_show_any_certificate_where_it_is_not_checked() {
+    let tls = |client_auth| {
+        let config = TlsConfig { client_ca: None, ..config(FIRST, client_auth) };
+        Setup { http: serving(config), ..Setup::default() }
+    };
+    let required = start(tls(ClientAuth::RequiredUnchecked)).await;
+    assert!(!answers(&required, None).await);
+    assert!(answers(&required, Some(OTHER)).await);
+    let asked = start(tls(ClientAuth::Asked)).await;
+    assert!(answers(&asked, None).await);
+    assert!(answers(&asked, Some(OTHER)).await);
+}
+
+#[tokio::test]
+async fn only_the_versions_that_are_wanted_are_spoken() {
+    use rustls::ProtocolVersion::{TLSv1_2, TLSv1_3};
+    for (min_version, max_version, expected) in [
+        (TlsVersion::Tls12, TlsVersion::Tls13, TLSv1_3),
+        (TlsVersion::Tls12, TlsVersion::Tls12, TLSv1_2),
+        (TlsVersion::Tls13, TlsVersion::Tls13, TLSv1_3),
+    ] {
+        let tls = TlsConfig { min_version, max_version, ..config(FIRST, ClientAuth::None) };
+        let world = start(Setup { http: serving(tls), ..Setup::default() }).await;
+        let stream = connected(&world).await;
+        assert_eq!(stream.get_ref().1.protocol_version(), Some(expected));
+    }
 }
 
 #[tokio::test]
@@ -186,6 +221,7 @@ async fn certificate_files_are_read_again_when_they_change() {
         client_ca: None,
         client_auth: ClientAuth::None,
         min_version: TlsVersion::Tls13,
+        max_version: TlsVersion::Tls13,
     };
     let world = start(Setup { http: serving(tls), ..Setup::default() }).await;
     assert_eq!(shown(&world).await, der(FIRST.0));

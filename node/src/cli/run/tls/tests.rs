@@ -11,6 +11,7 @@ fn http(client_auth: Option<ClientAuth>) -> HttpConfig {
         client_ca: Some(pem()),
         client_auth,
         min_version: TlsVersion::Tls12,
+        max_version: TlsVersion::Tls13,
     });
     HttpConfig { tls, ..HttpConfig::default() }
 }
@@ -21,7 +22,7 @@ fn cluster(tls: Option<Tls>) -> cluster::Options {
 
 #[test]
 fn what_is_served_and_what_is_spoken_must_go_together() {
-    use ClientAuth::{IfGiven, None as Never, Required};
+    use ClientAuth::{Asked, IfGiven, None as Never, Required, RequiredUnchecked};
     let certified = || Tls { cert: Some(Source::Inline(Secret::new(""))), ..Tls::default() };
     let keyed = |options| cluster::Options { key_file: Some("keys".into()), ..options };
     let bare = || cluster(Some(Tls::default()));
@@ -34,6 +35,8 @@ fn what_is_served_and_what_is_spoken_must_go_together() {
         (keyed(bare()), http(Some(Required)), Some("--cluster.tls-cert-path")),
         (bare(), http(Some(IfGiven)), Some("--cluster.tls-cert-path")),
         (keyed(bare()), http(Some(IfGiven)), None),
+        (keyed(bare()), http(Some(RequiredUnchecked)), Some("--cluster.tls-cert-path")),
+        (bare(), http(Some(Asked)), None),
         (cluster(Some(certified())), http(Some(Required)), None),
         (cluster::Options { enabled: false, ..bare() }, http(None), None),
     ];
