@@ -2,7 +2,8 @@
 //!
 //! Each program runs alone, so that none pays for another's use of caches and memory. Processor
 //! time is that of the process, user and system, between two instants of a steady state, divided
-//! by the samples that the sink counted between them.
+//! by the samples that the sink counted between them. A goal that is missed is told at the end, and the
+//! exit code is 1.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -12,13 +13,17 @@ mod contender;
 mod figures;
 mod measure;
 pub mod membership;
+mod parts;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use contender::Contender;
 use figures::Figures;
 pub use measure::Load;
+use parts::{Effort, Parts};
+use verdict::Goal;
 
 use crate::continuity::moves;
 use crate::process::World;
@@ -30,7 +35,7 @@ pub struct Arguments {
     /// Measure something else.
     #[command(subcommand)]
     pub what: Option<What>,
-    /// A small load for a short time, to see that it works.
+    /// A small load for a short time, to see that it works; no goal is looked at.
     #[arg(long)]
     pub quick: bool,
     /// Do not compress the pages.
@@ -66,7 +71,7 @@ pub enum What {
 ///
 /// # Errors
 ///
-/// When a program is not installed, does not start, or delivers nothing.
+/// When a program is not installed, does not start, or delivers nothing, and when a goal is missed.
 pub async fn run(mut arguments: Arguments) -> anyhow::Result<()> {
     if let Some(What::Membership(arguments)) = &arguments.what {
         let world = World::new()?;
@@ -94,18 +99,39 @@ pub async fn run(mut arguments: Arguments) -> anyhow::Result<()> {
     let world = World::new()?;
     let measured = measure_all(&arguments, &world).await;
     world.end().await;
+    let (figures, goals) = measured?;
     if let Some(file) = &arguments.report {
-        std::fs::write(file, serde_json::to_vec_pretty(&measured?)?)?;
+        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
+    }
+    if arguments.quick {
         return Ok(());
     }
-    measured.map(drop)
+    for goal in &goals {
+        writeln!(std::io::stdout(), "{goal}")?;
+    }
+    verdict::judge(&goals)
 }
 
-async fn measure_all(arguments: &Arguments, world: &World) -> anyhow::Result<Vec<Figures>> {
-    let mut all = Vec::new();
+async fn measure_all(
+    arguments: &Arguments,
+    world: &World,
+) -> anyhow::Result<(Vec<Figures>, Vec<Goal>)> {
+    let (mut all, mut goals) = (Vec::new(), Vec::new());
     if arguments.programs.contains(&Contender::Shoal) {
         let ready = measure::start_to_ready(world).await?;
-        writeln!(std::io::stdout(), "shoal, start to ready: {} ms", ready.as_millis())?;
+        let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
+        let parts = tokio::task::spawn_blocking(move || Parts::measure(effort)).await?;
+        let Parts { parser, join } = parts;
+        writeln!(
+            std::io::stdout(),
+            "shoal, start to ready: {} ms; parser: {parser:.0} MB/s; a join among {} participants, \
+             {} keys: {:.2} ms",
+            ready.as_millis(),
+            effort.participants,
+            effort.keys,
+            join.as_secs_f64() * 1e3,
+        )?;
+        goals.append(&mut verdict::of_node(parts, ready));
     }
     for (number, load) in arguments.loads.iter().enumerate() {
         let mut figures = Vec::new();
@@ -116,7 +142,8 @@ async fn measure_all(arguments: &Arguments, world: &World) -> anyhow::Result<Vec
             figures.push(measured);
         }
         write!(std::io::stdout(), "{}", figures::ratios(&figures))?;
+        goals.append(&mut verdict::of_load(&figures));
         all.append(&mut figures);
     }
-    Ok(all)
+    Ok((all, goals))
 }
