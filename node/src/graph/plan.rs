@@ -171,7 +171,8 @@ pub(super) fn rehearse(ingredients: Ingredients<'_>) -> Plan {
 
 fn wired(expanded: expand::Expanded, ingredients: Ingredients<'_>) -> Plan {
     let mut problems = expanded.problems;
-    let nodes = wire::wire(expanded.nodes, &expanded.modules, ingredients.library, &mut problems);
+    let known = wire::Known { library: ingredients.library, lost: &expanded.lost };
+    let nodes = wire::wire(expanded.nodes, &expanded.modules, known, &mut problems);
     let dependencies: Vec<Vec<usize>> =
         nodes.iter().map(|node| node.dependencies.clone()).collect();
     let order = evaluation_order(&dependencies).unwrap_or_else(|knotted| {

@@ -12,8 +12,10 @@ use super::{Ingredients, Node, Role};
 use crate::graph::id::ComponentId;
 
 mod instance;
+mod lost;
 mod unused;
 
+pub(super) use lost::Lost;
 pub(super) use unused::rehearse;
 
 /// How deep custom components and imports nest. Real configurations stay below five; a text that
@@ -34,6 +36,8 @@ pub(super) struct Expanded {
     pub nodes: Vec<Node>,
     pub modules: Vec<Module>,
     pub problems: Diagnostics,
+    /// What was written and is no node because of one of the problems.
+    pub lost: Lost,
     /// A bound was reached and said so.
     pub limited: bool,
     /// There are declarations of the configuration itself that nobody uses.
@@ -140,6 +144,7 @@ impl<'a> Expander<'a> {
     fn parse(&mut self, source: &syntax::Source) -> (Body, bool) {
         let (file, problems) = syntax::parse(source);
         let right = !problems.has_errors();
+        self.expanded.lost.lines(&problems);
         self.expanded.problems.extend(problems);
         (file.body, right)
     }
@@ -193,6 +198,7 @@ impl<'a> Expander<'a> {
             _ => {}
         }
         if let Some(reason) = unsupported(name) {
+            self.expanded.lost.block(block);
             let text = format!("{name} cannot be used here: {reason}");
             return self.problem(Diagnostic::error(text, &block.header()));
         }
@@ -235,6 +241,7 @@ impl<'a> Expander<'a> {
     }
 
     fn unknown(&mut self, block: &Arc<Block>, place: &Place) {
+        self.expanded.lost.block(block);
         let name = &*block.name.text;
         let custom = self.environments.names(place.environment);
         let kinds = self.ingredients.registry.names();
@@ -253,6 +260,7 @@ impl<'a> Expander<'a> {
 
     fn has_label(&mut self, block: &Arc<Block>) -> bool {
         if block.label.is_none() {
+            self.expanded.lost.block(block);
             let name = &block.name;
             self.problem(
                 Diagnostic::error(format!("{name} needs a label"), &name.span())

@@ -6,22 +6,31 @@ use std::sync::Arc;
 use syntax::ast::Body;
 use syntax::{Diagnostic, Diagnostics, Scope, Traversal, did_you_mean, references};
 
-use super::expand::Module;
+use super::expand::{Lost, Module};
 use super::{Binding, Node, Role};
 
 /// The variable that every expression can read.
 pub(in crate::graph) const MODULE_PATH: &str = "module_path";
 
+/// What a name may mean that is no node.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// The standard library.
+    pub library: &'a Scope,
+    /// What was written and could not be understood.
+    pub lost: &'a Lost,
+}
+
 /// Gives every node its bindings and dependencies.
 pub(super) fn wire(
     mut nodes: Vec<Node>,
     modules: &[Module],
-    library: &Scope,
+    known: Known<'_>,
     problems: &mut Diagnostics,
 ) -> Vec<Node> {
     for module in modules {
         for &member in &module.members {
-            let (bindings, missing) = bind(&nodes[member], module, library, problems);
+            let (bindings, missing) = bind(&nodes[member], module, known, problems);
             nodes[member].bindings = bindings;
             nodes[member].missing = missing;
         }
@@ -41,7 +50,7 @@ pub(super) fn wire(
 fn bind(
     node: &Node,
     module: &Module,
-    library: &Scope,
+    known: Known<'_>,
     problems: &mut Diagnostics,
 ) -> (Vec<Binding>, Vec<Vec<Arc<str>>>) {
     let bodies: Vec<&Body> = match &node.role {
@@ -55,8 +64,10 @@ fn bind(
             Some(_) => {}
             None => {
                 let first = traversal.names().next().unwrap_or_default();
-                if first != MODULE_PATH && !library.is_library(first) {
-                    problems.push(unknown(&traversal, module, library));
+                if first != MODULE_PATH && !known.library.is_library(first) {
+                    if !known.lost.may_have(&traversal) {
+                        problems.push(unknown(&traversal, module, known.library));
+                    }
                     let parts = traversal.parts.iter();
                     missing.push(parts.map(|part| Arc::clone(&part.name)).collect());
                 }

@@ -236,6 +236,59 @@ livedebugging { enabled = false }
 }
 
 #[test]
+fn what_could_not_be_understood_makes_nobody_who_reads_it_wrong() {
+    check(
+        r#"
+test.sorce "a" { }
+test.source { }
+foreach "x" { }
+test.preview b { value = 1 }
+mine "c {
+}
+test.source "d" {
+  value = test.sorce.a.value + test.source.e.value + foreach.x.y + test.preview.b.value + mine.c.z
+}
+test.source "f" { value = test.sorce.b.value + test.sauce.d.value }
+"#,
+        expect![[r#"
+            config.alloy:2:1: error: unknown component "test.sorce"
+            2 | test.sorce "…
+              | ^^^^^^^^^^
+            hint: did you mean "test.source"? Shoal has: test.preview, test.sink, test.source
+
+            config.alloy:3:1: error: test.source needs a label
+            3 | test.source { }
+              | ^^^^^^^^^^^
+            hint: test.source "default" { ... }
+
+            config.alloy:4:1: error: foreach cannot be used here: Shoal has no foreach yet; a declare with one instance per element does the same
+            4 | foreach "…
+              | ^^^^^^^^^
+
+            config.alloy:5:14: error: expected "{" or a label, found "b"
+            5 | test.preview b { value = 1 }
+              |              ^
+
+            config.alloy:6:6: error: this string is never closed
+            6 | mine "……
+              |      ^^
+            hint: a string over several lines stands between backticks: `…`
+
+            config.alloy:7:1: error: this brace closes nothing
+
+            config.alloy:11:27: error: there is no component or argument "test.sorce.b.value" here
+            11 | test.source "…
+               |              ^
+            hint: did you mean "test.source.d"?
+
+            config.alloy:11:48: error: there is no component or argument "test.sauce.d.value" here
+            11 | test.source "…
+               |              ^
+            hint: did you mean "test.source.d"?"#]],
+    );
+}
+
+#[test]
 fn every_reference_to_nothing_is_told_and_what_else_is_wrong_beside_it() {
     check(
         r#"
