@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ast::{Block, BlockName, Body, Expr, ExprKind, Ident, Label, Statement};
+use crate::ast::{Block, BlockName, Body, Expr, ExprKind, Ident, Label, Statement, is_identifier};
 use crate::convert::Step;
 use crate::diagnostic::Diagnostics;
 use crate::eval::evaluate_parts;
@@ -131,13 +131,25 @@ impl PartialEq for EvaluatedBlock {
 impl EvaluatedAttribute {
     /// Where a part of the value was written, as far as the expression shows it.
     pub fn span_of<'s>(&self, path: impl IntoIterator<Item = &'s Step>) -> Span {
-        self.expr_of(path).span.clone()
+        self.expr_of(path).0.span.clone()
+    }
+
+    /// How an expression would lead from there to the part itself, which a value that is computed does
+    /// not show: `[1].name`, with elements counted from 0. Empty where the part is written.
+    pub(super) fn beyond_span_of(&self, path: &[&Step]) -> String {
+        let shown = self.expr_of(path.iter().copied()).1;
+        let beyond = path[shown..].iter().map(|step| match step {
+            Step::Index(at) => format!("[{at}]"),
+            Step::Key(key) if is_identifier(key) => format!(".{key}"),
+            Step::Key(key) => format!("[{key:?}]"),
+        });
+        beyond.collect()
     }
 
     /// The same of the key at the end of a path.
     pub fn key_span_of(&self, path: &[Step]) -> Span {
         if let Some((Step::Key(key), around)) = path.split_last()
-            && let ExprKind::Object(fields) = &self.expr_of(around).kind
+            && let ExprKind::Object(fields) = &self.expr_of(around).0.kind
             && let Some(field) = fields.iter().rfind(|field| *field.key == **key)
         {
             return field.key_span.clone();
@@ -145,8 +157,10 @@ impl EvaluatedAttribute {
         self.span_of(path)
     }
 
-    fn expr_of<'s>(&self, path: impl IntoIterator<Item = &'s Step>) -> &Expr {
+    /// The expression of a part, as far as it is written, and how many steps that is.
+    fn expr_of<'s>(&self, path: impl IntoIterator<Item = &'s Step>) -> (&Expr, usize) {
         let mut expr: &Expr = &self.expr;
+        let mut steps = 0;
         for step in path {
             while let ExprKind::Paren(inner) = &expr.kind {
                 expr = inner;
@@ -162,7 +176,8 @@ impl EvaluatedAttribute {
                 Some(inner) => expr = inner,
                 None => break,
             }
+            steps += 1;
         }
-        expr
+        (expr, steps)
     }
 }

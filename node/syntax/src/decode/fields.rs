@@ -300,7 +300,10 @@ impl<'a> Fields<'a> {
             Err(mismatch) => mismatch,
         };
         for Mistake { path, message, hint, secret } in mismatch.mistakes() {
-            let message = format!("attribute {name:?}: {message}");
+            // A key may be what must not be shown.
+            let beyond = if secret { String::new() } else { attribute.beyond_span_of(&path) };
+            let place = if beyond.is_empty() { beyond } else { format!(", at {beyond}") };
+            let message = format!("attribute {name:?}{place}: {message}");
             let found = Diagnostic::error(message, &attribute.span_of(path))
                 .maybe_hint(hint.map(str::to_owned));
             self.diagnostics.push_part(if secret { found.secret() } else { found });

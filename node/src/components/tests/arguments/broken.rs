@@ -186,8 +186,8 @@ fn a_long_list_that_is_computed_has_a_short_answer_that_says_how_much_is_left_ou
         (format!("discovery.dns \"a\" {{ names = string.split({text:?}, \",\") }}"), 5, 9_995),
         (
             format!("prometheus.relabel \"a\" {{ forward_to = string.split({text:?}, \",\") }}"),
-            1,
-            9_999,
+            5,
+            9_995,
         ),
     ] {
         let (count, problems) = mistakes(&config);
@@ -199,6 +199,29 @@ fn a_long_list_that_is_computed_has_a_short_answer_that_says_how_much_is_left_ou
     let (count, problems) = mistakes(&format!("discovery.dns \"a\" {{ names = [{places}] }}"));
     assert_eq!(count, 500);
     assert!(problems.ends_with("\n\nand 200 more mistakes, which are not shown"));
+}
+
+#[test]
+fn a_wrong_part_of_what_is_computed_is_told_with_the_way_to_it() {
+    let targets = r#"[{"a":"1"},{"b":[]},{"c d":{"e":1}}]"#;
+    for (targets, expected) in [
+        (
+            format!("encoding.from_json(`{targets}`)"),
+            ["1:35: error: attribute \"targets\", at [1].b: ", ", at [2][\"c d\"]: "],
+        ),
+        // What is written shows the way as far as it is.
+        (
+            format!("[{{a = \"b\"}}, encoding.from_json(`{targets}`)[1], {{c = []}}]"),
+            ["1:47: error: attribute \"targets\", at .b: ", "error: attribute \"targets\": "],
+        ),
+    ] {
+        let (count, problems) =
+            mistakes(&format!("discovery.relabel \"a\" {{ targets = {targets} }}"));
+        assert_eq!(count, 2, "{problems}");
+        for expected in expected {
+            assert!(problems.contains(expected), "{expected}\n{problems}");
+        }
+    }
 }
 
 #[test]
