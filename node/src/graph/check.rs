@@ -1,6 +1,6 @@
 //! What can be said of a plan without running it.
 
-use syntax::{Diagnostic, Diagnostics, Evaluated, Scope, Type, Value};
+use syntax::{Diagnostic, Diagnostics, Evaluated, Scope, Span, Type, Value};
 
 use super::evaluate;
 use super::plan::{Node, Plan, Role};
@@ -11,10 +11,28 @@ use crate::config;
 pub(super) fn check(plan: &Plan, library: &Scope) -> Diagnostics {
     let mut check =
         Check { library, values: vec![None; plan.nodes.len()], problems: Diagnostics::default() };
+    let mut all = Diagnostics::default();
     for &index in &plan.order {
-        check.values[index] = check.node(&plan.nodes[index]);
+        let node = &plan.nodes[index];
+        check.values[index] = check.node(node);
+        let found = std::mem::take(&mut check.problems).into_iter();
+        all.extend(match giver(plan, node) {
+            Some(giver) => found.map(|one| one.note("with what is given here", &giver)).collect(),
+            None => found.collect::<Vec<_>>(),
+        });
     }
-    check.problems
+    all
+}
+
+/// Where a node inside of a custom component that reads an argument of it is given that.
+fn giver(plan: &Plan, node: &Node) -> Option<Span> {
+    let instance =
+        node.bindings.iter().find_map(|binding| match plan.nodes[binding.node].role {
+            Role::Argument { instance, .. } => Some(&plan.nodes[instance]),
+            _ => None,
+        })?;
+    // A declaration that nobody uses is given nothing.
+    (&*instance.block.name.text != "declare").then(|| instance.block.header())
 }
 
 struct Check<'a> {

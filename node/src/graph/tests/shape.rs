@@ -236,6 +236,36 @@ livedebugging { enabled = false }
 }
 
 #[test]
+fn what_is_wrong_inside_because_of_what_is_given_names_who_gives_it() {
+    check(
+        r#"
+declare "one" {
+  argument "value" { }
+  test.source "a" { value = argument.value.value }
+  test.source "b" { value = [] }
+}
+one "good" { value = "x" }
+one "bad" { value = [] }
+one "worse" { value = {} }
+"#,
+        expect![[r#"
+            config.alloy:4:29: error: attribute "value": expected string, got list
+            4 |   test.source "a" { value = argument.value.value }
+              |                             ^^^^^^^^^^^^^^^^^^^^
+            config.alloy:8:1: note: with what is given here
+
+            config.alloy:4:29: error: attribute "value": expected string, got object
+            4 |   test.source "a" { value = argument.value.value }
+              |                             ^^^^^^^^^^^^^^^^^^^^
+            config.alloy:9:1: note: with what is given here
+
+            config.alloy:5:29: error: attribute "value": expected string, got list
+            5 |   test.source "b" { value = [] }
+              |                             ^^"#]],
+    );
+}
+
+#[test]
 fn what_could_not_be_understood_makes_nobody_who_reads_it_wrong() {
     check(
         r#"
