@@ -5,13 +5,19 @@
 //! of one that is alive at another address asks there. If nobody answers, it was an earlier life,
 //! and this node takes its place by a higher generation. If somebody does, the two agree on who
 //! was part of the cluster first, and the other one stays out.
+//!
+//! The way between the two alone may be broken, while all others reach both. So a newcomer also asks the
+//! one that told it of the namesake, and stays out if that one has heard from it since.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use foca::{Member, State as Liveness};
 
-use super::sync::Ask;
+use foca::Message;
+
+use super::live::Known;
+use super::sync::{Answer, Ask};
 use super::{Cause, Event, Swim};
 use crate::{Peer, State};
 
@@ -23,6 +29,13 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// TCP to send a lost packet of its handshake again: one loss is not the death of anybody.
 const FAILURES: u8 = 2;
 
+/// How often a witness is asked, each time after its ping to the namesake had time to be answered; a
+/// datagram may be lost.
+const TESTIMONIES: u8 = 3;
+
+/// The pause between these questions.
+const TESTIMONY_PAUSE: Duration = Duration::from_millis(150);
+
 /// A namesake that is being asked whether it lives.
 #[derive(Debug)]
 pub(super) struct Check {
@@ -30,37 +43,136 @@ pub(super) struct Check {
     since: Instant,
     /// How often nobody answered.
     failures: u8,
+    /// Whether it is given up that the namesake answers.
+    missed: bool,
+    /// Who says that it is alive, if this node has not joined.
+    witness: Option<Witness>,
+}
+
+/// Somebody who is asked when it last heard from the namesake.
+#[derive(Debug)]
+struct Witness {
+    address: SocketAddr,
+    /// How often it was asked, and when it is asked next.
+    asked: u8,
+    next: Option<Instant>,
+    /// Whether it owes an answer.
+    owes: bool,
+    /// Whether it has heard from the namesake since this node looks for it.
+    vouches: bool,
 }
 
 impl Check {
     pub(super) fn deadline(&self) -> Instant {
-        self.since + DEADLINE
+        // Whoever is silent itself is no witness.
+        let patience = if self.missed { DEADLINE * 2 } else { DEADLINE };
+        let witness = self.witness.as_ref().and_then(|witness| witness.next);
+        witness.into_iter().fold(self.since + patience, Instant::min)
+    }
+
+    /// Whether more is to be learned from the witness.
+    fn may_hear_more(&self, now: Instant) -> bool {
+        let waits = |witness: &Witness| witness.owes || witness.next.is_some();
+        self.witness.as_ref().is_some_and(waits) && now < self.since + DEADLINE * 2
     }
 }
 
 impl Swim {
     /// Considers `update`, which is about another life of this node's name; whether that one may be
     /// alive.
-    pub(super) fn hear_of_namesake(&mut self, update: &Member<Peer>, now: Instant) -> bool {
+    pub(super) fn hear_of_namesake(
+        &mut self,
+        update: &Member<Peer>,
+        witness: Option<SocketAddr>,
+        now: Instant,
+    ) -> bool {
         let namesake = update.id();
         self.highest = self.highest.max(namesake.generation);
         let dead = update.state() == Liveness::Down
             || namesake.address == self.me.address
             || namesake.generation <= self.buried;
         if !dead {
-            self.check_namesake(namesake.clone(), now);
+            self.check_namesake(namesake.clone(), witness, now);
         } else if self.joined.is_some() && namesake.outranks(&self.me) {
             self.raise_generation();
         }
         !dead
     }
 
-    fn check_namesake(&mut self, namesake: Peer, now: Instant) {
+    fn check_namesake(&mut self, namesake: Peer, witness: Option<SocketAddr>, now: Instant) {
         if self.check.is_some() {
             return;
         }
         if self.ask(namesake.address, Ask::Who, now) {
-            self.check = Some(Check { namesake, since: now, failures: 0 });
+            let witness = witness.map(|address| Witness {
+                address,
+                asked: 0,
+                next: Some(now),
+                owes: false,
+                vouches: false,
+            });
+            self.check = Some(Check { namesake, since: now, failures: 0, missed: false, witness });
+            self.ask_witness(now);
+        }
+    }
+
+    /// Asks the witness, if it is time to.
+    fn ask_witness(&mut self, now: Instant) {
+        let Some(Check { namesake, witness: Some(witness), .. }) = &mut self.check else { return };
+        if witness.next.is_none_or(|next| next > now) {
+            return;
+        }
+        witness.asked += 1;
+        witness.next = (witness.asked < TESTIMONIES).then_some(now + TESTIMONY_PAUSE);
+        let (address, namesake) = (witness.address, namesake.clone());
+        let asked = self.ask(address, Ask::Heard { namesake }, now);
+        if let Some(Check { witness: Some(witness), .. }) = &mut self.check {
+            witness.owes |= asked;
+        }
+    }
+
+    /// What this node knows of a namesake of the one who asks. If that is nothing new, it asks the namesake.
+    pub(super) fn vouch(&mut self, namesake: &Peer, now: Instant) -> Answer {
+        let heard = self.live.get(namesake).map(Known::last_heard);
+        if heard.is_some() {
+            self.outbox.send(&self.me, namesake, Message::Ping(0));
+        }
+        let ago = heard.flatten().map(|heard| now.saturating_duration_since(heard).as_millis());
+        Answer::Heard { ago: ago.and_then(|ago| u64::try_from(ago).ok()) }
+    }
+
+    /// The node at `to` answers.
+    pub(super) fn hear_witness(&mut self, to: SocketAddr, answer: &Answer, now: Instant) {
+        let Some(Check { since, witness: Some(witness), .. }) = &mut self.check else { return };
+        if witness.address != to {
+            return;
+        }
+        witness.owes = false;
+        let looked_for = now.saturating_duration_since(*since).as_millis();
+        if let Answer::Heard { ago: Some(ago) } = answer {
+            witness.vouches |= u128::from(*ago) < looked_for;
+        }
+        self.decide(now);
+    }
+
+    /// The node at `to` does not answer.
+    pub(super) fn miss_witness(&mut self, to: SocketAddr, now: Instant) {
+        if let Some(Check { witness: Some(witness), .. }) = &mut self.check
+            && witness.address == to
+        {
+            witness.owes = false;
+            self.decide(now);
+        }
+    }
+
+    /// The namesake does not answer: whether it lives is what the witness says.
+    fn decide(&mut self, now: Instant) {
+        let Some(check) = self.check.as_ref().filter(|check| check.missed) else { return };
+        if check.witness.as_ref().is_some_and(|witness| witness.vouches) {
+            let namesake = check.namesake.clone();
+            self.stand_down(&namesake);
+        } else if !check.may_hear_more(now) {
+            self.bury_namesake(now);
         }
     }
 
@@ -79,8 +191,15 @@ impl Swim {
         check.failures += 1;
         let address = check.namesake.address;
         if check.failures >= FAILURES || !self.ask(address, Ask::Who, now) {
-            self.bury_namesake(now);
+            self.give_namesake_up(now);
         }
+    }
+
+    fn give_namesake_up(&mut self, now: Instant) {
+        if let Some(check) = &mut self.check {
+            check.missed = true;
+        }
+        self.decide(now);
     }
 
     /// Nobody of this name is where the namesake was: it was an earlier life.
@@ -97,8 +216,9 @@ impl Swim {
     }
 
     pub(super) fn expire_check(&mut self, now: Instant) {
-        if self.check.as_ref().is_some_and(|check| check.deadline() <= now) {
-            self.bury_namesake(now);
+        self.ask_witness(now);
+        if self.check.as_ref().is_some_and(|check| check.since + DEADLINE <= now) {
+            self.give_namesake_up(now);
         }
     }
 

@@ -24,7 +24,7 @@ impl Swim {
         let mut packet = Packet::parse(payload)?;
         let source = packet.header.src.clone();
         if source.name == self.me.name {
-            self.hear_of_namesake(&Member::alive(source.clone()), now);
+            self.hear_of_namesake(&Member::alive(source.clone()), None, now);
             return Err(Refusal::NameClash(source.to_string()));
         }
         if packet.header.dst.name != self.me.name {
@@ -114,7 +114,7 @@ impl Swim {
             !other
         });
         for update in &heard {
-            self.hear_of_namesake(update, now);
+            self.hear_of_namesake(update, None, now);
         }
     }
 

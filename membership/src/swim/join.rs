@@ -166,6 +166,7 @@ impl Swim {
                 }
                 Ask::State { .. } => (self.me.clone(), Answer::Same),
                 Ask::Who => (self.me.clone(), Answer::Done),
+                Ask::Heard { namesake } => (self.me.clone(), self.vouch(&namesake, now)),
             }
         };
         let reply = Reply { from, instance: self.instance, answer };
@@ -205,7 +206,7 @@ impl Swim {
     /// Takes what another node found this one to lack. For a node that has not joined yet, that is
     /// as good as having asked.
     fn take_push(&mut self, from: Peer, mut members: Vec<Member<Peer>>, now: Instant) {
-        if self.is_name_taken(&members, now) {
+        if self.is_name_taken(&members, from.address, now) {
             return;
         }
         members.push(Member::alive(from.clone()));
@@ -228,6 +229,7 @@ impl Swim {
             codec::parse_body(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
         self.hear_from(&reply.from, now);
         let checked = self.checks(to);
+        self.hear_witness(to, &reply.answer, now);
         let namesake = reply.from.name == self.me.name;
         if namesake && reply.instance == self.instance {
             self.seeds.answered(to, SeedResult::Itself, now);
@@ -256,7 +258,7 @@ impl Swim {
             return;
         }
         match reply.answer {
-            Answer::Done | Answer::Clash { .. } => {
+            Answer::Done | Answer::Clash { .. } | Answer::Heard { .. } => {
                 self.seeds.answered(to, SeedResult::Joined, now);
             }
             Answer::Same => {
@@ -270,7 +272,7 @@ impl Swim {
             }
             Answer::Members { buckets, members } => {
                 self.seeds.answered(to, SeedResult::Joined, now);
-                if self.is_checking() || self.is_name_taken(&members, now) {
+                if self.is_checking() || self.is_name_taken(&members, to, now) {
                     return;
                 }
                 let was_joined = self.joined.is_some();
@@ -304,15 +306,20 @@ impl Swim {
     }
 
     /// Whether, for a node that has not joined, its name is in use by somebody who may be alive. That
-    /// one is asked then.
-    fn is_name_taken(&mut self, members: &[Member<Peer>], now: Instant) -> bool {
+    /// one is asked then, and the node at `witness`, which says so.
+    fn is_name_taken(
+        &mut self,
+        members: &[Member<Peer>],
+        witness: SocketAddr,
+        now: Instant,
+    ) -> bool {
         if self.joined.is_some() {
             return false;
         }
         let mut alive = false;
         for member in members {
             if member.id().name == self.me.name && *member.id() != self.me {
-                alive |= self.hear_of_namesake(member, now);
+                alive |= self.hear_of_namesake(member, Some(witness), now);
             }
         }
         // It cannot be asked while another question to its address is under way, a seed being there.
@@ -439,6 +446,7 @@ impl Swim {
         if self.checks(to) {
             self.miss_namesake(now);
         }
+        self.miss_witness(to, now);
         self.form_if_alone(now);
     }
 }

@@ -61,6 +61,8 @@ pub(super) enum Ask {
     },
     /// You do not know these.
     Push { members: Vec<Member<Peer>> },
+    /// When did you last hear from this namesake of mine, which I do not reach?
+    Heard { namesake: Peer },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,6 +88,8 @@ pub(super) enum Answer {
     Clash { you_stay_out: bool },
     /// I take no part in the cluster, so do not count on me.
     Out,
+    /// I heard from it so many milliseconds ago, if ever.
+    Heard { ago: Option<u64> },
 }
 
 impl Swim {

@@ -34,8 +34,43 @@ fn a_node_that_looks_for_its_earlier_life_forms_no_cluster_of_its_own() {
     net.vanish(2);
     let config = Config { bootstrap_timeout: Duration::from_secs(1), ..seeded() };
     net.boot(peer("b", 22, 2000), config);
-    net.run_until("it is in", |net| net.agree(3));
+    let took = net.run_until("it is in", |net| net.agree(3));
     assert!(!net.events(22).any(|event| matches!(event, Event::Formed)), "{:#?}", net.events);
+    // Nobody says that the machine is gone: that much time the earlier life has to answer.
+    assert!(took < Duration::from_millis(2500), "{took:?}");
+}
+
+#[test]
+fn a_newcomer_that_does_not_reach_the_first_alone_stays_out_too() {
+    for config in [seeded(), keyed()] {
+        // Nobody answers, or somebody refuses in the name of the first, as a firewall may.
+        for refused in [false, true] {
+            let mut net = Net::new(&[1]);
+            for (port, name) in (1..=3).zip('a'..) {
+                net.boot(peer(&name.to_string(), port, 1000), config.clone());
+            }
+            net.run_until("all see all", |net| net.agree(3));
+            net.forget();
+            for way in [(at(2), at(22)), (at(22), at(2))] {
+                net.apart.insert(way);
+                if refused {
+                    net.closed.insert(way);
+                }
+            }
+            net.boot(peer("b", 22, 2000), config.clone());
+            net.run_for(Duration::from_secs(120));
+            assert_eq!(net.node(22).name_clash().map(|peer| peer.address), Some(at(2)));
+            for port in [1, 2, 3] {
+                assert_eq!(net.node(port).name_clash(), None);
+                let disturbed = |e: &Event| matches!(e, Event::Down { .. } | Event::Changed { .. });
+                assert!(!net.events(port).any(disturbed), "{:#?}", net.events);
+            }
+            // The ways stay as they are, and the first is gone: the other takes its place.
+            net.crash(2);
+            let took = net.run_until("the other is in", |net| net.agree(3));
+            assert!(took < Duration::from_secs(15), "{took:?}");
+        }
+    }
 }
 
 #[test]

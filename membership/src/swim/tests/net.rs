@@ -38,6 +38,8 @@ pub(super) struct Net {
     pub vanished: BTreeSet<SocketAddr>,
     /// From and to: ways on which TCP is refused although somebody listens.
     pub closed: BTreeSet<(SocketAddr, SocketAddr)>,
+    /// From and to: ways on which nothing arrives.
+    pub apart: BTreeSet<(SocketAddr, SocketAddr)>,
     /// From and to: ways on which datagrams are lost.
     pub cut: BTreeSet<(SocketAddr, SocketAddr)>,
     /// Nodes that hear nothing and say nothing for now, while their timers go on: what arrives and
@@ -78,6 +80,7 @@ impl Net {
             mute: BTreeSet::new(),
             vanished: BTreeSet::new(),
             closed: BTreeSet::new(),
+            apart: BTreeSet::new(),
             cut: BTreeSet::new(),
             stalled: BTreeSet::new(),
             waiting: Vec::new(),
@@ -254,6 +257,10 @@ impl Net {
                         self.push(ONE_WAY, Arrival::Datagram(address, to, datagram));
                     }
                 }
+                Output::Sync { to, .. } if self.closed.contains(&(address, to)) => {
+                    let answer = Err(SyncFailure::Unreachable("connection refused".to_owned()));
+                    self.push(2 * ONE_WAY, Arrival::Answer { at: address, from: to, answer });
+                }
                 Output::Sync { to, body } if self.is_open(address, to) => {
                     self.push(3 * ONE_WAY, Arrival::Question { to, from: address, body });
                 }
@@ -296,5 +303,6 @@ impl Net {
 
     fn is_open(&self, from: SocketAddr, to: SocketAddr) -> bool {
         self.island.contains(&from) == self.island.contains(&to)
+            && !self.apart.contains(&(from, to))
     }
 }
