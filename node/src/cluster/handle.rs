@@ -48,6 +48,12 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// A component that announced these targets and will announce no others.
+    #[cfg(test)]
+    pub fn fixed(component: ComponentId, announced: Snapshot) -> Self {
+        Self { component, clustered: true, announced: watch::channel(announced).1 }
+    }
+
     /// What it announced last.
     pub fn announced(&self) -> Snapshot {
         Arc::clone(&self.announced.borrow())

@@ -277,7 +277,7 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
     };
     let check = Some(&check);
     let audit: Audit = serde_json::from_value(serde_json::json!({
-        "node": "node-0", "unowned": 1, "double_owned": 0, "covered": 0, "config_drift": 1,
+        "node": "node-0", "unowned": 1, "double_owned": 1, "covered": 0, "config_drift": 1,
         "partial": true, "clock_limit_seconds": 0.1,
         "missing": [{"node": "node-5", "address": "10.0.0.5:1", "error": "<silence>"}],
         "divergences": [{"node": "node-3", "peer": "node-4", "divergence": {
@@ -285,7 +285,10 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
             "truncated": false, "meaning": "node-4's discovery is behind", "examples": []}}],
         "targets": [{"state": "unowned", "node": "node-7", "component": "prometheus.scrape.a", "key": "9f",
             "url": "http://a/<m>", "labels": {}, "peer": "node-1", "why": "it is lost",
-            "for_seconds": 3.0}],
+            "for_seconds": 3.0},
+            {"state": "double", "node": "node-0", "component": "prometheus.scrape.c", "key": "a0",
+            "url": "http://twice/", "labels": {}, "peer": "node-1",
+            "why": "node-0 and node-1 collect it", "for_seconds": 4.0}],
         "peers": [{"name": "node-1", "answered_seconds_ago": 1.0, "config_sha256": "ab",
             "config_differs": true, "clock_skew_seconds": -0.25, "clock_error_seconds": 0.001,
             "clock_differs": true,
@@ -334,6 +337,10 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         "1 targets are collected by nobody",
         "http://a/&#60;m&#62;",
         "it is lost",
+        "1 targets are collected twice",
+        "<code>http://twice/</code>",
+        "<span class=\"pill double\">double</span>",
+        "<td data-name=\"Why\">node-0 and node-1 collect it</td>",
         "<span class=\"error\">250.0 ms behind</span>",
         "1 peers have clocks that differ by more than a tenth of the shortest interval",
         "No answer from node-5 (&#60;silence&#62;)",

@@ -178,6 +178,33 @@ fn while_the_gate_is_closed_nobody_stands_in_and_all_is_counted() {
 }
 
 #[test]
+fn what_two_nodes_collect_is_told_by_the_higher_ranked_with_the_name_of_the_other() {
+    let mut world = settled(2, 20);
+    world.lose_sight(1, 0);
+    world.run(seconds(30));
+    let twice: Vec<u64> = (0..20).filter(|number| ranking(&world, *number)[0] == 0).collect();
+    assert!(!twice.is_empty() && twice.len() < 20);
+    for number in 0..20 {
+        let expected = if twice.contains(&number) { vec![0, 1] } else { vec![1] };
+        assert_eq!(world.collectors(number), expected, "{number}");
+    }
+    let report = world.report(0);
+    assert_eq!(report.figures.doubled, twice.len());
+    let told: BTreeSet<_> = report.doubled.iter().map(|found| &found.target).cloned().collect();
+    assert_eq!(told, twice.iter().map(|number| target(*number)).collect());
+    let named = |found: &Finding| found.peer == name(1) && found.since.is_some();
+    assert!(report.doubled.iter().all(named), "{:?}", report.doubled);
+    // The other one collects what is its own, as far as it knows.
+    assert_eq!(world.report(1).figures.doubled, 0);
+
+    world.find_again(1, 0);
+    world.run(seconds(30));
+    assert!(twice.iter().all(|number| world.collectors(*number) == [0]));
+    let left: Vec<_> = (0..2).map(|node| world.report(node).figures.doubled).collect();
+    assert_eq!(left, [0, 0]);
+}
+
+#[test]
 fn thousands_of_differences_are_paged_and_bounded() {
     let mut world = World::new(2);
     let all: BTreeSet<u64> = (0..20_000).collect();

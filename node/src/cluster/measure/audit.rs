@@ -6,6 +6,9 @@ use ownership::audit::Figures;
 
 use crate::telemetry::Exposition;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) fn page(page: &mut Exposition, figures: &Figures, skew_limit: Option<Duration>) {
     for (name, help, count) in [
         (

@@ -196,18 +196,13 @@ async fn here(context: &Arc<Context>) -> Result<Audit, Closed> {
         peer(name.as_str(), audit, skew_limit, divergences.collect(), now)
     });
     let figures = &report.figures;
-    let kinds =
-        [("unowned", &report.unowned), ("double", &report.doubled), ("covered", &report.covered)];
-    let targets = kinds.iter().flat_map(|(state, findings)| {
-        findings.iter().map(|finding| target(node, state, finding, &listed, now))
-    });
     Ok(Audit {
         node: node.to_owned(),
         unowned: figures.unowned,
         double_owned: figures.doubled,
         covered: figures.covered,
         config_drift: figures.drifted,
-        targets: targets.collect(),
+        targets: targets(node, &report, &listed, now),
         peers: peers.collect(),
         clock_limit_seconds: skew_limit.map(|limit| limit.as_secs_f64()),
         ..Audit::default()
@@ -259,6 +254,16 @@ fn announced(listed: &[Listed], component: &str) -> Arc<[Announced]> {
 
 fn own(target: &Announced) -> BTreeMap<String, String> {
     target.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// All targets that are not collected as they should be, by name.
+fn targets(node: &str, report: &Report, listed: &[Listed], now: Instant) -> Vec<Target> {
+    let kinds =
+        [("unowned", &report.unowned), ("double", &report.doubled), ("covered", &report.covered)];
+    let targets = kinds.iter().flat_map(|(state, findings)| {
+        findings.iter().map(|finding| target(node, state, finding, listed, now))
+    });
+    targets.collect()
 }
 
 fn target(node: &str, state: &str, finding: &Finding, listed: &[Listed], now: Instant) -> Target {

@@ -112,6 +112,34 @@ impl World {
         self.nodes[node].open = false;
     }
 
+    /// A node loses another one from its view, which goes on seeing it, and takes over its targets.
+    pub(super) fn lose_sight(&mut self, node: usize, of: usize) {
+        let (other, now) = (name(of), self.now);
+        let this = &mut self.nodes[node];
+        this.handover.peer_down(&other, true);
+        this.audit.peer_down(&other);
+        let Node { assignment, handover, .. } = this;
+        assignment.change(&[], std::slice::from_ref(&other), |moved| {
+            let target = Target::new(moved.component, moved.key);
+            handover.gained(&target, Some(&other), MoveCause::Failed, now);
+        });
+        self.settle(node);
+    }
+
+    /// It sees it again.
+    pub(super) fn find_again(&mut self, node: usize, other: usize) {
+        let (other, now) = (name(other), self.now);
+        let this = &mut self.nodes[node];
+        this.handover.peer_up(&other, now);
+        this.audit.peer_up(&other, now);
+        let Node { assignment, handover, .. } = this;
+        assignment.change(std::slice::from_ref(&other), &[], |moved| {
+            let target = Target::new(moved.component, moved.key);
+            handover.lost(&target, moved.to, MoveCause::Joined, now);
+        });
+        self.settle(node);
+    }
+
     fn clock(&self, node: usize) -> i64 {
         (self.now - self.started).as_micros() as i64 + self.nodes[node].ahead
     }

@@ -56,6 +56,34 @@ fn whose_discovery_is_behind_is_said() {
     assert_eq!(meaning(true, &counts(&[1], 0, 1)), "the configurations differ");
 }
 
+#[test]
+fn a_target_that_two_nodes_collect_is_told_with_both_names_its_address_and_its_age() {
+    let component = ComponentId::from("c");
+    let known = Arc::from([announced(1, "http://a", "blue")]);
+    let listed = [Listed::fixed(component.clone(), known)];
+    let now = Instant::now();
+    let finding = |key: u64| Finding {
+        target: ownership::handover::Target::new(&component, Key::from(key)),
+        peer: membership::Name::new("beta").expect("a valid name"),
+        why: None,
+        since: now.checked_sub(Duration::from_secs(3)),
+    };
+    // Discovery has lost the second one meanwhile.
+    let report = Report { doubled: vec![finding(1), finding(2)], ..Report::default() };
+    let told = targets("alpha", &report, &listed, now);
+    for (told, url) in told.iter().zip(["http://a", ""]) {
+        assert_eq!(
+            (told.state.as_str(), told.why.as_str()),
+            ("double", "alpha and beta collect it")
+        );
+        assert_eq!((told.node.as_str(), told.peer.as_str()), ("alpha", "beta"));
+        assert_eq!((told.url.as_str(), told.for_seconds), (url, Some(3.0)));
+    }
+    assert_eq!((told.len(), told[0].labels["env"].as_str()), (2, "blue"));
+    let audit = Audit { double_owned: 2, targets: told, ..Audit::default() };
+    assert_eq!(audit.notes(), ["2 targets are collected twice"]);
+}
+
 /// What one node found: so many targets, each with a long name.
 fn found(node: &str, targets: usize, length: usize) -> Audit {
     let target = |number: usize| Target {
