@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::Seal;
 
-use super::limits::{FETCHED_WITHIN, FRESH_FOR, HOLD, SOON_PAUSE};
+use super::limits::{FETCHED_WITHIN, FRESH_FOR, HOLD, SEAL_MAX, SOON_PAUSE};
 use super::*;
 use crate::Assignment;
 
@@ -95,6 +95,30 @@ fn a_claim_brings_the_seal_and_the_start_and_nobody_else_is_asked() {
     assert_eq!(a.standing(&target), None);
     assert_eq!(b.standing(&target), Some(Standing::Active));
     assert_eq!((a.counters().given, b.counters().sealed), (1, 1));
+}
+
+#[test]
+fn a_seal_that_is_too_long_comes_as_its_tick_alone_and_is_counted() {
+    let now = Instant::now();
+    for (length, arrives, cut) in [(SEAL_MAX, SEAL_MAX, 0), (SEAL_MAX + 1, 0, 1)] {
+        let (mut a, mut b, target) = pair(now);
+        a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
+        b.gained(&target, None, MoveCause::Joined, now);
+        b.handle_timeout(now);
+        let (_, id, body) = asked(&mut b);
+        a.handle_question(9, &body, |_| true, now).expect("it is a question");
+        assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
+        let payload = Bytes::from(vec![7; length]);
+        a.handle_seal(&target, Some(Seal { payload, ..seal(77) }), now);
+        a.handle_timeout(now);
+        b.handle_answer(id, &answered(&mut a), now).expect("it is the answer");
+        let start = outputs(&mut b);
+        let [Output::Start(start)] = &start[..] else { panic!("no start") };
+        let seal = start.seal.as_ref().expect("the tick arrives in any case");
+        assert_eq!((seal.last_tick, seal.payload.len()), (77, arrives));
+        assert_eq!((a.counters().seals_cut, a.counters().given), (cut, 1));
+        assert!(!start.overlap);
+    }
 }
 
 #[test]

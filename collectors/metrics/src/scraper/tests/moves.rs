@@ -68,3 +68,50 @@ async fn a_tick_that_was_left_out_in_a_move_is_made_up_for_within_half_an_interv
         assert_eq!(first_after(late, true).await, first, "{late} ms late, perhaps collected");
     }
 }
+
+/// A page with more series than a seal has room for: their labels can hardly be compressed.
+fn long_page() -> &'static str {
+    let mut state = 1_u64;
+    let mut page = String::new();
+    for _ in 0..17_000 {
+        page.push_str("a{x=\"");
+        for _ in 0..16 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            page.push_str(&format!("{state:016x}"));
+        }
+        page.push_str("\"} 1\n");
+    }
+    page.leak()
+}
+
+/// Receives a page to its end; how many series it ended.
+async fn finish_page(world: &mut World) -> usize {
+    let mut ended = 0;
+    loop {
+        let lines = world.next().await;
+        ended += lines.iter().filter(|line| line.starts_with("a stale ")).count();
+        if lines.iter().any(|line| line.starts_with("up ")) {
+            return ended;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seal_that_has_no_room_for_the_series_has_the_tick_alone_and_is_counted() {
+    for (page, room) in [("a 1\n", true), (long_page(), false)] {
+        let mut one = World::new(Script::new([Answer::Page(page)]));
+        one.start(None).await;
+        finish_page(&mut one).await;
+        let seal = one.stop(StopReason::Moved).await.unwrap();
+        assert_eq!((seal.last_tick, seal.payload.is_empty()), (ORIGIN + SECOND, !room));
+        assert_eq!(one.telemetry.seals_without_series.value(), u64::from(!room));
+
+        // The next owner is in phase, and ends no series that it does not know.
+        let mut two = World::new(Script::new([Answer::Page("b 1\n")]));
+        two.start(Some(seal)).await;
+        assert_eq!(two.batches.recv().await.unwrap().samples[0].timestamp, ORIGIN + 2 * SECOND);
+        assert_eq!(finish_page(&mut two).await, usize::from(room));
+    }
+}
