@@ -25,6 +25,19 @@ fn the_defaults_are_those_of_alloy() {
     assert_eq!(options.component_shutdown_deadline, Duration::from_secs(600));
     assert!(options.enable_pprof);
     assert_eq!(options.cluster, cluster::Options::default());
+
+    let cluster = options.cluster;
+    assert!(!cluster.enabled);
+    assert_eq!(cluster.node_name, None);
+    assert_eq!(cluster.advertise_address, None);
+    assert_eq!(cluster.advertise_interfaces, ["eth0", "en0"]);
+    assert!(cluster.join_addresses.is_empty());
+    assert_eq!(cluster.rejoin_interval, Duration::from_secs(60));
+    assert_eq!(cluster.max_join_peers, 5);
+    assert_eq!(cluster.name, "");
+    assert!(cluster.tls.is_none());
+    assert_eq!(cluster.wait_for_size, 0);
+    assert_eq!(cluster.wait_timeout, Duration::ZERO);
 }
 
 #[test]
