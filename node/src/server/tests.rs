@@ -155,6 +155,8 @@ struct Setup {
     peer_tls: Option<client::Tls>,
     /// What the file of `--cluster.key-file` holds.
     keys: Option<String>,
+    /// Whether it has what it needs to collect, and so takes part once it has joined.
+    participates: bool,
 }
 
 impl Default for Setup {
@@ -170,6 +172,7 @@ impl Default for Setup {
             prefix: "/",
             peer_tls: None,
             keys: None,
+            participates: true,
         }
     }
 }
@@ -220,7 +223,9 @@ async fn begin(setup: Setup) -> World {
     let what = Serve { listener, memory: from_memory, context: Arc::clone(&context), http: now };
     let stop = cancel.clone();
     tasks.spawn(async move { serve(what, stop).await.expect("it can be served") });
-    cluster.handle.participate().await.expect("it runs");
+    if setup.participates {
+        cluster.handle.participate().await.expect("it runs");
+    }
     let client = Client::with_memory(&Config::default(), memory.clone()).expect("plain HTTP");
     World {
         address,

@@ -44,6 +44,30 @@ async fn a_node_tells_all_it_knows_of_its_cluster() {
 }
 
 #[tokio::test]
+async fn a_node_that_has_joined_and_takes_no_part_yet_is_a_viewer_to_the_others() {
+    let a = start(Setup { clustered: true, ..Setup::default() }).await;
+    let join = vec![a.address];
+    let b = Setup { name: "b", clustered: true, join, participates: false, ..Setup::default() };
+    let b = begin(b).await;
+    let listed = async |state: &str| {
+        let is = |peer: &cluster::PeerStatus| peer.name == "b" && peer.state == state;
+        let mut seen = a.cluster.handle.state();
+        let seen = seen.wait_for(|cluster| cluster.peers.iter().any(is));
+        drop(tokio::time::timeout(PATIENCE, seen).await.expect("in time").expect("the loop runs"));
+        a.json("/api/v0/web/peers").await
+    };
+    let peers = |state: &str| {
+        json!([
+            {"name": "a", "addr": a.address.to_string(), "isSelf": true, "state": "participant"},
+            {"name": "b", "addr": b.address.to_string(), "isSelf": false, "state": state},
+        ])
+    };
+    assert_eq!(listed("joining").await, peers("viewer"));
+    b.cluster.handle.participate().await.expect("it runs");
+    assert_eq!(listed("participant").await, peers("participant"));
+}
+
+#[tokio::test]
 async fn a_check_finds_all_paths_open_where_they_are() {
     let (a, b) = two().await;
     let (status, answer) = post(&b, "/api/v1/cluster/check").await;
