@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::relabel::{Action, RuleConfig, Rules};
-use model::{Batch, Exemplar, Labels, STALE_NAN};
+use model::{Batch, Exemplar, Family, Labels, MetricKind, STALE_NAN};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
@@ -82,6 +82,25 @@ async fn exemplars_follow_their_series() {
     let [exemplar] = &out.exemplars[..] else { panic!("{:?}", out.exemplars) };
     assert_eq!(out.labels(exemplar.series).get("cluster"), Some("one"));
     assert_eq!(out.labels(exemplar.labels).get("trace_id"), Some("up"));
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_family_follows_its_series() {
+    let mut rewriter = Rewriter::new(rules(), Bounds::Entries(10), Arc::new(Telemetry::default()));
+    let family = |name: &str, kind| {
+        let (name, help, unit) = (name.into(), format!("Help of {name}.").into(), "seconds".into());
+        Arc::new(Family { name, kind, help, unit })
+    };
+    let families = vec![family("up", MetricKind::Gauge), family("down", MetricKind::Counter)];
+    let mut batch = Batch { families, ..Batch::default() };
+    for (name, family) in [("secret_a", 0), ("down", 1), ("up", 0)] {
+        batch.push(labels(name).borrowed(), 1, 1.0);
+        batch.samples.last_mut().expect("it was pushed").family = family;
+    }
+    let out = rewriter.rewrite(&Arc::new(batch.clone()), Instant::now()).expect("two are left");
+    let said: Vec<_> = out.samples.iter().map(|sample| out.family(sample.family)).collect();
+    assert_eq!(said, [batch.family(1), batch.family(0)]);
+    assert_eq!(said[0].map(|family| &*family.help), Some("Help of down."));
 }
 
 #[tokio::test]

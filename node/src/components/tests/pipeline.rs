@@ -6,7 +6,8 @@ use super::servers::{Backend, Received, Server};
 use super::world::{Running, World};
 use crate::server::components::{Components, HealthState};
 
-const PAGE: &str = "# TYPE jobs counter\njobs{queue=\"a\"} 7\nsecret 1\n";
+const PAGE: &str =
+    "# HELP jobs Jobs that \\\\ were done.\n# TYPE jobs counter\njobs{queue=\"a\"} 7\nsecret 1\n";
 
 /// A scrape of `targets` that goes through rules to endpoints.
 fn config(targets: &str, endpoints: &[String]) -> String {
@@ -74,6 +75,51 @@ async fn samples_of_a_page_reach_the_backend() {
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_page_says_of_a_family_reaches_the_backend() {
+    let (page, backend, world) = (Server::page(PAGE).await, Backend::start().await, World::new());
+    let often = "endpoint {\nmetadata_config { send_interval = \"1s\" }";
+    let config = config(&target(&page, "a"), &[backend.url()]).replace("endpoint {", often);
+    let running = world.run(&config).await;
+    let told = backend.until_told("jobs").await;
+    let counter = model::MetricKind::Counter as i32;
+    assert_eq!(told["jobs"], (counter, "Jobs that \\ were done.".to_owned(), String::new()));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_malformed_page_is_told_with_its_place_and_disturbs_no_other_target() {
+    let broken = Server::page("# TYPE jobs counter\njobs{queue=\"a\"} 7\njobs{queue=\"b\" 8\n");
+    let (page, broken) = (Server::page(PAGE).await, broken.await);
+    let (backend, world) = (Backend::start().await, World::new());
+    let both = format!("{}, {}", target(&page, "good"), target(&broken, "broken"));
+    let running = world.run(&config(&both, &[backend.url()])).await;
+    let up = |instance| format!(r#"__name__="up",cluster="one",instance="{instance}",job="test""#);
+    let twice =
+        |received: &Received, series: &str| received.get(series).is_some_and(|v| v.len() > 1);
+    let received = backend.until(|r| twice(r, &up("good")) && twice(r, &up("broken"))).await;
+    assert!(received[&up("good")].iter().all(|up| *up == 1.0), "{received:?}");
+    assert!(received[&up("broken")].iter().all(|up| *up == 0.0), "{received:?}");
+    let jobs = |received: &Received, instance: &str| {
+        let of = format!("instance=\"{instance}\"");
+        received.keys().any(|series| series.contains("\"jobs\"") && series.contains(&of))
+    };
+    assert!(jobs(&received, "good"));
+    assert!(!jobs(&received, "broken"), "a page is stored whole or not at all: {received:?}");
+
+    let detail = running.graph.detail("prometheus.scrape.pages").await.expect("it is there");
+    let targets = detail.debug_info.as_array().expect("blocks").iter();
+    let targets: Vec<String> = targets.map(ToString::to_string).collect();
+    let of = |server: &Server| {
+        let address = server.address.to_string();
+        targets.iter().find(|target| target.contains(&address)).expect("it is shown")
+    };
+    assert!(of(&broken).contains("\"down\""), "{targets:?}");
+    assert!(of(&broken).contains("line 3, column 16: "), "{targets:?}");
+    assert!(of(&page).contains("\"up\"") && !of(&page).contains("column"), "{targets:?}");
     running.stop().await;
 }
 

@@ -77,10 +77,14 @@ pub(super) async fn target_groups(groups: &'static str, may: Arc<Semaphore>) -> 
 /// What a backend has received: the values of each series, in the order they came.
 pub(super) type Received = BTreeMap<String, Vec<f64>>;
 
+/// What a backend was told of metric families, by name: type, help and unit.
+pub(super) type Told = BTreeMap<String, (i32, String, String)>;
+
 /// A backend that speaks remote write 1.0.
 pub(super) struct Backend {
     pub server: Server,
     received: watch::Receiver<Received>,
+    told: watch::Receiver<Told>,
     status: watch::Sender<StatusCode>,
 }
 
@@ -88,14 +92,16 @@ impl Backend {
     pub(super) async fn start() -> Self {
         let (note, received) = watch::channel(Received::new());
         let (status, answers) = watch::channel(StatusCode::NO_CONTENT);
-        let note = Arc::new(note);
+        let (tell, told) = watch::channel(Told::new());
+        let (note, tell) = (Arc::new(note), Arc::new(tell));
         let server = Server::start(move |request| {
-            let (note, answer) = (Arc::clone(&note), *answers.borrow());
+            let (note, tell, answer) = (Arc::clone(&note), Arc::clone(&tell), *answers.borrow());
             async move {
                 let body = request.into_body().collect().await.expect("the body arrives");
                 if answer.is_success() {
                     let write = wire::decode_v1(&body.to_bytes()).expect("it is remote write");
                     note.send_modify(|received| take(received, &write));
+                    tell.send_modify(|told| told.extend(write.metadata.into_iter().map(family)));
                 }
                 let mut response = Response::new(Full::default());
                 *response.status_mut() = answer;
@@ -103,7 +109,7 @@ impl Backend {
             }
         })
         .await;
-        Self { server, received, status }
+        Self { server, received, told, status }
     }
 
     /// Answers with this status from now on; only a success takes what was sent.
@@ -126,6 +132,16 @@ impl Backend {
         }
     }
 
+    /// Waits until it was told of a family; what of all of them.
+    pub(super) async fn until_told(&self, family: &str) -> Told {
+        let mut told = self.told.clone();
+        let waiting = told.wait_for(|told| told.contains_key(family));
+        match tokio::time::timeout(Duration::from_secs(30), waiting).await {
+            Ok(told) => told.expect("the backend runs").clone(),
+            Err(_) => panic!("it never came: {:#?}", self.told.borrow()),
+        }
+    }
+
     /// Waits for a series.
     pub(super) async fn until_series(&self, series: &str) -> Received {
         self.until(|received| received.contains_key(series)).await
@@ -139,4 +155,8 @@ fn take(received: &mut Received, write: &wire::v1::WriteRequest) {
         let values = received.entry(labels.join(",")).or_default();
         values.extend(series.samples.iter().map(|sample| sample.value));
     }
+}
+
+fn family(told: wire::v1::MetricMetadata) -> (String, (i32, String, String)) {
+    (told.metric_family_name, (told.kind, told.help, told.unit))
 }
