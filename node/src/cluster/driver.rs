@@ -312,7 +312,13 @@ impl Driver {
                     }
                     self.unpublished = true;
                 }
-                Output::View | Output::Gate { .. } => {
+                Output::Gate { open } => {
+                    log::gate(open, self.core.gate());
+                    self.measures.changed(Instant::now());
+                    self.shares.stale = true;
+                    self.unpublished = true;
+                }
+                Output::View => {
                     self.measures.changed(Instant::now());
                     self.shares.stale = true;
                     self.unpublished = true;

@@ -1,7 +1,23 @@
 //! What happens in the cluster, as log lines.
 
+use crate::core::Gate;
 use membership::{Cause, Event};
 use tracing::{error, info, warn};
+
+/// Writes down that new targets may be started from now on, or may not.
+pub(super) fn gate(open: bool, gate: &Gate) {
+    let minimum = gate.wait_for_size();
+    if !open {
+        warn!(minimum, "the minimum cluster size is not met; nothing new is started until it is");
+    } else if gate.is_expired() {
+        warn!(
+            minimum,
+            "the deadline for the minimum cluster size has passed; starting all the same"
+        );
+    } else {
+        info!(minimum, "the minimum cluster size is reached");
+    }
+}
 
 /// Writes an event down.
 pub(super) fn event(event: &Event) {

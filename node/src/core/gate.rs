@@ -58,6 +58,11 @@ impl Gate {
         self.enough || self.expired
     }
 
+    /// Whether it is open although there are too few nodes: waiting was in vain.
+    pub fn is_expired(&self) -> bool {
+        self.expired
+    }
+
     /// When waiting ends, while it has an end.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline

@@ -101,6 +101,10 @@ async fn what_runs_goes_on_when_the_cluster_gets_too_small() -> anyhow::Result<(
         Ok(())
     })
     .await?;
+    let log = cluster.node(0).child.log()?;
+    for line in ["minimum cluster size is reached", "minimum cluster size is not met"] {
+        anyhow::ensure!(log.contains(line), "no {line:?} in {log}");
+    }
     let state = http::json(&cluster.node(0).url("/api/v1/cluster")).await?;
     anyhow::ensure!(state["ready"] == true && state["expected_size"] == 2, "{state}");
     anyhow::ensure!(state["missing"][0]["name"] == "node-2", "{state}");
@@ -116,5 +120,32 @@ async fn what_runs_goes_on_when_the_cluster_gets_too_small() -> anyhow::Result<(
     })
     .await?;
     drop(cluster);
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_has_waited_long_enough_for_others_starts_all_the_same() -> anyhow::Result<()> {
+    const TARGETS: usize = 12;
+    let world = World::new()?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let config = world::write(&world, &configuration(&addresses(&fleet, TARGETS)))?;
+    let mut setup = setup(&config);
+    let flags = ["--cluster.wait-for-size=3", "--cluster.wait-timeout=2s"];
+    setup.flags.extend(flags.map(str::to_owned));
+    let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
+    let begin = std::time::Instant::now();
+    let mut cluster = Cluster::start(&world, setup, 1, away).await?;
+    let url = cluster.node(0).url("/metrics");
+    eventually("all targets to be collected", PATIENCE, async || {
+        let page = http::text(&url).await?;
+        let local = http::metric(&page, "shoal_cluster_targets_local");
+        anyhow::ensure!(local == TARGETS as f64, "{local}");
+        Ok(())
+    })
+    .await?;
+    anyhow::ensure!(begin.elapsed() >= std::time::Duration::from_secs(2), "{:?}", begin.elapsed());
+    let log = cluster.node(0).child.log()?;
+    anyhow::ensure!(log.contains("the deadline for the minimum cluster size has passed"), "{log}");
+    world.end().await;
     Ok(())
 }
