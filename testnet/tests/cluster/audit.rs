@@ -69,6 +69,57 @@ async fn what_its_owner_does_not_know_is_collected_by_the_deputy_and_the_label_i
 }
 
 #[tokio::test]
+async fn a_node_with_another_configuration_is_named_until_it_reloads_the_same() -> anyhow::Result<()>
+{
+    let world = World::new()?;
+    let folder = world.folder("config")?;
+    let files = [folder.join("one.alloy"), folder.join("two.alloy")];
+    std::fs::write(&files[0], "logging {\n  level = \"info\"\n}\n")?;
+    std::fs::write(&files[1], "logging {\n  level = \"debug\"\n}\n")?;
+    let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
+    let mut cluster = Cluster::prepare(&world, setup(&files[0]), 2, away)?;
+    cluster.setups_mut()[1].config = files[1].clone();
+    for node in 0..2 {
+        cluster.spawn(node)?;
+    }
+    both_tell_of_drift(&mut cluster, true).await?;
+
+    std::fs::copy(&files[0], &files[1])?;
+    let url = cluster.node(1).url("/-/reload");
+    let (status, answer) = http::ask(::http::Method::POST, &url).await?;
+    anyhow::ensure!(status.is_success(), "{status} {answer:?}");
+    both_tell_of_drift(&mut cluster, false).await?;
+    world.end().await;
+    Ok(())
+}
+
+/// Waits until each of two nodes says of the other whether that one runs another configuration.
+async fn both_tell_of_drift(cluster: &mut Cluster, drift: bool) -> anyhow::Result<()> {
+    for (node, peer) in [(0, "node-2"), (1, "node-1")] {
+        let url = |path: &str| cluster.setups()[node].url(path);
+        let (metrics, audit) = (url("/metrics"), url("/api/v1/audit"));
+        eventually("a node to compare configurations with the other", PATIENCE, async || {
+            cluster.running().try_for_each(|node| node.child.check_alive())?;
+            let page = http::text(&metrics).await?;
+            let told = page.lines().find(|line| line.starts_with("shoal_config_drift"));
+            let value = told.and_then(|line| line.rsplit(' ').next());
+            anyhow::ensure!(value == Some(if drift { "1" } else { "0" }), "{told:?}");
+            let audit = http::json(&audit).await?;
+            anyhow::ensure!(audit["config_drift"] == u64::from(drift), "{audit}");
+            let [told] = audit["peers"].as_array().map_or(&[][..], Vec::as_slice) else {
+                anyhow::bail!("there is one other node: {audit}")
+            };
+            anyhow::ensure!(told["name"] == peer && told["config_differs"] == drift, "{told}");
+            let sha = told["config_sha256"].as_str().unwrap_or_default();
+            anyhow::ensure!(sha.len() == 64, "{told}");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn moves_are_put_down_to_the_reload_that_brought_them_about() -> anyhow::Result<()> {
     const TARGETS: usize = 30;
     let world = World::new()?;
