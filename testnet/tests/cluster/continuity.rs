@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use testnet::exporter::Fleet;
-use testnet::ledger::{Ledger, Limits, Totals};
+use testnet::ledger::{Behaviour, Ledger, Limits, Totals};
 use testnet::process::{Cluster, World, eventually, http};
 
 use crate::world::{self, INTERVAL, PATIENCE, addresses, configuration, fleet, setup};
@@ -41,6 +41,9 @@ impl Stage {
         let mut stage = Self { world, ledger, fleet, cluster, formed };
         stage.ticks(3).await?;
         stage.formed = stage.ledger.totals().borrow().clone();
+        // From now on it refuses what Prometheus would: samples out of order, and other values for a
+        // tick that is stored.
+        stage.ledger.behave(Behaviour::Prometheus);
         Ok(stage)
     }
 
@@ -65,7 +68,8 @@ impl Stage {
     async fn end_with_every_tick_stored_once(mut self) -> anyhow::Result<()> {
         let (formed, totals) = (&self.formed, self.ledger.totals().borrow().clone());
         let since = |what: fn(&Totals) -> u64| what(&totals).saturating_sub(what(formed));
-        let found = (since(|t| t.missing), since(|t| t.doubles), since(|t| t.stale));
+        let found =
+            (since(|t| t.missing), since(|t| t.doubles), since(|t| t.stale), since(|t| t.rejected));
         let mut figures = String::new();
         for node in self.cluster.running() {
             let page = http::text(&node.url("/metrics")).await?;
@@ -77,8 +81,8 @@ impl Stage {
         let tails = self.cluster.log_tails();
         self.world.end().await;
         anyhow::ensure!(
-            found == (0, 0, 0),
-            "missing, stored twice, ended: {found:?} of {}\n{figures}\n{tails}",
+            found == (0, 0, 0, 0),
+            "missing, stored twice, ended, refused: {found:?} of {}\n{figures}\n{tails}",
             totals.samples
         );
         Ok(())
