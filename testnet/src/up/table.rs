@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use crate::ledger::{Ledger, Report, Totals};
 use crate::process::{Cluster, http};
 
+#[cfg(test)]
+mod tests;
+
 /// How often the table is drawn on a terminal.
 const LIVE: Duration = Duration::from_secs(1);
 /// How often a line is written where there is no terminal.
@@ -71,6 +74,20 @@ impl Table {
 
     fn draw(&mut self, figures: &[(String, Figures)], totals: Totals) -> anyhow::Result<()> {
         let now = Instant::now();
+        let text = self.text(figures, &totals, now);
+        let mut out = std::io::stdout().lock();
+        if self.terminal && self.drawn > 0 {
+            // Back to the first line of the table, and clear what is below.
+            write!(out, "\x1b[{}A\x1b[J", self.drawn)?;
+        }
+        write!(out, "{text}")?;
+        out.flush()?;
+        self.drawn = text.lines().count();
+        self.last = (now, totals.by_node);
+        Ok(())
+    }
+
+    fn text(&self, figures: &[(String, Figures)], totals: &Totals, now: Instant) -> String {
         let seconds = now.duration_since(self.last.0).as_secs_f64().max(0.001);
         let rate = |name: &str| {
             let count = |samples: &BTreeMap<String, u64>| samples.get(name).copied().unwrap_or(0);
@@ -87,20 +104,11 @@ impl Table {
         }
         let owned = figures.iter().fold(0.0, |sum, (_, figure)| sum + figure.targets);
         text += &format!("{:<8} {:>6} {owned:>9} of {}\n", "together", "", self.targets);
-        let Totals { samples, series, missing, doubles, late, .. } = &totals;
+        let Totals { samples, series, missing, doubles, late, .. } = totals;
         text += &format!(
             "ledger: {samples} samples of {series} series, {missing} missing, {doubles} double, {late} late\n"
         );
-        let mut out = std::io::stdout().lock();
-        if self.terminal && self.drawn > 0 {
-            // Back to the first line of the table, and clear what is below.
-            write!(out, "\x1b[{}A\x1b[J", self.drawn)?;
-        }
-        write!(out, "{text}")?;
-        out.flush()?;
-        self.drawn = text.lines().count();
-        self.last = (now, totals.by_node);
-        Ok(())
+        text
     }
 
     /// Writes the sums.

@@ -75,6 +75,48 @@ async fn up_ends_in_time_and_reports_every_tick_of_every_target() -> anyhow::Res
     Ok(())
 }
 
+/// The rows of the last table that was written as a whole.
+fn last_table(log: &str) -> Option<Vec<Vec<&str>>> {
+    let (whole, _) = log.rsplit_once("\nledger: ")?;
+    let (_, table) = whole.rsplit_once("node      peers   targets   samples/s   moved\n")?;
+    Some(table.lines().map(|row| row.split_whitespace().collect()).collect())
+}
+
+#[tokio::test]
+async fn the_table_shows_what_each_node_collects_delivers_and_took_over() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let (mut child, ready) = up(&world, &[]).await?;
+    eventually("a table of a cluster that has settled", PATIENCE, async || {
+        child.check_alive()?;
+        let log = child.log()?;
+        let table = last_table(&log).with_context(|| log.clone())?;
+        let [one, two, together] = table.as_slice() else { anyhow::bail!("{table:?}") };
+        let mut targets = 0.0;
+        for ((row, name), ready) in [one, two].into_iter().zip(["node-1", "node-2"]).zip(&ready) {
+            let page = http::text(&ready.replace("/-/ready", "/metrics")).await?;
+            let own = http::metric(&page, "prometheus_scrape_targets_gauge");
+            let moved = http::metric(&page, "prometheus_scrape_targets_moved_total");
+            let expected = [name, "2", &own.to_string(), row[3], &moved.to_string()];
+            anyhow::ensure!(row == &expected, "{row:?} is not {expected:?}");
+            // Each page has five series, and five about the scrape, each second.
+            let rate: f64 = row[3].parse()?;
+            anyhow::ensure!((rate - own * 10.0).abs() <= own * 2.0, "{row:?}");
+            targets += own;
+        }
+        anyhow::ensure!(
+            targets == 10.0 && together == &["together", "10", "of", "10"],
+            "{table:?}"
+        );
+        Ok(())
+    })
+    .await?;
+    child.interrupt_group()?;
+    let status = child.wait(PATIENCE).await?;
+    assert!(status.success(), "{status}\n{}", child.log_tail());
+    world.end().await;
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_interrupt_ends_all_of_it() -> anyhow::Result<()> {
     let world = World::new()?;
