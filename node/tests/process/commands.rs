@@ -1,12 +1,15 @@
 //! Commands that read, print and end, and what a running node tells those who ask.
 
 use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{PATIENCE, SCRAPES_ITSELF, command, file, get, get_bytes, run, run_with_a_queue};
+use super::{
+    PATIENCE, SCRAPES_ITSELF, Shoal, command, file, get, get_bytes, run, run_with_a_queue,
+};
 
 /// Runs it to its end with this standard input; its exit code and what it printed and complained of.
 fn output(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
@@ -81,6 +84,141 @@ fn status_tells_how_much_waits_for_a_backend_and_for_how_long() {
     let line = aged.lines().find(|line| line.contains("samples wait")).expect("a queue");
     assert!(line.contains("prometheus.remote_write.nobody to http://127.0.0.1:1/"), "{line}");
     assert!(!line.contains(": 0 samples"), "{line}");
+}
+
+/// Two nodes of one cluster, `a` and `b`, that share eight targets at which nobody listens.
+struct Pair {
+    _shoals: [Shoal; 2],
+    addresses: [String; 2],
+    began: Instant,
+}
+
+impl Pair {
+    fn run(directory: &Path) -> Self {
+        let targets: String =
+            (1..=8).map(|port| format!("{{ __address__ = \"127.0.0.1:{port}\" }}, ")).collect();
+        let config = format!(
+            "prometheus.scrape \"away\" {{\n\ttargets = [{targets}]\n\tforward_to = []\n\t\
+             clustering {{\n\t\tenabled = true\n\t}}\n}}\n"
+        );
+        let began = Instant::now();
+        let start = |name: &str, more: &[&str]| {
+            let directory = directory.join(name);
+            std::fs::create_dir(&directory).expect("a directory");
+            file(&directory, &config);
+            let name = format!("--cluster.node-name={name}");
+            let flags = ["--cluster.enabled", "--cluster.name=reef", &name];
+            let mut shoal = run(&directory, &[&flags, more].concat());
+            let address = shoal.address();
+            (shoal, address)
+        };
+        let (a, of_a) = start("a", &[]);
+        let (b, of_b) = start("b", &[&format!("--cluster.join-addresses={of_a}")]);
+        let pair = Self { _shoals: [a, b], addresses: [of_a, of_b], began };
+        // Each knows that the other collects what it owns, and that is something of either.
+        for node in 0..2 {
+            while pair.owned(node).is_none_or(|owned| pair.targets(node) != Some(owned)) {
+                assert!(began.elapsed() < PATIENCE, "{}", pair.tell(node, &["status"]));
+                std::thread::park_timeout(Duration::from_millis(50));
+            }
+        }
+        pair
+    }
+
+    /// How many targets `a` and `b` own, as far as a node knows; nothing before it knows both.
+    fn owned(&self, node: usize) -> Option<[u64; 2]> {
+        let asked = ["what-if", "--leave", "b", "--address", &self.addresses[node]];
+        let (_, printed, _) = output(&asked, "");
+        let (of_b, _) = printed.strip_prefix("if b left, ")?.split_once(" of 8 targets")?;
+        let of_b = of_b.parse().expect("a number");
+        (0 < of_b && of_b < 8).then(|| [8 - of_b, of_b])
+    }
+
+    /// What a command prints that asks a node.
+    fn tell(&self, node: usize, arguments: &[&str]) -> String {
+        let asked = [arguments, &["--address", &self.addresses[node]]].concat();
+        let (code, printed, complaints) = output(&asked, "");
+        assert_eq!((code, complaints.as_str()), (Some(0), ""), "{arguments:?}");
+        printed
+    }
+
+    /// How many targets `a` and `b` collect, as a node prints it.
+    fn targets(&self, node: usize) -> Option<[u64; 2]> {
+        let printed = self.tell(node, &["status"]);
+        let of = |name: usize| {
+            let row = [["a", "b"][name], "participant", &self.addresses[name]];
+            printed.lines().find_map(|line| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let [front @ .., count, "targets"] = words.as_slice() else { return None };
+                (*front == row).then(|| count.parse().expect("a number"))
+            })
+        };
+        Some([of(0)?, of(1)?])
+    }
+}
+
+#[test]
+fn status_prints_version_uptime_state_peers_and_targets() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let pair = Pair::run(directory.path());
+    let counts = pair.targets(0).expect("both are listed");
+    for (node, name) in ["a", "b"].into_iter().enumerate() {
+        let printed = pair.tell(node, &["status"]);
+        let lines: Vec<&str> = printed.lines().collect();
+        assert_eq!(lines[0], format!("{name}  participant  ready"), "{printed}");
+        let (version, rest) = lines[1].split_once(", up ").expect("how long it runs");
+        assert_eq!(version, concat!("shoal ", env!("CARGO_PKG_VERSION")));
+        let (uptime, address) = rest.split_once("s, at ").expect("where it is");
+        assert!(uptime.parse::<u64>().expect("seconds") <= pair.began.elapsed().as_secs());
+        assert_eq!(address, pair.addresses[node]);
+        assert!(printed.contains("\ncluster reef, view "), "{printed}");
+        let here = format!("  prometheus.scrape.away  {} of 8 targets here", counts[node]);
+        assert!(lines.iter().any(|line| line.ends_with(&here)), "{printed}");
+    }
+}
+
+#[test]
+fn explain_and_what_if_agree_about_who_collects_what() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let pair = Pair::run(directory.path());
+    let [_, of_b] = pair.targets(0).expect("both are listed");
+
+    let if_left = pair.tell(0, &["what-if", "--leave", "b"]);
+    let percent = 100.0 * of_b as f64 / 8.0;
+    let expected = format!(
+        "if b left, {of_b} of 8 targets would move ({percent:.1} %)\n  \
+         prometheus.scrape.away: {of_b} of 8\n\n  b -> a: {of_b}\n\n"
+    );
+    let moved = if_left.strip_prefix(&expected).unwrap_or_else(|| panic!("{if_left}"));
+    assert_eq!(moved.lines().count() as u64, of_b);
+    for port in 1..=8 {
+        let url = format!("http://127.0.0.1:{port}/metrics");
+        let moves = moved.lines().any(|line| line == format!("  {url}  b -> a"));
+        let (owner, ranking) = if moves { ("b", "b, a") } else { ("a", "a, b") };
+        for (node, name) in ["a", "b"].into_iter().enumerate() {
+            let told = pair.tell(node, &["explain", &url]);
+            assert!(told.starts_with(&format!("{url}  key ")), "{told}");
+            assert!(told.contains(&format!("\n  instance=\"127.0.0.1:{port}\"\n")), "{told}");
+            assert!(told.contains("\n  component prometheus.scrape.away\n"), "{told}");
+            assert!(told.contains(&format!("\n  ranking {ranking}\n")), "{told}");
+            let does = if name == owner { "collects it" } else { "does not collect it" };
+            assert!(told.contains(&format!("\n  {name} {does}\n")), "{told}");
+            // What either did is told by both.
+            assert!(told.contains(&format!("  {owner} starts")), "{told}");
+        }
+    }
+
+    let if_joined = pair.tell(1, &["what-if", "--join", "c"]);
+    assert!(if_joined.starts_with("if c joined, "), "{if_joined}");
+    let at = ["--address", &pair.addresses[0]];
+    for (unknown, problem) in [
+        (["explain", "http://127.0.0.1:9/metrics"].as_slice(), "knows no target"),
+        (&["what-if", "--leave", "nobody"], "nobody"),
+    ] {
+        let (code, printed, complaints) = output(&[unknown, &at].concat(), "");
+        assert_eq!((code, printed.as_str()), (Some(1), ""), "{unknown:?}");
+        assert!(complaints.contains(problem), "{complaints}");
+    }
 }
 
 #[test]
