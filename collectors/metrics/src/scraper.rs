@@ -34,9 +34,11 @@ const SLOTS: usize = 8192;
 /// The longest sleep of the timer. The wall clock may be set meanwhile, and a tick is a matter of
 /// the wall clock.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
-/// How long the samples of a target are marked as possible doubles, in milliseconds, when the last
-/// owner may not have stopped: what it takes a cluster to notice, with a margin.
+/// How long the samples of a target are marked as possible doubles at least, in milliseconds, when the
+/// last owner may not have stopped: what it takes a cluster to notice, with a margin.
 const OVERLAP: i64 = 30_000;
+/// And for how many intervals at least: the first scrape may be an interval away.
+const OVERLAP_INTERVALS: i64 = 2;
 /// A clock that goes back by more milliseconds than this was set; less is a correction.
 const SET_BACK: i64 = 1000;
 
@@ -198,7 +200,8 @@ impl Scraper {
                 let last_tick = seal.map_or(0, |seal| seal.last_tick);
                 let mut new = Box::new(Target::new(target, last_tick, known_of(seal)));
                 if takeover.overlap {
-                    new.overlap_until = now.saturating_add(OVERLAP);
+                    let intervals = signed(interval).saturating_mul(OVERLAP_INTERVALS);
+                    new.overlap_until = now.saturating_add(OVERLAP.max(intervals));
                 }
                 let node = takeover.from.clone();
                 new.predecessor = node.map(|node| Predecessor { node, until: now });

@@ -15,6 +15,20 @@ async fn what_another_node_may_store_too_is_marked_for_half_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_another_node_may_store_too_is_marked_for_two_intervals_where_those_are_longer() {
+    let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
+    let takeover = Takeover { overlap: true, ..Takeover::default() };
+    let minutely = ScrapeTarget { interval: Duration::from_secs(60), ..(*target("i")).clone() };
+    let start = Command::Start { key: KEY, target: Arc::new(minutely), takeover };
+    world.commands.send(start).await.unwrap();
+    let mut marked = Vec::new();
+    for _ in 0..3 {
+        marked.push(world.batches.recv().await.unwrap().overlap);
+    }
+    assert_eq!(marked, [true, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_scrape_after_a_move_names_who_collected_before() {
     let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
     let takeover = Takeover { from: Some("node-1".into()), ..Takeover::default() };
