@@ -13,8 +13,9 @@ use super::{Fault, Pace, Scenario, Strike, Undo, World};
 const RECOVERY: Duration = Duration::from_secs(120);
 
 /// How long after the views agree every key has one owner: claims may have to be given up, and keys
-/// that two nodes collect are offered to their owner, every two seconds or so.
-const SETTLED: Duration = Duration::from_secs(30);
+/// that two nodes collect are offered to their owner, every two seconds or so. An offer whose answer is
+/// lost for good takes seven, and where a quarter of all packets is lost several in a row are.
+const SETTLED: Duration = Duration::from_secs(60);
 
 /// How long after that nothing may move, at least: several rounds of the audit.
 const STILL: Duration = Duration::from_secs(20);
