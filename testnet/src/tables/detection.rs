@@ -7,7 +7,7 @@ use std::time::Duration;
 use membership::{Config, Event, Name};
 
 use super::Arguments;
-use super::experiment::{Job, formed, on_all_cores, settings};
+use super::experiment::{Job, formed, on_all_cores, parameters, settings};
 use super::render::{Grid, quantile, seconds};
 use crate::goals::Goals;
 use crate::sim::{Fact, Oracle, Population, World};
@@ -153,6 +153,7 @@ pub(super) fn print(
             arguments.seed,
             LIMIT.as_secs()
         ));
+        grid = grid.note(parameters());
         for (nodes, worlds, count) in sizes {
             let seeds = (arguments.seed..).take(*worlds);
             let jobs = seeds.map(|seed| -> Job<'_, anyhow::Result<Deaths>> {

@@ -19,6 +19,23 @@ pub(super) fn settings(seed: u64, nodes: usize, membership: membership::Config) 
     Settings { seed, hosts: nodes, targets: 0, seeds, membership, ..usual }
 }
 
+/// What all tables are measured with, in words.
+pub(super) fn parameters() -> String {
+    let Settings { network, membership, .. } = Settings::default();
+    let (least, most) = (network.delay, network.delay + network.jitter);
+    format!(
+        "Each way takes {least:?} to {most:?}, and {} % of the datagrams are lost. A probe each {:?}, \
+         answered within {:?}; a suspicion lasts at least {:?} with 10 nodes, {:?} with 100 and {:?} with \
+         1,000.",
+        100.0 * network.loss,
+        membership.probe_period,
+        membership.probe_timeout,
+        membership.suspicion(10),
+        membership.suspicion(100),
+        membership.suspicion(1000),
+    )
+}
+
 /// A world in which everybody runs, agrees, and has done so for `settle`: all timers have come out of
 /// step, and the news of forming have gone round.
 ///

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use membership::Config;
 
 use super::Arguments;
-use super::experiment::{Job, formed, on_all_cores, settings};
+use super::experiment::{Job, formed, on_all_cores, parameters, settings};
 use super::render::{Grid, seconds};
 use crate::goals::Goals;
 use crate::sim::{Checks, World};
@@ -89,6 +89,7 @@ pub(super) fn print(
          life. Counted from the healing, or from the last boot. Violations: of any law of the simulator, \
          first of all that the dead stay dead; each is told below.",
     );
+    grid = grid.note(parameters());
     let mut told = Vec::new();
     let mut jobs: Vec<Job<'_, anyhow::Result<Healing>>> = Vec::new();
     if let Some(apart) = arguments.apart {

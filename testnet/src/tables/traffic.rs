@@ -6,7 +6,7 @@ use std::time::Duration;
 use membership::Config;
 
 use super::Arguments;
-use super::experiment::{Job, formed, on_all_cores, settings};
+use super::experiment::{Job, formed, on_all_cores, parameters, settings};
 use super::render::Grid;
 use crate::goals::Goals;
 use crate::sim::{Fact, Oracle, Population};
@@ -92,6 +92,7 @@ pub(super) fn print(
         COUNTED.as_secs(),
         SETTLE.as_secs()
     ));
+    grid = grid.note(parameters());
     let seed = arguments.seed;
     let jobs = sizes.iter().rev().map(|nodes| -> Job<'_, anyhow::Result<Traffic>> {
         Box::new(move || experiment(seed, *nodes))
