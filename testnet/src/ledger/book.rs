@@ -69,6 +69,8 @@ pub struct Totals {
     pub series: u64,
     /// Samples stored, doubles among them.
     pub samples: u64,
+    /// Of these, in requests of remote write 2.0.
+    pub samples_v2: u64,
     /// Samples whose series and timestamp had been stored before.
     pub doubles: u64,
     /// Doubles that differ in their value.
@@ -189,6 +191,7 @@ impl Book {
             self.store(sample, bit);
         }
         let written = writing.samples.len() as u64;
+        self.totals.samples_v2 += if writing.partial { written } else { 0 };
         *self.totals.by_node.entry(name).or_default() += written;
         Ok(written)
     }

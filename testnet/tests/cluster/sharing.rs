@@ -51,6 +51,35 @@ async fn targets_have_one_owner_through_a_join_a_leave_and_a_kill() -> anyhow::R
     Ok(())
 }
 
+#[tokio::test]
+async fn a_backend_of_remote_write_2_0_gets_every_tick_once_through_a_join_and_a_leave()
+-> anyhow::Result<()> {
+    const TARGETS: usize = 30;
+    let world = World::new()?;
+    let ledger = ledger(&world).await?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let text = configuration(&addresses(&fleet, TARGETS));
+    let url = "url = sys.env(\"TESTNET_WRITE_URL\")";
+    let newer = format!("{url}\n    protobuf_message = \"io.prometheus.write.v2.Request\"");
+    anyhow::ensure!(text.contains(url), "{text}");
+    let config = world::write(&world, &text.replace(url, &newer))?;
+    let write_url = |node: &str| ledger.write_url(node);
+    let mut cluster = Cluster::start(&world, setup(&config), 2, write_url).await?;
+    owners_of(&ledger, &mut cluster, TARGETS, 2).await?;
+    ledger.behave(Behaviour::Prometheus);
+    let joined = cluster.add(write_url)?;
+    cluster.spawn(joined)?.ready().await?;
+    owners_of(&ledger, &mut cluster, TARGETS, 3).await?;
+    cluster.take(0).child.end(PATIENCE).await?;
+    owners_of(&ledger, &mut cluster, TARGETS, 2).await?;
+    let totals = ledger.report(None).await?.totals;
+    anyhow::ensure!(totals.samples_v2 == totals.samples, "not all of it is 2.0: {totals:?}");
+    let wrong = [totals.missing, totals.doubles, totals.late, totals.refused];
+    anyhow::ensure!(wrong == [0; 4], "{totals:?}");
+    world.end().await;
+    Ok(())
+}
+
 /// Milliseconds since the Unix epoch.
 fn now() -> anyhow::Result<i64> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
