@@ -178,8 +178,7 @@ impl Handover {
             // Nobody took it from a node that failed. One that left gave it to somebody.
             Some(_) if cause == MoveCause::Failed => None,
             _ => {
-                let by = self.offered.take(target, now);
-                let by = by.filter(|name| self.present.contains_key(name));
+                let by = self.offered.take(target, now, |name| self.present.contains_key(name));
                 by.or_else(|| self.highest(target.key, None))
             }
         };

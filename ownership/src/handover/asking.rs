@@ -322,10 +322,8 @@ impl Handover {
         if claiming.lost.is_some() || now >= claiming.since + SOON_LIMIT {
             return false;
         }
-        let offered = self.offered.take(target, now);
-        let Some(name) = offered.filter(|name| self.present.contains_key(name)) else {
-            return false;
-        };
+        let offered = self.offered.take(target, now, |name| self.present.contains_key(name));
+        let Some(name) = offered else { return false };
         self.ask_at(target, name, now);
         self.queue_claim(target);
         true

@@ -28,7 +28,18 @@ impl Offered {
         }
     }
 
-    pub(super) fn take(&mut self, target: &Target, now: Instant) -> Option<Name> {
+    /// Who offered a target, once, unless that was long ago. An offer may come before the news of who makes
+    /// it: it is kept until that one `is_known`.
+    pub(super) fn take(
+        &mut self,
+        target: &Target,
+        now: Instant,
+        is_known: impl FnOnce(&Name) -> bool,
+    ) -> Option<Name> {
+        let (by, until) = self.by.get(target)?;
+        if now < *until && !is_known(by) {
+            return None;
+        }
         let (by, until) = self.by.remove(target)?;
         (now < until).then_some(by)
     }

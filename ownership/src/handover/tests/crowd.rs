@@ -195,6 +195,29 @@ fn an_offer_of_long_ago_says_nothing() {
     offered.insert(target.clone(), name("b"), again);
     // What expires at the first of them does not touch the second.
     offered.insert(other.clone(), name("c"), now + OFFERED_FOR);
-    assert_eq!(offered.take(&target, now + OFFERED_FOR), Some(name("b")));
-    assert_eq!(offered.take(&other, now + OFFERED_FOR * 2), None);
+    assert_eq!(offered.take(&target, now + OFFERED_FOR, |_| true), Some(name("b")));
+    assert_eq!(offered.take(&other, now + OFFERED_FOR * 2, |_| true), None);
+}
+
+#[test]
+fn an_offer_that_comes_before_the_news_of_who_makes_it_is_claimed_after_it() {
+    let now = Instant::now();
+    let (names, _, target) = crowd(now);
+    let mut first = Handover::new(&names[0]);
+    names[..39].iter().for_each(|name| first.peer_up(name, now));
+    first.gained(&target, None, MoveCause::Joined, now);
+    first.handle_timeout(now);
+    let mut old = holder(&names[39], &names[0], &target, now);
+    let (to, id, _) = asked(&mut first);
+    let offers = offer(&mut old, &mut first);
+    // The one that is asked does not know; the offer is of nobody that is known so far.
+    let unsure = wire::Answer { from: to, outcomes: vec![wire::Outcome::Unsure] };
+    first.handle_answer(id, &unsure.encode(), offers).expect("it is the answer");
+    first.handle_timeout(offers);
+    let (to, id, _) = asked(&mut first);
+    assert_ne!(to, names[39]);
+    first.peer_up(&names[39], offers);
+    let unsure = wire::Answer { from: to, outcomes: vec![wire::Outcome::Unsure] };
+    first.handle_answer(id, &unsure.encode(), offers).expect("it is the answer");
+    claim_from_the_old(&mut first, &names[39], &mut old, offers);
 }
