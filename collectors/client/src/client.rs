@@ -7,15 +7,17 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 
-use crate::config::{Config, header_pairs};
-use crate::credentials::{Authenticator, basic};
+use crate::config::Config;
+use crate::credentials::Authenticator;
 use crate::error::{ConfigError, Error};
+use crate::header::{self, basic};
 use crate::memory::MemoryDialer;
 use crate::message::Message;
 use crate::origin::Origin;
 use crate::redirect::{self, MAX_REDIRECTS};
 use crate::response::Response;
-use crate::transport::{Transport, User, split_userinfo};
+use crate::transport::Transport;
+use crate::userinfo::{User, split_userinfo};
 
 #[cfg(test)]
 mod tests;
@@ -71,7 +73,7 @@ impl Client {
                 memory,
             )?,
             authenticator: Authenticator::new(config.credentials.as_ref())?,
-            headers: header_pairs(&config.headers)?,
+            headers: header::pairs(&config.headers)?,
             follow_redirects: config.follow_redirects,
         })))
     }

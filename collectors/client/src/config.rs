@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 
 use crate::error::ConfigError;
+use crate::header::{self, Headers};
+use crate::origin::Origin;
 use crate::pem::{self, Document, Part};
-use crate::proxy::ProxyRules;
+use crate::proxy_url::ProxyUrl;
 use crate::secret::{Secret, Source};
 
 #[cfg(test)]
 mod tests;
-
-/// Names and values of headers; a name may have several values, and each may be a secret.
-pub type Headers = Vec<(String, Vec<Secret>)>;
 
 /// The settings of a [`crate::Client`].
 ///
@@ -183,12 +182,10 @@ impl Config {
         self.tls.problems(&mut problems);
         self.proxy.problems(&mut problems);
         for (name, values) in &self.headers {
-            let reserved =
-                RESERVED_HEADERS.iter().any(|reserved| name.eq_ignore_ascii_case(reserved));
-            if reserved {
+            if header::is_reserved_header(name) {
                 problems.push(ConfigError::ReservedHeader(name.clone()));
             }
-            header_problems(name, values, &mut problems);
+            header::problems(name, values, &mut problems);
         }
         problems
     }
@@ -215,7 +212,7 @@ impl Credentials {
                     problems.push(ConfigError::NoClientId);
                 }
                 let url: Result<http::Uri, _> = oauth2.token_url.parse();
-                if !url.is_ok_and(|url| crate::origin::Origin::of(&url).is_ok()) {
+                if !url.is_ok_and(|url| Origin::of(&url).is_ok()) {
                     problems.push(ConfigError::BadTokenUrl);
                 }
                 oauth2.tls.problems(problems);
@@ -263,66 +260,12 @@ impl Proxy {
             problems.push(ConfigError::ConnectHeadersWithoutProxy);
         }
         for (name, values) in &self.connect_headers {
-            header_problems(name, values, problems);
+            header::problems(name, values, problems);
         }
         if let Some(url) = &self.url
-            && let Err(error) = ProxyRules::check_url(url.expose())
+            && let Err(error) = ProxyUrl::parse(url.expose())
         {
             problems.push(error);
         }
     }
 }
-
-fn header_problems(name: &str, values: &[Secret], problems: &mut Vec<ConfigError>) {
-    if HeaderName::from_bytes(name.as_bytes()).is_err() {
-        problems.push(ConfigError::BadHeaderName(name.to_owned()));
-    }
-    if values.iter().any(|value| HeaderValue::from_str(value.expose()).is_err()) {
-        problems.push(ConfigError::BadHeaderValue(name.to_owned()));
-    }
-}
-
-/// Turns checked headers into what a request carries; values are marked as sensitive.
-pub(crate) fn header_pairs(
-    headers: &Headers,
-) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigError> {
-    let mut pairs = Vec::new();
-    for (name, values) in headers {
-        let header = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| ConfigError::BadHeaderName(name.clone()))?;
-        for value in values {
-            let mut value = HeaderValue::from_str(value.expose())
-                .map_err(|_| ConfigError::BadHeaderValue(name.clone()))?;
-            value.set_sensitive(true);
-            pairs.push((header.clone(), value));
-        }
-    }
-    Ok(pairs)
-}
-
-/// Whether the client, the protocol or a sender sets this header itself, so that nobody else may.
-pub fn is_reserved_header(name: &str) -> bool {
-    RESERVED_HEADERS.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
-}
-
-/// Headers that the client, the protocol or a sender sets itself.
-const RESERVED_HEADERS: [&str; 18] = [
-    "authorization",
-    "host",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "user-agent",
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "www-authenticate",
-    "accept-encoding",
-    "transfer-encoding",
-    "x-prometheus-remote-write-version",
-    "x-prometheus-remote-read-version",
-    "x-prometheus-scrape-timeout-seconds",
-    "te",
-    "upgrade",
-];

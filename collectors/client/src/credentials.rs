@@ -1,11 +1,10 @@
 //! The `Authorization` header of a request.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
 use crate::config::Credentials;
 use crate::error::{ConfigError, Error};
+use crate::header::{basic, sensitive};
 use crate::oauth2::TokenSource;
 use crate::reread::Current;
 
@@ -61,15 +60,4 @@ impl Authenticator {
             _ => false,
         }
     }
-}
-
-/// `Basic <base64 of username:password>`.
-pub(crate) fn basic(username: &str, password: &str) -> Result<HeaderValue, Error> {
-    sensitive(format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
-}
-
-pub(crate) fn sensitive(value: String) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::try_from(value).map_err(|_| Error::BadSecret("authorization"))?;
-    value.set_sensitive(true);
-    Ok(value)
 }

@@ -12,7 +12,8 @@ use tower_service::Service;
 use crate::error::{Error, chain};
 use crate::memory::MemoryDialer;
 use crate::origin::Origin;
-use crate::proxy::{ProxyProtocol, ProxyRules, ProxyUrl};
+use crate::proxy::ProxyRules;
+use crate::proxy_url::{ProxyProtocol, ProxyUrl};
 use crate::stream::Stream;
 use crate::tls::{CurrentTls, TlsSource};
 

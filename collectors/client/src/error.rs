@@ -1,8 +1,6 @@
 //! What can go wrong with a configuration and with a request.
 
-use std::io;
-use std::path::PathBuf;
-
+use crate::file::FileError;
 use crate::pem;
 
 /// A configuration that no client can be made of. None of them shows a secret.
@@ -87,16 +85,6 @@ pub enum TlsError {
         /// What went wrong when they were looked for, if anything did.
         reason: Option<String>,
     },
-}
-
-/// A file of the configuration could not be read.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("cannot read {}: {reason}", path.display())]
-pub struct FileError {
-    /// The file.
-    pub path: PathBuf,
-    /// What the system said.
-    pub reason: String,
 }
 
 /// A request that got no answer, or an answer that could not be read. None of them shows a secret;
@@ -200,12 +188,6 @@ impl From<TlsError> for ConfigError {
             TlsError::Pem(error) => Self::Pem(error),
             error => Self::Tls(error),
         }
-    }
-}
-
-impl FileError {
-    pub(crate) fn new(path: impl Into<PathBuf>, error: &io::Error) -> Self {
-        Self { path: path.into(), reason: error.to_string() }
     }
 }
 

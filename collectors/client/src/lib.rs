@@ -27,10 +27,13 @@
 mod client;
 mod config;
 mod credentials;
+mod crypto;
 mod dial;
 mod error;
 mod exchange;
+mod file;
 mod gunzip;
+mod header;
 mod memory;
 mod message;
 mod oauth2;
@@ -38,6 +41,7 @@ mod origin;
 pub mod pem;
 mod pool;
 mod proxy;
+mod proxy_url;
 mod redirect;
 mod reread;
 mod response;
@@ -47,12 +51,13 @@ mod stream;
 mod testing;
 mod tls;
 mod transport;
+mod userinfo;
 
 pub use client::Client;
-pub use config::{
-    Config, Credentials, Headers, OAuth2, Proxy, Tls, TlsVersion, is_reserved_header,
-};
-pub use error::{ConfigError, Error, FileError, TlsError};
+pub use config::{Config, Credentials, OAuth2, Proxy, Tls, TlsVersion};
+pub use error::{ConfigError, Error, TlsError};
+pub use file::FileError;
+pub use header::{Headers, is_reserved_header};
 pub use memory::MemoryDialer;
 pub use response::{BodySize, Response};
 pub use secret::{Secret, Source};

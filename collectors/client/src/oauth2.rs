@@ -12,14 +12,15 @@ use tokio::time::Instant;
 use url::form_urlencoded;
 
 use crate::config::OAuth2;
-use crate::credentials::{basic, sensitive};
 use crate::error::{ConfigError, Error};
+use crate::header::{basic, sensitive};
 use crate::message::Message;
 use crate::origin::Origin;
 use crate::reread::Current;
 use crate::response::Response;
 use crate::secret::Secret;
-use crate::transport::{Transport, split_userinfo};
+use crate::transport::Transport;
+use crate::userinfo::split_userinfo;
 
 mod answer;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Scheme, host and port: what a connection belongs to.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use http::Uri;
 
@@ -61,6 +62,12 @@ impl Origin {
             (true, true) => format!("[{}]", self.host),
             (true, false) => self.host.to_string(),
         }
+    }
+
+    /// Whether its host is this machine by its very name.
+    pub(crate) fn is_this_machine(&self) -> bool {
+        let address = self.host.parse::<IpAddr>();
+        &*self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
 
     /// Whether what was meant for this origin may be sent to `next`: the same host, and the same

@@ -2,7 +2,6 @@
 //! against. Clients and servers read theirs here, so that one mistake has one name.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
@@ -10,41 +9,20 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use crate::error::FileError;
-use crate::reread::read_bounded;
+use crate::crypto::provider;
+use crate::file::{FileError, read_bounded};
 use crate::secret::Source;
-use crate::tls::provider;
 
 mod error;
 mod memory;
 #[cfg(test)]
 mod tests;
+mod title;
 
 pub use error::{Content, Error, Fault};
+pub use title::{Part, Title};
 
 use memory::Memory;
-
-/// What a document is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The authorities that servers are checked against.
-    Authorities,
-    /// The authorities that clients are checked against.
-    ClientAuthorities,
-    /// A certificate, and those that it stands on.
-    Certificate,
-    /// The key of a certificate.
-    Key,
-}
-
-/// What messages call a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Title {
-    /// What it is for.
-    pub part: Part,
-    /// The file that it comes from; none if the configuration spells it out.
-    pub file: Option<Arc<Path>>,
-}
 
 /// A document as it was read: it may hold anything.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,36 +39,6 @@ static AUTHORITIES: Memory<Text, RootCertStore> = Memory::new();
 static CHAINS: Memory<Text, Vec<CertificateDer<'static>>> = Memory::new();
 static KEYS: Memory<Text, PrivateKeyDer<'static>> = Memory::new();
 static PAIRS: Memory<[Text; 2], CertifiedKey> = Memory::new();
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Authorities => "CA",
-            Self::ClientAuthorities => "client CA",
-            Self::Certificate => "certificate",
-            Self::Key => "key",
-        })
-    }
-}
-
-impl Title {
-    pub(crate) fn of(part: Part, source: &Source) -> Self {
-        let file = match source {
-            Source::Inline(_) => None,
-            Source::File(path) => Some(path.as_path().into()),
-        };
-        Self { part, file }
-    }
-}
-
-impl fmt::Display for Title {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.file {
-            None => write!(f, "{}'s PEM", self.part),
-            Some(path) => write!(f, "{} in {}", self.part, path.display()),
-        }
-    }
-}
 
 impl Document {
     pub(crate) fn new(title: Title, text: Text) -> Self {

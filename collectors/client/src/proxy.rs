@@ -1,14 +1,12 @@
 //! Which proxy leads to an origin.
 
-use std::net::IpAddr;
+use http::{HeaderName, HeaderValue};
 
-use http::{HeaderName, HeaderValue, Uri};
-use url::Url;
-
-use crate::config::{Proxy, header_pairs};
-use crate::credentials::basic;
-use crate::error::{ConfigError, Error};
+use crate::config::Proxy;
+use crate::error::ConfigError;
+use crate::header;
 use crate::origin::Origin;
+use crate::proxy_url::ProxyUrl;
 
 mod exceptions;
 #[cfg(test)]
@@ -26,25 +24,6 @@ pub(crate) struct ProxyRules {
     connect_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// A proxy, and how to speak to it.
-#[derive(Debug, Clone)]
-pub(crate) struct ProxyUrl {
-    pub(crate) protocol: ProxyProtocol,
-    pub(crate) origin: Origin,
-    /// `Proxy-Authorization` of an HTTP proxy.
-    pub(crate) authorization: Option<HeaderValue>,
-    /// Credentials of a SOCKS proxy.
-    pub(crate) user: Option<(String, String)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ProxyProtocol {
-    /// `http` or `https`: absolute URLs for http targets, `CONNECT` for https ones.
-    Http,
-    /// SOCKS 5, names resolved by the proxy.
-    Socks5,
-}
-
 impl ProxyRules {
     pub(crate) fn new(proxy: &Proxy) -> Result<Self, ConfigError> {
         let mut rules = if proxy.from_environment {
@@ -56,7 +35,7 @@ impl ProxyRules {
         } else {
             Self::default()
         };
-        rules.connect_headers = header_pairs(&proxy.connect_headers)?;
+        rules.connect_headers = header::pairs(&proxy.connect_headers)?;
         Ok(rules)
     }
 
@@ -94,75 +73,4 @@ impl ProxyRules {
     pub(crate) fn connect_headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.connect_headers
     }
-
-    pub(crate) fn check_url(url: &str) -> Result<(), ConfigError> {
-        ProxyUrl::parse(url).map(|_| ())
-    }
-}
-
-impl ProxyUrl {
-    fn parse(text: &str) -> Result<Self, ConfigError> {
-        let bad = ConfigError::BadProxyUrl;
-        let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        let url = Url::parse(&text).map_err(|_| bad("it is not a URL"))?;
-        let (protocol, https, default_port) = match url.scheme() {
-            "http" => (ProxyProtocol::Http, false, 80),
-            "https" => (ProxyProtocol::Http, true, 443),
-            "socks5" | "socks5h" => (ProxyProtocol::Socks5, false, 1080),
-            _ => return Err(bad("its scheme is none of http, https, socks5 and socks5h")),
-        };
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(bad("it has no host"))?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let origin = Origin {
-            host: host.to_ascii_lowercase().into(),
-            port: url.port().unwrap_or(default_port),
-            https,
-        };
-        let user = (!url.username().is_empty() || url.password().is_some())
-            .then(|| (decode(url.username()), decode(url.password().unwrap_or(""))));
-        let authorization = match &user {
-            Some((name, password)) => Some(
-                basic(name, password)
-                    .map_err(|_: Error| bad("its user name or password is not text"))?,
-            ),
-            None => None,
-        };
-        Ok(Self { protocol, origin, authorization, user })
-    }
-
-    /// As the connector of the SOCKS library wants it.
-    pub(crate) fn uri(&self) -> Result<Uri, Error> {
-        format!("http://{}", self.origin.host_port())
-            .parse()
-            .map_err(|_| Error::Url("the proxy's host is not valid"))
-    }
-}
-
-/// Undoes percent encoding; what is not an escape stays as it is.
-pub(crate) fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escape = (first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match escape {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Whether a host is this machine by its very name.
-fn is_local(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -1,13 +1,13 @@
 //! A small file whose content is looked at again and again.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::{Error, FileError};
+use crate::error::Error;
+use crate::file::{FileError, read_bounded};
 use crate::secret::{Secret, Source};
 
 #[cfg(test)]
@@ -16,9 +16,6 @@ mod tests;
 /// How long a content is taken for current. A rotated token is in use a second later, and ten
 /// thousand targets that share a client cost one read a second.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-
-/// Tokens, keys and bundles of certificates are far smaller; a larger file is a wrong path.
-const MAX_SIZE: u64 = 4 * 1024 * 1024;
 
 /// A file that is read when it is needed, and at most once a second.
 ///
@@ -68,22 +65,6 @@ impl Reread {
             }
         }
     }
-}
-
-/// Reads a small file. Blocks.
-///
-/// # Errors
-/// Also when it is larger than 4 MiB, or no regular file: a pipe would be waited for without end.
-pub(crate) fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is no regular file"));
-    }
-    let mut content = Vec::new();
-    std::fs::File::open(path)?.take(MAX_SIZE + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > MAX_SIZE {
-        return Err(std::io::Error::other(format!("it is larger than {MAX_SIZE} bytes")));
-    }
-    Ok(content)
 }
 
 /// The current value of a [`Source`].

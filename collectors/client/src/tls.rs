@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use tracing::warn;
 
 use crate::config::{Tls, TlsVersion};
-use crate::error::{ConfigError, Error, FileError, TlsError, chain};
+use crate::crypto::provider;
+use crate::error::{ConfigError, Error, TlsError, chain};
+use crate::file::FileError;
 use crate::pem::{self, Document, Part, Title};
 use crate::reread::Current;
 use crate::secret::Source;
@@ -214,7 +215,6 @@ impl Settings {
     ) -> Result<Arc<ClientConfig>, TlsError> {
         let versions: &[&rustls::SupportedProtocolVersion] =
             if self.only_13 { &[&rustls::version::TLS13] } else { rustls::ALL_VERSIONS };
-        // Never the process's default provider: two libraries may disagree about it at run time.
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
             .map_err(TlsError::Versions)?;
@@ -239,11 +239,6 @@ impl Settings {
         }
         Ok(Arc::new(config))
     }
-}
-
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
 }
 
 /// The system's certificate authorities, loaded once and shared by every client.

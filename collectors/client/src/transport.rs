@@ -16,7 +16,8 @@ use crate::memory::MemoryDialer;
 use crate::message::Message;
 use crate::origin::Origin;
 use crate::pool::{Pool, Reused};
-use crate::proxy::{ProxyProtocol, ProxyRules};
+use crate::proxy::ProxyRules;
+use crate::proxy_url::ProxyProtocol;
 use crate::response::Response;
 use crate::tls::{CurrentTls, TlsSource};
 
@@ -134,22 +135,4 @@ impl Transport {
 /// Whether the server may get the request twice.
 fn is_repeatable(method: &Method) -> bool {
     method.is_idempotent()
-}
-
-/// A user and a password.
-pub(crate) type User = (String, String);
-
-/// The URL without its user and password, and those; `None` if it has neither.
-pub(crate) fn split_userinfo(uri: &Uri) -> Result<Option<(Uri, User)>, Error> {
-    use crate::proxy::decode;
-
-    let userinfo = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@'));
-    let Some((userinfo, host)) = userinfo else { return Ok(None) };
-    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    let user = (decode(user), decode(password));
-    let host = host.parse().map_err(|_| Error::Url("the host is not valid"))?;
-    let mut parts = uri.clone().into_parts();
-    parts.authority = Some(host);
-    let uri = Uri::from_parts(parts).map_err(|_| Error::Url("it is not valid"))?;
-    Ok(Some((uri, user)))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rustls::pki_types::pem;
 
-use super::{Part, Title};
+use super::title::{Part, Title};
 
 /// Why a document cannot be used as what it is for.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

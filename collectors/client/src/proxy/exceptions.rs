@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use super::is_local;
 use crate::origin::Origin;
 
 /// The entries of a `no_proxy` list, with the meaning that Go programs give them: an address, a
@@ -26,7 +25,7 @@ impl Exceptions {
     }
 
     pub(crate) fn covers(&self, origin: &Origin) -> bool {
-        if is_local(&origin.host) {
+        if origin.is_this_machine() {
             return true;
         }
         let address: Option<IpAddr> = origin.host.parse().ok();

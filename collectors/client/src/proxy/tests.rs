@@ -63,25 +63,6 @@ fn a_proxy_without_exceptions_serves_even_this_machine() {
 }
 
 #[test]
-fn a_proxy_url_says_protocol_address_and_user() {
-    for (url, shown, protocol, user) in [
-        ("http://p", "http://p:80", ProxyProtocol::Http, None),
-        ("https://u@P:8443", "https://p:8443", ProxyProtocol::Http, Some(("u", ""))),
-        (
-            "socks5://a%3Ab:c%40d@[::1]",
-            "http://[::1]:1080",
-            ProxyProtocol::Socks5,
-            Some(("a:b", "c@d")),
-        ),
-    ] {
-        let proxy = ProxyUrl::parse(url).unwrap();
-        assert_eq!((proxy.origin.to_string().as_str(), proxy.protocol), (shown, protocol));
-        let user = user.map(|(name, password)| (name.to_owned(), password.to_owned()));
-        assert_eq!(proxy.user, user);
-    }
-}
-
-#[test]
 fn the_environment_is_read_in_upper_case_first() {
     let variable = |name: &str| {
         let value = match name {
@@ -116,12 +97,6 @@ proptest! {
         let same = (0..prefix).all(|bit| (network ^ address) >> (31 - bit) & 1 == 0);
         let covered = covers(&format!("{}/{prefix}", ip(network)), &format!("http://{}/", ip(address)));
         prop_assert_eq!(covered, same || ip(address).is_loopback());
-    }
-
-    #[test]
-    fn percent_encoding_is_undone(text in "\\PC{0,20}") {
-        let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        prop_assert_eq!(decode(&encoded), text);
     }
 
     #[test]

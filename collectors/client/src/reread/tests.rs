@@ -1,4 +1,5 @@
 use super::*;
+use crate::file::MAX_SIZE;
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_file_is_seen_after_a_second_and_not_read_before() {
