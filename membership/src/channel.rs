@@ -27,7 +27,7 @@ use rand::RngExt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
-use crate::envelope::{Kind, Label};
+use crate::header::{Kind, Label};
 use crate::keyring::{Key, Keyring};
 use crate::refusal::Refusal;
 use crate::replay::Replays;

@@ -33,6 +33,7 @@ mod channel;
 mod codec;
 mod config;
 mod envelope;
+mod header;
 mod keyring;
 mod name;
 mod peer;
@@ -44,7 +45,8 @@ mod view;
 
 pub use channel::{Admission, Answering, Channel, Heard, Introduction, Opener, Question, Reply};
 pub use config::Config;
-pub use envelope::{CLUSTER_MAX, DATAGRAM_MAX, Kind, SYNC_MAX, VERSION};
+pub use envelope::{DATAGRAM_MAX, SYNC_MAX};
+pub use header::{CLUSTER_MAX, Kind, VERSION};
 pub use keyring::{Key, KeyId, Keyring, KeyringError};
 pub use name::{Name, NameError};
 pub use peer::{Peer, State};

@@ -25,10 +25,12 @@ pub enum Refusal {
         limit: usize,
     },
     /// Sent by another version of Shoal, or by something else.
-    #[error("version {theirs}, this node speaks {}", crate::envelope::VERSION)]
+    #[error("version {theirs}, this node speaks {mine}")]
     Version {
         /// The version it claims.
         theirs: u8,
+        /// The version of this node.
+        mine: u8,
     },
     /// Sealed with a key that this node does not have.
     #[error("sealed with key {theirs}, which this node does not have; it has {}", keys(.mine))]

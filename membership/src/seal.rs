@@ -9,7 +9,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha12Rng;
 use ring::aead;
 
-use crate::envelope::{Header, Kind, Label, Suite};
+use crate::header::{Header, Kind, Label, Suite};
 use crate::keyring::{Key, KeyId, Keyring};
 use crate::refusal::Refusal;
 

@@ -5,6 +5,7 @@
 //! process arrive beside it. Every body and every wait is bounded.
 
 mod api;
+mod asked;
 mod auth;
 mod browse;
 pub mod components;

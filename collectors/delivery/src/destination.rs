@@ -22,8 +22,8 @@ mod tests;
 
 use crate::config::{ConfigError, EndpointConfig, Protocol};
 use crate::handle::{Ask, Handle};
+use crate::label::label;
 use crate::log::{self, FrameMeta, Log, NewFrame};
-use crate::orphans;
 use crate::peers::Neighbours;
 use crate::sender::{Sender, now_ms};
 use crate::shards::{Load, Resharder};
@@ -127,7 +127,7 @@ impl Destination {
         let telemetry = Arc::new(Telemetry::default());
         let config = Arc::new(config);
         let own = Log::open(directory, config.log.clone(), Arc::clone(&telemetry))?;
-        orphans::label(directory, &config);
+        label(directory, &config);
         let adopted = Replica::open_all(directory, &config.log, &telemetry)?;
         let (input, batches) = mpsc::channel(INPUT);
         let (handle, asks) = Handle::new();

@@ -33,6 +33,7 @@ pub mod config;
 mod consignment;
 mod destination;
 mod handle;
+mod label;
 pub mod log;
 mod orphans;
 mod peers;

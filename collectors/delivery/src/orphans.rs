@@ -5,15 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use crate::config::{EndpointConfig, LogConfig};
 use crate::destination::{Left, replicas};
+use crate::label::{read_label, url_of};
 use crate::log::Log;
 use crate::telemetry::Telemetry;
-
-/// What tells a log apart that nobody opens: beside its segments, one value a line.
-const LABEL: &str = "endpoint";
 
 /// A log that belongs to no endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,24 +90,4 @@ fn contents(directory: &Path, replica: Option<u128>) -> Option<(Left, SystemTime
     let cursor = fs::File::options().write(true).open(directory.join("cursor"));
     let _ = cursor.and_then(|file| file.set_modified(changed));
     Some((left, changed))
-}
-
-/// Writes down whose log it is. It is no loss if that fails: the log is then nobody's when its
-/// endpoint is gone, and is removed in time.
-pub(crate) fn label(directory: &Path, config: &EndpointConfig) {
-    let url = url_of(config);
-    let written = fs::write(directory.join(LABEL), format!("{}\n{url:016x}\n", config.name));
-    if let Err(error) = written {
-        tracing::warn!(endpoint = config.name, %error, "could not label the log");
-    }
-}
-
-fn read_label(directory: &Path) -> Option<(String, u64)> {
-    let text = fs::read_to_string(directory.join(LABEL)).ok()?;
-    let (name, rest) = text.split_once('\n')?;
-    Some((name.to_owned(), u64::from_str_radix(rest.trim_end(), 16).ok()?))
-}
-
-fn url_of(config: &EndpointConfig) -> u64 {
-    xxh3_64(config.url.as_str().as_bytes())
 }

@@ -13,15 +13,16 @@ mod family;
 mod known;
 mod labels;
 mod rebuild;
+mod stale;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use emit::push_stale;
 pub(crate) use family::Families;
 pub(crate) use known::Known;
 pub(crate) use labels::Shape;
+pub(crate) use stale::push_stale;
 pub(crate) use walk::{Options, Walk};
 
 /// Samples of a batch. Large enough to make the cost of a batch small, small enough to make a

@@ -2,17 +2,19 @@
 
 use model::{Histogram, MetricKind};
 
+mod dialect;
 pub(crate) mod nhcb;
 mod number;
 mod proto;
 mod series;
 mod text;
 
+pub use dialect::Dialect;
 pub(crate) use number::format_float;
 pub use proto::{HistogramForms, ProtoParser};
 pub(crate) use series::unescape_help;
 pub use series::{Label, LabelList, SeriesError, parse_exemplar_labels, parse_series, unescape};
-pub use text::{Dialect, TextParser};
+pub use text::TextParser;
 
 /// One thing that a page says. Text is as on the page: escapes are still escaped.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
+use crate::CLUSTER_MAX;
 use crate::keyring::Key;
 
 fn ring(bytes: &[u8]) -> Keyring {

@@ -12,7 +12,7 @@ use super::seeds::SeedResult;
 use super::sync::{Answer, Ask, PEERS_MAX, Reply, Request, bucket, differing};
 use super::{Event, Farewell, Output, Swim, SyncFailure};
 use crate::codec;
-use crate::envelope::Kind;
+use crate::header::Kind;
 use crate::refusal::Refusal;
 use crate::{Peer, State};
 

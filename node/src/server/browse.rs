@@ -8,10 +8,10 @@ use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 
 use super::api::{audit, check, status, targets};
+use super::asked::Asked;
 use super::components::HealthState;
 use super::context::Context;
 use super::reply::{self, Reply};
-use super::router::Asked;
 use crate::cluster::ClusterState;
 use crate::pages::{self, Frame, TargetRow, TargetSearch, Tile};
 use crate::telemetry::{clock, process};

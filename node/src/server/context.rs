@@ -6,12 +6,17 @@ use std::time::{Instant, SystemTime};
 
 use tokio::sync::{Notify, Semaphore, watch};
 
-use super::api::check::ANSWERED_AT_ONCE;
 use super::components::{Component, Components, HealthState};
 use super::measure::Measures;
-use super::router::BODIES_ROOM;
 use crate::cluster::{Handle, PeerAccess};
 use crate::telemetry::{Registration, Registry};
+
+/// KiB of all larger bodies at a time, since a stranger's can be told by its seal only at its end;
+/// more wait. A guess: sixteen of the largest.
+pub(super) const BODIES_ROOM: usize = 64 << 10;
+
+/// Questions of checks that are answered at one time; each waits for its datagram.
+pub(super) const ANSWERED_AT_ONCE: usize = 32;
 
 /// How far the process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

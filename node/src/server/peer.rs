@@ -10,9 +10,9 @@ use super::api::audit::{DESCRIBE_PATH, FINDINGS_PATH, describe, find};
 use super::api::check::{self, CHECK_PATH};
 use super::api::explain::{self, HISTORY_PATH};
 use super::api::targets;
+use super::asked::Asked;
 use super::context::Context;
 use super::reply::{self, Reply};
-use super::router::Asked;
 
 use crate::cluster::{AUDIT_PATH, Arrival, CHECKPOINT_PATH, CLAIM_PATH, SYNC_PATH};
 use crate::deliveries::{self, ADOPT_PATH, PENDING_PATH};

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::header::{ACCEPT, HeaderMap};
 use http::{Method, StatusCode};
 
+use super::asked::Asked;
 use super::components::HealthState;
 use super::context::Context;
 use super::reply::{self, Reply};
-use super::router::Asked;
 
 /// Whether this node does its work: the configuration runs, the cluster is joined, and what this
 /// node owns is collected. What is not as it should be all the same is noted.

@@ -8,9 +8,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::StatusCode;
 
+use super::asked::Asked;
 use super::context::Context;
 use super::reply::{self, Reply};
-use super::router::Asked;
 use crate::telemetry::clock;
 
 mod proto;

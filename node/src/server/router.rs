@@ -5,29 +5,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::asked::{Asked, Query};
 use super::config::AuthConfig;
 use super::context::Context;
 use super::reply::{self, Reply};
 use super::{api, auth, browse, compress, peer, probes, profile};
-
-mod query;
-
-pub(super) use query::Query;
 
 /// The longest body of a request, in bytes: that of a state sync.
 const MAX_BODY: usize = membership::SYNC_MAX + membership::Channel::OVERHEAD;
 
 /// A body of up to this many bytes is read at once: for claims, and for a state sync but the first.
 const SMALL_BODY: usize = 64 << 10;
-
-/// KiB of all larger bodies at a time, since a stranger's can be told by its seal only at its end;
-/// more wait. A guess: sixteen of the largest.
-pub(super) const BODIES_ROOM: usize = 64 << 10;
 
 /// How long a client may take to send it, the wait for room included.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,26 +32,6 @@ pub(super) struct Caller {
     pub(super) from: Option<SocketAddr>,
     /// Whether certificates are asked for, and this one shows none.
     pub(super) stranger: bool,
-}
-
-/// A request whose body has arrived.
-pub(super) struct Asked {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) query: Query,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-    pub(super) from: Option<SocketAddr>,
-    pub(super) stranger: bool,
-    /// Its part of [`BODIES_ROOM`].
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-impl Asked {
-    /// Whether the request only reads.
-    pub(super) fn reads(&self) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD)
-    }
 }
 
 /// Answers a request, and counts it.

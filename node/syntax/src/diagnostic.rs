@@ -10,6 +10,11 @@ pub use diagnostics::Diagnostics;
 use crate::source::Span;
 use excerpt::excerpt;
 
+/// How many mistakes of one file are looked for; past that, the file is not a configuration and is
+/// not read on: where a broken statement ends is found by looking through all that follows, and
+/// that for each of them would take for ever.
+pub(crate) const MAX_DIAGNOSTICS: usize = 100;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

@@ -8,8 +8,7 @@ mod tests;
 pub(crate) use quoted::{InQuotes, Quoted};
 
 use crate::ast::Comment;
-use crate::diagnostic::Diagnostic;
-use crate::parser::MAX_DIAGNOSTICS;
+use crate::diagnostic::{Diagnostic, MAX_DIAGNOSTICS};
 use crate::source::{Source, Span};
 use crate::value::Value;
 

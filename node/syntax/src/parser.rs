@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::ast::{
     Attribute, Block, BlockName, Body, Expr, ExprKind, File, Ident, Label, Statement, is_identifier,
 };
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, MAX_DIAGNOSTICS};
 use crate::lexer::{Token, TokenKind, lex};
 use crate::source::{MAX_SOURCE, Source, Span};
 use crate::value::Value;
@@ -17,11 +17,6 @@ use crate::value::Value;
 /// How deep blocks, lists, objects, calls, parentheses and prefix operators may nest: far deeper
 /// than anyone writes, shallow enough for the smallest stack.
 pub const MAX_NESTING: usize = 128;
-
-/// How many mistakes of one file are looked for; past that, the file is not a configuration and is
-/// not read on: where a broken statement ends is found by looking through all that follows, and
-/// that for each of them would take for ever.
-pub(crate) const MAX_DIAGNOSTICS: usize = 100;
 
 /// Parses a text. What could be understood is in the tree; what could not is in the diagnostics.
 /// The tree of a text with errors is good for more checks, not for running.

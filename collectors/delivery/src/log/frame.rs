@@ -13,7 +13,7 @@
 //! Numbers are little-endian. The header has a checksum of its own, so that a walk over a log
 //! trusts lengths and counts without reading payloads.
 
-use super::window::Lane;
+use super::lane::Lane;
 use crate::config::Protocol;
 use crate::telemetry::Counts;
 

@@ -27,7 +27,8 @@
 use std::sync::Arc;
 
 use super::frame::{Content, FrameMeta, HEADER, u64_at};
-use super::window::{Lane, State};
+use super::lane::Lane;
+use super::window::State;
 use super::{Log, NewFrame};
 use crate::telemetry::Counts;
 

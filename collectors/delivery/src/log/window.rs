@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::frame::{Content, FrameMeta};
+use super::lane::Lane;
 
 #[cfg(test)]
 mod tests;
@@ -10,37 +11,6 @@ mod tests;
 /// Frames that the window spans at most, from the oldest that is not finished. It bounds memory,
 /// and it is how far acknowledgements may run ahead of each other: the cursor has a bit for each.
 pub const SPAN: u64 = 2048;
-
-/// Which series a frame may hold: those whose hash leaves `shard` when divided by `shards`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lane {
-    /// The remainder.
-    pub shard: u16,
-    /// The divisor; 0 for a frame without series, which may overtake and be overtaken.
-    pub shards: u16,
-}
-
-impl Lane {
-    /// The lane of what has no order.
-    pub const UNORDERED: Self = Self { shard: 0, shards: 0 };
-
-    /// Whether one series could be in frames of both lanes. The divisors may differ: then the
-    /// remainders have to agree modulo their greatest common divisor.
-    pub fn shares_series_with(self, other: Self) -> bool {
-        if self.shards == 0 || other.shards == 0 {
-            return false;
-        }
-        let divisor = gcd(self.shards, other.shards);
-        self.shard % divisor == other.shard % divisor
-    }
-}
-
-fn gcd(mut a: u16, mut b: u16) -> u16 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
 
 /// Where the bytes of a frame are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use model::{Batch, LabelsRef, STALE_NAN, Sample as BatchSample, Span};
+use model::{Batch, Sample as BatchSample, Span};
 
 use super::beginning;
 use super::exemplar;
 use super::walk::{Refusal, Walk};
-use super::{BATCH_SAMPLES, Escapes, Page};
+use super::{Escapes, Page};
 use crate::parse::{Exemplar, Sample};
 
 impl Walk<'_> {
@@ -90,18 +90,4 @@ impl Walk<'_> {
             page.batches.push(batch);
         }
     }
-}
-
-/// Appends the `count`th staleness marker; markers have batches of their own.
-pub(crate) fn push_stale(
-    batches: &mut Vec<Batch>,
-    count: usize,
-    labels: LabelsRef<'_>,
-    timestamp: i64,
-) {
-    if count % BATCH_SAMPLES == 1 {
-        batches.push(Batch::default());
-    }
-    let batch = batches.last_mut().expect("the first marker makes a batch");
-    batch.push(labels, timestamp, STALE_NAN);
 }

@@ -3,11 +3,11 @@
 use model::{Batch, HistogramSample, Sample as BatchSample, Span};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::emit::push_stale;
 use super::family::{Families, FamilyReader};
 use super::known::{Entry, Known};
 use super::labels::{FamilyContext, Shape};
 use super::rebuild::{Found, Rebuild};
+use super::stale::push_stale;
 use super::{BATCH_BYTES, BATCH_SAMPLES, Escapes, Page, PageError, Source, Update};
 use crate::native;
 use crate::parse::{Event, NativeSample, Sample};

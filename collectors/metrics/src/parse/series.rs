@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::text::Dialect;
+use super::dialect::Dialect;
 
 #[cfg(test)]
 mod tests;

@@ -4,22 +4,13 @@ use memchr::memchr;
 use model::MetricKind;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::dialect::Dialect;
 use super::number::{parse_millis, parse_seconds, parse_value};
 use super::series::{Skip, end_of_metric_name, end_of_quoted, skip_space, walk_braces};
 use super::{Event, Exemplar, ParseError, Place, Sample};
 
 #[cfg(test)]
 mod tests;
-
-/// How strictly a text page is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// Spaces and tabs anywhere between tokens, timestamps in milliseconds, unknown comments
-    /// skipped, no exemplars.
-    Prometheus,
-    /// Single spaces, timestamps in seconds, exemplars, units, and `# EOF` at the end.
-    OpenMetrics,
-}
 
 /// Reads a text page, line by line, copying nothing.
 #[derive(Debug, Clone)]

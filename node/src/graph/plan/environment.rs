@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use syntax::ast::Block;
 
+/// How deep custom components and imports nest. Real configurations stay below five; a text that
+/// imports itself ends here.
+pub(super) const MAX_DEPTH: usize = 24;
+
 /// The `declare`s and imports of one body, and where to look next.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
@@ -110,7 +114,7 @@ impl Environments {
         names.extend(environment.declarations.keys().map(|name| format!("{prefix}{name}")));
         for (namespace, import) in &environment.imports {
             // Imports nest, so this ends; the bound is for texts that import each other.
-            if let (Some(content), true) = (import.content, depth < super::expand::MAX_DEPTH) {
+            if let (Some(content), true) = (import.content, depth < MAX_DEPTH) {
                 self.names_here(content, &format!("{prefix}{namespace}."), depth + 1, names);
             }
         }

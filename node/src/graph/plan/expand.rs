@@ -7,7 +7,7 @@ use syntax::ast::{Block, Body, Expr, Statement};
 use syntax::{Diagnostic, Diagnostics, Span, did_you_mean};
 
 use super::builtin::{BLOCKS, ConfigBlock, ImportKind, unsupported};
-use super::environment::{Declaration, Environments, Import};
+use super::environment::{Declaration, Environments, Import, MAX_DEPTH};
 use super::{Ingredients, Node, Role};
 use crate::graph::id::ComponentId;
 
@@ -17,10 +17,6 @@ mod unused;
 
 pub(super) use lost::Lost;
 pub(super) use unused::rehearse;
-
-/// How deep custom components and imports nest. Real configurations stay below five; a text that
-/// imports itself ends here.
-pub(super) const MAX_DEPTH: usize = 24;
 
 /// How many nodes a configuration may have: custom components multiply, so that a short text could
 /// ask for more than fits in memory.

@@ -14,16 +14,16 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::super::asked::Asked;
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
-use super::super::router::Asked;
 use crate::cluster::{Closed, ClusterState, Nonce, SeedLookup, SeedStatus};
 
 mod exchange;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::server) use exchange::{ANSWERED_AT_ONCE, respond};
+pub(in crate::server) use exchange::respond;
 use exchange::{Probe, Probed};
 
 /// Where a node asks another to take part in its check.

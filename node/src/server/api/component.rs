@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use http::{Request, StatusCode};
 
+use super::super::asked::Asked;
 use super::super::components::{Component, ComponentRequest};
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
-use super::super::router::Asked;
 
 /// Finds the component by the longest id that the path begins with: ids in modules contain slashes,
 /// and so may what follows.

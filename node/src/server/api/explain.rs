@@ -24,9 +24,9 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::super::asked::Asked;
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
-use super::super::router::Asked;
 use super::search::Search;
 use crate::cluster::{Announced, Closed, KeyHistory, KeyQuestion, Listed, Recorded};
 use crate::telemetry::clock;

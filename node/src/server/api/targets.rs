@@ -26,11 +26,11 @@ use ownership::Key;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use super::super::asked::Asked;
 use super::super::components::TargetHealth;
 use super::super::context::Context;
 use super::super::peer;
 use super::super::reply::{self, Reply};
-use super::super::router::Asked;
 use super::search::Search;
 use crate::cluster::{Announced, Closed, ClusterState, Listed};
 use crate::telemetry::clock;

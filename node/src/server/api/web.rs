@@ -5,10 +5,10 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde::Serialize;
 
+use super::super::asked::Asked;
 use super::super::components::Component;
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
-use super::super::router::Asked;
 use crate::cluster::ClusterState;
 
 /// One peer as Alloy lists it.

@@ -8,9 +8,9 @@ use membership::Name;
 use ownership::{Key, WhatIf as Change};
 use serde::{Deserialize, Serialize};
 
+use super::super::asked::Asked;
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
-use super::super::router::Asked;
 use crate::cluster::{Announced, Thought};
 
 /// Targets that are listed, unless `limit` says otherwise.

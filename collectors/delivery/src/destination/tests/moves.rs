@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use model::Predecessor;
 
 use super::*;
+use crate::orphans::orphans;
 use crate::peers::{Later, Neighbours, Peers, Pending, Question, Refused};
 use crate::{Consignment, Handle};
 

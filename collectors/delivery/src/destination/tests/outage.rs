@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::LogConfig;
+use crate::orphans::orphans;
 
 /// A destination whose backend refuses everything for now, with frames of some samples in its log.
 async fn stranded(path: &Path, configure: impl Fn(&mut EndpointConfig)) -> Backend {

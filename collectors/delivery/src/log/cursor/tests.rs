@@ -1,6 +1,6 @@
 use super::*;
 use crate::log::frame::{Content, FrameMeta};
-use crate::log::window::Lane;
+use crate::log::lane::Lane;
 use crate::telemetry::Counts;
 
 fn window(finished: &[u64], last: u64) -> Window {

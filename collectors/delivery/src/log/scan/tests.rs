@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::frames as walk;
 use super::*;
 use crate::log::frame::Content;
-use crate::log::window::Lane;
+use crate::log::lane::Lane;
 use crate::telemetry::Counts;
 
 fn meta(sequence: u64, payload: &[u8]) -> FrameMeta {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use syntax::ast::{Block, Body};
 use syntax::{Diagnostic, did_you_mean};
 
-use super::{Expander, MAX_DEPTH, Place, Setting, Written, attribute, label};
+use super::{Expander, Place, Setting, Written, attribute, label};
 use crate::graph::id::ComponentId;
-use crate::graph::plan::environment::{Declaration, Found};
+use crate::graph::plan::environment::{Declaration, Found, MAX_DEPTH};
 use crate::graph::plan::{Export, Role};
 
 /// What an `argument` block of a declaration says.

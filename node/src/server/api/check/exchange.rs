@@ -17,9 +17,6 @@ use crate::wire::{self, Malformed};
 /// How long the one asked waits for a datagram.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// Questions that are answered at one time; each takes about as long as [`PATIENCE`].
-pub(in crate::server) const ANSWERED_AT_ONCE: usize = 32;
-
 /// Listen for a datagram, and send one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Probe {
