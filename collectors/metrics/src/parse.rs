@@ -1,5 +1,7 @@
 //! Pages become events: one reader per exposition format, none of which copies.
 
+use std::sync::Arc;
+
 use model::{Histogram, MetricKind};
 
 mod dialect;
@@ -81,7 +83,7 @@ pub struct NativeSample<'a> {
     /// Name and labels, as a text page would have them.
     pub series: &'a str,
     /// The histogram.
-    pub histogram: Box<Histogram>,
+    pub histogram: Arc<Histogram>,
     /// The timestamp of the page, in milliseconds since the Unix epoch.
     pub timestamp: Option<i64>,
     /// When the histogram began, in milliseconds since the Unix epoch; 0 when unknown.

@@ -175,8 +175,9 @@ pub struct HistogramSample {
     pub timestamp: i64,
     /// When the histogram began, in milliseconds since the Unix epoch; 0 when unknown.
     pub start_timestamp: i64,
-    /// The histogram; boxed because it is rare and large.
-    pub histogram: Box<Histogram>,
+    /// The histogram: rare and large, so it is shared with the batches that relabelling makes of
+    /// this one.
+    pub histogram: Arc<Histogram>,
 }
 
 /// An exemplar: a single observation that points at a trace.

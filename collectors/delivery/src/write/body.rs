@@ -12,6 +12,7 @@ use crate::telemetry::Counts;
 #[derive(Debug)]
 pub(super) struct Body {
     message: Message,
+    /// What is inside of a message is written here first, where its length is not known before.
     scratch: Vec<u8>,
     pub(super) counts: Counts,
     oldest_ms: i64,
@@ -71,20 +72,22 @@ impl Body {
     ) {
         self.counts.histograms += 1;
         self.span(sample.timestamp);
+        let scratch = &mut self.scratch;
         match &mut self.message {
-            Message::V1(message) => {
-                v1::push_histogram_sample(message, labels, sample, &mut self.scratch);
-            }
-            Message::V2(request) => request.push_histogram_sample(labels, sample, family),
+            Message::V1(message) => v1::push_histogram_sample(message, labels, sample, scratch),
+            Message::V2(request) => request.push_histogram_sample(labels, sample, family, scratch),
         }
     }
 
     pub(super) fn push_exemplar(&mut self, labels: &[u8], own_labels: &[u8], exemplar: &Exemplar) {
         self.counts.exemplars += 1;
         self.span(exemplar.timestamp);
+        let scratch = &mut self.scratch;
         match &mut self.message {
-            Message::V1(message) => v1::push_exemplar(message, labels, own_labels, exemplar),
-            Message::V2(request) => request.push_exemplar(labels, own_labels, exemplar),
+            Message::V1(message) => {
+                v1::push_exemplar(message, labels, own_labels, exemplar, scratch);
+            }
+            Message::V2(request) => request.push_exemplar(labels, own_labels, exemplar, scratch),
         }
     }
 

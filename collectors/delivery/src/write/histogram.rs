@@ -2,7 +2,9 @@
 
 use model::{BucketSpan, Buckets, Histogram};
 
-use super::proto::{fixed64, push_double, push_message, push_number, push_varint, varint, zigzag};
+use super::proto::{
+    fixed64, push_double, push_number, push_small_message, push_varint, varint, varint_len, zigzag,
+};
 
 /// Appends the fields of a histogram message.
 pub(super) fn push_histogram(
@@ -52,18 +54,19 @@ pub(super) fn push_histogram(
 
 fn push_spans(out: &mut Vec<u8>, field: u8, spans: &[BucketSpan]) {
     for span in spans {
-        let mut message = Vec::with_capacity(12);
-        push_number(&mut message, 1, zigzag(span.offset.into()) & u64::from(u32::MAX));
-        push_number(&mut message, 2, span.length.into());
-        push_message(out, field, &message);
+        push_small_message(out, field, |message| {
+            push_number(message, 1, zigzag(span.offset.into()) & u64::from(u32::MAX));
+            push_number(message, 2, span.length.into());
+        });
     }
 }
 
 fn push_deltas(out: &mut Vec<u8>, field: u8, deltas: &[i64]) {
     if !deltas.is_empty() {
-        let mut packed = Vec::with_capacity(deltas.len() * 2);
-        deltas.iter().for_each(|delta| push_varint(&mut packed, zigzag(*delta)));
-        push_message(out, field, &packed);
+        let len: usize = deltas.iter().map(|delta| varint_len(zigzag(*delta))).sum();
+        push_varint(out, u64::from(field) << 3 | 2);
+        push_varint(out, len as u64);
+        deltas.iter().for_each(|delta| push_varint(out, zigzag(*delta)));
     }
 }
 

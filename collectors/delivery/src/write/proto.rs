@@ -65,6 +65,22 @@ pub(super) fn push_message(out: &mut Vec<u8>, field: u8, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// How many bytes a varint takes.
+#[inline]
+pub(super) fn varint_len(value: u64) -> usize {
+    (70 - (value | 1).leading_zeros() as usize) / 7
+}
+
+/// A message of less than 128 bytes, even when it is empty, that `write` appends where it belongs.
+pub(super) fn push_small_message(out: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<u8>)) {
+    push_varint(out, u64::from(field) << 3 | 2);
+    let len = out.len();
+    out.push(0);
+    write(out);
+    out[len] = (out.len() - len - 1) as u8;
+    debug_assert!(out[len] < 0x80, "a length of one byte");
+}
+
 /// A small message on the stack, for what comes behind the labels of a series.
 pub(super) struct Small {
     bytes: [u8; Self::SIZE],

@@ -59,8 +59,8 @@ fn sent_labels(config: &EndpointConfig, rules: Vec<RuleConfig>, series: &[Labels
     sent.map(|series| pairs(&series.labels)).collect()
 }
 
-fn histogram(buckets: Buckets) -> Box<Histogram> {
-    Box::new(Histogram {
+fn histogram(buckets: Buckets) -> Arc<Histogram> {
+    Arc::new(Histogram {
         schema: -4,
         zero_threshold: 0.5,
         sum: -1.5,

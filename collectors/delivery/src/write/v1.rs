@@ -3,7 +3,9 @@
 use model::{Exemplar, HistogramSample, Sample};
 
 use super::histogram::push_histogram;
-use super::proto::{delimited, push_double, push_message, push_number, push_varint, sample};
+use super::proto::{
+    delimited, push_double, push_message, push_number, push_varint, sample, varint_len,
+};
 
 #[inline]
 pub(super) fn push_sample(out: &mut Vec<u8>, labels: &[u8], measured: &Sample) {
@@ -17,14 +19,9 @@ pub(super) fn push_histogram_sample(
     measured: &HistogramSample,
     scratch: &mut Vec<u8>,
 ) {
-    let mut message = std::mem::take(scratch);
-    message.clear();
-    let start = message.len();
-    push_histogram(&mut message, &measured.histogram, measured.timestamp, 0);
-    let mut field = Vec::with_capacity(message.len() + 8);
-    push_message(&mut field, 4, &message[start..]);
-    push_series(out, labels, &field);
-    *scratch = message;
+    scratch.clear();
+    push_histogram(scratch, &measured.histogram, measured.timestamp, 0);
+    push_series_of(out, labels, 4, scratch);
 }
 
 pub(super) fn push_exemplar(
@@ -32,14 +29,23 @@ pub(super) fn push_exemplar(
     labels: &[u8],
     own_labels: &[u8],
     exemplar: &Exemplar,
+    scratch: &mut Vec<u8>,
 ) {
-    let mut message = Vec::with_capacity(own_labels.len() + 24);
-    message.extend_from_slice(own_labels);
-    push_double(&mut message, 2, exemplar.value);
-    push_number(&mut message, 3, exemplar.timestamp.cast_unsigned());
-    let mut field = Vec::with_capacity(message.len() + 8);
-    push_message(&mut field, 3, &message);
-    push_series(out, labels, &field);
+    scratch.clear();
+    scratch.extend_from_slice(own_labels);
+    push_double(scratch, 2, exemplar.value);
+    push_number(scratch, 3, exemplar.timestamp.cast_unsigned());
+    push_series_of(out, labels, 3, scratch);
+}
+
+/// A series with one message behind its labels.
+fn push_series_of(out: &mut Vec<u8>, labels: &[u8], field: u8, message: &[u8]) {
+    let len = labels.len() + 1 + varint_len(message.len() as u64) + message.len();
+    out.reserve(len + 6);
+    out.push(delimited(1));
+    push_varint(out, len as u64);
+    out.extend_from_slice(labels);
+    push_message(out, field, message);
 }
 
 #[inline]

@@ -4,7 +4,9 @@ use model::{Exemplar, Family, HistogramSample, Sample};
 
 use super::fields::Fields;
 use super::histogram::push_histogram;
-use super::proto::{delimited, push_double, push_message, push_number, push_varint, sample};
+use super::proto::{
+    delimited, push_bytes, push_double, push_message, push_number, push_varint, sample,
+};
 use super::symbols::Symbols;
 
 /// A request of 2.0 under way.
@@ -56,25 +58,30 @@ impl Request {
         labels: &[u8],
         measured: &HistogramSample,
         family: Option<&Family>,
+        scratch: &mut Vec<u8>,
     ) {
         self.begin(labels);
-        let mut message = Vec::with_capacity(128);
+        scratch.clear();
         let start = measured.start_timestamp;
-        push_histogram(&mut message, &measured.histogram, measured.timestamp, start);
-        push_message(&mut self.message, 3, &message);
+        push_histogram(scratch, &measured.histogram, measured.timestamp, start);
+        push_message(&mut self.message, 3, scratch);
         self.end(family);
     }
 
-    pub(super) fn push_exemplar(&mut self, labels: &[u8], own_labels: &[u8], exemplar: &Exemplar) {
+    pub(super) fn push_exemplar(
+        &mut self,
+        labels: &[u8],
+        own_labels: &[u8],
+        exemplar: &Exemplar,
+        scratch: &mut Vec<u8>,
+    ) {
         self.begin(labels);
         self.refer(own_labels);
-        let mut message = Vec::with_capacity(32);
-        if !self.references.is_empty() {
-            push_message(&mut message, 1, &self.references);
-        }
-        push_double(&mut message, 2, exemplar.value);
-        push_number(&mut message, 3, exemplar.timestamp.cast_unsigned());
-        push_message(&mut self.message, 4, &message);
+        scratch.clear();
+        push_bytes(scratch, 1, &self.references);
+        push_double(scratch, 2, exemplar.value);
+        push_number(scratch, 3, exemplar.timestamp.cast_unsigned());
+        push_message(&mut self.message, 4, scratch);
         self.end(None);
     }
 

@@ -1,6 +1,8 @@
 //! The walk through a page.
 
-use model::{Batch, HistogramSample, Sample as BatchSample, Span};
+use std::sync::Arc;
+
+use model::{Batch, Family, HistogramSample, MetricKind, Sample as BatchSample, Span};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::family::{Families, FamilyReader};
@@ -176,7 +178,7 @@ impl<'k> Walk<'k> {
             expected: false,
         };
         let Some((labels, timestamp)) = self.place_of(&line)? else { return Ok(()) };
-        if !native::reduce(&mut sample.histogram, &self.options.native) {
+        if !native::reduce(Arc::make_mut(&mut sample.histogram), &self.options.native) {
             return Err(Refusal::BucketLimit(self.options.native.buckets));
         }
         let family = self.family_index(sample.series);
@@ -328,10 +330,7 @@ impl<'k> Walk<'k> {
         Ok(taken.then(|| Span::new(start, end)))
     }
 
-    fn family_context(
-        &mut self,
-        series: &str,
-    ) -> (model::MetricKind, Option<std::sync::Arc<model::Family>>) {
+    fn family_context(&mut self, series: &str) -> (MetricKind, Option<Arc<Family>>) {
         let kind = self.family.kind();
         if !self.shape.type_and_unit {
             return (kind, None);

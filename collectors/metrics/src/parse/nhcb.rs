@@ -1,5 +1,7 @@
 //! Classic histograms become native ones with custom buckets.
 
+use std::sync::Arc;
+
 use model::{BucketSpan, Buckets, Histogram, MetricKind, ResetHint};
 
 use super::{
@@ -67,7 +69,7 @@ enum What {
         exemplar: Option<(f64, Option<i64>)>,
     },
     Histogram {
-        histogram: Box<Histogram>,
+        histogram: Arc<Histogram>,
         timestamp: Option<i64>,
         start_timestamp: i64,
         exemplars: Vec<(String, f64, Option<i64>)>,
@@ -247,7 +249,7 @@ impl Collected {
             text: self.series,
             other: String::new(),
             what: What::Histogram {
-                histogram: Box::new(histogram),
+                histogram: Arc::new(histogram),
                 timestamp: self.timestamp,
                 start_timestamp: self.start_timestamp,
                 exemplars: exemplars.map(|(labels, v, at)| (labels, v, Some(at))).collect(),

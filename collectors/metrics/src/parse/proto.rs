@@ -1,6 +1,7 @@
 //! Delimited protobuf messages (`io.prometheus.client.MetricFamily`), borrowed from the page.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use model::{MetricKind, names};
 
@@ -274,7 +275,7 @@ impl<'a> ProtoParser<'a> {
             .collect();
         NativeSample {
             series: &self.series,
-            histogram: Box::new(fields.to_histogram(self.family.message == 5)),
+            histogram: Arc::new(fields.to_histogram(self.family.message == 5)),
             timestamp: metric.timestamp,
             start_timestamp: metric.start_timestamp,
             exemplars,

@@ -2,7 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::relabel::{Action, RuleConfig, Rules};
-use model::{Batch, Exemplar, Family, Labels, MetricKind, STALE_NAN};
+use model::{
+    Batch, Buckets, Exemplar, Family, Histogram, HistogramSample, Labels, MetricKind, ResetHint,
+    STALE_NAN,
+};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
@@ -82,6 +85,41 @@ async fn exemplars_follow_their_series() {
     let [exemplar] = &out.exemplars[..] else { panic!("{:?}", out.exemplars) };
     assert_eq!(out.labels(exemplar.series).get("cluster"), Some("one"));
     assert_eq!(out.labels(exemplar.labels).get("trace_id"), Some("up"));
+}
+
+#[tokio::test]
+async fn a_histogram_is_shared_with_what_came() {
+    let mut rewriter = Rewriter::new(rules(), Bounds::Entries(10), Arc::new(Telemetry::default()));
+    let mut batch = Batch::default();
+    let histogram = Arc::new(Histogram {
+        schema: 0,
+        zero_threshold: 0.0,
+        sum: 1.0,
+        reset: ResetHint::Unknown,
+        positive_spans: Vec::new(),
+        negative_spans: Vec::new(),
+        buckets: Buckets::Float {
+            count: 1.0,
+            zero_count: 1.0,
+            positive_counts: Vec::new(),
+            negative_counts: Vec::new(),
+        },
+        custom_bounds: Vec::new(),
+    });
+    for name in ["took", "secret_a"] {
+        let labels = batch.push_labels(labels(name).borrowed());
+        batch.histograms.push(HistogramSample {
+            labels,
+            family: 0,
+            timestamp: 1,
+            start_timestamp: 0,
+            histogram: Arc::clone(&histogram),
+        });
+    }
+    let out = rewriter.rewrite(&Arc::new(batch), Instant::now()).expect("one is left");
+    let [took] = &out.histograms[..] else { panic!("{:?}", out.histograms) };
+    assert_eq!(out.labels(took.labels).get("cluster"), Some("one"));
+    assert!(Arc::ptr_eq(&took.histogram, &histogram));
 }
 
 #[tokio::test]
