@@ -10,6 +10,8 @@ use super::*;
 use crate::log::HEADER;
 use crate::wire::{self, v1, v2};
 
+mod published;
+
 fn config(protocol: Protocol) -> EndpointConfig {
     let url = Url::parse("http://127.0.0.1/write").unwrap();
     EndpointConfig { protocol, send_native_histograms: true, ..EndpointConfig::new("t", url) }
