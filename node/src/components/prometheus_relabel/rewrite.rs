@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::relabel::{Outcome, Rules, Scratch};
-use model::{Batch, LabelsRef, Span, is_stale};
+use model::{Batch, Family, LabelsRef, Sample, Span, is_stale};
 use tokio::time::Instant;
 
 use super::cache::{Bounds, Cache};
@@ -77,7 +77,6 @@ impl Rewriter {
         let mut out = Batch {
             arena: Vec::with_capacity(batch.arena.len()),
             samples: Vec::with_capacity(batch.samples.len()),
-            families: batch.families.clone(),
             overlap: batch.overlap,
             predecessor: batch.predecessor.clone(),
             ..Batch::default()
@@ -85,7 +84,7 @@ impl Rewriter {
         for sample in &batch.samples {
             let ends = is_stale(sample.value);
             let labels = self.relabel(batch.labels(sample.labels), ends, now, &mut out);
-            out.samples.extend(labels.map(|labels| model::Sample { labels, ..*sample }));
+            out.samples.extend(labels.map(|labels| Sample { labels, ..*sample }));
         }
         for histogram in &batch.histograms {
             let labels = self.relabel(batch.labels(histogram.labels), false, now, &mut out);
@@ -99,6 +98,7 @@ impl Rewriter {
                 out.exemplars.push(model::Exemplar { series, labels, ..*exemplar });
             }
         }
+        take_families(&batch.families, &mut out);
         out
     }
 
@@ -134,6 +134,22 @@ impl Rewriter {
             self.seen.deletes += 1;
         }
         span
+    }
+}
+
+/// Takes over what is said of families, as far as a series of them is left: as in Alloy, nobody is
+/// told of what a rule drops.
+fn take_families(families: &[Arc<Family>], out: &mut Batch) {
+    let mut places = vec![Sample::NO_FAMILY; families.len()];
+    let samples = out.samples.iter_mut().map(|sample| &mut sample.family);
+    for index in samples.chain(out.histograms.iter_mut().map(|sample| &mut sample.family)) {
+        let at = *index as usize;
+        let Some(place) = places.get_mut(at) else { continue };
+        if *place == Sample::NO_FAMILY {
+            *place = out.families.len() as u32;
+            out.families.push(Arc::clone(&families[at]));
+        }
+        *index = *place;
     }
 }
 

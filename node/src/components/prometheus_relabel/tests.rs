@@ -142,6 +142,28 @@ async fn what_is_said_of_a_family_follows_its_series() {
 }
 
 #[tokio::test]
+async fn nothing_is_said_of_a_family_of_which_no_series_is_left() {
+    let mut rewriter = Rewriter::new(rules(), Bounds::Entries(10), Arc::new(Telemetry::default()));
+    let family = |name: &str| {
+        let (name, kind, text) = (name.into(), MetricKind::Gauge, "Text.");
+        Arc::new(Family { name, kind, help: text.into(), unit: "".into() })
+    };
+    let families = vec![family("secret_a"), family("up"), family("secret_b")];
+    let mut batch = Batch { families, ..Batch::default() };
+    for (name, family) in [("secret_a", 0), ("up", 1), ("secret_b", 2), ("of_none", u32::MAX)] {
+        batch.push(labels(name).borrowed(), 1, 1.0);
+        batch.samples.last_mut().expect("it was pushed").family = family;
+    }
+    let out = rewriter.rewrite(&Arc::new(batch.clone()), Instant::now()).expect("two are left");
+    let told: Vec<&str> = out.families.iter().map(|family| &*family.name).collect();
+    assert_eq!(told, ["up"]);
+    let said: Vec<_> = out.samples.iter().map(|sample| out.family(sample.family)).collect();
+    assert_eq!(said, [batch.family(1), None]);
+    batch.samples.retain(|sample| sample.family % 2 == 0);
+    assert!(rewriter.rewrite(&Arc::new(batch), Instant::now()).is_none());
+}
+
+#[tokio::test]
 async fn a_series_that_ends_is_forgotten() {
     let telemetry = Arc::new(Telemetry::default());
     let mut rewriter = Rewriter::new(rules(), Bounds::Entries(10), Arc::clone(&telemetry));
