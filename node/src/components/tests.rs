@@ -1,5 +1,6 @@
 //! Kinds run by the graph.
 
+mod alloy;
 mod arguments;
 mod documents;
 mod pipeline;

@@ -9,7 +9,7 @@ mod broken;
 mod pem;
 
 /// Checks a configuration as `validate` does.
-fn problems(stability: Stability, config: &str) -> String {
+pub(super) fn problems(stability: Stability, config: &str) -> String {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("config.alloy");
     std::fs::write(&path, config).expect("write the configuration");
