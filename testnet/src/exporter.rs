@@ -203,11 +203,6 @@ impl Fleet {
     }
 }
 
-/// A page of so many series, as a target serves it.
-pub(crate) fn page_of(series: usize) -> String {
-    page::render(page::Shape { series, churning: 0, generation: 0, variant: 0 })
-}
-
 /// Targets per last octet, so that no address ends in 0 or 255.
 const PER_OCTET: usize = 250;
 

@@ -191,6 +191,22 @@ fn an_expected_series_is_recognised_only_where_it_ends() {
     assert_eq!(expected("a", "a{b=\"c\"}"), None);
 }
 
+/// What Debian's node_exporter says of a small machine.
+const NODE_EXPORTER: &str = include_str!("../../../benches/node_exporter.txt");
+
+#[test]
+fn a_page_of_node_exporter_is_read_as_the_slow_reader_reads_it() {
+    let (read, complete) = slow::collect(NODE_EXPORTER, Dialect::Prometheus);
+    assert_eq!((&read, complete), (&slow::read(NODE_EXPORTER, Dialect::Prometheus).0, true));
+    let lines = |what: &str| NODE_EXPORTER.lines().filter(|line| line.starts_with(what)).count();
+    let count = |of: fn(&slow::Item) -> bool| read.iter().filter(|item| of(item)).count();
+    assert_eq!(count(|item| matches!(item, slow::Item::Help(..))), lines("# HELP "));
+    assert_eq!(count(|item| matches!(item, slow::Item::Type(..))), lines("# TYPE "));
+    let samples = NODE_EXPORTER.lines().count() - lines("#");
+    assert_eq!(count(|item| matches!(item, slow::Item::Sample(..))), samples);
+    assert!(samples > 500, "{samples}");
+}
+
 /// Pieces that pages are made of, well-formed and not.
 fn piece() -> impl Strategy<Value = String> {
     let token = prop::sample::select(vec![
