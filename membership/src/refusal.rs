@@ -182,6 +182,9 @@ pub struct Counters {
     pub zombies: u64,
     /// Times this node was declared dead and came back under a higher generation.
     pub rejoins: u64,
+    /// Times this node met another live node of its name, or a witness of one. It grows for as long
+    /// as there are two.
+    pub namesakes: u64,
     /// State syncs that this node began.
     pub syncs: u64,
     /// Of these, how many got no answer.

@@ -15,6 +15,8 @@ use testnet::process::{Child, Cluster, World, eventually, free_port, http, real}
 use tokio::process::Command;
 use url::Url;
 
+#[path = "real/alerts.rs"]
+mod alerts;
 #[path = "real/disk.rs"]
 mod disk;
 #[path = "real/formats.rs"]

@@ -226,6 +226,7 @@ impl Swim {
     /// have heard of it.
     pub(super) fn outlast(&mut self, namesake: &Peer, heard_of: bool) {
         self.check = None;
+        self.counters.namesakes += 1;
         self.highest = self.highest.max(namesake.generation);
         if heard_of && self.joined.is_some() && namesake.outranks(&self.me) {
             self.raise_generation();
@@ -235,6 +236,7 @@ impl Swim {
     /// A namesake lives, and was there first: this node stays out until that one is gone.
     pub(super) fn stand_down(&mut self, namesake: &Peer) {
         self.check = None;
+        self.counters.namesakes += 1;
         self.highest = self.highest.max(namesake.generation);
         self.joined = None;
         self.next_sync = None;

@@ -38,7 +38,6 @@ pub(super) struct Measures {
     joins: AtomicU64,
     leaves: AtomicU64,
     updates: AtomicU64,
-    conflicts: AtomicU64,
     swim: Mutex<Counters>,
     handover: Mutex<HandoverCounters>,
     /// Keys that others should have and do not claim, by now.
@@ -121,8 +120,11 @@ impl Measures {
             Event::Up(_) => add(&self.joins, 1),
             Event::Down { .. } => add(&self.leaves, 1),
             Event::Changed { .. } => add(&self.updates, 1),
-            Event::NameClash { .. } => add(&self.conflicts, 1),
-            Event::Me { .. } | Event::Joined { .. } | Event::Formed | Event::Isolated => {}
+            Event::Me { .. }
+            | Event::Joined { .. }
+            | Event::Formed
+            | Event::Isolated
+            | Event::NameClash { .. } => {}
         }
     }
 
@@ -239,13 +241,14 @@ impl Measures {
         page.counter("shoal_cluster_icmp_ignored_total", help, &[], get(&self.icmp_ignored));
         let name = "cluster_node_gossip_received_events_total";
         for (event, count) in [
-            ("node_join", &self.joins),
-            ("node_leave", &self.leaves),
-            ("node_update", &self.updates),
-            ("node_conflict", &self.conflicts),
+            ("node_join", get(&self.joins)),
+            ("node_leave", get(&self.leaves)),
+            ("node_update", get(&self.updates)),
+            // Not the clash itself, which is one event: Alloy's alert asks whether it goes on.
+            ("node_conflict", counters.namesakes as f64),
         ] {
             let labels = [("cluster_name", cluster_name), ("event", event)];
-            page.counter(name, "What was heard of peers.", &labels, get(count));
+            page.counter(name, "What was heard of peers.", &labels, count);
         }
         let name = "shoal_cluster_refused_total";
         let help = "Datagrams and bodies of the peer API that were not acted upon, by reason.";

@@ -74,6 +74,22 @@ fn a_newcomer_that_does_not_reach_the_first_alone_stays_out_too() {
 }
 
 #[test]
+fn both_meet_each_other_for_as_long_as_there_are_two() {
+    let mut net = Net::cluster(3, &[1]);
+    net.run_for(Duration::from_secs(60));
+    assert_eq!(net.node(2).counters().namesakes, 0);
+    net.boot(peer("b", 22, 2000), seeded());
+    net.run_for(Duration::from_secs(60));
+    let mut before = [2, 22].map(|port| net.node(port).counters().namesakes);
+    for minute in 0..10 {
+        net.run_for(Duration::from_secs(60));
+        let now = [2, 22].map(|port| net.node(port).counters().namesakes);
+        assert!(now[0] > before[0] && now[1] > before[1], "{minute}: {before:?} {now:?}");
+        before = now;
+    }
+}
+
+#[test]
 fn the_newcomer_comes_in_when_the_first_is_gone() {
     let mut net = Net::cluster(3, &[1]);
     net.boot(peer("b", 22, 2000), seeded());
