@@ -21,6 +21,8 @@ mod alerts;
 mod disk;
 #[path = "real/formats.rs"]
 mod formats;
+#[path = "real/malformed.rs"]
+mod malformed;
 #[path = "real/ops.rs"]
 mod ops;
 #[path = "world/pages.rs"]

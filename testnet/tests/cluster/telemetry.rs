@@ -214,9 +214,9 @@ async fn every_metric_keeps_its_name_and_its_labels() -> anyhow::Result<()> {
     let files = world.folder("files")?;
     std::fs::write(files.join("text"), "text")?;
     let pages = vec![
-        ("/page", OPEN_METRICS, Bytes::from_static(PAGE.as_bytes())),
-        ("/odd", TEXT, Bytes::from_static(ODD.as_bytes())),
-        ("/targets", "application/json", Bytes::from_static(b"[]")),
+        ("/page".into(), OPEN_METRICS, Bytes::from_static(PAGE.as_bytes())),
+        ("/odd".into(), TEXT, Bytes::from_static(ODD.as_bytes())),
+        ("/targets".into(), "application/json", Bytes::from_static(b"[]")),
     ];
     let pages = pages::serve(&world, pages).await?;
     let files = files.to_str().context("a plain path")?;

@@ -80,7 +80,7 @@ async fn serve(world: &World) -> anyhow::Result<SocketAddr> {
         let letters = Alphanumeric.sample_string(&mut random, LETTERS);
         writeln!(page, "padded{{number=\"{number}\",letters=\"{letters}\"}} 1")?;
     }
-    pages::serve(world, vec![("/metrics", pages::TEXT, page.into())]).await
+    pages::serve(world, vec![("/metrics".into(), pages::TEXT, page.into())]).await
 }
 
 fn configuration(pages: SocketAddr) -> String {

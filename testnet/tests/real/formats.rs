@@ -76,9 +76,9 @@ async fn serve(world: &World) -> anyhow::Result<SocketAddr> {
     let text = Bytes::from_static(TEXT.as_bytes());
     let open_metrics = Bytes::from_static(OPEN_METRICS.as_bytes());
     let pages = vec![
-        ("/text", pages::TEXT, text),
-        ("/openmetrics", pages::OPEN_METRICS, open_metrics),
-        ("/protobuf", PROTOBUF, families::page().into()),
+        ("/text".into(), pages::TEXT, text),
+        ("/openmetrics".into(), pages::OPEN_METRICS, open_metrics),
+        ("/protobuf".into(), PROTOBUF, families::page().into()),
     ];
     pages::serve(world, pages).await
 }

@@ -1,5 +1,6 @@
 //! Pages that a suite writes itself, behind one address.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub(crate) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A path, its content type, and the page.
-pub(crate) type Page = (&'static str, &'static str, Bytes);
+pub(crate) type Page = (Cow<'static, str>, &'static str, Bytes);
 
 /// Serves the pages, each at its path.
 pub(crate) async fn serve(world: &World, pages: Vec<Page>) -> anyhow::Result<SocketAddr> {

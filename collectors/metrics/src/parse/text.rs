@@ -284,8 +284,9 @@ impl<'a> TextParser<'a> {
         let start = skip_space(line, start, !strict);
         let (name, name_end) = self.family_name(line, start)?;
         let text_start = match line.get(name_end) {
+            Some(b' ') => name_end + 1,
             // As Prometheus: what stands behind the name is the gap.
-            Some(byte) if byte.is_ascii() => name_end + 1,
+            Some(byte) if byte.is_ascii() && !strict => name_end + 1,
             Some(_) => return self.fail(name_end, "expected a space after the family"),
             None if strict => return self.fail(name_end, "expected a space after the family"),
             None => line_end,

@@ -146,6 +146,8 @@ fn malformed_pages_say_where_and_what() {
         ("# comment\n# EOF", "line 1, column 3: expected HELP, TYPE, UNIT or EOF"),
         ("#\n# EOF", "line 1, column 2: expected a space after #"),
         ("# HELP a\n# EOF", "line 1, column 9: expected a space after the family"),
+        ("# HELP a, x\n# EOF", "line 1, column 9: expected a space after the family"),
+        ("# TYPE a\tgauge\n# EOF", "line 1, column 9: expected a space after the family"),
         (
             "# UNIT a_seconds meters\n",
             "line 1, column 18: the unit is not the last part of the family's name",

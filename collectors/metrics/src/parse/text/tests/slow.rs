@@ -303,9 +303,7 @@ fn openmetrics_comment(line: &str, items: &mut Vec<Item>) -> Option<()> {
         return None;
     }
     let name = family(&mut chars)?;
-    if !chars.next()?.is_ascii() {
-        return None;
-    }
+    chars.eat(' ')?;
     let text = chars.rest_of_line();
     items.push(match (word, text) {
         ("HELP", _) => Item::Help(name.into(), text.into()),
