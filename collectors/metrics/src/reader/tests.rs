@@ -67,3 +67,13 @@ fn series_that_do_not_come_back_are_marked() {
     assert_eq!(read("", 6).len(), 0);
     assert_eq!(read("d 5\na 1\n", 7).len(), 2);
 }
+
+#[test]
+fn a_page_is_remembered_in_a_few_tens_of_bytes_per_series() {
+    let page = include_str!("../../benches/node_exporter.txt");
+    let mut reader = reader();
+    let batches = reader.read(page.as_bytes(), Some("text/plain"), 1).unwrap();
+    let series: usize = batches.iter().map(|batch| batch.samples.len()).sum();
+    let each = reader.memory() / series;
+    assert!(each < 64, "{each} bytes of each of {series} series");
+}
