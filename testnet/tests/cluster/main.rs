@@ -5,6 +5,7 @@ mod continuity;
 #[path = "../world/divergence.rs"]
 mod divergence;
 mod formation;
+mod joining;
 mod keyed;
 mod outage;
 #[path = "../world/pages.rs"]
