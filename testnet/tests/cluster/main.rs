@@ -13,5 +13,6 @@ mod pages;
 mod sharing;
 mod telemetry;
 mod up;
+mod warnings;
 #[path = "../world/mod.rs"]
 mod world;

@@ -1,0 +1,97 @@
+//! What nodes warn of in their logs.
+
+use testnet::process::{Cluster, World, eventually, http};
+
+use crate::formation::NOTHING;
+use crate::world::{self, PATIENCE, setup};
+
+/// The lines of a log that say so.
+fn lines<'a>(log: &'a str, text: &str) -> Vec<&'a str> {
+    log.lines().filter(|line| line.contains(text)).collect()
+}
+
+#[tokio::test]
+async fn a_node_that_other_hosts_may_reach_warns_that_it_has_no_key() -> anyhow::Result<()> {
+    const WARNING: &str = "neither encrypted nor authenticated";
+    let world = World::new()?;
+    let config = world::write(&world, NOTHING)?;
+    let keys = world.folder("keys")?.join("keys");
+    std::fs::write(&keys, "01".repeat(32) + "\n")?;
+    let none = |_: &str| String::new();
+    // Nobody is asked there: the address is told to others, of which there are none.
+    for (ip, has_key, warns) in
+        [("127.0.0.1", false, false), ("192.0.2.1", false, true), ("192.0.2.1", true, false)]
+    {
+        let mut cluster = Cluster::prepare(&world, setup(&config), 1, none)?;
+        let node = &mut cluster.setups_mut()[0];
+        node.log.set_file_name(format!("{ip}-{has_key}.log"));
+        node.seeds.clear();
+        let address = format!("{ip}:{}", node.port);
+        node.flags.push("--cluster.enabled=true".to_owned());
+        node.flags.push(format!("--cluster.advertise-address={address}"));
+        if has_key {
+            node.flags.push(format!("--cluster.key-file={}", keys.display()));
+        }
+        cluster.spawn(0)?.ready().await?;
+        let page = http::text(&cluster.node(0).url("/metrics")).await?;
+        let log = cluster.node(0).child.log()?;
+        let told = lines(&log, WARNING);
+        let case = format!("{ip}, a key: {has_key}: {log}");
+        anyhow::ensure!(told.len() == usize::from(warns), "{case}");
+        for line in told {
+            for part in ["warn", &address, "--cluster.key-file", "shoal key new"] {
+                anyhow::ensure!(line.contains(part), "no {part:?} in {line}");
+            }
+        }
+        let gauge = http::metric(&page, "shoal_cluster_unencrypted");
+        anyhow::ensure!(gauge == f64::from(u8::from(warns)), "{gauge}: {case}");
+        cluster.take(0).child.end(PATIENCE).await?;
+    }
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_second_of_one_name_says_so_with_both_addresses_and_the_first_is_undisturbed()
+-> anyhow::Result<()> {
+    let world = World::new()?;
+    let config = world::write(&world, NOTHING)?;
+    let none = |_: &str| String::new();
+    let mut cluster = Cluster::start(&world, setup(&config), 2, none).await?;
+    let clone = cluster.add(none)?;
+    let setup = &mut cluster.setups_mut()[clone];
+    setup.name = "node-2".to_owned();
+    let mine = setup.address().to_string();
+    let theirs = cluster.setups()[1].address().to_string();
+    cluster.spawn(clone)?;
+    let url = cluster.node(clone).url("/-/ready");
+    eventually("the newcomer to say why it stays out", PATIENCE, async || {
+        let (status, text) = http::ask(::http::Method::GET, &url).await?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let both = text.contains(&mine) && text.contains(&theirs);
+        anyhow::ensure!(status == 503 && both, "{status}: {text}");
+        Ok(())
+    })
+    .await?;
+    let log = cluster.node(clone).child.log()?;
+    let told = lines(&log, "another live node has this node's name");
+    let [line] = told[..] else { anyhow::bail!("{} lines: {log}", told.len()) };
+    for part in ["error", "node-2", &mine, &theirs, "--cluster.node-name"] {
+        anyhow::ensure!(line.contains(part), "no {part:?} in {line}");
+    }
+    for (index, name) in [(0, "node-1"), (1, "node-2")] {
+        let state = http::json(&cluster.node(index).url("/api/v1/cluster")).await?;
+        let peers = state["peers"].as_array().into_iter().flatten();
+        let peers: Vec<_> = peers.map(|peer| (&peer["address"], &peer["state"])).collect();
+        anyhow::ensure!(peers.len() == 2 && state["name_clash"].is_null(), "{name}: {state}");
+        anyhow::ensure!(peers.iter().all(|peer| peer.1 == "participant"), "{name}: {peers:?}");
+        anyhow::ensure!(peers.iter().all(|peer| *peer.0 != mine.as_str()), "{name}: {peers:?}");
+        let log = cluster.node(index).child.log()?;
+        for disturbance in ["peer failed", "changed its address", "has this node's name"] {
+            anyhow::ensure!(lines(&log, disturbance).is_empty(), "{name}: {log}");
+        }
+    }
+    drop(cluster);
+    world.end().await;
+    Ok(())
+}
