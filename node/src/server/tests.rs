@@ -27,6 +27,7 @@ use crate::telemetry::Registry;
 mod hostile;
 mod keyed;
 mod peers;
+mod ready;
 mod targets;
 mod tls;
 
