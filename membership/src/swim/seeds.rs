@@ -18,6 +18,10 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 /// After this an unanswered question may be asked again: no driver takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How many times in a row a seed that refused must be silent to be believed gone: one that is busy
+/// may be too late now and then with what it would refuse.
+const SILENCES: u8 = 3;
+
 /// What came of asking a seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeedResult {
@@ -39,18 +43,32 @@ pub enum SeedResult {
 pub struct SeedStatus {
     /// Where it is.
     pub address: SocketAddr,
-    /// What came of asking it last.
+    /// What came of asking it last. A refusal stands until it was silent three times in a row.
     pub result: SeedResult,
-    /// When that was.
+    /// When it answered last, or did not.
     pub at: Option<Instant>,
     /// Whether it is no seed that somebody configured, but where a peer was before: worth a try,
     /// and no reason to wait or to give up.
     pub remembered: bool,
+    /// How many times in a row it was silent since it refused.
+    silences: u8,
 }
 
 impl SeedStatus {
     fn untried(address: SocketAddr, remembered: bool) -> Self {
-        Self { address, result: SeedResult::Untried, at: None, remembered }
+        Self { address, result: SeedResult::Untried, at: None, remembered, silences: 0 }
+    }
+
+    fn answered(&mut self, result: SeedResult, now: Instant) {
+        self.at = Some(now);
+        if let (SeedResult::Refused(_), SeedResult::Unreachable(_)) = (&self.result, &result) {
+            self.silences += 1;
+            if self.silences < SILENCES {
+                return;
+            }
+        }
+        self.silences = 0;
+        self.result = result;
     }
 }
 
@@ -200,8 +218,7 @@ impl Seeds {
         self.asked.remove(&address);
         let seed = self.statuses.iter_mut().find(|status| status.address == address);
         if let Some(status) = seed {
-            status.result = result;
-            status.at = Some(now);
+            status.answered(result, now);
         }
     }
 

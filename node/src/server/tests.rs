@@ -158,6 +158,7 @@ struct Setup {
     keys: Option<String>,
     /// Whether it has what it needs to collect, and so takes part once it has joined.
     participates: bool,
+    bootstrap_timeout: Duration,
 }
 
 impl Default for Setup {
@@ -174,6 +175,7 @@ impl Default for Setup {
             peer_tls: None,
             keys: None,
             participates: true,
+            bootstrap_timeout: cluster::Options::default().bootstrap_timeout,
         }
     }
 }
@@ -199,6 +201,7 @@ async fn begin(setup: Setup) -> World {
         enabled: setup.clustered,
         node_name: Some(setup.name.to_owned()),
         join_addresses: setup.join.iter().map(ToString::to_string).collect(),
+        bootstrap_timeout: setup.bootstrap_timeout,
         ..cluster::Options::default()
     };
     let listen = "127.0.0.1:0".parse().expect("an address");
@@ -242,7 +245,30 @@ async fn begin(setup: Setup) -> World {
     }
 }
 
+/// How long nodes wait that are not to begin on their own.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// Waits until a node has begun on its own, whose seed is not there: whoever waits for no longer than
+/// [`SHORT`], and was started before, might have done so too.
+async fn outwait() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    let join = vec![nobody.local_addr().expect("it is bound")];
+    drop(nobody);
+    let other = Setup { clustered: true, bootstrap_timeout: 2 * SHORT, join, ..Setup::default() };
+    start(other).await;
+}
+
 impl World {
+    /// Fails unless the node is out of every cluster, and says so with these words.
+    async fn assert_out(&self, words: &[&str]) {
+        let state = self.cluster.handle.state().borrow().clone();
+        assert!(!state.joined && !state.is_participant(), "{words:?}: {state:?}");
+        let (status, text) = self.get("/-/ready").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{text}");
+        let told = ["has not joined its cluster yet"].iter().chain(words);
+        told.for_each(|words| assert!(text.contains(words), "no {words:?} in {text}"));
+    }
+
     async fn send(&self, method: Method, path: &str, body: &str) -> (StatusCode, String) {
         let url = format!("http://{}{path}", self.address);
         exchange(&self.client, method, &url, body).await

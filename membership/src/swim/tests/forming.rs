@@ -201,6 +201,27 @@ fn earlier_peers_that_are_gone_or_of_another_cluster_are_no_reason_to_form_or_no
 }
 
 #[test]
+fn a_seed_that_refuses_is_not_taken_for_gone_when_it_is_late_now_and_then() {
+    let mut net = Net::new(&[2]);
+    net.boot(peer("x", 2, 7), Config { cluster: "theirs".into(), ..Config::default() });
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(30));
+    for _ in 0..10 {
+        for _ in 0..2 {
+            let late = crate::SyncFailure::Unreachable("timed out".into());
+            net.act(at(1), |swim, now| swim.handle_sync_failure(at(2), late, now));
+        }
+        assert!(matches!(net.node(1).seeds()[0].result, SeedResult::Refused(_)));
+        // It is asked again meanwhile, and refuses.
+        net.run_for(Duration::from_secs(6));
+        assert_eq!(net.node(1).me().state, State::Joining);
+    }
+    net.island = [at(2)].into();
+    net.run_until("it is gone for good", |net| net.node(1).me().state == State::Participant);
+    assert!(matches!(net.node(1).seeds()[0].result, SeedResult::Unreachable(_)));
+}
+
+#[test]
 fn a_node_without_seeds_finds_its_lost_peers_where_they_were() {
     let mut net = Net::new(&[1]);
     net.boot(peer("a", 1, 7), Config::default());

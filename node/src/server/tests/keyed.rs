@@ -144,11 +144,12 @@ async fn every_answer_is_counted_as_sent_refusals_included() {
 #[tokio::test]
 async fn a_node_with_another_key_stays_out_and_says_which_key_it_lacks() {
     let a = start(keyed(&[1])).await;
+    let mut strangers = Vec::new();
     for keys in [&[2][..], &[]] {
         let keys = (!keys.is_empty()).then(|| keys.iter().map(|byte| line(*byte)).collect());
         let join = vec![a.address];
         let b = Setup { clustered: true, name: "b", join, keys, ..Setup::default() };
-        let stranger = begin(b).await;
+        let stranger = begin(Setup { bootstrap_timeout: SHORT, ..b }).await;
         until(&stranger, "it is refused", |state| {
             let told = |seed: &cluster::SeedStatus| seed.result.starts_with("refused: ");
             !state.joined && state.seeds.iter().any(told)
@@ -161,6 +162,11 @@ async fn a_node_with_another_key_stays_out_and_says_which_key_it_lacks() {
             format!("it has {}", id(1))
         };
         assert!(told.contains(&expected), "{told}");
+        strangers.push((stranger, expected));
+    }
+    outwait().await;
+    for (stranger, expected) in strangers {
+        stranger.assert_out(&["refused", &expected]).await;
     }
     assert_eq!(a.cluster.handle.state().borrow().peers.len(), 1);
 }

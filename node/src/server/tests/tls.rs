@@ -42,6 +42,11 @@ fn trust(identity: Option<(&str, &str)>) -> client::Tls {
     }
 }
 
+/// Trust in an authority that has signed nothing of ours.
+fn distrust() -> client::Tls {
+    client::Tls { ca: Some(inline(OTHER.0)), ..trust(Some(CLIENT)) }
+}
+
 fn client(identity: Option<(&str, &str)>) -> Client {
     let config = Config { tls: trust(identity), ..Config::default() };
     Client::new(&config).expect("certificates that go together")
@@ -279,15 +284,17 @@ async fn a_node_that_speaks_otherwise_is_refused_and_does_not_take_itself_for_a_
     };
     let encrypted = start(encrypted).await;
     let plain = start(Setup { clustered: true, ..Setup::default() }).await;
+    let mut strangers = Vec::new();
     for (what, seed, peer_tls) in [
         ("no certificate", &encrypted, Some(trust(None))),
         ("a certificate of another authority", &encrypted, Some(trust(Some(OTHER)))),
+        ("trust in another authority", &encrypted, Some(distrust())),
         ("no TLS", &encrypted, None),
         ("TLS where there is none", &plain, Some(trust(None))),
     ] {
         let join = vec![seed.address];
         let stranger = Setup { clustered: true, name: "x", join, peer_tls, ..Setup::default() };
-        let stranger = begin(stranger).await;
+        let stranger = begin(Setup { bootstrap_timeout: SHORT, ..stranger }).await;
         let mut state = stranger.cluster.handle.state();
         let refused = |state: &Arc<cluster::ClusterState>| {
             state.seeds.iter().any(|seed| seed.result.starts_with("refused: "))
@@ -295,7 +302,13 @@ async fn a_node_that_speaks_otherwise_is_refused_and_does_not_take_itself_for_a_
         let told = tokio::time::timeout(PATIENCE, state.wait_for(refused)).await;
         let seen = stranger.cluster.handle.state().borrow().clone();
         told.unwrap_or_else(|_| panic!("{what}: {:?}", seen.seeds)).expect("the loop runs");
-        assert!(!seen.joined, "{what}");
+        strangers.push(stranger);
+    }
+    outwait().await;
+    for (stranger, seed) in
+        strangers.iter().zip([&encrypted, &encrypted, &encrypted, &encrypted, &plain])
+    {
+        stranger.assert_out(&[&seed.address.to_string(), "refused"]).await;
     }
 }
 
