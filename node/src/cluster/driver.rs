@@ -114,7 +114,7 @@ pub(super) enum Errand {
     Resolved(Resolved),
     Remembered(std::io::Result<()>),
     Claimed { to: SocketAddr, id: u64, result: Result<Vec<u8>, PeerError> },
-    Checkpointed { to: SocketAddr, arrived: bool },
+    Checkpointed { to: SocketAddr, result: Result<(), PeerError> },
     Saved(std::io::Result<()>),
     Knocked { to: SocketAddr, knock: Knock },
     Audited(audit::Audited),
@@ -401,8 +401,9 @@ impl Driver {
             Ok(Errand::Resolved(resolved)) => self.resolved(resolved, now),
             Ok(Errand::Remembered(written)) => self.remembered(written),
             Ok(Errand::Claimed { to, id, result }) => self.claimed(to, id, result),
-            Ok(Errand::Checkpointed { arrived: true, .. }) => return,
-            Ok(Errand::Checkpointed { to, arrived: false }) => {
+            Ok(Errand::Checkpointed { result: Ok(()), .. }) => return,
+            Ok(Errand::Checkpointed { to, result: Err(error) }) => {
+                self.unanswered(to, &error, now);
                 return self.core.handle_checkpoint_failure(to);
             }
             Ok(Errand::Saved(written)) => self.saved(written),
@@ -412,6 +413,16 @@ impl Driver {
         self.act();
         // What came of asking a seed is part of the state, and no output says that it changed.
         self.unpublished = true;
+    }
+
+    /// A connection to a peer was refused or reset, or nobody answered: a process that is gone is known
+    /// to be sooner than a probe would find out. Whether it is gone a knock tells: one that lives may
+    /// have closed a connection for reasons of its own.
+    pub(super) fn unanswered(&mut self, to: SocketAddr, error: &PeerError, now: Instant) {
+        if let PeerError::Unreachable(_) = error {
+            self.core.handle_unreachable(to, now);
+            self.act();
+        }
     }
 
     fn count_shares(&mut self) {

@@ -1,6 +1,6 @@
 //! Nodes in one process, over real sockets on loopback.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -17,6 +17,7 @@ use crate::server::config::HttpConfig;
 use crate::telemetry::Registry;
 
 mod checkpoints;
+mod resets;
 
 /// Far beyond what any step takes, so that a loaded machine fails no test.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,6 +47,15 @@ async fn start(options: Options) -> TestNode {
 }
 
 async fn start_with(options: Options, storage: tempfile::TempDir) -> TestNode {
+    start_behind(options, storage, serve).await
+}
+
+/// Starts a node whose HTTP is served so.
+async fn start_behind<F: Future<Output = ()> + Send + 'static>(
+    options: Options,
+    storage: tempfile::TempDir,
+    serve: impl FnOnce(TcpListener, Handle) -> F,
+) -> TestNode {
     let listen = "127.0.0.1:0".parse().expect("an address");
     let node = Node::bind(options, listen, storage.path()).await.expect("loopback can be bound");
     let address = node.me().address;
@@ -64,29 +74,32 @@ async fn start_with(options: Options, storage: tempfile::TempDir) -> TestNode {
 async fn serve(listener: TcpListener, handle: Handle) {
     let mut connections = JoinSet::new();
     while let Ok((stream, source)) = listener.accept().await {
-        let (handle, source) = (handle.clone(), source.ip());
-        connections.spawn(async move {
-            let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-                let handle = handle.clone();
-                async move {
-                    let path = request.uri().path().to_owned();
-                    let body = request.into_body().collect().await?.to_bytes();
-                    Ok::<_, hyper::Error>(match handle.seal().hear(Some(source), &path, body) {
-                        Ok(Arrival::Question(question)) => {
-                            let answer = act(&handle, &path, question.payload.clone()).await;
-                            answer.map(|body| Full::new(question.answer(&path, body)))
-                        }
-                        Ok(Arrival::Introduce(body)) => http::Response::new(Full::new(body)),
-                        Err(refusal) => refused(refusal.to_string()).map(Full::new),
-                    })
-                }
-            });
-            let connection = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service);
-            // A peer that goes away mid-request is part of the tests.
-            let _ = connection.await;
-        });
+        connections.spawn(converse(stream, source.ip(), handle.clone()));
     }
+}
+
+async fn converse(stream: TcpStream, source: IpAddr, handle: Handle) {
+    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let handle = handle.clone();
+        async move {
+            let path = request.uri().path().to_owned();
+            let body = request.into_body().collect().await?.to_bytes();
+            Ok::<_, hyper::Error>(match handle.seal().hear(Some(source), &path, body) {
+                Ok(Arrival::Question(question)) => {
+                    let answer = act(&handle, &path, question.payload.clone()).await;
+                    answer.map(|body| Full::new(question.answer(&path, body)))
+                }
+                Ok(Arrival::Introduce(body)) => http::Response::new(Full::new(body)),
+                Err(refusal) => refused(refusal.to_string()).map(Full::new),
+            })
+        }
+    });
+    // Each question comes over a connection of its own, so that some can be treated otherwise.
+    let connection = hyper::server::conn::http1::Builder::new()
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // A peer that goes away mid-request is part of the tests.
+    let _ = connection.await;
 }
 
 async fn act(handle: &Handle, path: &str, body: Bytes) -> http::Response<Bytes> {

@@ -115,6 +115,7 @@ impl Driver {
             }
             Err(error) => {
                 debug!(peer = %to, %error, "an audit got no answer");
+                self.unanswered(to, &error, at);
                 self.core.handle_audit_failure(id, at);
             }
         }

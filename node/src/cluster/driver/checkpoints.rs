@@ -119,7 +119,7 @@ impl Driver {
             if let Err(error) = &sent {
                 debug!(peer = %to, %error, "a checkpoint did not arrive");
             }
-            Errand::Checkpointed { to, arrived: sent.is_ok() }
+            Errand::Checkpointed { to, result: sent.map(|_| ()) }
         });
     }
 }

@@ -100,11 +100,7 @@ impl Driver {
             }
             Err(error) => {
                 debug!(peer = %to, %error, "a claim got no answer");
-                if let PeerError::Unreachable(_) = error {
-                    // A process that is gone is known to be sooner than a probe would find out.
-                    self.core.handle_unreachable(to, now);
-                    self.act();
-                }
+                self.unanswered(to, &error, now);
                 self.core.handle_claim_failure(id, now);
             }
         }

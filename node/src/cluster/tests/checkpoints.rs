@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 /// Targets of these tests.
-const TARGETS: u64 = 60;
+pub(super) const TARGETS: u64 = 60;
 
 /// A node with one component, which collects by doing nothing.
-struct Collector {
-    node: TestNode,
+pub(super) struct Collector {
+    pub(super) node: TestNode,
     subscription: Subscription,
     /// What runs, and what was left for it.
-    running: BTreeMap<Key, (Option<model::Seal>, Option<String>)>,
+    pub(super) running: BTreeMap<Key, (Option<model::Seal>, Option<String>)>,
 }
 
 impl Collector {
@@ -44,7 +44,7 @@ impl Collector {
         }
     }
 
-    fn says(&self, at: i64) {
+    pub(super) fn says(&self, at: i64) {
         let checkpoints = self.subscription.checkpoints();
         self.running.keys().for_each(|key| checkpoints.put(*key, position(at)));
     }
@@ -77,10 +77,19 @@ fn position(at: i64) -> model::Seal {
 
 /// Two nodes that share the targets.
 async fn two() -> (Collector, Collector) {
+    two_of(serve).await
+}
+
+/// The same, the second of which is served so.
+pub(super) async fn two_of<F: Future<Output = ()> + Send + 'static>(
+    serve: impl FnOnce(TcpListener, Handle) -> F,
+) -> (Collector, Collector) {
     let mut a = Collector::start("a", &[]).await;
     a.node.until_participants(&["a"]).await;
     a.runs(TARGETS as usize).await;
-    let mut b = Collector::start("b", &[a.node.address]).await;
+    let storage = tempfile::tempdir().expect("a directory");
+    let b = start_behind(options("b", &[a.node.address]), storage, serve).await;
+    let mut b = Collector::of(b).await;
     a.node.until_participants(&["a", "b"]).await;
     let state = a
         .node
