@@ -322,6 +322,12 @@ impl Swim {
                 alive |= self.hear_of_namesake(member, Some(witness), now);
             }
         }
+        // Whoever answers may have begun just now, and not know who keeps this node out.
+        if let Some(first) = self.clash.clone()
+            && members.iter().all(|member| member.id().name != self.me.name)
+        {
+            alive = self.hear_of_namesake(&Member::alive(first), None, now);
+        }
         // It cannot be asked while another question to its address is under way, a seed being there.
         if alive || self.is_checking() {
             return true;

@@ -29,6 +29,28 @@ fn the_newcomer_stays_out_and_names_both() {
 }
 
 #[test]
+fn the_newcomer_does_not_come_in_by_a_seed_that_has_just_begun_and_knows_nobody() {
+    let mut net = Net::cluster(3, &[1]);
+    net.boot(peer("b", 22, 2000), seeded());
+    net.run_for(Duration::from_secs(20));
+    net.crash(1);
+    net.boot(peer("a", 1, 2001), seeded());
+    // It is asked before anybody else has told it of the cluster.
+    net.act(at(22), |swim, now| swim.handle_seeds(&[at(1)], now));
+    net.run_for(Duration::from_secs(120));
+    assert_eq!(net.node(22).me().state, State::Joining);
+    assert!(!net.events(22).any(|event| matches!(event, Event::Joined { .. })));
+    for port in [1, 2, 3] {
+        let known = net.node(port).view().find(&peer("b", 0, 0).name).map(|peer| peer.address);
+        assert_eq!(known, Some(at(2)));
+        assert!(net.events(port).all(|event| match event {
+            Event::Down { peer, .. } | Event::Changed { to: peer, .. } => peer.name.as_str() != "b",
+            _ => true,
+        }));
+    }
+}
+
+#[test]
 fn a_node_that_looks_for_its_earlier_life_forms_no_cluster_of_its_own() {
     let mut net = Net::cluster(3, &[1]);
     net.vanish(2);
