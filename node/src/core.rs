@@ -33,7 +33,7 @@ mod output;
 mod tests;
 
 pub use gate::{Gate, GateConfig};
-pub use history::{Change, ChangeCause, History, KeyMove, Record};
+pub use history::{Change, ChangeCause, Gone, History, KeyMove, Record};
 pub use output::{Output, StopReason};
 
 /// Room that is kept for outputs: what one input brings about, unless it moves many keys.
@@ -56,7 +56,7 @@ pub struct Core {
     /// Who became a participant since ownership last looked.
     joined: BTreeSet<Name>,
     /// Who no longer is one since, and why.
-    left: BTreeMap<Name, ChangeCause>,
+    left: BTreeMap<Name, Gone>,
     /// How many nodes take part or are leaving, this one included.
     present: usize,
     assignment: Assignment,
@@ -415,7 +415,7 @@ impl Core {
             Event::Changed { from, to } | Event::Me { from, to } => {
                 self.became(Some(from), to, now);
             }
-            Event::Down { peer, cause } => {
+            Event::Down { peer, cause, last_heard } => {
                 self.present -= usize::from(peer.state != State::Joining);
                 let cause = match cause {
                     Cause::Left => ChangeCause::Left,
@@ -423,7 +423,8 @@ impl Core {
                     Cause::Withdrawn => ChangeCause::Withdrawn,
                 };
                 self.joined.remove(&peer.name);
-                self.left.insert(peer.name.clone(), cause);
+                let gone = Gone { name: peer.name.clone(), cause, last_heard: *last_heard };
+                self.left.insert(peer.name.clone(), gone);
                 self.handover.peer_down(&peer.name, cause == ChangeCause::Failed);
                 self.audit.peer_down(&peer.name);
                 self.positions.forget_deputy(&peer.name);
@@ -459,6 +460,6 @@ impl Core {
             State::Joining => ChangeCause::Withdrawn,
         };
         self.joined.remove(&name);
-        self.left.insert(name, cause);
+        self.left.insert(name.clone(), Gone { name, cause, last_heard: None });
     }
 }

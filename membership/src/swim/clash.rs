@@ -242,8 +242,9 @@ impl Swim {
         self.next_sync = None;
         self.start_foca_over();
         self.outbox.datagrams.clear();
-        for peer in self.live.clear() {
-            self.emit(Event::Down { peer, cause: Cause::Withdrawn });
+        for known in self.live.clear() {
+            let last_heard = known.last_heard();
+            self.emit(Event::Down { peer: known.peer, cause: Cause::Withdrawn, last_heard });
         }
         if self.me.state != State::Joining {
             self.become_peer(Peer { state: State::Joining, ..self.me.clone() });

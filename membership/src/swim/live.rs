@@ -104,10 +104,10 @@ impl Live {
     }
 
     /// Removes the peer called `name`.
-    pub(super) fn remove(&mut self, name: &Name) -> Option<Peer> {
-        let peer = self.peers.remove(&name.hash())?.peer;
-        self.count(Some(&peer), None);
-        Some(peer)
+    pub(super) fn remove(&mut self, name: &Name) -> Option<Box<Known>> {
+        let known = self.peers.remove(&name.hash())?;
+        self.count(Some(&known.peer), None);
+        Some(known)
     }
 
     /// Notes a message of `peer`, whose view has this digest; whether it is one of them.
@@ -187,9 +187,9 @@ impl Live {
         self.iter().map(|known| &known.peer)
     }
 
-    pub(super) fn clear(&mut self) -> Vec<Peer> {
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = Box<Known>> + use<> {
         self.digest = 0;
         self.buckets = [0; BUCKETS];
-        std::mem::take(&mut self.peers).into_values().map(|known| known.peer).collect()
+        std::mem::take(&mut self.peers).into_values()
     }
 }

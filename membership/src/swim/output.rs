@@ -1,6 +1,7 @@
 //! What the machine wants done, and what it found out.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -55,6 +56,8 @@ pub enum Event {
         peer: Peer,
         /// Why.
         cause: Cause,
+        /// When this node itself last heard from it; `None` when it knew it by hearsay alone.
+        last_heard: Option<Instant>,
     },
     /// A peer has another address, generation or state.
     Changed {

@@ -123,12 +123,14 @@ impl Swim {
             Notice::Down(peer) => {
                 self.floors.bury(&peer.name, peer.generation);
                 self.reconcile_if_held(&peer.name, now);
-                if let Some(peer) = self.live.remove(&peer.name) {
+                if let Some(known) = self.live.remove(&peer.name) {
+                    let last_heard = known.last_heard();
+                    let peer = known.peer;
                     let cause = match peer.state {
                         State::Leaving => Cause::Left,
                         State::Joining | State::Participant => Cause::Failed,
                     };
-                    self.emit(Event::Down { peer, cause });
+                    self.emit(Event::Down { peer, cause, last_heard });
                 }
             }
             // foca renames the dead too; only the living are in the view.

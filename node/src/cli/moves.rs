@@ -143,11 +143,11 @@ fn doing(history: &History) -> String {
         };
     }
     let from = if from.is_empty() { String::new() } else { format!(" from {from}") };
-    let missed = match history.ticks_missed {
-        None => String::new(),
-        Some(0) => ", no tick missed".to_owned(),
-        Some(1) => ", 1 tick missed".to_owned(),
-        Some(missed) => format!(", {missed} ticks missed"),
+    let gap = match (history.gap_seconds, history.gap_at_most_seconds) {
+        (Some(0.0), _) => ", no gap".to_owned(),
+        (Some(gap), _) => format!(", a gap of {gap:.1} s"),
+        (None, Some(gap)) => format!(", a gap of at most {gap:.1} s"),
+        (None, None) => String::new(),
     };
     let overlap = match (history.overlap, history.overlap_seconds) {
         (false, _) => String::new(),
@@ -155,7 +155,7 @@ fn doing(history: &History) -> String {
         (true, Some(seconds)) => format!(", beside another node for {seconds:.1} s"),
     };
     let took = history.took_seconds * 1e3;
-    format!("{node} starts{from}: {cause}, after {took:.1} ms{missed}{overlap}")
+    format!("{node} starts{from}: {cause}, after {took:.1} ms{gap}{overlap}")
 }
 
 /// What would move, as a text for people.

@@ -103,8 +103,8 @@ impl Known {
     pub fn hear(&mut self, event: &Event, unix_seconds: u64) {
         match event {
             Event::Up(peer) | Event::Changed { to: peer, .. } => self.up(peer, unix_seconds),
-            Event::Down { peer, cause: Cause::Left } => self.left(&peer.name),
-            Event::Down { peer, cause: Cause::Failed | Cause::Withdrawn } => {
+            Event::Down { peer, cause: Cause::Left, .. } => self.left(&peer.name),
+            Event::Down { peer, cause: Cause::Failed | Cause::Withdrawn, .. } => {
                 self.lost(&peer.name, unix_seconds);
             }
             _ => {}

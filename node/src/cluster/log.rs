@@ -25,7 +25,7 @@ pub(super) fn event(event: &Event) {
         Event::Up(peer) => {
             info!(peer = %peer.name, address = %peer.address, state = %peer.state, "peer is up");
         }
-        Event::Down { peer, cause } => {
+        Event::Down { peer, cause, .. } => {
             let (peer, address) = (&peer.name, peer.address);
             match cause {
                 Cause::Left => info!(%peer, %address, "peer left"),

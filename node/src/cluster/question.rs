@@ -142,6 +142,9 @@ pub struct Recorded {
     pub cause: String,
     /// The last tick of the node before, in milliseconds since the Unix epoch, if it left word.
     pub last_tick: Option<i64>,
+    /// When the node before was last heard from, in milliseconds since the Unix epoch, if it is out of
+    /// reach and left no word.
+    pub last_heard: Option<i64>,
     /// From wanting the target to starting it, in microseconds; 0 of a stop.
     pub took_micros: u64,
     /// Whether both nodes may have collected it for a while.

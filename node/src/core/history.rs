@@ -30,14 +30,25 @@ pub struct Change {
     pub at: Instant,
     /// Who joined, sorted.
     pub joined: Vec<Name>,
-    /// Who no longer takes part, and why, sorted by name.
-    pub left: Vec<(Name, ChangeCause)>,
+    /// Who no longer takes part, sorted by name.
+    pub left: Vec<Gone>,
+}
+
+/// A node that no longer takes part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Its name.
+    pub name: Name,
+    /// Why.
+    pub cause: ChangeCause,
+    /// When this node itself last heard from it, where it is out of reach.
+    pub last_heard: Option<Instant>,
 }
 
 impl Change {
     /// Why, in one word: that of the first that left, or a join.
     pub fn cause(&self) -> ChangeCause {
-        self.left.first().map_or(ChangeCause::Joined, |(_, cause)| *cause)
+        self.left.first().map_or(ChangeCause::Joined, |gone| gone.cause)
     }
 }
 
@@ -69,9 +80,12 @@ pub struct Record {
     pub cause: ChangeCause,
     /// Who collected it before, as far as is known; `None` when it stopped.
     pub from: Option<Name>,
-    /// The last tick of the node before, in milliseconds since the Unix epoch: what comes between
-    /// it and the first tick here is the gap. `None` when that node left no word.
+    /// The last tick of the node before that is known of, in milliseconds since the Unix epoch; `None`
+    /// when that node left no word.
     pub last_tick: Option<i64>,
+    /// When this node itself last heard from the node before, where that one is out of reach and could
+    /// not say what its last tick was: it may have collected until then, and longer.
+    pub last_heard: Option<Instant>,
     /// How long it took from wanting the key to starting it.
     pub took: Duration,
     /// Whether both nodes may have collected it for a while.
@@ -118,6 +132,19 @@ impl History {
         self.records.iter()
     }
 
+    /// When this node last heard from the node called `name`, if that one is out of reach.
+    pub(super) fn last_heard(&self, name: &Name) -> Option<Instant> {
+        for change in self.changes.iter().rev() {
+            if let Some(gone) = change.left.iter().find(|gone| gone.name == *name) {
+                return gone.last_heard;
+            }
+            if change.joined.contains(name) {
+                break;
+            }
+        }
+        None
+    }
+
     /// The moves of `key` since its target came by `arrival`, in a cluster whose participants are `now`,
     /// oldest first. The first of them is that it came, unless nobody took part then, or too much has
     /// happened since to tell who did.
@@ -137,7 +164,7 @@ impl History {
             for name in &change.joined {
                 names.remove(name);
             }
-            names.extend(change.left.iter().map(|(name, _)| name.clone()));
+            names.extend(change.left.iter().map(|gone| gone.name.clone()));
             let from = owner(&names);
             if from != to {
                 let to = std::mem::replace(&mut to, from.clone());

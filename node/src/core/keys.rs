@@ -9,7 +9,7 @@ use ownership::handover::{self, Malformed, QuestionError, Start, Target};
 use ownership::{ComponentId, Key};
 
 use super::arrivals::Arrival;
-use super::{Change, ChangeCause, Core, Output, Record, StopReason};
+use super::{Change, ChangeCause, Core, Gone, Output, Record, StopReason};
 
 /// How long a node that has just become a participant collects nothing but what others give it. Those
 /// that form a cluster at the same moment become participants within a few milliseconds, and each hears of
@@ -181,9 +181,9 @@ impl Core {
     /// Takes over who joined and left.
     fn move_participants(&mut self, now: Instant) {
         let mut joined: Vec<Name> = std::mem::take(&mut self.joined).into_iter().collect();
-        let mut left: Vec<_> = std::mem::take(&mut self.left).into_iter().collect();
+        let mut left: Vec<_> = std::mem::take(&mut self.left).into_values().collect();
         joined.retain(|name| !self.assignment.contains(name));
-        left.retain(|(name, _)| self.assignment.contains(name));
+        left.retain(|gone| self.assignment.contains(&gone.name));
         let change = Change { at: now, joined, left };
         if self.seeded && change.joined.contains(&self.me().name) {
             self.handover.settle(now + SETTLE);
@@ -196,7 +196,7 @@ impl Core {
 
     fn apply(&mut self, change: &Change, now: Instant) {
         let me = self.me().name.clone();
-        let left: Vec<Name> = change.left.iter().map(|(name, _)| name.clone()).collect();
+        let left: Vec<Name> = change.left.iter().map(|gone| gone.name.clone()).collect();
         let mut turns = Vec::new();
         let handover = &self.handover;
         self.assignment.change(&change.joined, &left, |moved| {
@@ -212,7 +212,8 @@ impl Core {
         for (target, turn) in turns {
             self.take(&target, turn, change.cause(), now);
         }
-        if change.left.contains(&(me, ChangeCause::Withdrawn)) {
+        let withdrawn = |gone: &Gone| gone.name == me && gone.cause == ChangeCause::Withdrawn;
+        if change.left.iter().any(withdrawn) {
             self.handover.withdraw(now);
         }
     }
@@ -284,6 +285,9 @@ impl Core {
             }
             (seal, checkpoint) => seal.or(checkpoint),
         };
+        // Whoever gave its seal and stopped has said all there is to say.
+        let unheard = from.as_ref().filter(|_| overlap || seal.is_none());
+        let last_heard = unheard.and_then(|from| self.history.last_heard(from));
         let Target { component, key } = target;
         self.history.push_record(Record {
             at: now,
@@ -293,6 +297,7 @@ impl Core {
             cause,
             from: from.clone(),
             last_tick: seal.as_ref().map(|seal| seal.last_tick),
+            last_heard,
             took,
             overlap,
         });
@@ -315,6 +320,7 @@ impl Core {
             cause,
             from: None,
             last_tick: None,
+            last_heard: None,
             took: Duration::ZERO,
             overlap: false,
         });

@@ -116,7 +116,7 @@ fn a_join_and_a_crash_move_keys_to_and_fro() {
     }
 
     let gone = Peer { state: State::Participant, ..peer("b", 9) };
-    core.hear(Event::Down { peer: gone, cause: Cause::Failed }, now);
+    core.hear(Event::Down { peer: gone, cause: Cause::Failed, last_heard: None }, now);
     core.settle(now);
     assert_eq!(moves(&mut core), Moves::default());
     assert!(yielding(&core).is_empty());
@@ -202,7 +202,9 @@ fn the_keys_of_a_node_that_crashed_are_started_at_once_and_marked() {
     assert!((30..70).contains(&asked), "{asked}");
 
     let gone = Peer { state: State::Participant, ..peer("b", 9) };
-    core.hear(Event::Down { peer: gone, cause: Cause::Failed }, now);
+    let last_heard = Some(now);
+    let now = now + Duration::from_secs(2);
+    core.hear(Event::Down { peer: gone, cause: Cause::Failed, last_heard }, now);
     core.settle(now);
     let mut started = 0;
     while let Some(output) = core.poll_output() {
@@ -213,8 +215,10 @@ fn the_keys_of_a_node_that_crashed_are_started_at_once_and_marked() {
     }
     assert_eq!(started, 100);
     assert!(core.collects_its_own());
-    let last = core.history().records().next_back().expect("it is recorded");
-    assert_eq!((last.overlap, &last.stopped), (true, &None));
+    let from_b = core.history().records().filter(|record| record.from.is_some());
+    let told: Vec<_> = from_b.map(|r| (r.overlap, &r.stopped, r.last_tick, r.last_heard)).collect();
+    assert!(!told.is_empty());
+    assert!(told.iter().all(|told| *told == (true, &None, None, last_heard)), "{told:?}");
 }
 
 #[test]
@@ -240,7 +244,7 @@ fn a_deputy_goes_on_from_the_checkpoint_of_an_owner_that_crashed() {
         core.handle_checkpoints(&body).expect("it is for this node");
     }
     let gone = Peer { state: State::Participant, ..peer("b", 9) };
-    core.hear(Event::Down { peer: gone, cause: Cause::Failed }, now);
+    core.hear(Event::Down { peer: gone, cause: Cause::Failed, last_heard: None }, now);
     core.settle(now);
     let mut started = 0;
     while let Some(output) = core.poll_output() {
@@ -313,7 +317,7 @@ fn below_the_least_size_nothing_new_starts_and_what_runs_keeps_running() {
     // Two of three are gone: their keys are this node's, but it starts none of them.
     for name in ["b", "c"] {
         let gone = Peer { state: State::Participant, ..peer(name, 9) };
-        core.hear(Event::Down { peer: gone, cause: Cause::Failed }, now);
+        core.hear(Event::Down { peer: gone, cause: Cause::Failed, last_heard: None }, now);
     }
     core.settle(now);
     assert_eq!(moves(&mut core), Moves::default());

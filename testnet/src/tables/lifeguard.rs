@@ -41,7 +41,7 @@ struct Counting {
 impl Oracle for Counting {
     fn see(&mut self, _: Duration, fact: Fact<'_>, truth: &Population) {
         let Some(sufferers) = &self.sufferers else { return };
-        if let Fact::Swim { host, event: Event::Down { peer, cause: Cause::Failed } } = fact {
+        if let Fact::Swim { host, event: Event::Down { peer, cause: Cause::Failed, .. } } = fact {
             let whom = truth.called(&peer.name).first();
             if whom.is_some_and(|whom| sufferers.contains(*whom)) {
                 self.about_sufferers += 1;

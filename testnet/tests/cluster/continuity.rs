@@ -1,11 +1,14 @@
 //! Moves that lose nothing and store nothing twice, with real processes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use testnet::exporter::Fleet;
 use testnet::ledger::{Behaviour, Ledger, Limits, Totals};
 use testnet::process::{Cluster, World, eventually, http};
 
+use crate::moves::{history, takeovers};
 use crate::world::{self, INTERVAL, PATIENCE, addresses, configuration, fleet, setup};
 
 /// Longer than in other suites: what is asked for here is that no tick is late by more than a tenth
@@ -127,5 +130,16 @@ async fn scaling_out_and_in_loses_no_tick_and_stores_none_twice() -> anyhow::Res
         stage.cluster.take(node).child.end(PATIENCE).await?;
         stage.ticks(2).await?;
     }
+    // What left has taken its memory along; what took over tells.
+    let mut causes = BTreeSet::new();
+    for target in addresses(&stage.fleet, TARGETS) {
+        for start in takeovers(&history(&mut stage.cluster, 1, &target).await?) {
+            let told = ["gap_seconds", "gap_at_most_seconds", "overlap", "overlap_seconds"];
+            let told = told.map(|name| start[name].clone());
+            anyhow::ensure!(told == [json!(0.0), Value::Null, json!(false), json!(0.0)], "{start}");
+            causes.insert(start["cause"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+    anyhow::ensure!(causes.contains("leave"), "{causes:?}");
     stage.end_with_every_tick_stored_once().await
 }

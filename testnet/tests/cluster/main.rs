@@ -7,6 +7,7 @@ mod divergence;
 mod formation;
 mod joining;
 mod keyed;
+mod moves;
 mod outage;
 #[path = "../world/pages.rs"]
 mod pages;

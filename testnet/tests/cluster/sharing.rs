@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use testnet::ledger::{Behaviour, Ledger, Limits};
+use testnet::ledger::{Behaviour, Ledger, Limits, Tick};
 use testnet::process::{Cluster, World, eventually, http};
 
+use crate::moves::{history, takeovers};
 use crate::world::{self, INTERVAL, PATIENCE, addresses, configuration, fleet, setup};
 
 async fn ledger(world: &World) -> anyhow::Result<Ledger> {
@@ -47,7 +48,38 @@ async fn targets_have_one_owner_through_a_join_a_leave_and_a_kill() -> anyhow::R
     for (target, owner) in left.iter().filter(|(_, owner)| *owner != "node-3") {
         assert_eq!(killed[target], *owner, "{target} moved, though its owner lives");
     }
+    let of_the_dead = left.iter().filter(|(_, owner)| *owner == "node-3");
+    gaps_are_within_what_is_told(&ledger, &mut cluster, of_the_dead.map(|(t, _)| t)).await?;
     world.end().await;
+    Ok(())
+}
+
+/// Compares what the ledger misses of targets whose owner was killed with what a node says of the gap.
+async fn gaps_are_within_what_is_told(
+    ledger: &Ledger,
+    cluster: &mut Cluster,
+    targets: impl Iterator<Item = &String>,
+) -> anyhow::Result<()> {
+    let report = ledger.report(None).await?;
+    let mut compared = 0;
+    for target in targets {
+        let found = report.targets.iter().find(|t| t.label("instance") == Some(target));
+        let ticks = found.map_or(&[][..], |found| &found.ticks);
+        let of_the_dead = |tick: &&Tick| tick.by.iter().any(|by| by == "node-3");
+        let last = ticks.iter().rfind(of_the_dead).context("it collected it")?.at;
+        let next = ticks.iter().find(|tick| tick.at > last).context("it is collected again")?.at;
+        let lost = (next - last) as f64 / 1e3 - INTERVAL.as_secs_f64();
+        let history = history(cluster, 0, target).await?;
+        let crash = takeovers(&history).find(|start| start["cause"] == "crash");
+        let crash = crash.with_context(|| format!("{target}: {history:#?}"))?;
+        let gap = crash["gap_at_most_seconds"].as_f64().with_context(|| crash.to_string())?;
+        // A timestamp may be off its tick by a tenth of the interval.
+        let slack = 0.2 * INTERVAL.as_secs_f64();
+        anyhow::ensure!(lost <= gap + slack, "{target}: {lost} s lost, {crash}");
+        anyhow::ensure!(crash["gap_seconds"].is_null(), "nobody measured it: {crash}");
+        compared += 1;
+    }
+    anyhow::ensure!(compared > 0, "the dead node collected nothing");
     Ok(())
 }
 

@@ -11,16 +11,23 @@ use crate::{Cause, Event, Output, State, Swim};
 fn a_crash_is_found_by_everybody_within_a_few_seconds() {
     let mut net = Net::cluster(6, &[1]);
     net.crash(4);
+    let crashed = net.now;
     let took = net.run_until("it is found", |net| net.agree(5));
     assert!(took < Duration::from_secs(9), "{took:?}");
+    let mut heard = 0;
     for port in [1, 2, 3, 5, 6] {
         let downs: Vec<&Event> =
             net.events(port).filter(|event| matches!(event, Event::Down { .. })).collect();
-        assert!(
-            matches!(downs[..], [Event::Down { peer, cause: Cause::Failed }] if peer.address == at(4)),
-            "{downs:?}"
-        );
+        let [Event::Down { peer, cause: Cause::Failed, last_heard }] = downs[..] else {
+            panic!("{downs:?}")
+        };
+        assert_eq!(peer.address, at(4));
+        // Who knew it by more than hearsay says until when it surely lived.
+        let under_way = Duration::from_millis(1);
+        assert!(last_heard.is_none_or(|heard| heard <= crashed + under_way), "{downs:?}");
+        heard += usize::from(last_heard.is_some());
     }
+    assert!(heard > 0);
 }
 
 #[test]

@@ -131,6 +131,7 @@ fn recorded(record: &Record, me: &str, now: Instant) -> Recorded {
         to,
         cause: record.cause.as_str().to_owned(),
         last_tick: record.last_tick,
+        last_heard: record.last_heard.map(|at| wall(at, now)),
         took_micros: u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX),
         overlap: record.overlap,
     }

@@ -131,11 +131,11 @@ fn where_to_look_is_told_when_it_is_news() {
     let a = peer("a", 1);
     known.hear(&Event::Up(a.clone()), 0);
     assert_eq!(known.places(0), None, "who lives needs no looking for");
-    known.hear(&Event::Down { peer: a.clone(), cause: Cause::Failed }, 1);
+    known.hear(&Event::Down { peer: a.clone(), cause: Cause::Failed, last_heard: None }, 1);
     assert_eq!(known.places(1), Some(vec![a.address]));
     assert_eq!(known.places(2), None);
     known.hear(&Event::Up(a.clone()), 3);
     assert_eq!(known.places(3), Some(Vec::new()));
-    known.hear(&Event::Down { peer: a, cause: Cause::Left }, 4);
+    known.hear(&Event::Down { peer: a, cause: Cause::Left, last_heard: None }, 4);
     assert_eq!((known.places(4), known.is_empty()), (None, true));
 }

@@ -6,6 +6,10 @@ fn name(text: &str) -> Name {
     Name::new(text).expect("a valid name")
 }
 
+fn gone(who: &Name, last_heard: Option<Instant>) -> Gone {
+    Gone { name: who.clone(), cause: ChangeCause::Failed, last_heard }
+}
+
 #[test]
 fn the_moves_of_a_key_follow_from_the_changes() {
     let begin = Instant::now();
@@ -17,11 +21,7 @@ fn the_moves_of_a_key_follow_from_the_changes() {
     history.push_change(joined(1, &a));
     history.push_change(joined(2, &b));
     history.push_change(joined(3, &c));
-    history.push_change(Change {
-        at: at(4),
-        joined: vec![],
-        left: vec![(a.clone(), ChangeCause::Failed)],
-    });
+    history.push_change(Change { at: at(4), joined: vec![], left: vec![gone(&a, None)] });
     for key in (0..100u64).map(|number| Key::of("c", [number.to_le_bytes()])) {
         let owner = |names: &[&Name]| {
             let ranking: Ranking = names.iter().copied().collect();
@@ -84,6 +84,22 @@ fn who_had_a_key_before_the_first_change_that_is_kept_is_not_made_up() {
 }
 
 #[test]
+fn a_node_out_of_reach_was_heard_last_before_it_went_and_one_that_came_back_is_in_reach() {
+    let (a, b) = (name("a"), name("b"));
+    let begin = Instant::now();
+    let at = |second| begin + Duration::from_secs(second);
+    let mut history = History::default();
+    let change = |second, joined, left| Change { at: at(second), joined, left };
+    history.push_change(change(1, vec![a.clone(), b.clone()], vec![]));
+    assert_eq!(history.last_heard(&a), None);
+    history.push_change(change(5, vec![], vec![gone(&a, Some(at(3)))]));
+    history.push_change(change(9, vec![], vec![gone(&b, None)]));
+    assert_eq!((history.last_heard(&a), history.last_heard(&b)), (Some(at(3)), None));
+    history.push_change(change(10, vec![a.clone()], vec![]));
+    assert_eq!(history.last_heard(&a), None);
+}
+
+#[test]
 fn history_is_bounded() {
     let mut history = History::default();
     for _ in 0..10_000 {
@@ -99,6 +115,7 @@ fn history_is_bounded() {
             cause,
             from: None,
             last_tick: None,
+            last_heard: None,
             took: Duration::ZERO,
             overlap: false,
         });

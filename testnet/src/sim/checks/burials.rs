@@ -55,7 +55,7 @@ impl Burials {
         findings: &mut Findings,
     ) {
         match event {
-            Event::Down { peer, cause } => {
+            Event::Down { peer, cause, .. } => {
                 if *cause == membership::Cause::Failed && !truth.alive(peer) {
                     let known = self.buried.entry(host).or_default();
                     let buried = known.entry(peer.name.clone()).or_default();

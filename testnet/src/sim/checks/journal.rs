@@ -80,7 +80,7 @@ impl Journal {
 fn in_words(event: &Event) -> String {
     match event {
         Event::Up(peer) => format!("{peer} is up"),
-        Event::Down { peer, cause } => format!("{peer} is down, {}", cause.as_str()),
+        Event::Down { peer, cause, .. } => format!("{peer} is down, {}", cause.as_str()),
         Event::Changed { to, .. } => format!("{to} has changed"),
         Event::Me { to, .. } => format!("I am {to}"),
         other => format!("{other:?}"),

@@ -15,7 +15,7 @@ pub struct Verdicts {
 
 impl Verdicts {
     pub(super) fn event(&mut self, event: &Event, truth: &Population) {
-        if let Event::Down { peer, cause: Cause::Failed } = event {
+        if let Event::Down { peer, cause: Cause::Failed, .. } = event {
             if truth.alive(peer) {
                 self.wrong += 1;
             } else {

@@ -38,7 +38,7 @@ impl Oracle for Ledger {
     fn see(&mut self, at: Duration, fact: Fact<'_>, truth: &Population) {
         match fact {
             Fact::Held { key, hold } => self.holds.entry(key).or_default().push(hold.clone()),
-            Fact::Swim { host, event: Event::Down { peer, cause: Cause::Failed } } => {
+            Fact::Swim { host, event: Event::Down { peer, cause: Cause::Failed, .. } } => {
                 if self.verdicts.len() == VERDICTS {
                     self.verdicts.pop_front();
                 }

@@ -157,7 +157,7 @@ fn a_newcomer_that_takes_a_name_is_noticed() {
     let found = violations(|world| {
         world.oracle().names.guard(1);
         let peer = me(world, 1);
-        pretend(world, 0, &Event::Down { peer, cause: Cause::Failed });
+        pretend(world, 0, &Event::Down { peer, cause: Cause::Failed, last_heard: None });
     });
     assert!(found[0].contains("a newcomer of the same name disturbs node-1"), "{found:?}");
 }
@@ -166,9 +166,10 @@ fn a_newcomer_that_takes_a_name_is_noticed() {
 fn a_verdict_about_the_living_is_told_from_one_about_the_dead() {
     let mut world = formed(5, 3);
     let peer = me(&world, 1);
-    pretend(&mut world, 0, &Event::Down { peer: peer.clone(), cause: Cause::Failed });
+    let (cause, last_heard) = (Cause::Failed, None);
+    pretend(&mut world, 0, &Event::Down { peer: peer.clone(), cause, last_heard });
     assert_eq!((world.checks().verdicts.wrong, world.checks().verdicts.right), (1, 0));
     world.crash(1);
-    pretend(&mut world, 2, &Event::Down { peer, cause: Cause::Failed });
+    pretend(&mut world, 2, &Event::Down { peer, cause: Cause::Failed, last_heard: None });
     assert_eq!((world.checks().verdicts.wrong, world.checks().verdicts.right), (1, 1));
 }

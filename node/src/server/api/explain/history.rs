@@ -1,18 +1,18 @@
 //! What all nodes did about some targets.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::tick;
 use ownership::Key;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::super::super::context::Context;
-use crate::cluster::{KeyQuestion, Recorded};
+use crate::cluster::{Gap, KeyQuestion, Recorded};
 use crate::telemetry::clock;
 use crate::wire::{self, Malformed};
 
@@ -54,12 +54,16 @@ pub struct History {
     pub cause: String,
     /// Of a start: for how long the node wanted the target before it had it.
     pub took_seconds: f64,
-    /// Of a start: ticks between the last one of the node before and the first one here; null when that
-    /// node left no word, or the target has no ticks.
-    pub ticks_missed: Option<u64>,
+    /// Of a start: for how long the target had no tick, the ticks missed times the interval; null when
+    /// the node before could not say what its last tick was, and when the target has no ticks.
+    pub gap_seconds: Option<f64>,
+    /// Of a start that takes over from a node out of reach: what the gap is at most, counted from when
+    /// that node was last heard from. Null when the gap is measured, and when nothing is known.
+    pub gap_at_most_seconds: Option<f64>,
     /// Of a start: whether both nodes may have collected it for a while.
     pub overlap: bool,
-    /// For how long they did, by their clocks; null while they do, and when the other one left no word.
+    /// For how long they did, by their clocks: 0 when the node before had stopped; null while they do,
+    /// and when the other one left no word.
     pub overlap_seconds: Option<f64>,
 }
 
@@ -81,6 +85,7 @@ impl History {
         interval: Option<NonZeroU64>,
     ) -> Self {
         let (node, record) = &records[index];
+        let gap = interval.and_then(|interval| Gap::of(record, key, interval));
         Self {
             node: node.clone(),
             at: clock::rfc3339(record.at),
@@ -89,43 +94,41 @@ impl History {
             to: record.to.clone(),
             cause: record.cause.clone(),
             took_seconds: record.took_micros as f64 / 1e6,
-            ticks_missed: ticks_missed(record, key, interval),
+            gap_seconds: gap.and_then(Gap::measured_seconds),
+            gap_at_most_seconds: gap.and_then(Gap::at_most_seconds),
             overlap: record.overlap,
             overlap_seconds: beside(records, index).map(|millis| millis as f64 / 1e3),
         }
     }
 }
 
-/// For how many milliseconds the start at `index` went beside another node: until that one stopped, which
-/// ran already since it stops before it starts again. Not known when the node itself stopped first.
+/// For how many milliseconds the start at `index` went beside another node, which ran already if the
+/// next that is known of it is that it stopped, or that it was left alone with the target. Not known
+/// while both go on, and nothing when it is no start.
 fn beside(records: &[(String, Recorded)], index: usize) -> Option<i64> {
     let ((node, start), later) = (&records[index], &records[index + 1..]);
-    if !start.overlap {
+    if start.action != "start" {
         return None;
     }
-    let mut seen = vec![node];
-    let mut longest = None;
+    if !start.overlap {
+        return Some(0);
+    }
+    let own = later.iter().find(|(other, _)| other == node).map(|(_, own)| own);
+    let own = own.filter(|own| own.action == "stop");
+    let mut seen = BTreeSet::from([node]);
+    let mut until = None;
     for (other, record) in later {
-        let stops = record.action == "stop";
-        if other == node && stops {
-            break;
-        }
-        if !seen.contains(&other) {
-            seen.push(other);
-            longest = if stops { Some(record.at - start.at) } else { longest };
+        if seen.insert(other) && record.action == "stop" {
+            until = until.max(Some(own.map_or(record.at, |own| own.at.min(record.at))));
         }
     }
-    longest
-}
-
-/// The first tick after the last one of the node before that the next could still make.
-fn ticks_missed(record: &Recorded, key: Key, interval: Option<NonZeroU64>) -> Option<u64> {
-    let (last, interval) = (record.last_tick?, interval?.get());
-    let step = i64::try_from(interval).ok()?;
-    // A tick less than a tenth of the interval ago is made up for.
-    let possible = record.at - step / 10 - 1;
-    let first = tick::next(key.as_u64(), interval, possible.max(last));
-    u64::try_from((first - last + step / 2) / step - 1).ok()
+    if let Some(own) = own
+        && !own.to.is_empty()
+        && !seen.contains(&own.to)
+    {
+        until = Some(own.at);
+    }
+    until.map(|until| until - start.at)
 }
 
 /// What another node did.

@@ -1,0 +1,76 @@
+//! What a move cost, as any node tells.
+
+use rustix::process::Signal;
+use serde_json::Value;
+use testnet::process::{Cluster, World, eventually, http};
+
+use crate::world::{self, PATIENCE, addresses, configuration, fleet, setup};
+
+/// What nodes did about a target, as a node tells.
+pub(crate) async fn history(
+    cluster: &mut Cluster,
+    node: usize,
+    target: &str,
+) -> anyhow::Result<Vec<Value>> {
+    let path = format!("/api/v1/explain?target=http://{target}/metrics");
+    let answer = http::json(&cluster.node(node).url(&path)).await?;
+    anyhow::ensure!(answer["missing"] == serde_json::json!([]), "{answer}");
+    Ok(answer["matches"][0]["history"].as_array().cloned().unwrap_or_default())
+}
+
+/// The starts that took a target over from a node that took part.
+pub(crate) fn takeovers(history: &[Value]) -> impl Iterator<Item = &Value> {
+    history.iter().filter(|action| action["action"] == "start" && action["from"] != "")
+}
+
+#[tokio::test]
+async fn two_nodes_that_collect_a_target_at_once_are_told_with_how_long_they_did()
+-> anyhow::Result<()> {
+    const TARGETS: usize = 20;
+    let world = World::new()?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let config = world::write(&world, &configuration(&addresses(&fleet, TARGETS)))?;
+    let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
+    let mut cluster = Cluster::start(&world, setup(&config), 2, away).await?;
+    let url = cluster.node(0).url("/metrics");
+    let collects = async || {
+        let page = http::text(&url).await?;
+        anyhow::Ok(http::metric(&page, "shoal_cluster_targets_local") as usize)
+    };
+    eventually("the targets to be shared", PATIENCE, async || {
+        let collects = collects().await?;
+        anyhow::ensure!((1..TARGETS).contains(&collects), "{collects}");
+        Ok(())
+    })
+    .await?;
+    // Alive, but of no use to anybody; it does not know that it is taken for dead.
+    cluster.node(1).child.signal(Signal::STOP)?;
+    eventually("the other node to collect everything", PATIENCE, async || {
+        let collects = collects().await?;
+        anyhow::ensure!(collects == TARGETS, "{collects}");
+        Ok(())
+    })
+    .await?;
+    cluster.node(1).child.signal(Signal::CONT)?;
+    let targets = addresses(&fleet, TARGETS);
+    eventually("the overlap to end and to be told", PATIENCE, async || {
+        let mut overlaps = 0;
+        for target in &targets {
+            let history = history(&mut cluster, 0, target).await?;
+            for crash in takeovers(&history).filter(|start| start["cause"] == "crash") {
+                anyhow::ensure!(crash["overlap"] == true, "{crash}");
+                let seconds = crash["overlap_seconds"].as_f64().unwrap_or_default();
+                anyhow::ensure!(seconds > 0.0, "{history:#?}");
+                anyhow::ensure!(crash["gap_seconds"] == Value::Null, "{crash}");
+                let gap = crash["gap_at_most_seconds"].as_f64().unwrap_or_default();
+                anyhow::ensure!(gap > 0.0, "{crash}");
+                overlaps += 1;
+            }
+        }
+        anyhow::ensure!(overlaps > 0, "nothing was taken over");
+        Ok(())
+    })
+    .await?;
+    world.end().await;
+    Ok(())
+}
