@@ -38,9 +38,7 @@ pub use handle::{Closed, Handle, Listed};
 pub use node::{Node, StartError, Started};
 pub use options::Options;
 pub use ownership::Key;
-pub use question::{
-    KeyHistory, KeyQuestion, Moved, Placed, Recorded, Reported, Thought, Timeline, TimelineEntry,
-};
+pub use question::{Done, KeyHistory, KeyQuestion, Moved, Placed, Recorded, Reported, Thought};
 pub(crate) use seal::Arrival;
 pub use seal::PeerSeal;
 pub use state::{ClusterState, ComponentShare, Missing, PeerStatus, SeedLookup, SeedStatus};

@@ -29,6 +29,7 @@ pub use api::audit::Audit;
 pub use api::check::{Check, Path, Paths};
 pub use api::cluster::{Cluster, Peer, Seed};
 pub use api::explain::{Explanation, History};
+pub use api::moves::{Move, Moves};
 pub use api::status::{Queue, Status};
 pub use api::what_if::WhatIf;
 pub use context::{Context, Phase};

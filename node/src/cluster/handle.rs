@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::check::Nonce;
-use super::question::{KeyHistory, KeyQuestion, Placed, Question, Reported, Thought, Timeline};
+use super::question::{Done, KeyHistory, KeyQuestion, Placed, Question, Reported, Thought};
 use super::subscription::{Checkpointed, Kept, PIECES_IN_FLIGHT, Snapshot, Subscription};
 use super::{ClusterState, Detail, PeerSeal, keys};
 use crate::deliveries::Deliveries;
@@ -327,13 +327,13 @@ impl Handle {
         self.ask(|answer| Question::WhatIf { change, most, answer }).await
     }
 
-    /// What this node started and stopped lately.
+    /// What this node started and stopped lately, oldest first.
     ///
     /// # Errors
     ///
     /// When the cluster has stopped.
-    pub async fn timeline(&self) -> Result<Timeline, Closed> {
-        self.ask(|answer| Question::Timeline { answer }).await
+    pub async fn done(&self) -> Result<Vec<Done>, Closed> {
+        self.ask(|answer| Question::Done { answer }).await
     }
 
     async fn ask<T>(

@@ -77,8 +77,8 @@ pub(super) enum Question {
     Report { answer: oneshot::Sender<Reported> },
     /// What would move if the participants were others; so many of the moves are listed.
     WhatIf { change: WhatIf, most: usize, answer: oneshot::Sender<Result<Thought, WhatIfError>> },
-    /// What this node started and stopped.
-    Timeline { answer: oneshot::Sender<Timeline> },
+    /// What this node started and stopped, oldest first.
+    Done { answer: oneshot::Sender<Vec<Done>> },
     /// Everything there is to say about one key.
     Explain { question: KeyQuestion, answer: oneshot::Sender<KeyHistory> },
 }
@@ -151,6 +151,17 @@ pub struct Recorded {
     pub overlap: bool,
 }
 
+/// What this node did about one of its keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// Whose key.
+    pub component: String,
+    /// Which.
+    pub key: Key,
+    /// What.
+    pub record: Recorded,
+}
+
 /// What would move.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Thought {
@@ -160,34 +171,4 @@ pub struct Thought {
     pub matrix: BTreeMap<(String, String), usize>,
     /// The first of them: component, key, owner before and after.
     pub moves: Vec<(String, Key, String, String)>,
-}
-
-/// What this node started and stopped lately, in sums.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Timeline {
-    /// In order of time.
-    pub entries: Vec<TimelineEntry>,
-}
-
-/// Starts and stops that belong together: of one second, for one reason, between the same nodes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimelineEntry {
-    /// When the first of them was, in milliseconds since the Unix epoch.
-    pub at: i64,
-    /// Why.
-    pub cause: &'static str,
-    /// Who collected the targets before; empty when nobody did or nobody knows.
-    pub from: String,
-    /// Who collects them now; empty when they are gone.
-    pub to: String,
-    /// Whether this node started them; else it stopped them.
-    pub started: bool,
-    /// How many.
-    pub targets: usize,
-    /// How many of them came with word of the last tick.
-    pub sealed: usize,
-    /// Of how many both nodes may have collected for a while.
-    pub overlaps: usize,
-    /// The longest time from wanting one to starting it, in microseconds.
-    pub took_micros: u64,
 }

@@ -3,10 +3,10 @@
 
 use askama::Template;
 
-use super::moves::{Moves, moves};
+use super::moves::{Drawn, drawn};
 use super::{Frame, age, duration, moment};
-use crate::cluster::{ClusterState, Detail, PeerDetail, PeerStatus, Timeline};
-use crate::server::{Audit, Check};
+use crate::cluster::{ClusterState, Detail, PeerDetail, PeerStatus};
+use crate::server::{Audit, Check, Moves};
 
 /// What the page shows.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +17,8 @@ pub struct Shown<'a> {
     pub detail: &'a Detail,
     /// What the nodes found when they compared what they know and collect.
     pub audit: &'a Audit,
-    /// What this node started and stopped lately.
-    pub timeline: &'a Timeline,
+    /// What the nodes started and stopped lately.
+    pub moves: &'a Moves,
     /// What came of a check of all paths, if one was asked for.
     pub check: Option<&'a Check>,
     /// Whether one was asked for while another was under way.
@@ -74,7 +74,9 @@ struct Clustering<'a> {
     detail: &'a Detail,
     audit: &'a Audit,
     notes: Vec<String>,
-    moves: Option<Moves>,
+    moves: Option<Drawn>,
+    /// Nodes that did not say what they moved.
+    silent: Vec<String>,
     check: Option<&'a Check>,
     check_refused: bool,
     shares: Vec<Share>,
@@ -91,7 +93,7 @@ struct Clustering<'a> {
 ///
 /// When the template fails, which only a bug can cause.
 pub fn clustering(frame: &Frame, shown: Shown<'_>) -> Result<String, askama::Error> {
-    let Shown { cluster, detail, audit, timeline, check, check_refused, now } = shown;
+    let Shown { cluster, detail, audit, moves, check, check_refused, now } = shown;
     let total: usize = cluster.peers.iter().map(|peer| peer.targets).sum();
     let most = cluster.peers.iter().map(|peer| peer.targets).max().unwrap_or(0).max(1);
     let participants = cluster.count("participant").max(1);
@@ -109,7 +111,8 @@ pub fn clustering(frame: &Frame, shown: Shown<'_>) -> Result<String, askama::Err
         detail,
         audit,
         notes: audit.notes(),
-        moves: moves(timeline, now),
+        moves: drawn(moves, now),
+        silent: moves.silent().collect(),
         check,
         check_refused,
         shares: cluster.peers.iter().map(|peer| share(peer, total, most, now)).collect(),

@@ -2,9 +2,8 @@ use serde_json::json;
 
 use super::*;
 use crate::cluster::ClusterState;
-use crate::cluster::Timeline;
-use crate::server::Audit;
 use crate::server::components::Health;
+use crate::server::{Audit, Move, Moves};
 
 fn frame() -> Frame {
     Frame {
@@ -191,12 +190,12 @@ fn the_cluster_page_shows_what_each_peer_collects() {
         ..ClusterState::default()
     };
     let detail = Detail::default();
-    let (audit, timeline) = (Audit::default(), Timeline::default());
+    let (audit, moves) = (Audit::default(), Moves::default());
     let shown = Shown {
         cluster: &cluster,
         detail: &detail,
         audit: &audit,
-        timeline: &timeline,
+        moves: &moves,
         check: None,
         check_refused: false,
         now: 5_000,
@@ -209,7 +208,6 @@ fn the_cluster_page_shows_what_each_peer_collects() {
 
 #[test]
 fn the_cluster_page_says_what_keeps_nodes_apart() {
-    use crate::cluster::TimelineEntry;
     use crate::cluster::{
         Detail, Missing, PeerDetail, PeerStatus, SeedLookup, SeedStatus, Suspicion,
     };
@@ -298,23 +296,37 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
                     {"label": "env", "here": "x-here", "there": null}]}]}]}],
     }))
     .expect("an audit");
-    let moved = |at, started, targets| TimelineEntry {
-        at,
+    let moved = |at_ms, action, targets| Move {
+        node: "node-0".to_owned(),
+        at: String::new(),
+        at_ms,
+        action,
         cause: "crash",
         from: "node-1".to_owned(),
         to: "node-0".to_owned(),
-        started,
         targets,
-        sealed: 2,
+        took_seconds: 0.0042,
+        gaps_measured: 2,
+        gap_seconds: Some(0.0),
+        gaps_bounded: 1,
+        gap_at_most_seconds: Some(4.0),
         overlaps: 1,
-        took_micros: 4_200,
     };
-    let timeline = Timeline { entries: vec![moved(1_000, true, 3), moved(2_000, false, 1)] };
+    let silent = serde_json::from_value(serde_json::json!([
+        {"node": "node-6", "address": "10.0.0.6:1", "error": "<gone>"}
+    ]));
+    let moves = Moves {
+        partial: true,
+        missing: silent.expect("nodes"),
+        // Clocks of other nodes may be ahead.
+        moves: vec![moved(6_000, "stop", 1), moved(1_000, "start", 3)],
+        ..Moves::default()
+    };
     let shown = Shown {
         cluster: &cluster,
         detail: &detail,
         audit: &audit,
-        timeline: &timeline,
+        moves: &moves,
         check,
         check_refused: false,
         now: 5_000,
@@ -350,7 +362,9 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         "knows other targets",
         "env: <code>x-here</code> here, none there",
         "started 3 targets",
-        "2 of 3 with their last tick, 1 perhaps collected twice, within 4.2 ms",
+        "<td data-name=\"Node\">node-0</td>",
+        "no gap for 2 of 3, a gap of at most 4.00 s for 1 of 3, 1 perhaps collected twice, within 4.2 ms",
+        "No answer from node-6 (&#60;gone&#62;): what it moved is not here.",
         "<rect class=\"crash\" x=\"0.0\"",
     ] {
         assert!(page.contains(text), "{text:?} is not on the page:\n{page}");

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 
-use super::api::{audit, check, status, targets};
+use super::api::{audit, check, moves, status, targets};
 use super::asked::Asked;
 use super::components::HealthState;
 use super::context::Context;
@@ -18,6 +18,9 @@ use crate::telemetry::{clock, process};
 
 /// Targets on one page.
 const TARGETS_PER_PAGE: usize = 200;
+
+/// Moves that the drawing of the cluster's page shows: it is a hundred bars wide.
+const MOVES_ON_A_PAGE: usize = 300;
 
 /// Pages show what is true now, so nobody keeps them; the style sheet changes with the version.
 const STYLE_CACHING: HeaderValue = HeaderValue::from_static("max-age=3600");
@@ -129,8 +132,8 @@ async fn clustering(
 ) -> Page {
     // When the cluster has stopped, the frame says that the process does.
     let detail = context.cluster.detail().await.unwrap_or_default();
-    let audit = audit::of(context).await.unwrap_or_default();
-    let timeline = context.cluster.timeline().await.unwrap_or_default();
+    let (audit, moves) = tokio::join!(audit::of(context), moves::of(context, MOVES_ON_A_PAGE));
+    let (audit, moves) = (audit.unwrap_or_default(), moves.unwrap_or_default());
     let (mut checked, mut check_refused) = (None, false);
     if !asked.query.text("check").is_empty() {
         match check::run(context).await {
@@ -144,7 +147,7 @@ async fn clustering(
         cluster: state,
         detail: &detail,
         audit: &audit,
-        timeline: &timeline,
+        moves: &moves,
         check,
         check_refused,
         now,

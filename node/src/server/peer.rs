@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use super::api::audit::{DESCRIBE_PATH, FINDINGS_PATH, describe, find};
 use super::api::check::{self, CHECK_PATH};
 use super::api::explain::{self, HISTORY_PATH};
+use super::api::moves::{self, MOVES_PATH};
 use super::api::targets;
 use super::asked::Asked;
 use super::context::Context;
@@ -62,6 +63,7 @@ async fn respond(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply) 
         DESCRIBE_PATH => ("peer_describe", told(describe(context, &payload))),
         FINDINGS_PATH => ("peer_findings", told(find(context).await)),
         HISTORY_PATH => ("peer_history", told(explain::remember(context, &payload).await)),
+        MOVES_PATH => ("peer_moves", told(moves::tell(context, &payload).await)),
         PENDING_PATH => ("peer_pending", pending(context, &payload).await),
         ADOPT_PATH => ("peer_adopt", adopt(context, payload).await),
         TARGETS_PATH => ("peer_targets", targets(context, &payload).await),
@@ -85,6 +87,7 @@ pub fn read_as_everything(bytes: &[u8]) {
     super::api::audit::read_as_everything(bytes);
     check::read_as_everything(bytes);
     explain::read_as_everything(bytes);
+    moves::read_as_everything(bytes);
     let _ = targets::Wanted::decode(bytes);
     if let Ok(collected) = targets::Collected::decode(bytes) {
         collected.encode().expect("what was read can be said");

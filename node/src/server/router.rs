@@ -126,6 +126,7 @@ async fn dispatch(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply)
         "/api/v1/what-if" => return ("what_if", api::what_if::answer(context, &asked).await),
         "/api/v1/status" => return ("status", api::status::answer(context)),
         "/api/v1/targets" => return ("targets", api::targets::answer(context, &asked).await),
+        "/api/v1/moves" => return ("moves", api::moves::answer(context, &asked).await),
         "/api/v1/explain" => return ("explain", api::explain::answer(context, &asked).await),
         _ => {}
     }

@@ -53,6 +53,18 @@ pub enum MoveCause {
 }
 
 impl MoveCause {
+    /// Every cause there is.
+    pub const ALL: [Self; 8] = [
+        Self::Joined,
+        Self::Left,
+        Self::Failed,
+        Self::Withdrawn,
+        Self::Targets,
+        Self::Reloaded,
+        Self::Covered,
+        Self::Gate,
+    ];
+
     /// The cause as one word, for pages and telemetry.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,5 @@
 //! Answers to what the rest of the process asks.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use ownership::{Assignment, ComponentId, WhatIf, WhatIfError};
@@ -8,12 +7,11 @@ use ownership::{Assignment, ComponentId, WhatIf, WhatIfError};
 use super::Driver;
 use super::audit::clock;
 use crate::cluster::question::{
-    KeyHistory, KeyQuestion, Moved, Placed, Question, Recorded, Reported, Thought, Timeline,
-    TimelineEntry,
+    Done, KeyHistory, KeyQuestion, Moved, Placed, Question, Recorded, Reported, Thought,
 };
 use crate::cluster::state::wall;
 use crate::cluster::{check, detail};
-use crate::core::{History, Record, StopReason};
+use crate::core::{Record, StopReason};
 
 impl Driver {
     /// Answers a question. Whoever asked may have gone away; then the answer is dropped.
@@ -77,9 +75,14 @@ impl Driver {
             Question::WhatIf { change, most, answer } => {
                 let _ = answer.send(think(self.core.assignment(), &change, most));
             }
-            Question::Timeline { answer } => {
+            Question::Done { answer } => {
                 let me = self.core.me().name.as_str();
-                let _ = answer.send(timeline(self.core.history(), me, now));
+                let done = self.core.history().records().map(|record| Done {
+                    component: record.component.to_string(),
+                    key: record.key,
+                    record: recorded(record, me, now),
+                });
+                let _ = answer.send(done.collect());
             }
             Question::Explain { question, answer } => {
                 let _ = answer.send(self.explain(&question, now));
@@ -155,33 +158,4 @@ fn think(assignment: &Assignment, change: &WhatIf, most: usize) -> Result<Though
         *thought.matrix.entry((from, to)).or_default() += 1;
     })?;
     Ok(thought)
-}
-
-/// Starts and stops in sums of a second each.
-fn timeline(history: &History, me: &str, now: Instant) -> Timeline {
-    let mut entries: BTreeMap<_, TimelineEntry> = BTreeMap::new();
-    for record in history.records() {
-        let Recorded { at, from, to, took_micros, overlap, .. } = recorded(record, me, now);
-        let (cause, started) = (record.cause.as_str(), record.stopped.is_none());
-        let group = (at.div_euclid(1000), cause, from.clone(), to.clone(), started);
-        let entry = entries.entry(group).or_insert(TimelineEntry {
-            at,
-            cause,
-            from,
-            to,
-            started,
-            targets: 0,
-            sealed: 0,
-            overlaps: 0,
-            took_micros: 0,
-        });
-        entry.at = entry.at.min(at);
-        entry.targets += 1;
-        entry.sealed += usize::from(record.last_tick.is_some());
-        entry.overlaps += usize::from(overlap);
-        entry.took_micros = entry.took_micros.max(took_micros);
-    }
-    let mut entries: Vec<TimelineEntry> = entries.into_values().collect();
-    entries.sort_by_key(|entry| entry.at);
-    Timeline { entries }
 }

@@ -224,6 +224,42 @@ async fn the_audit_names_what_an_owner_does_not_know_and_the_label_that_differs(
 }
 
 #[tokio::test]
+async fn what_moved_is_told_by_any_node() {
+    let (a, mut b, _subscriptions) = pair().await;
+    let told = a.json("/api/v1/moves").await;
+    assert_eq!((&told["partial"], &told["missing"]), (&json!(false), &json!([])));
+    assert_eq!(told, b.json("/api/v1/moves").await);
+    // Whatever was started first, in the end each has what it owns.
+    for node in ["a", "b"] {
+        let moves = told["moves"].as_array().expect("a list").iter();
+        let of_node = moves.filter(|moved| moved["node"] == node);
+        let balance = of_node.map(|moved| {
+            let targets = moved["targets"].as_i64().expect("a number");
+            if moved["action"] == "start" { targets } else { -targets }
+        });
+        let share = b.json(&format!("/api/v1/targets?owner={node}")).await["total"].clone();
+        assert_eq!(json!(balance.sum::<i64>()), share, "{told}");
+    }
+    let newest = a.json("/api/v1/moves?limit=1").await;
+    assert_eq!(newest["truncated"], json!(true));
+    assert_eq!(newest["moves"].as_array().map(Vec::len), Some(1));
+    assert_eq!(newest["moves"][0], told["moves"][0]);
+    assert_eq!(a.get("/api/v1/moves?limit=x").await.0, StatusCode::BAD_REQUEST);
+    let page = b.get("/clustering").await.1;
+    for node in ["a", "b"] {
+        assert!(page.contains(&format!("<td data-name=\"Node\">{node}</td>")), "{page}");
+    }
+    // The gossip of b goes on, its server is gone.
+    b.cancel.cancel();
+    while b.tasks.join_next().await.is_some() {}
+    let without_b = a.json("/api/v1/moves").await;
+    assert_eq!(without_b["partial"], json!(true));
+    assert_eq!(without_b["missing"][0]["node"], "b");
+    let moves = without_b["moves"].as_array().expect("a list");
+    assert!(!moves.is_empty() && moves.iter().all(|moved| moved["node"] == "a"), "{without_b}");
+}
+
+#[tokio::test]
 async fn what_would_move_is_said_before_it_does() {
     let (a, b, _subscriptions) = pair().await;
     let of_b = b.json("/api/v1/targets?owner=b").await["total"].clone();

@@ -1,7 +1,6 @@
 //! What all nodes did about some targets.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use ownership::Key;
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
 
 use super::super::super::context::Context;
+use super::super::everybody::{self, Question};
 use crate::cluster::{Gap, KeyQuestion, Recorded};
 use crate::telemetry::clock;
 use crate::wire::{self, Malformed};
@@ -24,9 +23,6 @@ pub(in crate::server) const HISTORY_PATH: &str = "/api/v1/peer/history";
 
 /// How long a peer may take.
 const PEER_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Peers asked at one time.
-const FANOUT: usize = 64;
 
 /// Targets in one question.
 const MAX_KEYS: usize = super::MAX_MATCHES;
@@ -151,39 +147,23 @@ pub(super) async fn ask(
     context: &Arc<Context>,
     keys: Vec<(String, u64)>,
 ) -> (Vec<Told>, Vec<String>) {
-    let (mut told, mut missing) = (Vec::new(), Vec::new());
-    let Ok(body) = wire::encode(&keys) else { return (told, missing) };
+    let Ok(body) = wire::encode(&keys) else { return Default::default() };
     if keys.is_empty() {
-        return (told, missing);
+        return Default::default();
     }
-    let state = Arc::clone(&context.cluster.state().borrow());
-    let others = state.peers.iter().filter(|peer| !peer.is_self);
-    let mut waiting: Vec<(String, SocketAddr)> =
-        others.map(|peer| (peer.name.clone(), peer.address)).collect();
-    let mut asked = JoinSet::new();
-    loop {
-        while asked.len() < FANOUT
-            && let Some((node, address)) = waiting.pop()
-        {
-            let (context, body) = (Arc::clone(context), body.clone());
-            asked.spawn(async move {
-                let path = HISTORY_PATH;
-                let answer = context.peers.post(address, path, body, MAX_BODY, PEER_TIMEOUT).await;
-                let answer = answer.map_err(|error| error.to_string());
-                let told = |body: Vec<u8>| decode_answer(&body).map_err(|error| error.to_string());
-                (node, answer.and_then(told))
-            });
-        }
-        match asked.join_next().await {
-            Some(Ok((_, Ok(of_node)))) => told.extend(of_node),
-            Some(Ok((node, Err(error)))) => missing.push(format!("{node}: {error}")),
-            // Only a panic in there could; whoever it was about is not named.
-            Some(Err(_)) => {}
-            None => break,
-        }
+    let question = Question { path: HISTORY_PATH, body, longest: MAX_BODY, timeout: PEER_TIMEOUT };
+    let (answers, missing) = everybody::ask(context, question, read).await;
+    let missing = missing.into_iter().map(|silent| format!("{}: {}", silent.node, silent.error));
+    (answers.into_iter().flat_map(|(_, told)| told).collect(), missing.collect())
+}
+
+/// What `node` answers: it tells of itself.
+fn read(node: &str, body: &[u8]) -> Result<Vec<Told>, String> {
+    let told = decode_answer(body).map_err(|error| error.to_string())?;
+    match told.iter().find(|told| told.node != node) {
+        Some(other) => Err(format!("it tells what {} did", other.node)),
+        None => Ok(told),
     }
-    missing.sort();
-    (told, missing)
 }
 
 /// Answers another node.

@@ -40,3 +40,16 @@ fn the_overlap_of_a_move_ends_when_one_of_both_stops() {
         [("b".to_owned(), record("start", 1, false)), ("a".to_owned(), record("stop", 2, false))];
     assert_eq!((beside(&sealed, 0), beside(&sealed, 1)), (Some(0), None));
 }
+
+#[test]
+fn a_node_is_believed_what_it_did_and_nothing_of_others() {
+    let told = |node: &str| Told {
+        node: node.to_owned(),
+        component: "prometheus.scrape.a".to_owned(),
+        key: 1,
+        record: record("start", 1, false),
+    };
+    let body = |told: &[Told]| wire::encode(&told).expect("it can be said");
+    assert_eq!(read("b", &body(&[told("b")])), Ok(vec![told("b")]));
+    assert!(read("b", &body(&[told("b"), told("a")])).is_err());
+}
