@@ -1,8 +1,11 @@
 //! Moves that lose nothing and store nothing twice, with real processes: `testnet continuity` as
 //! tests. Against the ledger, which refuses what Prometheus refuses, a rolling restart and a kill are
-//! always run; the other scenarios, and real backends, with `--features real-programs`.
+//! always run; every scenario, against a real Prometheus and a real VictoriaMetrics behind the ledger,
+//! with `--features real-programs`.
 
+use std::io::Write as _;
 use std::path::Path;
+use std::time::Instant;
 
 use tokio::sync::Mutex;
 
@@ -20,6 +23,7 @@ const TOO_BUSY: u64 = 50;
 
 async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result<()> {
     let _alone = STAGE.lock().await;
+    let began = Instant::now();
     for attempt in 1.. {
         let world = World::new()?;
         // A machine that is too busy for one interval may have time enough for a longer one.
@@ -31,7 +35,9 @@ async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result
         let Played { table, explained, .. } = played?;
         let late = table.count("late by more than a tenth") + table.count("failed scrapes");
         let busy = late * TOO_BUSY > table.count("ticks expected");
+        let interval = model::duration::format(arguments.interval);
         if !table.met() && busy && attempt < ATTEMPTS {
+            say(&format!("{}: the machine was too busy for {interval}: once more", table.head))?;
             continue;
         }
         anyhow::ensure!(table.met(), "{table}{explained:#?}");
@@ -40,9 +46,16 @@ async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result
         let steady = reload || scenario == Scenario::Flapping;
         let moves = table.count("moves");
         anyhow::ensure!((moves > 0) != steady, "{moves} moves\n{table}");
+        let took = began.elapsed().as_secs();
+        say(&format!("{}: {interval} counts, {took} s in all", table.head))?;
         break;
     }
     Ok(())
+}
+
+/// Says something that is to be seen whether the test fails or not.
+fn say(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stderr(), "{text}")?)
 }
 
 macro_rules! scenarios {
@@ -63,17 +76,22 @@ scenarios! {
 
 #[cfg(feature = "real-programs")]
 scenarios! {
-    three_nodes_become_twelve_and_three_again_and_no_series_shows_it: Scale into Ledger;
-    a_reload_with_an_unrelated_change_shows_in_no_series: ReloadUnrelated into Ledger;
-    a_reload_with_other_labels_for_half_of_the_targets_ends_and_begins_series: ReloadRelabel into Ledger;
-    an_outage_of_the_backend_while_nodes_leave_and_one_is_killed_loses_nothing: BackendAway into Ledger;
-    clocks_that_differ_by_a_fifth_of_an_interval_lose_nothing: Skew into Ledger;
-    a_partition_loses_nothing_and_only_duplicates_are_refused: Partition into Ledger;
-    a_flapping_link_moves_nothing: Flapping into Ledger;
     prometheus_misses_nothing_in_a_rolling_restart: RollingRestart into Prometheus;
+    prometheus_misses_nothing_while_three_nodes_become_twelve_and_three_again: Scale into Prometheus;
+    prometheus_misses_nothing_when_a_reload_changes_what_concerns_no_target: ReloadUnrelated into Prometheus;
+    prometheus_has_ends_and_beginnings_when_half_of_the_targets_get_other_labels: ReloadRelabel into Prometheus;
     prometheus_misses_what_a_kill_costs_and_no_more: Kill into Prometheus;
-    prometheus_misses_nothing_when_the_network_parts_and_refuses_only_duplicates: Partition into Prometheus;
     prometheus_misses_nothing_while_it_is_away_and_the_cluster_shrinks: BackendAway into Prometheus;
+    prometheus_misses_nothing_when_the_network_parts_and_refuses_only_duplicates: Partition into Prometheus;
+    prometheus_misses_nothing_when_clocks_differ_by_a_fifth_of_an_interval: Skew into Prometheus;
+    prometheus_misses_nothing_when_a_link_flaps_and_nothing_moves: Flapping into Prometheus;
     victoria_metrics_misses_nothing_in_a_rolling_restart: RollingRestart into Victoria;
     victoria_metrics_misses_nothing_while_the_cluster_grows_and_shrinks: Scale into Victoria;
+    victoria_metrics_misses_nothing_when_a_reload_changes_what_concerns_no_target: ReloadUnrelated into Victoria;
+    victoria_metrics_has_ends_and_beginnings_when_half_of_the_targets_get_other_labels: ReloadRelabel into Victoria;
+    victoria_metrics_misses_what_a_kill_costs_and_no_more: Kill into Victoria;
+    victoria_metrics_misses_nothing_while_it_is_away_and_the_cluster_shrinks: BackendAway into Victoria;
+    victoria_metrics_misses_nothing_when_the_network_parts: Partition into Victoria;
+    victoria_metrics_misses_nothing_when_clocks_differ_by_a_fifth_of_an_interval: Skew into Victoria;
+    victoria_metrics_misses_nothing_when_a_link_flaps_and_nothing_moves: Flapping into Victoria;
 }

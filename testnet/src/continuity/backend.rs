@@ -196,7 +196,7 @@ fn victoria_series(series: &Value) -> Option<SeriesAccount> {
     Some(SeriesAccount { labels: labels(&series["metric"])?, ticks })
 }
 
-/// What a backend has, with what only the relay knows: who wrote it, and where series ended.
+/// What a backend has, with what only the relay knows: who wrote it, how often, and where series ended.
 fn together(seen: Account, found: Vec<SeriesAccount>) -> Account {
     let Account { nodes, series, rejected, objections } = seen;
     let known: BTreeMap<Labels, Vec<Stored>> =
@@ -205,7 +205,10 @@ fn together(seen: Account, found: Vec<SeriesAccount>) -> Account {
         let relayed = known.get(&series.labels).map_or(&[][..], Vec::as_slice);
         for stored in &mut series.ticks {
             let place = relayed.binary_search_by_key(&stored.at, |relayed| relayed.at);
-            stored.by = place.map_or(0, |index| relayed[index].by);
+            let Ok(index) = place else { continue };
+            stored.by = relayed[index].by;
+            // A backend keeps one of two that are alike, and does not tell.
+            stored.times = stored.times.max(relayed[index].times);
         }
         series.ticks.extend(relayed.iter().filter(|stored| is_stale(stored.value)));
         series.ticks.sort_by_key(|stored| stored.at);
