@@ -19,7 +19,7 @@ mod render;
 mod tests;
 mod traffic;
 
-pub(crate) use render::quantile;
+pub(crate) use render::{Grid, quantile};
 
 /// `testnet tables`.
 #[derive(Debug, Clone, Args)]

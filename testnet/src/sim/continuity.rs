@@ -19,7 +19,9 @@ use anyhow::{bail, ensure};
 use clap::ValueEnum;
 
 use super::blame::Blame;
+use crate::continuity::table::Row;
 use crate::continuity::{Scenario, Table};
+use crate::tables::Grid;
 
 mod course;
 mod judge;
@@ -30,6 +32,7 @@ mod script;
 mod tests;
 
 pub use ledger::Ledger;
+use play::name;
 pub use play::{Play, Played, play};
 
 /// `testnet sim continuity`.
@@ -96,7 +99,51 @@ impl Arguments {
     }
 }
 
-/// Plays the scenarios with all seeds, and prints a table for each.
+/// The command that plays the same again.
+impl fmt::Display for Arguments {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario, nodes, targets, interval, outage, loss, seeds } = self;
+        write!(formatter, "cargo run --release -p testnet -- sim continuity")?;
+        if !scenario.is_empty() {
+            let names: Vec<String> = scenario.iter().map(|scenario| name(*scenario)).collect();
+            write!(formatter, " --scenario {}", names.join(","))?;
+        }
+        if let Some(nodes) = nodes {
+            write!(formatter, " --nodes {nodes}")?;
+        }
+        let interval = model::duration::format(*interval);
+        write!(formatter, " --targets {targets} --interval {interval}")?;
+        if let Some(outage) = outage {
+            write!(formatter, " --outage {}", model::duration::format(*outage))?;
+        }
+        write!(formatter, " --loss {loss} --seeds {seeds}")
+    }
+}
+
+/// What the table of all scenarios tells of each: a column, and the count that is in it.
+const COLUMNS: [(&str, &str); 6] = [
+    ("ticks expected", "ticks expected"),
+    ("missing (allowed)", "ticks missing"),
+    ("collected twice", "ticks collected twice"),
+    ("of these at two times", "of these at two times"),
+    ("false staleness", "false staleness"),
+    ("moves", "moves"),
+];
+
+/// One line of the table of all scenarios. A count that may be more than 0 has beside it how much more.
+fn cells(play: &Play, table: &Table, met: usize, runs: usize) -> Vec<String> {
+    let count = |(_, name): (&str, &str)| match table.rows.iter().find(|row| row.name == name) {
+        Some(Row { count, goal: Some(goal), .. }) if *goal > 0 => format!("{count} ({goal})"),
+        Some(row) => row.count.to_string(),
+        None => String::new(),
+    };
+    let mut cells = vec![name(play.scenario), play.nodes.to_string()];
+    cells.extend(COLUMNS.map(count));
+    cells.push(format!("{met} of {runs}"));
+    cells
+}
+
+/// Plays the scenarios with all seeds, and prints a table for each, and one of all of them in Markdown.
 ///
 /// # Errors
 /// When a goal is missed: which, with what happened to the first target concerned, has been printed.
@@ -106,9 +153,13 @@ pub fn run(arguments: &Arguments, out: &mut (impl Write + Send)) -> anyhow::Resu
     let all = Scenario::value_variants();
     let chosen = if arguments.scenario.is_empty() { all } else { &arguments.scenario };
     let mut failed = 0;
+    let columns = COLUMNS.map(|(column, _)| column);
+    let columns = ["scenario", "nodes"].into_iter().chain(columns).chain(["seeds that met it all"]);
+    let mut grid = Grid::new("Moves in virtual time", columns).note(format!("`{arguments}`"));
     for scenario in chosen {
-        failed += run_scenario(arguments, *scenario, out)?;
+        failed += run_scenario(arguments, *scenario, out, &mut grid)?;
     }
+    write!(out, "\n{grid}")?;
     if failed > 0 {
         bail!("{failed} runs missed their goal");
     }
@@ -120,6 +171,7 @@ fn run_scenario(
     arguments: &Arguments,
     scenario: Scenario,
     out: &mut (impl Write + Send),
+    grid: &mut Grid,
 ) -> anyhow::Result<usize> {
     let Range { start, end } = arguments.seeds.0;
     let (next, sum) = (AtomicU64::new(start), Mutex::new(Sum::default()));
@@ -152,12 +204,13 @@ fn run_scenario(
     if let Some(mut table) = sum.table {
         let play = arguments.play(scenario, start);
         table.head = format!("{}, seeds {}", play.what(), arguments.seeds);
-        write!(out, "{table}")?;
         let Sum { failed, runs, events, .. } = sum;
+        write!(out, "{table}")?;
         writeln!(
             out,
             "  {failed} of {runs} seeds missed the goal; {took:.0} s, {rate:.0} seeds a minute, {events} events"
         )?;
+        grid.row(cells(&play, &table, runs - failed, runs));
     }
     Ok(sum.failed)
 }

@@ -4,14 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 /// A table with a title.
-pub(super) struct Grid {
+pub(crate) struct Grid {
     title: String,
     notes: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Grid {
-    pub(super) fn new<T: Into<String>>(
+    pub(crate) fn new<T: Into<String>>(
         title: impl Into<String>,
         heads: impl IntoIterator<Item = T>,
     ) -> Self {
@@ -20,12 +20,12 @@ impl Grid {
     }
 
     /// A line between title and table.
-    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
-    pub(super) fn row<T: Into<String>>(&mut self, cells: impl IntoIterator<Item = T>) {
+    pub(crate) fn row<T: Into<String>>(&mut self, cells: impl IntoIterator<Item = T>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 }

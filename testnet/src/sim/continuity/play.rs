@@ -127,6 +127,7 @@ impl fmt::Display for Played {
     }
 }
 
-fn name(scenario: Scenario) -> String {
+/// The name of a scenario, as it is given on the command line.
+pub(super) fn name(scenario: Scenario) -> String {
     scenario.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }

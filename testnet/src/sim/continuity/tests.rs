@@ -115,6 +115,43 @@ fn a_run_that_misses_its_goal_fails_the_command_and_says_how_to_repeat_it() {
     assert!(result.is_err(), "{text}");
     assert!(text.contains("sim continuity --scenario scale --nodes 3 --targets 300"), "{text}");
     assert!(text.contains("2 of 2 seeds missed the goal"), "{text}");
+    assert!(text.contains("| scale | 3 | "), "{text}");
+    assert!(text.contains(" | 0 of 2 |\n"), "{text}");
+}
+
+#[test]
+fn all_scenarios_come_to_one_table_with_the_command_that_makes_it() {
+    let arguments = Arguments {
+        scenario: vec![Scenario::Kill, Scenario::ReloadUnrelated],
+        nodes: None,
+        targets: 100,
+        interval: Duration::from_secs(1),
+        outage: None,
+        loss: 0.0,
+        seeds: Seeds(3..5),
+    };
+    let mut out = Vec::new();
+    run(&arguments, &mut out).expect("the goals are met");
+    let text = String::from_utf8(out).expect("it prints text");
+    let table = text.split_once("### ").expect("there is a table").1;
+    let command = "`cargo run --release -p testnet -- sim continuity --scenario kill,reload-unrelated \
+                   --targets 100 --interval 1s --loss 0 --seeds 3..5`";
+    assert!(table.contains(command), "{table}");
+    let cells = |scenario: &str| -> Vec<String> {
+        let line = table.lines().find(|line| line.starts_with(&format!("| {scenario} | 5 |")));
+        let line = line.unwrap_or_else(|| panic!("no {scenario}: {table}"));
+        line.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let unrelated = cells("reload-unrelated");
+    assert_eq!((unrelated[4].as_str(), unrelated[9].as_str()), ("0", "2 of 2"), "{table}");
+    let (missing, allowed) = {
+        let cells = cells("kill");
+        let (missing, allowed) = cells[4].split_once(' ').expect("both");
+        let allowed = allowed.trim_matches(['(', ')']).to_owned();
+        (missing.parse::<u64>(), allowed.parse::<u64>())
+    };
+    let (missing, allowed) = (missing.expect("a number"), allowed.expect("a number"));
+    assert!(0 < missing && missing <= allowed, "{table}");
 }
 
 #[test]
