@@ -63,7 +63,8 @@ pub struct Arguments {
 pub enum What {
     /// Membership among real processes on loopback.
     Membership(membership::Arguments),
-    /// What it costs to move a target from one node to another.
+    /// What it costs to move a target from one node to another: the time until the new owner can scrape
+    /// it, and how late its first scrape is. The goal is for the median of both.
     Moves(moves::Arguments),
 }
 

@@ -6,8 +6,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -105,6 +105,23 @@ struct Shared {
 struct Target {
     fault: AtomicU8,
     scrapes: AtomicU64,
+    /// When the last scrapes began, in microseconds since the Unix epoch; one after the other, from the
+    /// beginning again and again.
+    asked: [AtomicI64; SCRAPES_KEPT],
+}
+
+/// Scrapes of each target of which is known when they were.
+const SCRAPES_KEPT: usize = 16;
+
+impl Target {
+    /// Notes a scrape. Returns how many there were before.
+    fn ask(&self) -> u64 {
+        let before = self.scrapes.fetch_add(1, Ordering::Relaxed);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        self.asked[before as usize % SCRAPES_KEPT].store(now, Ordering::Relaxed);
+        before
+    }
 }
 
 impl Fleet {
@@ -195,6 +212,19 @@ impl Fleet {
     /// When there is no such target.
     pub fn scrapes(&self, target: usize) -> u64 {
         self.shared.targets[target].scrapes.load(Ordering::Relaxed)
+    }
+
+    /// When a target was asked the last times, in microseconds since the Unix epoch, oldest first.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such target.
+    pub fn asked(&self, target: usize) -> Vec<i64> {
+        let asked = self.shared.targets[target].asked.iter();
+        let mut asked: Vec<i64> = asked.map(|at| at.load(Ordering::Relaxed)).collect();
+        asked.retain(|at| *at != 0);
+        asked.sort_unstable();
+        asked
     }
 
     /// The pages as they are now.

@@ -162,7 +162,8 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn millis(&self) -> i64 {
+    /// The interval in milliseconds.
+    pub(super) fn millis(&self) -> i64 {
         i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX)
     }
 
@@ -291,6 +292,11 @@ impl<'a> Stage<'a> {
     pub(super) fn targets(&self) -> Vec<String> {
         let url = |target| format!("http://{}/metrics", self.fleet.address(target));
         (0..self.fleet.len()).map(url).collect()
+    }
+
+    /// When each target was scraped the last times, in microseconds since the Unix epoch.
+    pub(super) fn scraped(&self) -> Vec<Vec<i64>> {
+        (0..self.fleet.len()).map(|target| self.fleet.asked(target)).collect()
     }
 
     /// A sentence about what was played.

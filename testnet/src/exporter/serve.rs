@@ -76,7 +76,7 @@ async fn answer(
     let target = target_at(shared.network, local).and_then(|index| shared.targets.get(index));
     let mut answer = match (request.uri().path(), target) {
         ("/metrics", Some(target)) => {
-            let scrape = target.scrapes.fetch_add(1, Ordering::Relaxed);
+            let scrape = target.ask();
             let fault = target.fault.load(Ordering::Relaxed);
             page(request.headers(), scrape, fault, shared).await
         }
