@@ -33,10 +33,12 @@ impl Gap {
         }
         let (key, interval) = (key.as_u64(), interval.get());
         let step = i64::try_from(interval).ok()?;
-        let sure = record.last_tick.is_some() && !record.overlap;
+        // A seal of a target that was never collected says 0.
+        let last_tick = record.last_tick.filter(|last| *last > 0);
+        let sure = last_tick.is_some() && !record.overlap;
         let alive = record.last_heard.map(|heard| tick::last(key, interval, heard - step));
-        let collected = record.last_tick.max(alive)?;
-        let first = tick::first(key, interval, record.at, record.last_tick.unwrap_or(0), sure);
+        let collected = last_tick.max(alive)?;
+        let first = tick::first(key, interval, record.at, last_tick.unwrap_or(0), sure);
         let missed = tick::missed_between(collected, first, interval);
         let gap = u64::try_from(missed).ok()?.checked_mul(interval)?;
         Some(if sure { Self::Measured(gap) } else { Self::AtMost(gap) })

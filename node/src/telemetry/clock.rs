@@ -11,6 +11,15 @@ pub fn unix_millis(time: SystemTime) -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// The last instant of the year 9999.
+const LAST: i64 = 253_402_300_799_999;
+
+/// Whether an instant of which another node tells, in milliseconds since the Unix epoch, is one that can be
+/// written and counted with.
+pub fn is_plausible(unix_millis: i64) -> bool {
+    (0..=LAST).contains(&unix_millis)
+}
+
 /// An instant in milliseconds since the Unix epoch as RFC 3339 in UTC:
 /// `2026-11-22T16:15:40.123Z`.
 pub fn rfc3339(unix_millis: i64) -> String {

@@ -51,6 +51,7 @@ fn the_gap_of_a_crash_is_bounded_by_when_the_node_was_last_heard_from() {
 fn where_nothing_is_known_of_the_node_before_there_is_no_gap_to_tell() {
     assert_eq!(gap(&start(1_000_500, None, None, true)), None);
     assert_eq!(gap(&start(1_000_500, None, None, false)), None);
+    assert_eq!(gap(&start(1_000_500, Some(0), None, false)), None, "it was never collected");
     let stop = Recorded { action: "stop".to_owned(), ..start(1_000_500, Some(1), None, false) };
     assert_eq!(gap(&stop), None);
 }

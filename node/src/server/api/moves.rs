@@ -52,9 +52,6 @@ const PEER_TIMEOUT: Duration = Duration::from_secs(2);
 /// of it.
 const MAX_BODY: usize = 1 << 20;
 
-/// The last instant that is written with four digits of a year.
-const MAX_INSTANT: i64 = 253_402_300_799_999;
-
 /// What a node did within a second for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Sum {
@@ -142,7 +139,7 @@ impl Move {
         if itself != node || !name(&sum.from) || !name(&sum.to) {
             return Err(format!("{node} tells of a move from {:?} to {:?}", sum.from, sum.to));
         }
-        if !(0..=MAX_INSTANT).contains(&sum.at) {
+        if !clock::is_plausible(sum.at) {
             return Err(format!("{} is no time", sum.at));
         }
         let seconds = |of: u64, millis: u64| (of > 0).then_some(millis as f64 / 1e3);

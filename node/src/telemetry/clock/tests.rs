@@ -25,3 +25,10 @@ fn days_follow_one_another_for_eight_centuries() {
         last = date;
     }
 }
+
+#[test]
+fn what_can_be_written_with_four_digits_of_a_year_is_plausible() {
+    assert_eq!(rfc3339(LAST), "9999-12-31T23:59:59.999Z");
+    assert!(is_plausible(0) && is_plausible(LAST));
+    assert!(!is_plausible(-1) && !is_plausible(LAST + 1) && !is_plausible(i64::MAX));
+}

@@ -157,13 +157,19 @@ pub(super) async fn ask(
     (answers.into_iter().flat_map(|(_, told)| told).collect(), missing.collect())
 }
 
-/// What `node` answers: it tells of itself.
+/// What `node` answers: it tells of itself, and of times that there are.
 fn read(node: &str, body: &[u8]) -> Result<Vec<Told>, String> {
     let told = decode_answer(body).map_err(|error| error.to_string())?;
-    match told.iter().find(|told| told.node != node) {
-        Some(other) => Err(format!("it tells what {} did", other.node)),
-        None => Ok(told),
+    for Told { node: of, record, .. } in &told {
+        if of != node {
+            return Err(format!("it tells what {of} did"));
+        }
+        let instants = [Some(record.at), record.last_tick, record.last_heard];
+        if let Some(odd) = instants.into_iter().flatten().find(|at| !clock::is_plausible(*at)) {
+            return Err(format!("{odd} is no time"));
+        }
     }
+    Ok(told)
 }
 
 /// Answers another node.

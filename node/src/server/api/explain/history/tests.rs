@@ -52,4 +52,14 @@ fn a_node_is_believed_what_it_did_and_nothing_of_others() {
     let body = |told: &[Told]| wire::encode(&told).expect("it can be said");
     assert_eq!(read("b", &body(&[told("b")])), Ok(vec![told("b")]));
     assert!(read("b", &body(&[told("b"), told("a")])).is_err());
+    for odd in [i64::MIN, -1, i64::MAX] {
+        let mut lies = [told("b"), told("b"), told("b")];
+        lies[0].record.at = odd;
+        lies[1].record.last_tick = Some(odd);
+        lies[2].record.last_heard = Some(odd);
+        assert!(
+            lies.iter().all(|lie| read("b", &body(std::slice::from_ref(lie))).is_err()),
+            "{odd}"
+        );
+    }
 }
