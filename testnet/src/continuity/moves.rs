@@ -11,6 +11,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use model::tick;
 use serde_json::Value;
 
@@ -48,11 +49,13 @@ const QUESTIONS: usize = 50;
 /// Intervals after which every target that moved has been scraped by its new owner.
 const SETTLED: u32 = 2;
 
-/// Moves, by who did it, when, and which target it was.
-type Moves = BTreeMap<(String, String, String), Move>;
+/// Moves, by who did it and which target it was.
+type Moves = BTreeMap<(String, String), Vec<Move>>;
 
 /// A planned move.
 struct Move {
+    /// When, in milliseconds of the day.
+    at: i64,
     cause: String,
     /// From the change of view until the new owner has the target and its seal.
     took: Duration,
@@ -90,12 +93,13 @@ pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
     let trip = round_trip(&mut stage).await?;
     let bytes = seal_bytes(&mut stage).await?;
     stage.clear().await?;
+    let moves: Vec<Move> = moves.into_values().flatten().collect();
     anyhow::ensure!(!moves.is_empty(), "nothing moved");
-    let took = Spread::of(moves.values().map(|moved| moved.took));
-    let late = Spread::of(moves.values().filter_map(|moved| moved.late));
+    let took = Spread::of(moves.iter().map(|moved| moved.took));
+    let late = Spread::of(moves.iter().filter_map(|moved| moved.late));
     let limit = trip + GOAL;
-    let of = |cause: &str| moves.values().filter(|moved| moved.cause == cause).count();
-    let gaps = moves.values().filter(|moved| moved.gap > 0.0).count();
+    let of = |cause: &str| moves.iter().filter(|moved| moved.cause == cause).count();
+    let gaps = moves.iter().filter(|moved| moved.gap > 0.0).count();
     let verdict = |spread: &Spread| if spread.median <= limit { "met" } else { "NOT MET" };
     writeln!(
         std::io::stdout(),
@@ -115,7 +119,7 @@ pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
         trip.as_secs_f64() * 1e3,
         GOAL.as_millis(),
         verdict(&took),
-        moves.values().filter(|moved| moved.late.is_some()).count(),
+        moves.iter().filter(|moved| moved.late.is_some()).count(),
         verdict(&late),
     )?;
     anyhow::ensure!(took.median <= limit, "moves take too long");
@@ -165,16 +169,18 @@ async fn look(stage: &mut Stage<'_>, moves: &mut Moves) -> anyhow::Result<()> {
             for action in done.filter(|action| action["action"] == "start") {
                 let text = |name: &str| action[name].as_str().unwrap_or_default().to_owned();
                 let took = action["took_seconds"].as_f64().unwrap_or_default();
-                let (cause, at) = (text("cause"), text("at"));
+                let cause = text("cause");
                 let planned = matches!(cause.as_str(), "join" | "leave" | "discovery");
-                let id = (text("node"), at.clone(), target.clone());
-                if !planned || text("from").is_empty() || moves.contains_key(&id) {
+                let at = of_day(&text("at")).context("an odd time")?;
+                let known = moves.entry((text("node"), target.clone())).or_default();
+                if !planned || text("from").is_empty() || known.iter().any(|moved| moved.is_at(at))
+                {
                     continue;
                 }
                 let took = Duration::from_secs_f64(took);
-                let late = first_after(&at, &scraped).map(|at| lateness(key, interval, at));
+                let late = first_after(at, &scraped).map(|at| lateness(key, interval, at));
                 let gap = action["gap_seconds"].as_f64().unwrap_or_default();
-                moves.insert(id, Move { cause, took, late, gap });
+                known.push(Move { at, cause, took, late, gap });
             }
         }
     }
@@ -184,13 +190,25 @@ async fn look(stage: &mut Stage<'_>, moves: &mut Moves) -> anyhow::Result<()> {
 /// A day, in milliseconds.
 const DAY: i64 = 86_400_000;
 
-/// The first of some instants, in microseconds since the Unix epoch and in order, that is not before a
-/// time in RFC 3339 with milliseconds, which was less than half a day ago.
-fn first_after(at: &str, instants: &[i64]) -> Option<i64> {
+impl Move {
+    /// Whether it was at this time of the day. A node says when by two clocks of its own, of which the
+    /// difference varies by a millisecond.
+    fn is_at(&self, at: i64) -> bool {
+        (self.at - at + 50).rem_euclid(DAY) < 100
+    }
+}
+
+/// The milliseconds of the day of a time in RFC 3339 with milliseconds.
+fn of_day(at: &str) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| at.get(range)?.parse::<i64>().ok();
     let [hour, minute, second, milli] = [11..13, 14..16, 17..19, 20..23].map(number);
-    let of_day = ((hour? * 60 + minute?) * 60 + second?) * 1000 + milli?;
-    let after = |instant: &&i64| (**instant / 1000 - of_day).rem_euclid(DAY) < DAY / 2;
+    Some(((hour? * 60 + minute?) * 60 + second?) * 1000 + milli?)
+}
+
+/// The first of some instants, in microseconds since the Unix epoch and in order, that is not before a
+/// time of the day less than half a day ago.
+fn first_after(at: i64, instants: &[i64]) -> Option<i64> {
+    let after = |instant: &&i64| (**instant / 1000 - at).rem_euclid(DAY) < DAY / 2;
     instants.iter().find(after).copied()
 }
 

@@ -226,11 +226,10 @@ async fn the_audit_names_what_an_owner_does_not_know_and_the_label_that_differs(
 #[tokio::test]
 async fn what_moved_is_told_by_any_node() {
     let (a, mut b, _subscriptions) = pair().await;
-    let told = a.json("/api/v1/moves").await;
-    assert_eq!((&told["partial"], &told["missing"]), (&json!(false), &json!([])));
-    assert_eq!(told, b.json("/api/v1/moves").await);
-    // Whatever was started first, in the end each has what it owns.
-    for node in ["a", "b"] {
+    // Whatever was started first, in the end each has what it owns, and both tell of both.
+    for (asked, node) in [(&a, "a"), (&a, "b"), (&b, "a"), (&b, "b")] {
+        let told = asked.json("/api/v1/moves").await;
+        assert_eq!((&told["partial"], &told["missing"]), (&json!(false), &json!([])));
         let moves = told["moves"].as_array().expect("a list").iter();
         let of_node = moves.filter(|moved| moved["node"] == node);
         let balance = of_node.map(|moved| {
@@ -243,7 +242,6 @@ async fn what_moved_is_told_by_any_node() {
     let newest = a.json("/api/v1/moves?limit=1").await;
     assert_eq!(newest["truncated"], json!(true));
     assert_eq!(newest["moves"].as_array().map(Vec::len), Some(1));
-    assert_eq!(newest["moves"][0], told["moves"][0]);
     assert_eq!(a.get("/api/v1/moves?limit=x").await.0, StatusCode::BAD_REQUEST);
     let page = b.get("/clustering").await.1;
     for node in ["a", "b"] {

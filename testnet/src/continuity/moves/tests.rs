@@ -8,12 +8,20 @@ fn scrapes() -> Vec<i64> {
 #[test]
 fn the_first_scrape_after_a_move_is_found_across_midnight() {
     let scrapes = scrapes();
-    let after = |at: &str| first_after(at, &scrapes);
+    let after = |at: &str| first_after(of_day(at).expect("a time"), &scrapes);
     assert_eq!(after("1970-01-01T23:59:59.900Z"), Some(scrapes[0]));
     assert_eq!(after("1970-01-02T00:00:00.250Z"), Some(scrapes[0]));
     assert_eq!(after("1970-01-02T00:00:00.251Z"), Some(scrapes[1]));
     assert_eq!(after("1970-01-02T00:00:02.500Z"), None);
-    assert_eq!(after("yesterday"), None);
+    assert_eq!(of_day("yesterday"), None);
+}
+
+#[test]
+fn a_move_is_known_again_though_the_clock_says_something_else() {
+    let took = Duration::ZERO;
+    let moved = |at| Move { at, cause: String::new(), took, late: None, gap: 0.0 };
+    assert!(moved(DAY - 1).is_at(0) && moved(0).is_at(DAY - 1) && moved(7).is_at(8));
+    assert!(!moved(1000).is_at(2000));
 }
 
 #[test]
