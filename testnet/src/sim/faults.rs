@@ -159,6 +159,21 @@ pub enum Undo {
 }
 
 impl Undo {
+    /// Whether what is to be taken back leaves the node on `host` alone, and whatever it is told and
+    /// tells: others may have died, left or started meanwhile, or be told lies about seeds, and that is
+    /// all.
+    pub fn spares(&self, host: usize) -> bool {
+        match self {
+            Undo::Boot(hosts) | Undo::Clock(hosts) | Undo::Disk(hosts) | Undo::Dns(hosts) => {
+                !hosts.contains(&host)
+            }
+            Undo::Impostor(_) => true,
+            // One that is slow, or that not everything reaches, may take anybody for dead; and what
+            // leaves nothing to take back was done to everybody.
+            Undo::Network(_) | Undo::Pace(_) | Undo::Nothing => false,
+        }
+    }
+
     /// Takes it back.
     pub fn apply(self, world: &mut World) {
         match self {

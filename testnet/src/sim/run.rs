@@ -168,19 +168,27 @@ impl<W: Write> Run<'_, W> {
         limit: Duration,
     ) -> anyhow::Result<Option<(Duration, Undo)>> {
         // With losses a namesake may be asked in vain, and be believed to be dead for a moment.
-        let calm = undos.is_empty() && self.scenario.loss == 0.0 && self.world.agreed();
+        let calm = self.scenario.loss == 0.0 && self.world.agreed();
         let before = self.world.cost();
         let at = self.world.now();
-        self.world.oracle().names.release();
-        let Some(Strike { whom, undo }) = kind.strike(self.world) else {
-            return Ok(None);
+        let guarded = self.world.oracle().names.release();
+        let strike = kind.strike(self.world);
+        let undo = strike.as_ref().map(|strike| &strike.undo);
+        // The first of two of one name is undisturbed whatever happens to others meanwhile.
+        let first = match undo {
+            Some(Undo::Impostor(impostor)) if calm => {
+                Some(self.world.population().called_first(*impostor))
+            }
+            Some(undo) => guarded.filter(|first| undo.spares(*first)),
+            None => guarded,
         };
-        if let Undo::Impostor(impostor) = undo
-            && calm
-        {
-            let first = self.world.population().called_first(impostor);
+        let spared = |first: &usize| undos.iter().all(|(_, undo)| undo.spares(*first));
+        if let Some(first) = first.filter(spared) {
             self.world.oracle().names.guard(first);
         }
+        let Some(Strike { whom, undo }) = strike else {
+            return Ok(None);
+        };
         let what = format!("{} of {whom}", kind.as_str());
         self.world.oracle().journal.fault(at, what.clone());
         let struck = self.world.now();

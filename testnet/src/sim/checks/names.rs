@@ -19,9 +19,9 @@ impl Names {
         self.guarded = Some(host);
     }
 
-    /// From now on anything may happen to the one that was guarded: something else is wrong too.
-    pub fn release(&mut self) {
-        self.guarded = None;
+    /// From now on anything may happen to the one that was guarded, if any: something else is wrong too.
+    pub fn release(&mut self) -> Option<usize> {
+        self.guarded.take()
     }
 
     pub(super) fn event(
