@@ -22,8 +22,8 @@ pub enum Command {
         takeover: Takeover,
     },
     /// Scrape this target no more. A scrape that is under way is finished first: at most the
-    /// timeout of the target. Where a seal is wanted and a tick is at hand, so that the next owner
-    /// could miss it, it is collected first as well.
+    /// timeout of the target. So is a tick that has come and whose scrape waits for others; and where
+    /// a seal is wanted, one that is at hand, so that the next owner could miss it.
     Stop {
         /// The place of the target in hashing.
         key: u64,

@@ -24,7 +24,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use target::{Stop, Target, millis};
+use target::{Stop, Target, millis, signed};
 
 /// Commands that wait to be carried out. More make the sender wait.
 const COMMANDS: usize = 1024;
@@ -392,11 +392,6 @@ impl Scraper {
         self.shared.telemetry.series_bytes.set(self.series.bytes);
         self.shared.telemetry.targets.set(self.targets.len());
     }
-}
-
-/// An interval as a difference of instants.
-fn signed(interval: u64) -> i64 {
-    i64::try_from(interval).unwrap_or(i64::MAX)
 }
 
 impl Series {

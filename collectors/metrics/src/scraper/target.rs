@@ -74,18 +74,21 @@ impl Target {
         }
     }
 
-    /// Whether a tick is at hand that should be collected before the target is given away.
+    /// Whether a tick is to be collected before the target stops: one that has come, so that its scrape
+    /// only waits for others to start with, or one at hand of a target that is given away.
     pub(super) fn finishes_first(&self, now: i64) -> bool {
         let Some(stop) = &self.stop else { return false };
+        let interval = millis(self.target.interval);
+        let has_come = (0..=signed(interval)).contains(&now.saturating_sub(self.next));
         let given_away = stop.reason == StopReason::Moved && !stop.seals.is_empty();
-        given_away && !stop.ending && tick::is_at_hand(self.next, millis(self.target.interval), now)
+        !stop.ending && (has_come || given_away && tick::is_at_hand(self.next, interval, now))
     }
 
     /// When the scrape for the next tick starts: at the tick, or later by less than [`TOGETHER`]
     /// and than a hundredth of the interval. By the same each time, where whole hundredths of the
     /// interval are whole milliseconds.
     pub(super) fn start(&self) -> i64 {
-        let interval = i64::try_from(millis(self.target.interval)).unwrap_or(i64::MAX);
+        let interval = signed(millis(self.target.interval));
         let step = TOGETHER.min(interval / 100).max(1);
         let past = self.next.rem_euclid(step);
         if past == 0 { self.next } else { self.next.saturating_add(step - past) }
@@ -125,4 +128,9 @@ impl Target {
 /// An interval in milliseconds, at least one.
 pub(super) fn millis(interval: Duration) -> u64 {
     u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// An interval as a difference of instants.
+pub(super) fn signed(interval: u64) -> i64 {
+    i64::try_from(interval).unwrap_or(i64::MAX)
 }

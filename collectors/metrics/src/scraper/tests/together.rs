@@ -65,3 +65,22 @@ async fn a_short_interval_is_kept_to_the_millisecond() {
     }
     assert_eq!(world.telemetry.ticks_missed.value(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_that_waits_for_others_is_collected_though_the_target_ends() {
+    for reason in [StopReason::Gone, StopReason::Moved, StopReason::Shutdown] {
+        let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
+        // Its ticks are three milliseconds past each second, and its scrapes start at ten.
+        let key = KEY + 3;
+        world.start_as(key, "i", None).await;
+        assert_eq!(world.next().await, ["a 1 @3", "up 1 @3"]);
+        let until = ORIGIN + SECOND + 5 - world.clock.now();
+        tokio::time::sleep(Duration::from_millis(until.unsigned_abs())).await;
+        world.commands.send(Command::Stop { key, reason, seal: None }).await.unwrap();
+        assert_eq!(world.next().await, ["a 1 @1003", "up 1 @1003"], "{reason:?}");
+        if reason == StopReason::Gone {
+            assert_eq!(world.next().await, ["a stale @1010", "up stale @1010"]);
+        }
+        assert_eq!(world.statuses().await, []);
+    }
+}
