@@ -44,7 +44,9 @@ async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result
         // Where something has to move and nothing did, nothing is proved; and the other way round.
         let reload = matches!(scenario, Scenario::ReloadUnrelated | Scenario::ReloadRelabel);
         let steady = reload || scenario == Scenario::Flapping;
-        let moves = table.count("moves");
+        // A backend that refuses no double has what both sides of a partition wrote, all the time.
+        let shown = if scenario == Scenario::Partition { "ticks stored twice" } else { "" };
+        let moves = table.count("moves") + table.count(shown);
         anyhow::ensure!((moves > 0) != steady, "{moves} moves\n{table}");
         let took = began.elapsed().as_secs();
         say(&format!("{}: {interval} counts, {took} s in all", table.head))?;
