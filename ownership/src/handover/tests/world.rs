@@ -113,6 +113,11 @@ impl World {
         self.weather = weather;
     }
 
+    /// How old the world is.
+    pub(super) fn age(&self) -> Duration {
+        self.now - self.begin
+    }
+
     pub(super) fn truth(&self, node: usize) -> Truth {
         self.truths[node].0
     }
