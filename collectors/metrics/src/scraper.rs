@@ -309,6 +309,9 @@ impl Scraper {
         let interval = millis(target.target.interval);
         let tick = target.next;
         if now - tick > signed(interval) {
+            if target.stop.is_some() {
+                return self.finish_stop(due.key);
+            }
             // The clock was set ahead, or the machine slept: what passed is missed.
             let (tick, missed) = tick::following(due.key, interval, tick - 1, now);
             self.shared.telemetry.ticks_missed.add(missed);
@@ -326,6 +329,11 @@ impl Scraper {
         let keys: Vec<u64> = self.targets.keys().copied().collect();
         for key in keys {
             let target = &self.targets[&key];
+            if target.stop.is_some() {
+                // Without a scrape under way it waits for a tick that is far now.
+                self.finish_stop(key);
+                continue;
+            }
             let interval = millis(target.target.interval);
             let last = tick::after(now, target.last_timestamp, interval);
             self.schedule(key, tick::next(key, interval, last));

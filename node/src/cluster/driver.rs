@@ -404,7 +404,7 @@ impl Driver {
             Ok(Errand::Checkpointed { result: Ok(()), .. }) => return,
             Ok(Errand::Checkpointed { to, result: Err(error) }) => {
                 self.unanswered(to, &error, now);
-                return self.core.handle_checkpoint_failure(to);
+                self.core.handle_checkpoint_failure(to);
             }
             Ok(Errand::Saved(written)) => self.saved(written),
             Ok(Errand::Audited(audited)) => self.audited(audited),

@@ -14,9 +14,11 @@ mod tests;
 /// milliseconds, so that a move that misses none has a gap of 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gap {
-    /// The node before said what its last tick was, and that it stopped.
+    /// The node before said what its last tick was, and that it stopped: the ticks between that and the
+    /// first that was due here. Whether a scrape then failed is in `up`, not here.
     Measured(u64),
-    /// It could not, be it dead or out of reach: no more than this, counted from what it surely collected.
+    /// It could not, be it dead or out of reach: no more than this, if it collected the target for as long
+    /// as it was heard from. Where it had the target from another that died just before, it may be more.
     AtMost(u64),
 }
 

@@ -79,8 +79,11 @@ impl Target {
     pub(super) fn finishes_first(&self, now: i64) -> bool {
         let Some(stop) = &self.stop else { return false };
         let interval = millis(self.target.interval);
-        let has_come = (0..=signed(interval)).contains(&now.saturating_sub(self.next));
-        let given_away = stop.reason == StopReason::Moved && !stop.seals.is_empty();
+        let moved = stop.reason == StopReason::Moved;
+        let given_away = moved && !stop.seals.is_empty();
+        // Who wants no seal of a target that moved collects it already.
+        let taken = moved && !given_away;
+        let has_come = (0..=signed(interval)).contains(&now.saturating_sub(self.next)) && !taken;
         !stop.ending && (has_come || given_away && tick::is_at_hand(self.next, interval, now))
     }
 

@@ -52,8 +52,7 @@ pub(super) async fn ask<T: Send + 'static>(
         match asked.join_next().await {
             Some(Ok((node, _, Ok(answer)))) => answers.push((node, answer)),
             Some(Ok((node, address, Err(error)))) => missing.push(Missing { node, address, error }),
-            // Only a panic in there could; whoever it was about is not named.
-            Some(Err(_)) => {}
+            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             None => break,
         }
     }

@@ -14,9 +14,10 @@
 //! ```
 //!
 //! `moves` follow from the changes of the cluster that the answering node saw since it knows the target,
-//! and begin with what brought it; `history` is what the
-//! nodes did, all that answer. The gap of a move is the ticks that it missed times the interval: measured
-//! where the node before left its last tick, at most so long where that node is out of reach. `cause` is `join`, `leave`, `crash`, `discovery`, `reload`, `cover` (its
+//! and begin with what brought it; `history` is what the nodes did, all that answer. The gap of a move is
+//! the ticks that it missed times the interval: measured where the node before left its last tick, at
+//! most so long where that node was out of reach and had the target until then. `cause` is `join`,
+//! `leave`, `crash`, `discovery`, `reload`, `cover` (its
 //! owner did not know the target), `size` or `withdrawal`.
 
 use std::collections::BTreeMap;

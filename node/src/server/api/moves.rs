@@ -183,7 +183,7 @@ pub(in crate::server) async fn of(context: &Arc<Context>, limit: usize) -> Resul
     let wanted = limit + 1;
     let question = Question {
         path: MOVES_PATH,
-        body: wire::encode(&(wanted as u64)).unwrap_or_default(),
+        body: wire::encode(&(wanted as u64)).expect("a number can be said"),
         longest: MAX_BODY,
         timeout: PEER_TIMEOUT,
     };

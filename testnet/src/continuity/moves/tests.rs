@@ -19,7 +19,7 @@ fn the_first_scrape_after_a_move_is_found_across_midnight() {
 #[test]
 fn a_move_is_known_again_though_the_clock_says_something_else() {
     let took = Duration::ZERO;
-    let moved = |at| Move { at, cause: String::new(), took, late: None, gap: 0.0 };
+    let moved = |at| Move { at, cause: String::new(), took, late: None, gap: Some(0.0) };
     assert!(moved(DAY - 1).is_at(0) && moved(0).is_at(DAY - 1) && moved(7).is_at(8));
     assert!(!moved(1000).is_at(2000));
 }

@@ -68,7 +68,7 @@ async fn a_short_interval_is_kept_to_the_millisecond() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tick_that_waits_for_others_is_collected_though_the_target_ends() {
-    for reason in [StopReason::Gone, StopReason::Moved, StopReason::Shutdown] {
+    for reason in [StopReason::Gone, StopReason::Shutdown] {
         let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
         // Its ticks are three milliseconds past each second, and its scrapes start at ten.
         let key = KEY + 3;
