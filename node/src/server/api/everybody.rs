@@ -1,4 +1,4 @@
-//! What is asked of every other node.
+//! What is asked of other nodes, all at once.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::audit::Missing;
 /// Nodes asked at one time.
 const FANOUT: usize = 64;
 
-/// A question of the peer API for every other node.
+/// A question of the peer API.
 #[derive(Debug, Clone)]
 pub(super) struct Question {
     pub(super) path: &'static str,
@@ -24,17 +24,20 @@ pub(super) struct Question {
     pub(super) timeout: Duration,
 }
 
-/// Asks every other node. The answers that `read` takes, by the name of the node, and those that did
+/// Asks every other node that is `wanted`, by its name. The answers that `read` takes, by the name of the node, and those that did
 /// not answer or not sensibly, both in order of their names.
 pub(super) async fn ask<T: Send + 'static>(
     context: &Arc<Context>,
     question: Question,
+    wanted: impl Fn(&str) -> bool,
     read: fn(&str, &[u8]) -> Result<T, String>,
 ) -> (Vec<(String, T)>, Vec<Missing>) {
     let state = Arc::clone(&context.cluster.state().borrow());
-    let others = state.peers.iter().filter(|peer| !peer.is_self);
+    let others = state.peers.iter().filter(|peer| !peer.is_self && wanted(&peer.name));
     let mut waiting: Vec<(String, SocketAddr)> =
         others.map(|peer| (peer.name.clone(), peer.address)).collect();
+    // From the end, so that they are asked by name.
+    waiting.reverse();
     let (mut answers, mut missing, mut asked) = (Vec::new(), Vec::new(), JoinSet::new());
     loop {
         while asked.len() < FANOUT

@@ -187,7 +187,7 @@ pub(in crate::server) async fn of(context: &Arc<Context>, limit: usize) -> Resul
         longest: MAX_BODY,
         timeout: PEER_TIMEOUT,
     };
-    let asking = everybody::ask(context, question, read);
+    let asking = everybody::ask(context, question, |_| true, read);
     let (own, (others, missing)) = tokio::join!(here(context, wanted), asking);
     let own = own?.into_iter().filter_map(|sum| Move::new(&node, sum).ok());
     let mut moves: Vec<Move> = own.chain(others.into_iter().flat_map(|(_, of)| of)).collect();

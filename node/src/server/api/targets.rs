@@ -16,7 +16,6 @@
 //! and the health `unknown`; `partial` says that there are such nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,15 +23,16 @@ use bytes::Bytes;
 use http::StatusCode;
 use ownership::Key;
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
 
 use super::super::asked::Asked;
 use super::super::components::TargetHealth;
 use super::super::context::Context;
 use super::super::peer;
 use super::super::reply::{self, Reply};
+use super::audit::Missing;
+use super::everybody::{self, Question};
 use super::search::Search;
-use crate::cluster::{Announced, Closed, ClusterState, Listed};
+use crate::cluster::{Announced, Closed, Listed};
 use crate::telemetry::clock;
 use crate::wire::{self, Malformed};
 
@@ -47,9 +47,6 @@ const PEER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The longest answer of a peer, in bytes: [`MAX_OFFSET`] and [`MAX_LIMIT`] rows of 1.5 kB.
 const MAX_ANSWER: usize = 32 << 20;
-
-/// Peers asked at one time.
-const MAX_FANOUT: usize = 64;
 
 /// What to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,14 +124,6 @@ pub(in crate::server) struct Listing {
     pub(in crate::server) targets: Vec<Target>,
 }
 
-/// A node that did not answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(in crate::server) struct Missing {
-    pub(in crate::server) node: String,
-    pub(in crate::server) address: SocketAddr,
-    pub(in crate::server) error: String,
-}
-
 /// One target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(in crate::server) struct Target {
@@ -208,7 +197,7 @@ pub(in crate::server) async fn list(context: &Arc<Context>, ask: Ask) -> Result<
     if asked(&state.node_name) {
         take(&state.node_name, collected_here(context, &ask.wanted).await?);
     }
-    let (answers, missing) = ask_peers(context, &state, &ask).await;
+    let (answers, missing) = ask_peers(context, &ask).await;
     answers.into_iter().for_each(|(node, collected)| take(&node, collected));
     let silent: BTreeSet<&str> = missing.iter().map(|missing| missing.node.as_str()).collect();
     let orphans = uncollected(context, &ask, &silent).await?;
@@ -338,40 +327,16 @@ async fn uncollected(
 }
 
 /// Asks the other nodes; those that do not answer are named.
-async fn ask_peers(
-    context: &Arc<Context>,
-    state: &ClusterState,
-    ask: &Ask,
-) -> (Vec<(String, Collected)>, Vec<Missing>) {
-    let others = state.peers.iter().filter(|peer| !peer.is_self);
-    let others = others.filter(|peer| ask.owner.is_empty() || ask.owner == peer.name);
-    let mut waiting: Vec<(String, SocketAddr)> =
-        others.map(|peer| (peer.name.clone(), peer.address)).collect();
-    let body = ask.wanted.encode().unwrap_or_default();
-    let (mut answers, mut missing, mut asked) = (Vec::new(), Vec::new(), JoinSet::new());
-    loop {
-        while asked.len() < MAX_FANOUT
-            && let Some((node, address)) = waiting.pop()
-        {
-            let (context, body) = (Arc::clone(context), body.clone());
-            asked.spawn(async move {
-                let path = peer::TARGETS_PATH;
-                let answer =
-                    context.peers.post(address, path, body, MAX_ANSWER, PEER_TIMEOUT).await;
-                let answer = answer.map_err(|error| error.to_string());
-                let collected =
-                    |body: Vec<u8>| Collected::decode(&body).map_err(|error| error.to_string());
-                (node, address, answer.and_then(collected))
-            });
-        }
-        match asked.join_next().await {
-            Some(Ok((node, _, Ok(collected)))) => answers.push((node, collected)),
-            Some(Ok((node, address, Err(error)))) => missing.push(Missing { node, address, error }),
-            // Only a panic in there could; whoever it was about is not listed.
-            Some(Err(_)) => {}
-            None => break,
-        }
-    }
-    missing.sort_by(|a, b| a.node.cmp(&b.node));
-    (answers, missing)
+async fn ask_peers(context: &Arc<Context>, ask: &Ask) -> (Vec<(String, Collected)>, Vec<Missing>) {
+    let question = Question {
+        path: peer::TARGETS_PATH,
+        body: ask.wanted.encode().unwrap_or_default(),
+        longest: MAX_ANSWER,
+        timeout: PEER_TIMEOUT,
+    };
+    let wanted = |name: &str| ask.owner.is_empty() || ask.owner == name;
+    everybody::ask(context, question, wanted, |_, body| {
+        Collected::decode(body).map_err(|error| error.to_string())
+    })
+    .await
 }

@@ -1,15 +1,14 @@
 //! What all nodes found, put together.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
 
 use super::super::super::context::Context;
-use super::{Audit, Between, Missing, Target, here};
+use super::super::everybody::{self, Question};
+use super::{Audit, Between, Target, here};
 use crate::cluster::Closed;
 use crate::wire;
 
@@ -19,9 +18,6 @@ pub(in crate::server) const FINDINGS_PATH: &str = "/api/v1/peer/findings";
 /// How long a peer may take: it asks its own peers for the names of what only they know, which takes
 /// two seconds where one of them is silent.
 const PEER_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Peers asked at one time.
-const FANOUT: usize = 64;
 
 /// Targets in the whole answer.
 const MAX_TARGETS: usize = 5_000;
@@ -90,52 +86,19 @@ impl Audit {
 
 /// Asks every node and puts the answers together.
 pub(super) async fn of(context: &Arc<Context>) -> Result<Audit, Closed> {
-    let state = Arc::clone(&context.cluster.state().borrow());
-    let others = state.peers.iter().filter(|peer| !peer.is_self);
-    let mut waiting: Vec<(String, SocketAddr)> =
-        others.map(|peer| (peer.name.clone(), peer.address)).collect();
-    // From the end, so that they are asked by name.
-    waiting.reverse();
-    let mut asked = JoinSet::new();
-    let asking = async {
-        let (mut found, mut missing) = (Vec::new(), Vec::new());
-        loop {
-            while asked.len() < FANOUT
-                && let Some((node, address)) = waiting.pop()
-            {
-                let context = Arc::clone(context);
-                asked.spawn(async move { ask(&context, node, address).await });
-            }
-            match asked.join_next().await {
-                Some(Ok((node, _, Ok(of_node)))) => found.push((node, of_node)),
-                Some(Ok((node, address, Err(error)))) => {
-                    missing.push(Missing { node, address, error });
-                }
-                // Only a panic in there could; whoever it was about is not named.
-                Some(Err(_)) => {}
-                None => return (found, missing),
-            }
-        }
+    let question = Question {
+        path: FINDINGS_PATH,
+        body: Bytes::new(),
+        longest: MAX_ANSWER,
+        timeout: PEER_TIMEOUT,
     };
-    let (audit, (mut found, mut missing)) = tokio::join!(here(context), asking);
+    let asking = everybody::ask(context, question, |_| true, |_, body| Found::decode(body));
+    let (audit, (found, missing)) = tokio::join!(here(context), asking);
     let mut audit = audit?;
-    found.sort_by(|(a, _), (b, _)| a.cmp(b));
     found.into_iter().for_each(|(_, found)| audit.add(found));
-    missing.sort_by(|a, b| a.node.cmp(&b.node));
     audit.partial = !missing.is_empty();
     audit.missing = missing;
     Ok(audit)
-}
-
-async fn ask(
-    context: &Context,
-    node: String,
-    address: SocketAddr,
-) -> (String, SocketAddr, Result<Found, String>) {
-    let path = FINDINGS_PATH;
-    let answer = context.peers.post(address, path, Bytes::new(), MAX_ANSWER, PEER_TIMEOUT).await;
-    let answer = answer.map_err(|error| error.to_string());
-    (node, address, answer.and_then(|body| Found::decode(&body)))
 }
 
 /// Answers another node.
