@@ -269,7 +269,8 @@ fn of_a_flag_that_is_given_twice_the_last_counts() {
     file(directory.path(), "");
     let mut shoal = run(directory.path(), &["--cluster.node-name=a", "--cluster.node-name=b"]);
     let address = shoal.address();
-    assert!(get(&address, "/api/v1/status").contains("\"name\":\"b\""));
+    let status = get(&address, "/api/v1/status");
+    assert!(status.contains("\"name\":\"b\""), "{status}");
 }
 
 #[test]

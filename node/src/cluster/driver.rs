@@ -436,7 +436,7 @@ impl Driver {
         self.unpublished = true;
     }
 
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         self.unpublished = false;
         let beside = state::Beside {
             cluster_name: &self.cluster_name,

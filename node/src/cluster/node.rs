@@ -240,7 +240,7 @@ impl Node {
             let _inside = runtime.enter();
             self.socket.map(Datagrams::new).transpose()
         };
-        let driver = Driver {
+        let mut driver = Driver {
             core,
             socket: socket.map_err(StartError::Runtime)?,
             questions: asked,
@@ -274,6 +274,8 @@ impl Node {
             audited: Audits::default(),
             unpublished: true,
         };
+        // Whoever has a handle is told who this node is, also before the thread has run.
+        driver.publish();
         let thread = std::thread::Builder::new()
             .name("cluster".to_owned())
             .spawn(move || runtime.block_on(driver.run()))

@@ -62,7 +62,10 @@ async fn start_behind<F: Future<Output = ()> + Send + 'static>(
     let (http, config) = watch::channel(Arc::new(HttpConfig::default()));
     let peers = PeerAccess::new(None, config, node.seal()).expect("plain HTTP");
     let registry = Registry::default();
+    let me = node.me().name.to_string();
     let (started, listener) = node.start(peers, &registry).expect("a thread");
+    // Nobody is ever told of a node without a name, however soon after the start.
+    assert_eq!(started.handle.state().borrow().node_name, me);
     let listener = TcpListener::from_std(listener).expect("inside a runtime");
     let mut server = JoinSet::new();
     server.spawn(serve(listener, started.handle.clone()));

@@ -115,14 +115,23 @@ impl Pair {
         let (a, of_a) = start("a", &[]);
         let (b, of_b) = start("b", &[&format!("--cluster.join-addresses={of_a}")]);
         let pair = Self { _shoals: [a, b], addresses: [of_a, of_b], began };
-        // Each knows that the other collects what it owns, and that is something of either.
+        // Each knows what is whose, which is something of either, and collects all of its own.
         for node in 0..2 {
-            while pair.owned(node).is_none_or(|owned| pair.targets(node) != Some(owned)) {
+            while !pair.settled(node) {
                 assert!(began.elapsed() < PATIENCE, "{}", pair.tell(node, &["status"]));
                 std::thread::park_timeout(Duration::from_millis(50));
             }
         }
         pair
+    }
+
+    fn settled(&self, node: usize) -> bool {
+        let status = self.tell(node, &["status"]);
+        self.owned(node).is_some_and(|owned| {
+            let here = format!("{} of 8 targets here", owned[node]);
+            let ready = status.lines().next().is_some_and(|line| line.ends_with("  ready"));
+            ready && status.contains(&here) && self.targets(node) == Some(owned)
+        })
     }
 
     /// How many targets `a` and `b` own, as far as a node knows; nothing before it knows both.
