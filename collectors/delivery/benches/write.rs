@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use delivery::log::{HEADER, Log, NewFrame};
+use delivery::log::{HEADER, Log, NewFrame, Wanted};
 use delivery::write::Writer;
 use delivery::{EndpointConfig, LogConfig, Protocol, Telemetry};
 use model::relabel::{Action, RuleConfig, Rules};
@@ -144,7 +144,8 @@ fn log() -> (tempfile::TempDir, Log) {
 fn append_all(log: &mut Log, sealed: &mut Vec<NewFrame>) {
     for frame in sealed.drain(..) {
         log.append(frame, 0);
-        let (meta, payload) = log.take(0).expect("it is in memory").expect("it was appended");
+        let (meta, payload) =
+            log.take(Wanted::ALL, 0).expect("it is in memory").expect("it was appended");
         black_box(payload);
         log.finish(&meta, 0);
     }

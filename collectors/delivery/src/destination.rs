@@ -23,7 +23,7 @@ mod tests;
 use crate::config::{ConfigError, EndpointConfig, Protocol};
 use crate::handle::{Ask, Handle};
 use crate::label::label;
-use crate::log::{self, FrameMeta, Log, NewFrame};
+use crate::log::{self, FrameMeta, Log, NewFrame, Overlap, Wanted};
 use crate::peers::Neighbours;
 use crate::sender::{Sender, now_ms};
 use crate::shards::{Load, Resharder};
@@ -98,6 +98,7 @@ struct Flight {
     id: Id,
     log: u128,
     sequence: u64,
+    overlap: Overlap,
     abort: AbortHandle,
 }
 
@@ -160,6 +161,9 @@ impl Destination {
             hurry: CancellationToken::new(),
             ending: false,
         };
+        if destination.own.is_empty() {
+            destination.writer.forget_overlaps();
+        }
         destination.publish_bounds();
         destination.publish_adopted();
         destination.set_shards(destination.config.queue.min_shards);
@@ -267,15 +271,22 @@ impl Destination {
         self.look_at_gates();
     }
 
-    /// Starts as many requests as there are shards.
+    /// Starts as many requests as there are shards, and as many of what another node may have written,
+    /// too: those may be refused again and again, and the others must not be late for that.
     fn dispatch(&mut self) {
-        while self.flying.len() < self.writer.shards() && !self.read_failed {
-            match self.take() {
+        while !self.read_failed {
+            let overlaps = |flight: &&Flight| flight.overlap == Overlap::Here;
+            let overlap = self.flights.iter().filter(overlaps).count();
+            let plain = self.flights.len() - overlap;
+            let shards = self.writer.shards();
+            let wanted = Wanted { plain: plain < shards, overlap: overlap < shards };
+            match self.take(wanted) {
                 Ok(Some((log, meta, payload))) => {
                     let delivery = Arc::clone(&self.sender).deliver(meta, payload);
                     let abort = self.flying.spawn(async move { (log, delivery.await) });
                     let (id, sequence) = (abort.id(), meta.sequence);
-                    self.flights.push(Flight { id, log, sequence, abort });
+                    let overlap = meta.lane.overlap;
+                    self.flights.push(Flight { id, log, sequence, overlap, abort });
                 }
                 Ok(None) => return,
                 Err(error) => {
@@ -291,7 +302,7 @@ impl Destination {
     }
 
     /// A frame that may be sent now, of each log in turn.
-    fn take(&mut self) -> std::io::Result<Option<(u128, FrameMeta, Bytes)>> {
+    fn take(&mut self, wanted: Wanted) -> std::io::Result<Option<(u128, FrameMeta, Bytes)>> {
         let count = 1 + self.adopted.len();
         for _ in 0..count {
             let index = self.turn % count;
@@ -300,7 +311,7 @@ impl Destination {
                 None => &mut self.own,
                 Some(index) => &mut self.adopted[index].log,
             };
-            if let Some((meta, payload)) = log.take(now_ms())? {
+            if let Some((meta, payload)) = log.take(wanted, now_ms())? {
                 return Ok(Some((log.instance(), meta, payload)));
             }
         }
@@ -354,6 +365,8 @@ impl Destination {
         }
         if adopted {
             self.publish_adopted();
+        } else if self.own.is_empty() {
+            self.writer.forget_overlaps();
         }
         if self.sender.speaks_only_v1() {
             self.writer.set_protocol(Protocol::V1, &mut self.sealed);

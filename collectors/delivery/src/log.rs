@@ -37,10 +37,11 @@ mod write;
 pub use adopt::AdoptError;
 pub use frame::{Content, FrameMeta, HEADER, MAX_PAYLOAD};
 pub use gate::{Gate, MARGIN_MS, Oldest, Verdict};
-pub use lane::Lane;
+pub use lane::{Lane, Overlap};
 pub use open::OpenError;
 pub use sync::SyncWork;
 pub use window::SPAN;
+pub use window::Wanted;
 
 use crate::config::LogConfig;
 use crate::telemetry::{Counts, DropReason, Telemetry};
@@ -75,8 +76,6 @@ pub struct NewFrame {
     pub lane: Lane,
     /// What the payload is.
     pub content: Content,
-    /// Whether another node may have written the same samples.
-    pub overlap: bool,
 }
 
 /// The log. See the module.
@@ -180,7 +179,7 @@ impl Log {
     }
 
     fn stamp(&self, frame: NewFrame, now_ms: i64) -> (FrameMeta, Bytes) {
-        let NewFrame { mut bytes, oldest_ms, newest_ms, counts, lane, content, overlap } = frame;
+        let NewFrame { mut bytes, oldest_ms, newest_ms, counts, lane, content } = frame;
         let payload = &bytes[HEADER..];
         let meta = FrameMeta {
             sequence: self.next,
@@ -190,7 +189,6 @@ impl Log {
             counts,
             lane,
             content,
-            overlap,
             payload_len: u32::try_from(payload.len()).expect("the payload is bounded"),
             payload_crc: crc32fast::hash(payload),
         };
@@ -203,16 +201,17 @@ impl Log {
         now_ms.max(self.floor_ms.min(now_ms.saturating_add(gate::FLOOR_AHEAD_MS)))
     }
 
-    /// Takes the oldest frame that may be sent now, and its payload.
+    /// Takes the oldest of the wanted frames that may be sent now, and its payload.
     ///
     /// # Errors
     ///
     /// When the frame cannot be read although it is not damaged; it stays in the queue.
-    pub fn take(&mut self, now_ms: i64) -> io::Result<Option<(FrameMeta, Bytes)>> {
+    pub fn take(&mut self, wanted: Wanted, now_ms: i64) -> io::Result<Option<(FrameMeta, Bytes)>> {
         loop {
-            let taken = match self.window.take() {
+            let taken = match self.window.take(wanted) {
                 Some(meta) => meta,
-                None if self.fill()? > 0 => continue,
+                // What overlaps waits for what is before it: it is come upon by sending that.
+                None if wanted.plain && self.fill()? > 0 => continue,
                 None => return Ok(None),
             };
             if now_ms.saturating_sub(taken.sealed_ms) > self.max_age_ms() {

@@ -4,6 +4,7 @@
 //! of its labels and two numbers. 2.0 refers to a table of symbols that each request carries; a
 //! label that was seen in the request before costs one hash.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use model::Batch;
@@ -24,7 +25,7 @@ mod v2;
 mod tests;
 
 use crate::config::{EndpointConfig, Protocol};
-use crate::log::{Lane, NewFrame};
+use crate::log::{Lane, NewFrame, Overlap};
 use crate::telemetry::{Counts, DropReason, Telemetry};
 use body::{Body, Compressor};
 use dress::Dresser;
@@ -46,6 +47,9 @@ pub struct Writer {
     options: Options,
     dresser: Dresser,
     shards: Vec<Shard>,
+    /// What has samples in frames of overlap that may not be delivered, by [`origin_of`]: once it is
+    /// plain again, it has to wait for those.
+    overlapping: HashSet<u64>,
     families: Families,
     compressor: Compressor,
     telemetry: Arc<Telemetry>,
@@ -69,11 +73,18 @@ struct Shard {
     overlap: Body,
     /// Which was opened first and so has to be sealed first: a series may be in both.
     overlap_first: bool,
+    /// Whether what is plain may have samples in earlier frames of overlap.
+    behind_overlap: bool,
 }
 
 impl Shard {
-    fn new(protocol: Protocol) -> Self {
-        Self { plain: Body::new(protocol), overlap: Body::new(protocol), overlap_first: false }
+    fn new(protocol: Protocol, behind_overlap: bool) -> Self {
+        Self {
+            plain: Body::new(protocol),
+            overlap: Body::new(protocol),
+            overlap_first: false,
+            behind_overlap,
+        }
     }
 
     fn open(&mut self, overlap: bool) -> &mut Body {
@@ -106,7 +117,9 @@ impl Writer {
                 max_families: config.metadata.max_samples_per_send,
             },
             dresser: Dresser::new(&config.external_labels, config.write_relabel.clone()),
-            shards: vec![Shard::new(protocol)],
+            // The log may have overlaps from before.
+            shards: vec![Shard::new(protocol, true)],
+            overlapping: HashSet::new(),
             families: Families::default(),
             compressor: Compressor::new(),
             telemetry,
@@ -122,8 +135,7 @@ impl Writer {
     pub fn set_shards(&mut self, shards: usize, sealed: &mut Vec<NewFrame>) {
         if shards != self.shards.len() {
             self.seal(sealed);
-            let protocol = self.options.protocol;
-            self.shards.resize_with(shards.max(1), || Shard::new(protocol));
+            self.replace_shards(shards.max(1));
         }
     }
 
@@ -132,7 +144,21 @@ impl Writer {
         if protocol != self.options.protocol {
             self.seal(sealed);
             self.options.protocol = protocol;
-            self.shards.iter_mut().for_each(|shard| *shard = Shard::new(protocol));
+            self.replace_shards(self.shards.len());
+        }
+    }
+
+    fn replace_shards(&mut self, count: usize) {
+        let behind_overlap = self.shards.iter().any(|shard| shard.behind_overlap);
+        let shard = || Shard::new(self.options.protocol, behind_overlap);
+        self.shards = std::iter::repeat_with(shard).take(count).collect();
+    }
+
+    /// Everything of this writer is delivered that was sealed.
+    pub fn forget_overlaps(&mut self) {
+        if self.shards.iter().all(|shard| shard.overlap.is_empty()) {
+            self.overlapping.clear();
+            self.shards.iter_mut().for_each(|shard| shard.behind_overlap = false);
         }
     }
 
@@ -178,6 +204,7 @@ impl Writer {
         sealed: &mut Vec<NewFrame>,
     ) {
         let mut dropped = Dropped::default();
+        let has_overlaps = batch.overlap || !self.overlapping.is_empty();
         for item in items {
             if item.timestamp() < oldest {
                 dropped.too_old += 1;
@@ -187,7 +214,14 @@ impl Writer {
                 dropped.relabelled += 1;
                 continue;
             };
-            let shard = shard_of(labels, self.shards.len());
+            let is_divided = self.shards.len() > 1;
+            let origin = if is_divided || has_overlaps { origin_of(labels) } else { 0 };
+            let shard = (origin % self.shards.len() as u64) as usize;
+            if batch.overlap {
+                self.overlapping.insert(origin);
+            } else if has_overlaps && self.overlapping.remove(&origin) {
+                self.shards[shard].behind_overlap = true;
+            }
             let is_large = labels.len() + item.size_beside_labels(batch) > LARGE;
             if is_large {
                 seal_shard(&mut self.shards, &mut self.compressor, shard, sealed);
@@ -227,37 +261,36 @@ fn seal_shard(
     sealed: &mut Vec<NewFrame>,
 ) {
     let narrow = |number| u16::try_from(number).expect("shards are bounded");
-    let lane = Lane { shard: narrow(index), shards: narrow(shards.len()) };
+    let (number, count) = (narrow(index), narrow(shards.len()));
     let shard = &mut shards[index];
     let mut seal = |body: &mut Body, overlap| {
         if !body.is_empty() {
-            sealed.push(compressor.seal(body, lane, overlap));
+            let lane = Lane { shard: number, shards: count, overlap };
+            sealed.push(compressor.seal(body, lane));
         }
     };
+    let plain = if shard.behind_overlap { Overlap::Before } else { Overlap::Nowhere };
+    shard.behind_overlap &= shard.plain.is_empty();
     if shard.overlap_first {
-        seal(&mut shard.overlap, true);
-        seal(&mut shard.plain, false);
+        seal(&mut shard.overlap, Overlap::Here);
+        seal(&mut shard.plain, plain);
     } else {
-        seal(&mut shard.plain, false);
-        seal(&mut shard.overlap, true);
+        seal(&mut shard.plain, plain);
+        seal(&mut shard.overlap, Overlap::Here);
     }
 }
 
-/// The shard of a series: the same for as long as the number of shards is, and for all series of a
-/// target. Where a backend refuses what was collected twice, the samples of one scrape are dealt with
-/// together, which needs them in one request.
-fn shard_of(labels: &[u8], shards: usize) -> usize {
-    if shards == 1 {
-        return 0;
-    }
+/// Where a series comes from: the same for all series of a target. It says which shard a series is of.
+/// Where a backend refuses what was collected twice, the samples of one scrape are dealt with together,
+/// which needs them in one request.
+fn origin_of(labels: &[u8]) -> u64 {
     let mut origin = Xxh3::new();
     let mut is_known = false;
     for field in Fields(labels).filter(|field| matches!(field.name, b"instance" | b"job")) {
         origin.update(field.whole);
         is_known = true;
     }
-    let hash = if is_known { origin.digest() } else { xxh3_64(labels) };
-    (hash % shards as u64) as usize
+    if is_known { origin.digest() } else { xxh3_64(labels) }
 }
 
 #[derive(Default)]

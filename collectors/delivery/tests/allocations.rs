@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use delivery::log::{Log, NewFrame};
+use delivery::log::{Log, NewFrame, Wanted};
 use delivery::write::Writer;
 use delivery::{EndpointConfig, LogConfig, Protocol};
 use model::{
@@ -137,7 +137,8 @@ fn only_a_request_costs_allocations_and_nothing_in_it_does() {
     log.hold_at_most(ITEMS);
     let mut appended = |frame: NewFrame| {
         let ((), allocations) = counted(|| log.append(frame, 0));
-        let (meta, payload) = log.take(0).expect("it is in memory").expect("it was appended");
+        let (meta, payload) =
+            log.take(Wanted::ALL, 0).expect("it is in memory").expect("it was appended");
         drop(payload);
         log.finish(&meta, 0);
         allocations

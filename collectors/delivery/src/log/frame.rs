@@ -13,7 +13,7 @@
 //! Numbers are little-endian. The header has a checksum of its own, so that a walk over a log
 //! trusts lengths and counts without reading payloads.
 
-use super::lane::Lane;
+use super::lane::{Lane, Overlap};
 use crate::config::Protocol;
 use crate::telemetry::Counts;
 
@@ -26,6 +26,8 @@ pub(super) const MAGIC: [u8; 4] = [0xF7, b'S', b'h', 0xFB];
 pub const MAX_PAYLOAD: usize = 64 << 20;
 
 const FLAG_OVERLAP: u8 = 1;
+/// Of a frame without overlap: no frame of overlap before it has anything of its series.
+const FLAG_PASSES: u8 = 2;
 
 /// What the payload of a frame is, and so how it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +76,6 @@ pub struct FrameMeta {
     pub lane: Lane,
     /// What the payload is.
     pub content: Content,
-    /// Whether another node may have written the same samples.
-    pub overlap: bool,
     /// Bytes of the payload.
     pub payload_len: u32,
     /// CRC-32 of the payload.
@@ -105,7 +105,12 @@ impl FrameMeta {
         put(60, &self.counts.metadata.to_le_bytes());
         put(64, &self.lane.shard.to_le_bytes());
         put(66, &self.lane.shards.to_le_bytes());
-        put(68, &[self.content as u8, if self.overlap { FLAG_OVERLAP } else { 0 }]);
+        let flags = match self.lane.overlap {
+            Overlap::Nowhere => FLAG_PASSES,
+            Overlap::Before => 0,
+            Overlap::Here => FLAG_OVERLAP,
+        };
+        put(68, &[self.content as u8, flags]);
         let crc = crc32fast::hash(&out[8..]);
         out[4..8].copy_from_slice(&crc.to_le_bytes());
         out
@@ -116,7 +121,12 @@ impl FrameMeta {
         if header[..4] != MAGIC || u32_at(header, 4) != crc32fast::hash(&header[8..]) {
             return None;
         }
-        let lane = Lane { shard: u16_at(header, 64), shards: u16_at(header, 66) };
+        let overlap = match header[69] {
+            flags if flags & FLAG_OVERLAP != 0 => Overlap::Here,
+            flags if flags & FLAG_PASSES != 0 => Overlap::Nowhere,
+            _ => Overlap::Before,
+        };
+        let lane = Lane { shard: u16_at(header, 64), shards: u16_at(header, 66), overlap };
         let payload_len = u32_at(header, 8);
         if payload_len as usize > MAX_PAYLOAD || (lane.shards > 0 && lane.shard >= lane.shards) {
             return None;
@@ -134,7 +144,6 @@ impl FrameMeta {
             },
             lane,
             content: Content::from_byte(header[68])?,
-            overlap: header[69] & FLAG_OVERLAP != 0,
             payload_len,
             payload_crc: u32_at(header, 12),
         })

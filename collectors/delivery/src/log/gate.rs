@@ -241,7 +241,6 @@ impl Gate {
             counts: Counts::default(),
             lane: Lane::UNORDERED,
             content: Content::Gate,
-            overlap: false,
         }
     }
 

@@ -24,9 +24,8 @@ fn frame(payload: &[u8], shard: u16, shards: u16) -> NewFrame {
         oldest_ms: 1,
         newest_ms: 2,
         counts: Counts { samples: 2, ..Counts::default() },
-        lane: Lane { shard, shards },
+        lane: Lane { shard, shards, overlap: Overlap::Nowhere },
         content: Content::WriteV1,
-        overlap: false,
     }
 }
 
@@ -37,7 +36,7 @@ fn append(log: &mut Log, payload: &str) {
 /// Takes and finishes everything, as text.
 fn drain(log: &mut Log) -> Vec<String> {
     let mut drained = Vec::new();
-    while let Some((meta, payload)) = log.take(1_000).unwrap() {
+    while let Some((meta, payload)) = log.take(Wanted::ALL, 1_000).unwrap() {
         drained.push(String::from_utf8(payload.to_vec()).unwrap());
         log.finish(&meta, 1_000);
     }
@@ -71,8 +70,9 @@ fn what_was_not_acknowledged_is_there_after_a_restart_and_nothing_else() {
     for index in 0..10u16 {
         log.append(frame(format!("frame {index}").as_bytes(), index, 10), 1_000);
     }
-    let taken: Vec<FrameMeta> =
-        std::iter::from_fn(|| log.take(1_000).unwrap()).map(|(meta, _)| meta).collect();
+    let taken: Vec<FrameMeta> = std::iter::from_fn(|| log.take(Wanted::ALL, 1_000).unwrap())
+        .map(|(meta, _)| meta)
+        .collect();
     assert_eq!(taken.len(), 10);
     for index in [0, 1, 4, 9] {
         log.finish(&taken[index], 1_000);
@@ -103,11 +103,11 @@ fn a_sequence_is_never_used_twice() {
         let (mut log, _) = open(directory.path());
         append(&mut log, "one");
         append(&mut log, "two");
-        let (meta, _) = log.take(1_000).unwrap().unwrap();
+        let (meta, _) = log.take(Wanted::ALL, 1_000).unwrap().unwrap();
         assert!(meta.sequence > last);
         last = meta.sequence + 1;
         log.finish(&meta, 1_000);
-        let (meta, _) = log.take(1_000).unwrap().unwrap();
+        let (meta, _) = log.take(Wanted::ALL, 1_000).unwrap().unwrap();
         log.finish(&meta, 1_000);
     }
 }
@@ -174,11 +174,11 @@ fn the_size_cap_leaves_what_is_in_flight_to_its_sender() {
     let config = LogConfig { max_bytes: 10_000, segment_bytes: 1_000, ..LogConfig::default() };
     let (mut log, telemetry) = open_with(directory.path(), config);
     append(&mut log, "frame 0");
-    let (flying, _) = log.take(1_000).unwrap().unwrap();
+    let (flying, _) = log.take(Wanted::ALL, 1_000).unwrap().unwrap();
     for name in names(1..500) {
         append(&mut log, &name);
     }
-    assert!(log.take(1_000).unwrap().is_none(), "its lane is still taken");
+    assert!(log.take(Wanted::ALL, 1_000).unwrap().is_none(), "its lane is still taken");
     log.finish(&flying, 1_000);
     let dropped = telemetry.dropped(DropReason::LogFull).samples.get() as usize / 2;
     assert_eq!(drain(&mut log), names(dropped + 1..500));
@@ -191,7 +191,7 @@ fn frames_past_the_age_cap_are_dropped_and_counted() {
     let (mut log, telemetry) = open(directory.path());
     append(&mut log, "old");
     log.append(frame(b"young", 0, 1), 8 * hour);
-    let (meta, payload) = log.take(8 * hour + 2_000).unwrap().unwrap();
+    let (meta, payload) = log.take(Wanted::ALL, 8 * hour + 2_000).unwrap().unwrap();
     assert_eq!(&payload[..], b"young");
     log.finish(&meta, 8 * hour);
     assert_eq!(telemetry.dropped(DropReason::LogAge).samples.get(), 2);

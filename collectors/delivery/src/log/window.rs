@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::frame::{Content, FrameMeta};
-use super::lane::Lane;
+use super::lane::{Lane, Overlap};
 
 #[cfg(test)]
 mod tests;
@@ -51,12 +51,32 @@ impl Entry {
     }
 }
 
+/// Frames that there is somebody to send.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those that only this node has written.
+    pub plain: bool,
+    /// Those that another node may have written, too.
+    pub overlap: bool,
+}
+
+impl Wanted {
+    /// Every frame.
+    pub const ALL: Self = Self { plain: true, overlap: true };
+
+    fn has(self, lane: Lane) -> bool {
+        if lane.overlap == Overlap::Here { self.overlap } else { self.plain }
+    }
+}
+
 /// The oldest frames that are not finished, in order.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     entries: VecDeque<Entry>,
     /// In flight although the log has given them up: they still hold their lane.
     orphans: Vec<FrameMeta>,
+    /// What was looked for in vain since something changed.
+    absent: Wanted,
 }
 
 impl Window {
@@ -67,6 +87,7 @@ impl Window {
 
     /// Adds the next frame; sequences only grow.
     pub(super) fn push(&mut self, meta: FrameMeta, place: Option<Place>) {
+        self.absent = Wanted::default();
         debug_assert!(self.entries.back().is_none_or(|last| last.meta.sequence < meta.sequence));
         self.entries.push_back(Entry {
             meta,
@@ -93,9 +114,22 @@ impl Window {
         }
     }
 
-    /// Takes the oldest waiting frame that no unfinished older frame could share a series with, and
-    /// that no closed gate is before.
-    pub(super) fn take(&mut self) -> Option<FrameMeta> {
+    /// Takes the oldest waiting frame among those wanted that has to wait for no unfinished older one,
+    /// and that no closed gate is before.
+    pub(super) fn take(&mut self, wanted: Wanted) -> Option<FrameMeta> {
+        let Wanted { plain, overlap } = wanted;
+        if (!plain || self.absent.plain) && (!overlap || self.absent.overlap) {
+            return None;
+        }
+        let taken = self.look(wanted);
+        if taken.is_none() {
+            self.absent.plain |= plain;
+            self.absent.overlap |= overlap;
+        }
+        taken
+    }
+
+    fn look(&mut self, wanted: Wanted) -> Option<FrameMeta> {
         let mut blocked: Vec<Lane> = self.orphans.iter().map(|meta| meta.lane).collect();
         for entry in &mut self.entries {
             if entry.state == State::Finished {
@@ -108,8 +142,8 @@ impl Window {
                 continue;
             }
             let lane = entry.meta.lane;
-            let free = !blocked.iter().any(|other| lane.shares_series_with(*other));
-            if free && entry.state == State::Waiting {
+            let free = !blocked.iter().any(|earlier| lane.waits_for(*earlier));
+            if free && entry.state == State::Waiting && wanted.has(lane) {
                 entry.state = State::Taken;
                 return Some(entry.meta);
             }
@@ -122,6 +156,7 @@ impl Window {
 
     /// Puts a frame that was taken back into the queue.
     pub(super) fn put_back(&mut self, sequence: u64) {
+        self.absent = Wanted::default();
         if let Some(index) = self.index(sequence) {
             self.entries[index].state = State::Waiting;
         }
@@ -129,6 +164,7 @@ impl Window {
 
     /// Marks a frame as finished. Returns whether it was of the window and not finished before.
     pub(super) fn finish(&mut self, sequence: u64) -> bool {
+        self.absent = Wanted::default();
         if let Some(orphan) = self.orphans.iter().position(|meta| meta.sequence == sequence) {
             self.orphans.swap_remove(orphan);
             return false;
@@ -148,6 +184,7 @@ impl Window {
     /// Gives up every frame up to and including `last`: returns those that waited, and keeps the
     /// lanes of those in flight until they are finished.
     pub(super) fn give_up(&mut self, last: u64) -> Vec<FrameMeta> {
+        self.absent = Wanted::default();
         let mut waited = Vec::new();
         while let Some(entry) = self.entries.front()
             && entry.meta.sequence <= last
@@ -167,6 +204,7 @@ impl Window {
 
     /// Opens a gate or closes it again.
     pub(super) fn set_closed(&mut self, sequence: u64, closed: bool) {
+        self.absent = Wanted::default();
         if let Some(index) = self.index(sequence) {
             self.entries[index].closed = closed;
         }

@@ -127,7 +127,7 @@ impl Compressor {
     }
 
     /// Seals a request and empties it.
-    pub(super) fn seal(&mut self, body: &mut Body, lane: Lane, overlap: bool) -> NewFrame {
+    pub(super) fn seal(&mut self, body: &mut Body, lane: Lane) -> NewFrame {
         let (bytes, content) = match &body.message {
             Message::V1(message) => (self.compress(message), Content::WriteV1),
             Message::V2(request) => {
@@ -147,7 +147,6 @@ impl Compressor {
             counts: body.counts,
             lane,
             content,
-            overlap,
         };
         body.clear();
         frame
@@ -162,7 +161,6 @@ impl Compressor {
             counts: Counts { metadata: count, ..Counts::default() },
             lane: Lane::UNORDERED,
             content: Content::WriteV1,
-            overlap: false,
         }
     }
 

@@ -10,6 +10,7 @@ use super::*;
 use crate::log::HEADER;
 use crate::wire::{self, v1, v2};
 
+mod overlap;
 mod published;
 
 fn config(protocol: Protocol) -> EndpointConfig {
@@ -375,23 +376,6 @@ fn the_series_of_a_target_stay_together() {
     }
     let used: std::collections::BTreeSet<_> = shards.values().collect();
     assert_eq!((shards.len(), used.len()), (40, 4));
-}
-
-#[test]
-fn overlaps_travel_alone_and_in_the_order_they_were_opened() {
-    let up = [labels(&[("__name__", "up")])];
-    for first in [true, false] {
-        let mut writer = writer_of(&config(Protocol::V1), vec![]);
-        let mut sealed = Vec::new();
-        for overlap in [first, !first, first] {
-            let batch = Batch { overlap, ..batch_of(&up) };
-            writer.write(&batch, 0, &mut sealed);
-        }
-        writer.seal(&mut sealed);
-        let order: Vec<(bool, u32)> =
-            sealed.iter().map(|frame| (frame.overlap, frame.counts.samples)).collect();
-        assert_eq!(order, [(first, 2), (!first, 1)]);
-    }
 }
 
 #[test]

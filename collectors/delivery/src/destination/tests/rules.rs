@@ -1,5 +1,7 @@
 //! What each answer does, by the rules of the specifications.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::*;
 
 /// Sends one batch to a backend with this script and waits until it is dealt with.
@@ -123,7 +125,7 @@ async fn retry_after_holds_every_shard() {
                 Reply::with(503, "Retry-After", "1")
             }
             Some(then) if then.elapsed() < Duration::from_secs(1) => {
-                counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                counter.fetch_add(1, Relaxed);
                 Reply::with(503, "Retry-After", "1")
             }
             Some(_) => Reply::ok(),
@@ -137,7 +139,7 @@ async fn retry_after_holds_every_shard() {
     backend.until_accepted(40).await;
     running.stop().await;
     // The other shards may have been under way when the first was told.
-    assert!(early.load(std::sync::atomic::Ordering::Relaxed) <= 3);
+    assert!(early.load(Relaxed) <= 3);
 }
 
 /// Behaves as Prometheus on 1.0: one double spoils the whole request.
@@ -323,6 +325,41 @@ async fn an_overlap_is_refused_alone() {
     assert_eq!(backend.accepted(), of(0..50, 1.0));
     assert_eq!(telemetry.bisections.get(), 0, "nothing had to be halved");
     assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), 1);
+}
+
+/// A backend may refuse overlaps for as long as it likes: what has nothing to do with them is not late
+/// for that, and what was among them comes behind them.
+#[tokio::test]
+async fn what_has_nothing_to_do_with_an_overlap_does_not_wait_for_it() {
+    let (_keep, path) = directory();
+    let released = Arc::new(AtomicBool::new(false));
+    let is_released = Arc::clone(&released);
+    let backend = Backend::start(move |_, received: &Received| {
+        // Before anything else it is asked whether it is there.
+        let is_moved =
+            !received.body.is_empty() && received.samples().iter().any(|(name, _)| name == "moved");
+        match is_moved && !is_released.load(Relaxed) {
+            true => Reply::status(503, "later"),
+            false => Reply::ok(),
+        }
+    })
+    .await;
+    let running = Running::start(&path, config(&backend));
+    running.send(batch(["steady"], 0.0)).await;
+    backend.until_accepted(1).await;
+    running.send(Batch { overlap: true, ..batch(["moved"], 1.0) }).await;
+    backend.until(|received| received.iter().any(|(_, status)| *status == 503)).await;
+    for value in 1..4 {
+        running.send(batch(["steady"], f64::from(value))).await;
+        backend.until_accepted(1 + value as usize).await;
+    }
+    running.send(batch(["moved"], 2.0)).await;
+    running.send(Batch { overlap: true, ..batch(["moved"], 3.0) }).await;
+    released.store(true, Relaxed);
+    running.stop().await;
+    let steady = (0..4).map(|value| ("steady".to_owned(), f64::from(value)));
+    let moved = (1..4).map(|value| ("moved".to_owned(), f64::from(value)));
+    assert_eq!(backend.accepted(), steady.chain(moved).collect::<Vec<_>>());
 }
 
 #[tokio::test]

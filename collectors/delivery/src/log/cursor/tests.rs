@@ -14,7 +14,6 @@ fn window(finished: &[u64], last: u64) -> Window {
             counts: Counts::default(),
             lane: Lane::UNORDERED,
             content: Content::WriteV1,
-            overlap: false,
             payload_len: 0,
             payload_crc: 0,
         };

@@ -3,19 +3,19 @@ use proptest::prelude::*;
 use super::frames as walk;
 use super::*;
 use crate::log::frame::Content;
-use crate::log::lane::Lane;
+use crate::log::lane::{Lane, Overlap};
 use crate::telemetry::Counts;
 
 fn meta(sequence: u64, payload: &[u8]) -> FrameMeta {
+    let overlap = [Overlap::Nowhere, Overlap::Before, Overlap::Here][(sequence % 3) as usize];
     FrameMeta {
         sequence,
         sealed_ms: -1,
         oldest_ms: i64::MIN,
         newest_ms: i64::MAX,
         counts: Counts { samples: 1, histograms: 2, exemplars: 3, metadata: 4 },
-        lane: Lane { shard: 3, shards: 7 },
+        lane: Lane { shard: 3, shards: 7, overlap },
         content: Content::WriteV2,
-        overlap: sequence.is_multiple_of(2),
         payload_len: payload.len() as u32,
         payload_crc: crc32fast::hash(payload),
     }

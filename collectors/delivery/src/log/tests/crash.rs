@@ -23,7 +23,7 @@ fn child(directory: &str) {
         log.append(frame(format!("frame {index}").as_bytes(), shard, 4), 1_000);
         writeln!(out, "appended {index}").unwrap();
         if index.is_multiple_of(3) {
-            let (meta, payload) = log.take(1_000).unwrap().unwrap();
+            let (meta, payload) = log.take(Wanted::ALL, 1_000).unwrap().unwrap();
             let index = String::from_utf8_lossy(&payload[6..]).into_owned();
             writeln!(out, "finishing {index}").unwrap();
             log.finish(&meta, 1_000);

@@ -39,7 +39,7 @@ fn a_gate_survives_a_restart_with_its_stamp() {
     log.append(sample(1_000), 1_000);
     drop(log);
     let (mut log, _) = open(directory.path());
-    assert!(log.take(1_000).unwrap().is_none());
+    assert!(log.take(Wanted::ALL, 1_000).unwrap().is_none());
     let gate = log.reached_gates().remove(0);
     assert_eq!((&*gate.origin, gate.until), ("other", 5_000 + MARGIN_MS));
     assert_eq!(log.stamp_at(1_000), gate.until + 1, "what comes now is behind it, too");
@@ -69,13 +69,13 @@ fn a_gate_of_the_dead_lets_pass_until_they_come_back() {
     append(&mut log, "one");
     append(&mut log, "two");
     log.judge(gate, Verdict::Pass, 1_000);
-    let (flying, _) = log.take(1_000).unwrap().unwrap();
+    let (flying, _) = log.take(Wanted::ALL, 1_000).unwrap().unwrap();
     assert_eq!(log.judge(gate, Verdict::Hold, 1_000), [flying.sequence], "it is called back");
     log.put_back(flying.sequence);
-    assert!(log.take(1_000).unwrap().is_none());
+    assert!(log.take(Wanted::ALL, 1_000).unwrap().is_none());
 
     log.judge(gate, Verdict::Pass, 1_000);
-    let (flying, _) = log.take(1_000).unwrap().unwrap();
+    let (flying, _) = log.take(Wanted::ALL, 1_000).unwrap().unwrap();
     log.finish(&flying, 1_000);
     assert!(!log.has_gates(), "the backend has what the gate was for");
     assert_eq!(drain(&mut log), ["two"]);
@@ -362,7 +362,7 @@ impl World {
                 self.nodes[node].flying.retain(|(of, meta, _)| !is_recalled(*of, meta));
             }
             let log = self.nodes[node].logs[index].2.as_mut().unwrap();
-            if let Some((meta, payload)) = log.take(self.now).unwrap() {
+            if let Some((meta, payload)) = log.take(Wanted::ALL, self.now).unwrap() {
                 self.nodes[node].flying.push((index, meta, payload));
             }
         }

@@ -11,9 +11,8 @@ fn meta(sequence: u64, shard: u16, shards: u16) -> FrameMeta {
         oldest_ms: 0,
         newest_ms: 0,
         counts: Counts::default(),
-        lane: Lane { shard, shards },
+        lane: Lane { shard, shards, overlap: Overlap::Nowhere },
         content: Content::WriteV1,
-        overlap: false,
         payload_len: 0,
         payload_crc: 0,
     }
@@ -28,7 +27,7 @@ fn window(lanes: &[(u16, u16)]) -> Window {
 }
 
 fn take(window: &mut Window) -> Option<u64> {
-    window.take().map(|meta| meta.sequence)
+    window.take(Wanted::ALL).map(|meta| meta.sequence)
 }
 
 #[test]
@@ -81,37 +80,26 @@ fn a_frame_is_finished_once() {
 }
 
 proptest! {
-    /// Two lanes share a series exactly when some hash falls into both.
-    #[test]
-    fn lanes_share_a_series_when_a_hash_falls_into_both(
-        (n, i) in (1u16..12).prop_flat_map(|n| (Just(n), 0..n)),
-        (m, j) in (1u16..12).prop_flat_map(|m| (Just(m), 0..m)),
-    ) {
-        let exists = (0..u32::from(n) * u32::from(m))
-            .any(|hash| hash % u32::from(n) == u32::from(i) && hash % u32::from(m) == u32::from(j));
-        let (a, b) = (Lane { shard: i, shards: n }, Lane { shard: j, shards: m });
-        prop_assert_eq!(a.shares_series_with(b), exists);
-        prop_assert_eq!(b.shares_series_with(a), exists);
-    }
-
-    /// Whatever the order of acknowledgements, frames that share a series are taken in order, and
-    /// every frame is taken.
+    /// Whatever the order of acknowledgements, frames that share a series are taken in order, but for
+    /// those that say that they have nothing of an overlap before them, and every frame is taken.
     #[test]
     fn every_series_keeps_its_order(
-        lanes in prop::collection::vec((1u16..5).prop_flat_map(|n| (0..n, Just(n))), 1..40),
-        picks in prop::collection::vec(any::<prop::sample::Index>(), 200),
+        lanes in prop::collection::vec(lane(), 1..40),
+        picks in prop::collection::vec((any::<prop::sample::Index>(), any::<[bool; 2]>()), 200),
     ) {
-        let mut window = window(&lanes);
+        let mut window = Window::default();
+        for (sequence, lane) in (1..).zip(&lanes) {
+            window.push(FrameMeta { lane: *lane, ..meta(sequence, 0, 1) }, None);
+        }
         let mut flying: Vec<FrameMeta> = Vec::new();
         let mut taken = 0;
-        for pick in picks {
-            while let Some(meta) = window.take() {
-                for other in &flying {
-                    prop_assert!(!other.lane.shares_series_with(meta.lane));
-                }
+        for (pick, [plain, overlap]) in picks {
+            let wanted = if flying.is_empty() { Wanted::ALL } else { Wanted { plain, overlap } };
+            while let Some(meta) = window.take(wanted) {
+                prop_assert!(wanted.has(meta.lane));
                 let older = window.iter().filter(|entry| entry.meta.sequence < meta.sequence);
                 for entry in older.filter(|entry| entry.state != State::Finished) {
-                    prop_assert!(!entry.meta.lane.shares_series_with(meta.lane));
+                    prop_assert!(!meta.lane.waits_for(entry.meta.lane));
                 }
                 flying.push(meta);
                 taken += 1;
@@ -124,4 +112,36 @@ proptest! {
         }
         prop_assert_eq!(taken, lanes.len());
     }
+}
+
+fn lane() -> impl Strategy<Value = Lane> {
+    let overlap = prop::sample::select(vec![Overlap::Nowhere, Overlap::Before, Overlap::Here]);
+    let shard = (1u16..5).prop_flat_map(|shards| (0..shards, Just(shards)));
+    (shard, overlap).prop_map(|((shard, shards), overlap)| Lane { shard, shards, overlap })
+}
+
+#[test]
+fn what_has_nothing_to_do_with_an_overlap_is_sent_beside_it() {
+    use Overlap::{Before, Here, Nowhere};
+    let mut window = Window::default();
+    for (sequence, overlap) in (1..).zip([Here, Here, Nowhere, Before, Nowhere]) {
+        let lane = Lane { shard: 0, shards: 1, overlap };
+        window.push(FrameMeta { lane, ..meta(sequence, 0, 1) }, None);
+    }
+    assert_eq!(take(&mut window), Some(1));
+    let only = |window: &mut Window, plain, overlap| {
+        window.take(Wanted { plain, overlap }).map(|meta| meta.sequence)
+    };
+    assert_eq!(only(&mut window, false, true), None, "one overlap after the other");
+    assert_eq!(only(&mut window, true, false), Some(3));
+    window.finish(3);
+    assert_eq!(take(&mut window), None, "it was plain before, and waits for both overlaps");
+    window.finish(1);
+    assert_eq!(only(&mut window, true, false), None);
+    assert_eq!(only(&mut window, false, true), Some(2));
+    window.finish(2);
+    assert_eq!(take(&mut window), Some(4));
+    assert_eq!(take(&mut window), None, "plain frames of a lane are sent one after the other");
+    window.finish(4);
+    assert_eq!(take(&mut window), Some(5));
 }
