@@ -42,7 +42,7 @@ pub use output::{Cause, Event, Output};
 pub use seeds::{SeedResult, SeedStatus};
 pub use status::{Knock, PeerStatus, Suspicion};
 
-use clash::Check;
+use clash::{Check, Clash};
 use floors::Floors;
 use health::Health;
 use knocks::Knocked;
@@ -117,7 +117,7 @@ pub struct Swim {
     willing: bool,
     farewell: Farewell,
     /// The node that has this node's name, while that keeps this one out.
-    clash: Option<Peer>,
+    clash: Option<Clash>,
     check: Option<Check>,
     /// The highest generation of this name of which it is known that it is not alive elsewhere.
     buried: u64,
@@ -435,7 +435,7 @@ impl Swim {
 
     /// The node that has this node's name and thereby keeps this one out.
     pub fn name_clash(&self) -> Option<&Peer> {
-        self.clash.as_ref()
+        self.clash.as_ref().map(|clash| &clash.first)
     }
 
     /// The other live peers with what is known about them, sorted by name.

@@ -62,6 +62,14 @@ struct Witness {
     vouches: bool,
 }
 
+/// The namesake that keeps this node out.
+#[derive(Debug, Clone)]
+pub(super) struct Clash {
+    pub(super) first: Peer,
+    /// Who said so, besides itself. It is asked again before this node believes that the first is gone.
+    pub(super) told_by: Option<SocketAddr>,
+}
+
 impl Check {
     pub(super) fn deadline(&self) -> Instant {
         // Whoever is silent itself is no witness.
@@ -208,6 +216,7 @@ impl Swim {
             return;
         };
         self.buried = self.buried.max(namesake.generation);
+        self.clash.take_if(|clash| clash.first == namesake);
         if self.joined.is_none() {
             self.seeds.hurry(&self.config, now);
         } else if namesake.outranks(&self.me) {
@@ -235,7 +244,7 @@ impl Swim {
 
     /// A namesake lives, and was there first: this node stays out until that one is gone.
     pub(super) fn stand_down(&mut self, namesake: &Peer) {
-        self.check = None;
+        let witness = self.check.take().and_then(|check| check.witness);
         self.counters.namesakes += 1;
         self.highest = self.highest.max(namesake.generation);
         self.joined = None;
@@ -249,8 +258,11 @@ impl Swim {
         if self.me.state != State::Joining {
             self.become_peer(Peer { state: State::Joining, ..self.me.clone() });
         }
-        let before = self.clash.replace(namesake.clone());
-        if before.is_none_or(|before| before.address != namesake.address) {
+        let before = self.clash.take().filter(|before| before.first.address == namesake.address);
+        let told_before = before.as_ref().and_then(|before| before.told_by);
+        let told_by = witness.map(|witness| witness.address).or(told_before);
+        self.clash = Some(Clash { first: namesake.clone(), told_by });
+        if before.is_none() {
             self.emit(Event::NameClash { mine: self.me.clone(), theirs: namesake.clone() });
         }
     }

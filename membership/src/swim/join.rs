@@ -8,6 +8,7 @@ use bytes::Bytes;
 use foca::{Member, Message, State as Liveness};
 use rand::RngExt;
 
+use super::clash::Clash;
 use super::seeds::SeedResult;
 use super::sync::{Answer, Ask, PEERS_MAX, Reply, Request, bucket, differing};
 use super::{Event, Farewell, Output, Swim, SyncFailure};
@@ -323,10 +324,10 @@ impl Swim {
             }
         }
         // Whoever answers may have begun just now, and not know who keeps this node out.
-        if let Some(first) = self.clash.clone()
+        if let Some(Clash { first, told_by }) = self.clash.clone()
             && members.iter().all(|member| member.id().name != self.me.name)
         {
-            alive = self.hear_of_namesake(&Member::alive(first), None, now);
+            alive = self.hear_of_namesake(&Member::alive(first), told_by, now);
         }
         // It cannot be asked while another question to its address is under way, a seed being there.
         if alive || self.is_checking() {

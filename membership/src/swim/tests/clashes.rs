@@ -50,6 +50,27 @@ fn the_newcomer_does_not_come_in_by_a_seed_that_has_just_begun_and_knows_nobody(
     }
 }
 
+/// As before, and the way between the two is broken: then only whoever told of the first can say that
+/// it lives.
+#[test]
+fn who_told_of_the_first_is_asked_again_before_a_seed_that_knows_nobody_is_believed() {
+    let mut net = Net::cluster(3, &[3]);
+    net.apart.extend([(at(2), at(22)), (at(22), at(2))]);
+    net.boot(peer("b", 22, 2000), seeded());
+    net.run_for(Duration::from_secs(20));
+    assert_eq!(net.node(22).name_clash().map(|peer| peer.address), Some(at(2)));
+    net.crash(1);
+    net.boot(peer("a", 1, 2001), seeded());
+    net.act(at(22), |swim, now| swim.handle_seeds(&[at(1)], now));
+    net.run_for(Duration::from_secs(120));
+    assert_eq!(net.node(22).me().state, State::Joining);
+    assert!(!net.events(22).any(|event| matches!(event, Event::Joined { .. })));
+    for port in [1, 2, 3] {
+        let known = net.node(port).view().find(&peer("b", 0, 0).name).map(|peer| peer.address);
+        assert_eq!(known, Some(at(2)));
+    }
+}
+
 #[test]
 fn a_node_that_looks_for_its_earlier_life_forms_no_cluster_of_its_own() {
     let mut net = Net::cluster(3, &[1]);
