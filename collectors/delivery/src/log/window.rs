@@ -210,9 +210,13 @@ impl Window {
         }
     }
 
-    /// The gates that nothing which waits is before.
+    /// The gates that nothing which waits is before, but for overlaps: what is behind a gate may have
+    /// nothing to do with those.
     pub(super) fn reached_gates(&self) -> impl Iterator<Item = u64> {
-        let reached = self.entries.iter().take_while(|e| e.is_gate() || e.state != State::Waiting);
+        let is_passed = |e: &&Entry| {
+            e.is_gate() || e.state != State::Waiting || e.meta.lane.overlap == Overlap::Here
+        };
+        let reached = self.entries.iter().take_while(is_passed);
         reached.filter(|e| e.is_gate() && e.state == State::Waiting).map(|e| e.meta.sequence)
     }
 

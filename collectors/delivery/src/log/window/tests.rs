@@ -145,3 +145,23 @@ fn what_has_nothing_to_do_with_an_overlap_is_sent_beside_it() {
     window.finish(4);
     assert_eq!(take(&mut window), Some(5));
 }
+
+#[test]
+fn a_gate_is_reached_past_overlaps_that_wait() {
+    let mut window = Window::default();
+    let of = |overlap| Lane { shard: 0, shards: 1, overlap };
+    let gate = FrameMeta { lane: Lane::UNORDERED, content: Content::Gate, ..meta(4, 0, 1) };
+    for overlap in [Overlap::Here, Overlap::Here, Overlap::Nowhere] {
+        let sequence = window.iter().count() as u64 + 1;
+        window.push(FrameMeta { lane: of(overlap), ..meta(sequence, 0, 1) }, None);
+    }
+    window.push(gate, None);
+    window.push(FrameMeta { lane: of(Overlap::Nowhere), ..meta(5, 0, 1) }, None);
+    assert_eq!(window.reached_gates().next(), None, "a plain frame is before it");
+    assert_eq!((take(&mut window), take(&mut window)), (Some(1), Some(3)));
+    assert_eq!(window.reached_gates().collect::<Vec<_>>(), [4]);
+    window.finish(3);
+    assert_eq!(take(&mut window), None, "it is closed");
+    window.set_closed(4, false);
+    assert_eq!(take(&mut window), Some(5));
+}
