@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// As in the binary `shoal`: what runs here as a node has to cost what a node costs.
+/// As in the binary `shoal`, and with the same settings, which come with the crate `node`: what runs
+/// here as a node has to cost what a node costs.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

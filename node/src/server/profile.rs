@@ -23,6 +23,16 @@ const MAX_SECONDS: usize = 300;
 /// Samples a second. Not a round number, so that it does not keep step with what it watches.
 const FREQUENCY: i32 = 99;
 
+/// Heap profiles can be asked for, and cost nothing until they are.
+///
+/// Here and not in a binary, so that every program that is a node has it: what the benchmarks of the
+/// test world measure is what is shipped.
+#[expect(unsafe_code, reason = "jemalloc reads its settings from this symbol before main runs")]
+// SAFETY: jemalloc declares it as a pointer to a text that ends with a zero byte, and the first
+// word of a slice is that pointer; nothing else has this name.
+#[unsafe(export_name = "malloc_conf")]
+static MALLOC_CONF: &[u8] = b"prof:true,prof_active:false,lg_prof_sample:19\0";
+
 /// Why there is no profile.
 type Problem = (StatusCode, String);
 

@@ -238,3 +238,16 @@ async fn every_metric_keeps_its_name_and_its_labels() -> anyhow::Result<()> {
     world.end().await;
     Ok(())
 }
+
+/// What is measured here is what is shipped: the allocator of `shoal`, with its settings.
+#[tokio::test]
+async fn a_node_of_the_test_world_takes_heap_profiles_as_shoal_does() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let config = world::write(&world, "")?;
+    let mut cluster = Cluster::start(&world, setup(&config), 1, |_| String::new()).await?;
+    let url = cluster.node(0).url("/debug/pprof/heap?seconds=0");
+    let (status, answer) = http::ask(::http::Method::GET, &url).await?;
+    ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&answer));
+    world.end().await;
+    Ok(())
+}
