@@ -7,6 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 #[path = "process/commands.rs"]
 mod commands;
 
@@ -102,10 +104,8 @@ impl Shoal {
         address.expect("it says where").to_owned()
     }
 
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args([format!("-{name}"), pid]).status();
-        assert!(status.expect("kill can be run").success());
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it has not been waited for");
     }
 
     /// Waits for the end, reading what is said until then.
@@ -167,7 +167,7 @@ prometheus.remote_write "nobody" {
 fn a_node_runs_until_it_is_told_to_stop() {
     let directory = tempfile::tempdir().expect("a directory");
     file(directory.path(), SCRAPES_ITSELF);
-    for (signal, clustered) in [("TERM", true), ("INT", false)] {
+    for (signal, clustered) in [(Signal::TERM, true), (Signal::INT, false)] {
         let flag = format!("--cluster.enabled={clustered}");
         let mut shoal = run(directory.path(), &[&flag, "--cluster.node-name=a"]);
         let address = shoal.address();
@@ -175,7 +175,7 @@ fn a_node_runs_until_it_is_told_to_stop() {
         assert!(get(&address, "/-/healthy").starts_with("HTTP/1.1 200"));
         shoal.signal(signal);
         let (status, log) = shoal.end();
-        assert!(status.success(), "{signal}: {status}\n{log}");
+        assert!(status.success(), "{signal:?}: {status}\n{log}");
         assert!(log.contains("msg=stopped"), "{log}");
         TcpStream::connect(address).expect_err("nobody listens any more");
     }
@@ -217,7 +217,7 @@ fn run_with_a_queue(directory: &Path, more: &[&str]) -> (Shoal, String) {
 fn the_end_of_a_node_says_what_it_leaves_in_its_log() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut shoal, _) = run_with_a_queue(directory.path(), &[]);
-    shoal.signal("TERM");
+    shoal.signal(Signal::TERM);
     let line = shoal.until("left in the log for the next start");
     assert!(number(&line, "frames") > 0 && number(&line, "samples") > 0, "{line}");
     assert!(shoal.end().0.success());
@@ -228,7 +228,7 @@ fn a_second_signal_ends_a_node_at_once_and_it_says_what_it_leaves() {
     let directory = tempfile::tempdir().expect("a directory");
     // It would go on sending to nobody for a quarter of this.
     let patient = "--feature.component-shutdown-deadline=10m";
-    for signals in [["TERM", "TERM"], ["INT", "TERM"]] {
+    for signals in [[Signal::TERM, Signal::TERM], [Signal::INT, Signal::TERM]] {
         let (mut shoal, _) = run_with_a_queue(directory.path(), &[patient]);
         shoal.signal(signals[0]);
         shoal.until("shutting down");
@@ -290,15 +290,15 @@ fn a_hangup_reads_the_configuration_again_all_or_nothing() {
     let mut shoal = run(directory.path(), &[]);
     let address = shoal.address();
     file(directory.path(), "prometheus.exporter.self \"me\" { }\n");
-    shoal.signal("HUP");
+    shoal.signal(Signal::HUP);
     shoal.until("config reloaded");
     assert!(get(&address, "/api/v0/web/components").contains("prometheus.exporter.self.me"));
     file(directory.path(), "no.such \"component\" { }\n");
-    shoal.signal("HUP");
+    shoal.signal(Signal::HUP);
     let line = shoal.until("failed to reload config");
     assert!(line.contains("config.alloy:1:1"), "{line}");
     assert!(get(&address, "/api/v0/web/components").contains("prometheus.exporter.self.me"));
-    shoal.signal("TERM");
+    shoal.signal(Signal::TERM);
     assert!(shoal.end().0.success());
 }
 
@@ -310,7 +310,7 @@ fn a_reload_that_would_part_the_nodes_is_refused() {
     let address = shoal.address();
     let tls = "http {\n  tls {\n    cert_file = \"cert.pem\"\n    key_file = \"key.pem\"\n  }\n}\n";
     file(directory.path(), tls);
-    shoal.signal("HUP");
+    shoal.signal(Signal::HUP);
     let line = shoal.until("failed to reload config");
     assert!(line.contains("--cluster.enable-tls") && line.contains("config.alloy:1:1"), "{line}");
     // It goes on as before, without TLS.
