@@ -12,6 +12,7 @@ use crate::wire::{self, v1, v2};
 
 mod overlap;
 mod published;
+mod switches;
 
 fn config(protocol: Protocol) -> EndpointConfig {
     let url = Url::parse("http://127.0.0.1/write").unwrap();

@@ -371,6 +371,17 @@ async fn a_request_says_what_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_compressed_is_asked_for_where_compression_is_off() {
+    let script = Script::new([Answer::Page("")]);
+    let config = ScrapeConfig { enable_compression: false, ..config() };
+    let mut world = World::with(script.clone(), config, 64);
+    world.start(None).await;
+    world.next().await;
+    let (_, headers) = &script.requests.lock().unwrap()[0];
+    assert_eq!(headers["accept-encoding"], "identity");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_scrape_that_took_longer_than_the_interval_is_followed_by_the_tick_after_it() {
     let mut target = (*target("i")).clone();
     target.timeout = Duration::from_secs(5);
