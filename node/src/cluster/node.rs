@@ -30,6 +30,9 @@ use crate::core::{self, Core, GateConfig};
 use crate::deliveries::Deliveries;
 use crate::telemetry::{Registration, Registry};
 
+#[cfg(test)]
+mod tests;
+
 /// Questions that may wait for the event loop; whoever asks one more waits.
 const QUESTIONS: usize = 256;
 

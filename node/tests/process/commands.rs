@@ -248,6 +248,24 @@ fn a_node_that_has_not_joined_is_a_viewer_among_the_peers() {
     assert_eq!(peers, expected);
 }
 
+#[test]
+fn pages_and_their_api_are_served_below_the_prefix_that_was_given() {
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "");
+    let flags = ["--server.http.ui-path-prefix=x", "--cluster.node-name=a"];
+    let mut shoal = run(directory.path(), &flags);
+    let address = shoal.address();
+    let page = get(&address, "/x/");
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert!(page.contains("href=\"/x/clustering\""), "links stay below it: {page}");
+    let peers = get(&address, "/x/api/v0/web/peers");
+    assert!(peers.starts_with("HTTP/1.1 200") && peers.contains("\"name\":\"a\""), "{peers}");
+    for elsewhere in ["/clustering", "/api/v0/web/peers"] {
+        assert!(get(&address, elsewhere).starts_with("HTTP/1.1 404"), "{elsewhere}");
+    }
+    assert!(get(&address, "/-/healthy").starts_with("HTTP/1.1 200"), "probes have no prefix");
+}
+
 /// A profile of a node, unpacked.
 fn profile(address: &str, path: &str) -> Vec<u8> {
     let answer = get_bytes(address, path);

@@ -171,6 +171,25 @@ fn at_most_as_many_seeds_are_asked_as_was_said() {
     assert_eq!(net.node(1).counters().syncs, 20);
 }
 
+/// With a jitter of a tenth from time to time.
+#[test]
+fn a_node_that_has_joined_looks_its_seeds_up_as_often_as_was_said() {
+    for (seconds, about) in [(10, 60), (60, 10), (0, 0)] {
+        let mut net = Net::new(&[2]);
+        net.boot(peer("b", 2, 7), Config::default());
+        let rejoin_interval = Duration::from_secs(seconds);
+        net.boot(peer("a", 1, 7), Config { rejoin_interval, ..seeded() });
+        net.run_until("they are one", |net| net.agree(2));
+        // What was due before they met comes still.
+        net.run_for(Duration::from_secs(5));
+        let before = net.resolutions;
+        net.run_for(Duration::from_secs(600));
+        let resolved = net.resolutions - before;
+        let expected = about - about / 10..=about + about / 9;
+        assert!(expected.contains(&resolved), "every {seconds} s: {resolved} in ten minutes");
+    }
+}
+
 #[test]
 fn an_earlier_peer_leads_back_to_the_cluster_when_names_cannot_be_resolved() {
     let mut net = Net::cluster(2, &[1]);

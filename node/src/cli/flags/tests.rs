@@ -61,8 +61,12 @@ fn a_full_command_line_is_understood() {
     let options = parse(&[
         "dir",
         "--server.http.listen-addr=:80",
+        "--server.http.memory-addr=memory:1",
         "--server.http.ui-path-prefix=alloy",
         "--server.http.enable-pprof=false",
+        "--storage.path=/var/lib/shoal",
+        "--stability.level=experimental",
+        "--feature.component-shutdown-deadline=7m",
         "--cluster.enabled",
         "--cluster.node-name=a",
         "--cluster.advertise-address=10.0.0.1",
@@ -70,20 +74,46 @@ fn a_full_command_line_is_understood() {
         "--cluster.join-addresses=10.0.0.2, dnssrv+shoal.local,,10.0.0.3:99",
         "--cluster.rejoin-interval=1m30s",
         "--cluster.max-join-peers=0",
+        "--cluster.bootstrap-timeout=11s",
         "--cluster.name=prod",
         "--cluster.wait-for-size=3",
         "--cluster.wait-timeout=5m",
+        "--cluster.drain-timeout=12s",
+        "--cluster.key-file=keys",
         "--cluster.use-discovery-v1",
-        "--stability.level=experimental",
+        "--exit-on-stdin-eof",
     ])
     .expect("it is right");
-    assert_eq!(options.listen_address, "0.0.0.0:80".parse().expect("an address"));
-    assert_eq!(options.ui_path_prefix, "/alloy/");
-    assert!(!options.enable_pprof);
-    assert_eq!(options.cluster.join_addresses, ["10.0.0.2", "dnssrv+shoal.local", "10.0.0.3:99"]);
-    assert_eq!(options.cluster.advertise_interfaces, ["all"]);
-    assert_eq!(options.cluster.rejoin_interval, Duration::from_secs(90));
-    assert_eq!(options.cluster.wait_timeout, Duration::from_secs(300));
+    // Every field, so that none that is added is forgotten here; TLS has a test of its own.
+    let cluster = cluster::Options {
+        enabled: true,
+        node_name: Some("a".to_owned()),
+        advertise_address: Some("10.0.0.1".to_owned()),
+        advertise_interfaces: vec!["all".to_owned()],
+        join_addresses: ["10.0.0.2", "dnssrv+shoal.local", "10.0.0.3:99"].map(str::to_owned).into(),
+        rejoin_interval: Duration::from_secs(90),
+        max_join_peers: 0,
+        bootstrap_timeout: Duration::from_secs(11),
+        key_file: Some("keys".into()),
+        tls: None,
+        name: "prod".to_owned(),
+        wait_for_size: 3,
+        wait_timeout: Duration::from_secs(300),
+        drain_timeout: Duration::from_secs(12),
+    };
+    let expected = Options {
+        config: "dir".into(),
+        storage_path: "/var/lib/shoal".into(),
+        listen_address: "0.0.0.0:80".parse().expect("an address"),
+        memory_address: "memory:1".to_owned(),
+        ui_path_prefix: "/alloy/".to_owned(),
+        enable_pprof: false,
+        stability: Stability::Experimental,
+        component_shutdown_deadline: Duration::from_secs(420),
+        exit_on_stdin_eof: true,
+        cluster,
+    };
+    assert_eq!(options, expected);
 }
 
 #[test]
