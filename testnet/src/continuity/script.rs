@@ -28,8 +28,7 @@ pub(super) async fn perform(stage: &mut Stage<'_>, arguments: &Arguments) -> any
             goal.crash = Some(backend_away(stage, nodes, outage).await?);
         }
         Scenario::Partition => {
-            goal.overlap = true;
-            partition(stage, nodes, outage).await?;
+            goal.overlap = Some(partition(stage, nodes, outage).await?);
         }
         Scenario::Flapping => flapping(stage, nodes, outage).await?,
     }
@@ -100,8 +99,18 @@ async fn backend_away(
     Ok(crash)
 }
 
-/// The first nodes and the last can do everything but reach each other.
-async fn partition(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> anyhow::Result<()> {
+/// How long two may go on to collect the same once all see each other, at least. Who is the owner now
+/// claims at once and has its answer within two seconds or takes over without it; the rest is for a
+/// machine that is busy.
+const RESOLVED: Duration = Duration::from_secs(5);
+
+/// The same in intervals: who is asked for a target finishes the scrape of it first, which may take one,
+/// and the tick that comes meanwhile may be that of both.
+const RESOLVED_INTERVALS: u32 = 2;
+
+/// The first nodes and the last can do everything but reach each other. Returns until when both sides may
+/// collect the same, in milliseconds since the Unix epoch.
+async fn partition(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> anyhow::Result<i64> {
     let first: Vec<usize> = (0..nodes * 2 / 5).collect();
     let last: Vec<usize> = (first.len()..nodes).collect();
     stage.pause(3).await?;
@@ -111,7 +120,11 @@ async fn partition(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> any
     stage.note(EventKind::Planned, "healed");
     cut(stage, &first, &last, false).await?;
     stage.until_all_see(nodes).await?;
-    stage.pause(8).await
+    stage.wait(RESOLVED.max(stage.interval() * RESOLVED_INTERVALS)).await?;
+    let resolved = stage.note(EventKind::Planned, "no doubles from here");
+    // What is judged: ticks of which there must be one.
+    stage.pause(5).await?;
+    Ok(resolved)
 }
 
 /// The last node and the others lose each other again and again, for less time than it takes to be

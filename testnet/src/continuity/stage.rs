@@ -162,6 +162,11 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// How often targets are scraped.
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// The interval in milliseconds.
     pub(super) fn millis(&self) -> i64 {
         i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX)

@@ -13,10 +13,10 @@ use crate::ledger::{Account, ObjectionKind};
 pub struct Goal {
     /// A node was killed.
     pub crash: Option<Crash>,
-    /// Two nodes may collect the same for a while, each without knowing of the other: doubles of one
-    /// timestamp are kept once, and may be refused. A tick at two times may be there only where a scrape
-    /// was late.
-    pub overlap: bool,
+    /// Until when two nodes may collect the same, each without knowing of the other, in milliseconds
+    /// since the Unix epoch: doubles of one timestamp are kept once, and may be refused. A tick at two
+    /// times may be there only where a scrape was late. `None` when nobody may.
+    pub overlap: Option<i64>,
 }
 
 /// A node that was killed.
@@ -158,12 +158,12 @@ impl Judge<'_> {
         let none = |name, count| bound(name, count, 0);
         let when =
             |overlap, name, count| if overlap { free(name, count) } else { none(name, count) };
-        let overlap = self.goal.overlap;
+        let overlap = self.goal.overlap.is_some();
         let missing = self.sum(|course| course.missing().count());
         let torn = self.sum(|course| course.torn().count());
         let late = self.courses.iter().map(|course| course.late).sum();
         let excused = self.sum(|course| course.missing().count().min(self.allowance(course)));
-        vec![
+        let mut rows = vec![
             free("ticks expected", self.sum(|course| course.ticks.len())),
             bound("ticks missing", missing, excused),
             when(overlap, "ticks stored twice", self.sum(|course| course.doubles().count())),
@@ -183,7 +183,22 @@ impl Judge<'_> {
             ),
             free("targets that moved", self.sum(|course| usize::from(course.moves() > 0))),
             free("moves", self.sum(Course::moves)),
-        ]
+        ];
+        if overlap {
+            let doubles =
+                self.sum(|course| course.doubles().filter(|tick| self.ended(tick.at)).count());
+            let rejected = self.account.objections.iter().filter(|objection| {
+                objection.kind == ObjectionKind::Duplicate && self.ended(objection.sample.timestamp)
+            });
+            rows.push(none("stored twice after the overlap", doubles));
+            rows.push(none("rejected after the overlap", rejected.count() as u64));
+        }
+        rows
+    }
+
+    /// Whether nobody may collect what another collects any more, at an instant.
+    fn ended(&self, at: i64) -> bool {
+        self.goal.overlap.is_none_or(|until| at > until)
     }
 
     /// How many ticks of a target may be missing.
@@ -210,9 +225,8 @@ impl Judge<'_> {
                     say(moments.missing(course, tick, missing.len(), allowed));
                 }
             }
-            if !self.goal.overlap {
-                course.doubles().for_each(|tick| say(moments.double(tick)));
-            }
+            let doubles = course.doubles().filter(|tick| self.ended(tick.at));
+            doubles.for_each(|tick| say(moments.double(tick)));
             for at in course.false_stale.iter().take(1) {
                 say(format!("said to have ended at {}", Clock(*at)));
             }
@@ -224,7 +238,8 @@ impl Judge<'_> {
             }
         }
         for objection in &self.account.objections {
-            if self.goal.overlap && objection.kind == ObjectionKind::Duplicate {
+            let is_double = objection.kind == ObjectionKind::Duplicate;
+            if is_double && !self.ended(objection.sample.timestamp) {
                 continue;
             }
             let target = objection.sample.labels.get("instance").unwrap_or_default().to_owned();

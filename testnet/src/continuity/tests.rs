@@ -103,13 +103,20 @@ fn doubles_are_found_at_one_timestamp_and_at_one_tick() {
 
 #[test]
 fn an_overlap_excuses_a_tick_at_two_times_only_where_a_scrape_was_late() {
-    let overlap = Goal { overlap: true, ..Goal::default() };
+    let overlap = Goal { overlap: Some(6000), ..Goal::default() };
     let ticks = [(0, 1), (1000, 1), (2000, 1), (3000, 1), (4000, 1), (5000, 1), (6000, 1)];
     let mut late = ticks.to_vec();
     late.insert(2, (1400, 2));
     let judged = table(vec![series("up", &late)], &overlap);
     assert_eq!(judged.count("ticks stored at two times"), 1);
     assert!(judged.met(), "{judged}");
+    let mut twice = series("up", &ticks);
+    (twice.ticks[3].times, twice.ticks[3].by) = (2, 3);
+    let until = |until| Goal { overlap: Some(until), ..Goal::default() };
+    assert!(table(vec![twice.clone()], &until(3000)).met(), "the overlap lasts until then");
+    let judged = table(vec![twice], &until(2999));
+    assert_eq!(judged.count("stored twice after the overlap"), 1);
+    assert!(!judged.met() && judged.to_string().contains("more than once at 00:00:03"), "{judged}");
     // In another series than those that tell of scrapes, and so of nothing that was late.
     let judged = table(vec![series("up", &ticks), series("node_load1", &late)], &overlap);
     assert!(!judged.met(), "{judged}");
@@ -169,7 +176,7 @@ fn a_crash_excuses_detection_and_one_tick_of_what_the_victim_held() {
             at: 2500,
             detection: Duration::from_millis(1500),
         }),
-        overlap: false,
+        overlap: None,
     };
     let lost = [(0, 1), (1000, 1), (2000, 1), (6000, 2)];
     assert!(table(gap(&lost), &crash("a")).met(), "3, 4 and 5 s: detection took 1.5 s");
@@ -186,7 +193,7 @@ fn a_crash_excuses_detection_and_one_tick_of_what_the_victim_held() {
 #[test]
 fn refused_duplicates_are_excused_by_an_overlap_and_nothing_else_is() {
     let all: Vec<(i64, u64)> = (0..7).map(|tick| (tick * 1000, 1)).collect();
-    let judged = |kind, overlap| {
+    let judged = |kind, overlap: Option<i64>| {
         let mut account = account(vec![series("up", &all)]);
         account.rejected.insert(kind, 1);
         let sample = Sample { labels: labels("up"), timestamp: 2000, value: 1.0 };
@@ -196,9 +203,13 @@ fn refused_duplicates_are_excused_by_an_overlap_and_nothing_else_is() {
         let goal = Goal { overlap, crash: None };
         Table::of(String::new(), &account, &courses, &goal, INTERVAL)
     };
-    assert!(judged(ObjectionKind::Duplicate, true).met());
-    assert!(!judged(ObjectionKind::Duplicate, false).met());
-    let late = judged(ObjectionKind::OutOfOrder, true);
+    assert!(judged(ObjectionKind::Duplicate, Some(2000)).met());
+    assert!(!judged(ObjectionKind::Duplicate, None).met());
+    let judged_late = judged(ObjectionKind::Duplicate, Some(1999));
+    assert_eq!(judged_late.count("rejected after the overlap"), 1);
+    assert!(!judged_late.met(), "its tick is later than the overlap");
+    assert!(judged_late.to_string().contains("! Duplicate"), "{judged_late}");
+    let late = judged(ObjectionKind::OutOfOrder, Some(2000));
     assert!(!late.met());
     assert!(late.to_string().contains("1000 ms before the newest"), "{late}");
 }

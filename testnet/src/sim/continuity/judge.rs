@@ -26,6 +26,7 @@ struct Counts {
     missing: u64,
     excused: u64,
     twice: u64,
+    twice_late: u64,
     torn: u64,
     false_stale: u64,
     unended: u64,
@@ -58,7 +59,9 @@ pub(super) fn judge(
             let unsealed = unsealed(holds, expected);
             counts.add(&course, holds, excused, expected);
             counts.unsealed += unsealed;
-            let found = goal.find(&course, excused, unsealed);
+            let doubles = goal.doubles(&course, interval);
+            counts.twice_late += doubles;
+            let found = goal.find(&course, excused, unsealed, doubles);
             if !found.is_empty() && story.is_empty() {
                 story = tell(*key, &course, holds, ledger, log);
             }
@@ -105,7 +108,8 @@ impl Counts {
         vec![
             free("ticks expected", self.expected),
             bound("ticks missing", self.missing, self.excused),
-            unless(goal.overlap, "ticks collected twice", self.twice),
+            unless(goal.overlap.is_some(), "ticks collected twice", self.twice),
+            none("of these after the overlap", self.twice_late),
             none("of these at two times", self.torn),
             none("false staleness", self.false_stale),
             none("ends without staleness", self.unended),
@@ -136,8 +140,20 @@ impl Goal {
         self.crashes.iter().filter(held).map(allowance).sum()
     }
 
+    /// How often a target was collected too often when nobody may any more.
+    fn doubles(&self, course: &Course, interval: u64) -> u64 {
+        let Some(until) = self.overlap else { return course.extra };
+        let step = i64::try_from(interval).unwrap_or(i64::MAX);
+        let late = |(from, to): &(i64, i64)| {
+            // As many as there are steps to the last, from the first or from the end of the overlap.
+            let all = (to - from) / step + 1;
+            ((to - until - 1).div_euclid(step) + 1).clamp(0, all)
+        };
+        course.twice.iter().map(late).sum::<i64>().unsigned_abs()
+    }
+
     /// What stands against the goal.
-    fn find(&self, course: &Course, excused: u64, unsealed: u64) -> Vec<String> {
+    fn find(&self, course: &Course, excused: u64, unsealed: u64, doubles: u64) -> Vec<String> {
         let mut found = Vec::new();
         if course.gaps > excused {
             found.push(format!(
@@ -146,7 +162,7 @@ impl Goal {
                 ranges(&course.missing)
             ));
         }
-        if course.extra > 0 && !self.overlap {
+        if doubles > 0 {
             found.push(format!("collected twice: {}", ranges(&course.twice)));
         }
         if course.torn > 0 {

@@ -24,8 +24,9 @@ pub(super) struct Goal {
     pub expected: Vec<Expected>,
     /// Nodes that were killed.
     pub crashes: Vec<Crash>,
-    /// Two nodes may collect the same for a while, each without knowing of the other.
-    pub overlap: bool,
+    /// Until when two nodes may collect the same, each without knowing of the other, in milliseconds
+    /// since the Unix epoch; `None` when nobody may.
+    pub overlap: Option<i64>,
     /// Nothing may move.
     pub still: bool,
     /// Every move brings a seal, since all of them are planned.
@@ -193,8 +194,7 @@ pub(super) fn perform(stage: &mut Stage, play: &Play) -> Goal {
         }
         Scenario::BackendAway => goal.crashes.push(backend_away(stage, nodes, play.outage)),
         Scenario::Partition => {
-            goal.overlap = true;
-            partition(stage, nodes, play.outage);
+            goal.overlap = Some(partition(stage, nodes, play.outage));
         }
         Scenario::Flapping => {
             goal.still = true;
@@ -290,8 +290,9 @@ fn backend_away(stage: &mut Stage, nodes: usize, outage: Duration) -> Crash {
     crash
 }
 
-/// The first nodes and the last can do everything but reach each other.
-fn partition(stage: &mut Stage, nodes: usize, outage: Duration) {
+/// The first nodes and the last can do everything but reach each other. Returns until when both sides may
+/// collect the same: once nodes agree, all is claimed within [`SETTLED`].
+fn partition(stage: &mut Stage, nodes: usize, outage: Duration) -> i64 {
     stage.pause(2);
     stage.note("partition");
     let rules = stage.world.network.part(0..nodes * 2 / 5);
@@ -300,7 +301,10 @@ fn partition(stage: &mut Stage, nodes: usize, outage: Duration) {
     rules.into_iter().for_each(|rule| stage.world.network.remove(rule));
     stage.until_agreed();
     stage.note("one view");
-    stage.wait(2 * SETTLED);
+    stage.wait(SETTLED);
+    let resolved = stage.world.wall();
+    stage.wait(SETTLED);
+    resolved
 }
 
 /// The last node and the others lose each other again and again, for less time than it takes to be
