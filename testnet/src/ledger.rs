@@ -67,7 +67,8 @@ enum Question {
     Write { writing: Writing, prometheus: bool, answer: oneshot::Sender<Result<u64, Refusal>> },
     Report { until: Option<i64>, answer: oneshot::Sender<Report> },
     Account { answer: oneshot::Sender<Account> },
-    Refused { writing: Writing, message: String },
+    Refused { writing: Writing, status: u16, message: String },
+    ForgetRefusals,
 }
 
 impl Ledger {
@@ -140,6 +141,16 @@ impl Ledger {
         let asked = self.questions.send(Question::Report { until, answer }).await;
         asked.ok().context("the ledger has stopped")?;
         answered.await.context("the ledger has stopped")
+    }
+
+    /// Forgets the requests and samples that were refused so far; the totals have them still.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger has stopped.
+    pub async fn forget_refusals(&self) -> anyhow::Result<()> {
+        let asked = self.questions.send(Question::ForgetRefusals).await;
+        asked.ok().context("the ledger has stopped")
     }
 
     /// Every series and every tick.

@@ -198,7 +198,7 @@ fn victoria_series(series: &Value) -> Option<SeriesAccount> {
 
 /// What a backend has, with what only the relay knows: who wrote it, how often, and where series ended.
 fn together(seen: Account, found: Vec<SeriesAccount>) -> Account {
-    let Account { nodes, series, rejected, objections } = seen;
+    let Account { series, .. } = seen;
     let known: BTreeMap<Labels, Vec<Stored>> =
         series.into_iter().map(|series| (series.labels, series.ticks)).collect();
     let complete = |mut series: SeriesAccount| {
@@ -214,5 +214,5 @@ fn together(seen: Account, found: Vec<SeriesAccount>) -> Account {
         series.ticks.sort_by_key(|stored| stored.at);
         series
     };
-    Account { nodes, series: found.into_iter().map(complete).collect(), rejected, objections }
+    Account { series: found.into_iter().map(complete).collect(), ..seen }
 }

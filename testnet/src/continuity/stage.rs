@@ -65,8 +65,6 @@ pub(super) struct Stage<'a> {
     pub(super) events: Vec<Event>,
     /// Since when everything is expected.
     from: i64,
-    /// How many samples were refused until then.
-    objected: usize,
     /// When half of the targets got another label: from the first that may know to the last.
     relabelled: Option<(i64, i64)>,
 }
@@ -139,7 +137,6 @@ impl<'a> Stage<'a> {
             cluster,
             events: Vec::new(),
             from: 0,
-            objected: 0,
             relabelled: None,
         })
     }
@@ -157,7 +154,8 @@ impl<'a> Stage<'a> {
         self.from = now();
         self.until_arrived(now() + 2 * self.millis(), PATIENCE).await?;
         self.pause(3).await?;
-        self.objected = self.ledger.account().await?.objections.len();
+        // What was refused while the cluster formed is no part of what is played.
+        self.ledger.forget_refusals().await?;
         self.from = now();
         Ok(())
     }

@@ -159,6 +159,8 @@ impl Judge<'_> {
         let when =
             |overlap, name, count| if overlap { free(name, count) } else { none(name, count) };
         let overlap = self.goal.overlap.is_some();
+        let refused = |kind| self.account.refused.get(&kind).copied().unwrap_or(0);
+        let of_doubles = refused(ObjectionKind::Duplicate) + refused(ObjectionKind::OutOfOrder);
         let missing = self.sum(|course| course.missing().count());
         let torn = self.sum(|course| course.torn().count());
         let late = self.courses.iter().map(|course| course.late).sum();
@@ -172,6 +174,9 @@ impl Judge<'_> {
             when(overlap, "rejected as duplicates", rejected(ObjectionKind::Duplicate)),
             none("rejected as out of order", rejected(ObjectionKind::OutOfOrder)),
             none("rejected otherwise", rejected(ObjectionKind::Other)),
+            // Each of these is sent again in parts until what is rejected stands alone.
+            when(overlap, "requests refused for doubles", of_doubles),
+            none("requests refused otherwise", refused(ObjectionKind::Other)),
             none("false staleness", self.sum(|course| course.false_stale.len())),
             none("ends without staleness", self.sum(|course| usize::from(course.unended))),
             none("jumps of phase", self.sum(|course| course.jumps.len())),

@@ -27,6 +27,7 @@ fn account(series: Vec<SeriesAccount>) -> Account {
         series,
         rejected: BTreeMap::new(),
         objections: Vec::new(),
+        refused: BTreeMap::new(),
     }
 }
 
@@ -212,6 +213,23 @@ fn refused_duplicates_are_excused_by_an_overlap_and_nothing_else_is() {
     let late = judged(ObjectionKind::OutOfOrder, Some(2000));
     assert!(!late.met());
     assert!(late.to_string().contains("1000 ms before the newest"), "{late}");
+}
+
+#[test]
+fn an_overlap_excuses_requests_that_are_refused_for_doubles_and_for_nothing_else() {
+    let all: Vec<(i64, u64)> = (0..7).map(|tick| (tick * 1000, 1)).collect();
+    let judged = |kind, overlap| {
+        let mut account = account(vec![series("up", &all)]);
+        account.refused.insert(kind, 1);
+        let courses = courses(&account, &[expected(0, 6000)], INTERVAL);
+        let goal = Goal { overlap, crash: None };
+        Table::of(String::new(), &account, &courses, &goal, INTERVAL).met()
+    };
+    for kind in [ObjectionKind::Duplicate, ObjectionKind::OutOfOrder] {
+        assert!(judged(kind, Some(2000)) && !judged(kind, None), "{kind:?}");
+    }
+    let other = ObjectionKind::Other;
+    assert!(!judged(other, Some(2000)) && !judged(other, None));
 }
 
 #[test]

@@ -18,8 +18,12 @@ pub struct Account {
     pub series: Vec<SeriesAccount>,
     /// Samples that were refused, by kind.
     pub rejected: BTreeMap<ObjectionKind, u64>,
-    /// The first of them, at most [`MAX_OBJECTIONS`].
+    /// The last of them, at most [`MAX_OBJECTIONS`].
     pub objections: Vec<Objection>,
+    /// Requests that were answered with a 4xx, by what it names: [`ObjectionKind::Duplicate`] or
+    /// [`ObjectionKind::OutOfOrder`] where one of its samples was refused for that, and the sender is to
+    /// find out which.
+    pub refused: BTreeMap<ObjectionKind, u64>,
 }
 
 /// One series.
@@ -31,7 +35,7 @@ pub struct SeriesAccount {
     pub ticks: Vec<Stored>,
 }
 
-/// Refused samples that are remembered: more are counted as they were refused.
+/// Refused samples that are remembered: of older ones there is the count.
 pub const MAX_OBJECTIONS: usize = 200_000;
 
 /// What a receiver has against a sample.

@@ -1,6 +1,6 @@
 //! What the ledger knows: pure, and written by one task.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use model::{Labels, is_stale};
 use serde::Serialize;
@@ -97,7 +97,8 @@ pub struct Book {
     series: BTreeMap<Labels, History>,
     totals: Totals,
     rejected: BTreeMap<ObjectionKind, u64>,
-    objections: Vec<Objection>,
+    objections: VecDeque<Objection>,
+    refused: BTreeMap<ObjectionKind, u64>,
 }
 
 impl Book {
@@ -110,7 +111,8 @@ impl Book {
             series: BTreeMap::new(),
             totals: Totals::default(),
             rejected: BTreeMap::new(),
-            objections: Vec::new(),
+            objections: VecDeque::new(),
+            refused: BTreeMap::new(),
         }
     }
 
@@ -124,39 +126,59 @@ impl Book {
             nodes: self.nodes.clone(),
             series: series.collect(),
             rejected: self.rejected.clone(),
-            objections: self.objections.clone(),
+            objections: self.objections.iter().cloned().collect(),
+            refused: self.refused.clone(),
         };
         for objection in &mut account.objections {
-            let Sample { labels, timestamp, .. } = &objection.sample;
-            let has = |history: &History| history.has(*timestamp, self.limits.interval);
-            // A receiver says of whatever comes late that it is out of order, also of what it has.
-            if objection.kind == ObjectionKind::OutOfOrder
-                && self.series.get(labels).is_some_and(has)
-            {
+            if self.is_there(objection) {
                 objection.kind = ObjectionKind::Duplicate;
-                *account.rejected.entry(ObjectionKind::OutOfOrder).or_default() -= 1;
-                *account.rejected.entry(ObjectionKind::Duplicate).or_default() += 1;
+                count_as_duplicate(&mut account.rejected);
             }
         }
         account
     }
 
-    /// Notes that another receiver refused a request. What it has against which sample is known when
-    /// there is but one.
-    pub fn note_refusal(&mut self, writing: &Writing, message: &str) {
-        self.totals.refused += 1;
-        if let [sample] = writing.samples.as_slice() {
-            self.reject(ObjectionKind::of(message), &writing.node, sample, None);
+    /// Whether a sample that is said to be out of order is one of a tick that is stored: a receiver says
+    /// so of whatever comes late.
+    fn is_there(&self, objection: &Objection) -> bool {
+        let Sample { labels, timestamp, .. } = &objection.sample;
+        let has = |history: &History| history.has(*timestamp, self.limits.interval);
+        objection.kind == ObjectionKind::OutOfOrder && self.series.get(labels).is_some_and(has)
+    }
+
+    /// Notes that a request was answered with a 4xx. What there is against which sample is known when
+    /// there is but one, and the status says that it is about what was sent.
+    pub fn note_refusal(&mut self, writing: &Writing, status: u16, message: &str) {
+        let kind = if status == 400 { ObjectionKind::of(message) } else { ObjectionKind::Other };
+        self.refuse(kind);
+        if let ([sample], 400) = (writing.samples.as_slice(), status) {
+            self.reject(kind, &writing.node, sample, None);
         }
+    }
+
+    /// Forgets what was refused so far; the sums have it still.
+    pub fn forget_refusals(&mut self) {
+        self.rejected.clear();
+        self.objections.clear();
+        self.refused.clear();
+    }
+
+    fn refuse(&mut self, kind: ObjectionKind) {
+        self.totals.refused += 1;
+        *self.refused.entry(kind).or_default() += 1;
     }
 
     fn reject(&mut self, kind: ObjectionKind, node: &str, sample: &Sample, newest: Option<i64>) {
         self.totals.rejected += 1;
         *self.rejected.entry(kind).or_default() += 1;
-        if self.objections.len() < MAX_OBJECTIONS {
-            let (node, sample) = (node.to_owned(), sample.clone());
-            self.objections.push(Objection { kind, node, sample, newest });
+        if self.objections.len() == MAX_OBJECTIONS
+            && let Some(oldest) = self.objections.pop_front()
+            && self.is_there(&oldest)
+        {
+            count_as_duplicate(&mut self.rejected);
         }
+        let (node, sample) = (node.to_owned(), sample.clone());
+        self.objections.push_back(Objection { kind, node, sample, newest });
     }
 
     /// The sums.
@@ -224,7 +246,7 @@ impl Book {
             }
         }
         let Some(message) = problem else { return self.accept(writing) };
-        self.totals.refused += 1;
+        self.refuse(ObjectionKind::of(message));
         // A request of several that is refused as a whole is sent again in parts, until what is
         // refused stands alone: that is when it is counted.
         if writing.partial || writing.samples.len() == 1 {
@@ -285,6 +307,12 @@ impl Book {
         totals.late += u64::from(late);
         totals.missing = totals.missing.saturating_add_signed(missing);
     }
+}
+
+/// Counts a sample that was said to be out of order as the duplicate that it is.
+fn count_as_duplicate(rejected: &mut BTreeMap<ObjectionKind, u64>) {
+    *rejected.entry(ObjectionKind::OutOfOrder).or_default() -= 1;
+    *rejected.entry(ObjectionKind::Duplicate).or_default() += 1;
 }
 
 /// What Prometheus has against a sample, given the newest one of its series.

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(25);
 const MAX_ANSWER: usize = 64 << 10;
 
 /// Hands a request on, and answers as the backend does. What it takes is stored in the book; what it
-/// refuses is noted there.
+/// refuses for good is noted there.
 pub(super) async fn hand_on(
     url: &str,
     headers: &HeaderMap,
@@ -46,8 +46,8 @@ pub(super) async fn hand_on(
             Ok(()) => answered.await.is_ok(),
             Err(_) => false,
         }
-    } else if code == StatusCode::BAD_REQUEST {
-        desk.questions.send(Question::Refused { writing, message: message.clone() }).await.is_ok()
+    } else if code.is_client_error() {
+        desk.refused(writing, code, message.clone()).await
     } else {
         true
     };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use delivery::wire;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -46,10 +46,11 @@ pub(super) async fn keep(
             }
             Question::Report { until, answer } => drop(answer.send(Report::of(&book, until))),
             Question::Account { answer } => drop(answer.send(book.account())),
-            Question::Refused { writing, message } => {
-                book.note_refusal(&writing, &message);
+            Question::Refused { writing, status, message } => {
+                book.note_refusal(&writing, status, &message);
                 publish.send_replace(book.totals().clone());
             }
+            Question::ForgetRefusals => book.forget_refusals(),
         }
     }
 }
@@ -59,6 +60,26 @@ pub(super) async fn keep(
 pub(super) struct Desk {
     pub(super) questions: mpsc::Sender<Question>,
     pub(super) behaviour: watch::Receiver<Behaviour>,
+}
+
+impl Desk {
+    /// Has the book note that a request is refused. Whether there is a book.
+    pub(super) async fn refused(
+        &self,
+        writing: Writing,
+        code: StatusCode,
+        message: String,
+    ) -> bool {
+        let question = Question::Refused { writing, status: code.as_u16(), message };
+        self.questions.send(question).await.is_ok()
+    }
+
+    /// Refuses what nobody can read.
+    async fn unreadable(&self, node: &str, code: StatusCode, message: String) -> Answer {
+        let writing = Writing { node: node.to_owned(), samples: Vec::new(), partial: false };
+        let answer = status(code, &format!("{message}\n"));
+        if self.refused(writing, code, message).await { answer } else { gone() }
+    }
 }
 
 /// Accepts connections until the token is cancelled, then drops them all.
@@ -129,6 +150,10 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, MAX_REQUEST).collect().await {
         Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return desk.unreadable(node, StatusCode::PAYLOAD_TOO_LARGE, error.to_string()).await;
+        }
+        // Who sends has gone, and nothing is refused.
         Err(error) => return status(StatusCode::BAD_REQUEST, &format!("{error}\n")),
     };
     let behaviour = *desk.behaviour.borrow();
@@ -145,7 +170,9 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
     let partial = is_v2(&head.headers);
     let samples = match if partial { samples_v2(&body) } else { samples_v1(&body) } {
         Ok(samples) => samples,
-        Err(error) => return status(StatusCode::BAD_REQUEST, &format!("{error}\n")),
+        Err(error) => {
+            return desk.unreadable(node, StatusCode::BAD_REQUEST, error.to_string()).await;
+        }
     };
     let writing = Writing { node: node.to_owned(), samples, partial };
     if let Behaviour::Relay { to, path } = behaviour {

@@ -175,6 +175,8 @@ async fn a_body_that_is_no_request_is_refused() {
     let ledger = Ledger::start(Limits::default(), &world.tasks, &world.cancel).await.unwrap();
     let (status, _) = http::ask(::http::Method::POST, &ledger.write_url("a")).await.unwrap();
     assert_eq!(status, 400);
+    let refused = ledger.account().await.unwrap().refused;
+    assert_eq!(refused, [(ObjectionKind::Other, 1)].into());
     let nowhere = format!("http://{}/write/", ledger.address());
     let (status, _) = http::ask(::http::Method::POST, &nowhere).await.unwrap();
     assert_eq!(status, 404);
@@ -190,13 +192,49 @@ fn what_is_refused_is_a_duplicate_if_it_is_there_and_out_of_order_if_it_is_not()
     }
     // Of several that are refused together nobody knows which it was.
     book.accept_as_prometheus(&writing("b", "x", &[(10, 1.0), (30, 1.0)], false)).unwrap_err();
-    book.note_refusal(&writing("b", "x", &[(10, 1.0)], false), "out of order sample");
+    book.note_refusal(&writing("b", "x", &[(10, 1.0)], false), 400, "out of order sample");
     let account = book.account();
     let rejected = [(ObjectionKind::Duplicate, 2), (ObjectionKind::OutOfOrder, 2)];
     assert_eq!(account.rejected, rejected.into());
     assert_eq!((account.objections.len(), book.totals().refused), (4, 5));
+    let refused = [(ObjectionKind::Duplicate, 1), (ObjectionKind::OutOfOrder, 4)];
+    assert_eq!(account.refused, refused.into(), "in the receiver's words");
     assert_eq!(account.objections[2].newest, Some(20));
     assert_eq!(account.series[0].ticks.len(), 2);
+}
+
+#[test]
+fn a_request_that_is_refused_for_no_double_is_counted_whatever_it_has() {
+    let mut book = Book::new(LIMITS);
+    let two = writing("a", "x", &[(0, 1.0), (10, 1.0)], false);
+    book.note_refusal(&two, 400, "invalid labels");
+    book.note_refusal(&two, 404, "out of order is the whole receiver");
+    book.note_refusal(&two, 400, "out of order sample");
+    let account = book.account();
+    let refused = [(ObjectionKind::OutOfOrder, 1), (ObjectionKind::Other, 2)];
+    assert_eq!(account.refused, refused.into());
+    assert_eq!(account.rejected, [].into(), "nobody knows which sample it was");
+    book.forget_refusals();
+    assert_eq!((book.account().refused, book.totals().refused), ([].into(), 3));
+}
+
+#[test]
+fn the_newest_refusals_are_remembered_and_the_others_counted_as_what_they_are() {
+    let mut book = Book::new(LIMITS);
+    book.accept(&writing("a", "x", &[(0, 1.0), (20, 1.0)], false)).unwrap();
+    for at in [0, 10] {
+        book.note_refusal(&writing("b", "x", &[(at, 2.0)], false), 400, "out of order sample");
+    }
+    let last = writing("b", "x", &[(20, 2.0)], false);
+    for _ in 0..MAX_OBJECTIONS {
+        book.note_refusal(&last, 400, "duplicate sample for timestamp");
+    }
+    let account = book.account();
+    assert_eq!(account.objections.len(), MAX_OBJECTIONS);
+    assert!(account.objections.iter().all(|objection| objection.sample.timestamp == 20));
+    let duplicates = MAX_OBJECTIONS as u64 + 1;
+    let rejected = [(ObjectionKind::Duplicate, duplicates), (ObjectionKind::OutOfOrder, 1)];
+    assert_eq!(account.rejected, rejected.into());
 }
 
 #[tokio::test]
@@ -214,6 +252,14 @@ async fn a_relay_hands_on_answers_as_the_backend_and_remembers_what_was_taken() 
     assert_eq!(seen.names(seen.series[0].ticks[0].by), ["a"]);
     assert_eq!(stored.names(stored.series[0].ticks[0].by), ["relay"]);
     assert_eq!(seen.rejected, [(ObjectionKind::OutOfOrder, 1)].into());
+
+    backend.behave(Behaviour::Refuse(403));
+    assert_eq!(post(&url, 30, 1.0).await.0, 403);
+    let seen = relay.account().await.unwrap();
+    assert_eq!(seen.refused, [(ObjectionKind::OutOfOrder, 1), (ObjectionKind::Other, 1)].into());
+    backend.behave(Behaviour::Refuse(503));
+    assert_eq!(post(&url, 30, 1.0).await.0, 503);
+    assert_eq!(relay.account().await.unwrap().refused, seen.refused, "it is sent again");
 
     relay.behave(Behaviour::Relay { to: ([127, 0, 0, 1], 1).into(), path: "/" });
     assert_eq!(post(&url, 30, 1.0).await.0, 502);
