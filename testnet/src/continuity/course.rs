@@ -11,7 +11,7 @@ use crate::ledger::{Account, SeriesAccount, Stored};
 pub const RELEASE: &str = "release";
 
 /// What a node says of a scrape itself: there for every tick, also when the scrape failed.
-const REPORTS: [&str; 5] = [
+pub const REPORTS: [&str; 5] = [
     "up",
     "scrape_duration_seconds",
     "scrape_samples_scraped",
@@ -27,6 +27,8 @@ pub struct Expected {
     pub instance: String,
     /// Its label [`RELEASE`].
     pub release: String,
+    /// How many series it has: those on its page, and the [`REPORTS`].
+    pub series: usize,
     /// The first instant.
     pub from: i64,
     /// The last instant.
@@ -121,7 +123,7 @@ fn groups(account: &Account) -> Groups<'_> {
 }
 
 /// The targets of which something is still on its way: that go on after the last instant that is
-/// expected, and have a series without a sample from then on.
+/// expected, and have a series without a sample from then on, or not all series.
 pub fn on_the_way<'a>(account: &Account, expected: &'a [Expected]) -> Vec<&'a Expected> {
     let groups = groups(account);
     let on_the_way = |expected: &&Expected| {
@@ -129,7 +131,8 @@ pub fn on_the_way<'a>(account: &Account, expected: &'a [Expected]) -> Vec<&'a Ex
         let behind = |series: &&SeriesAccount| {
             series.ticks.last().is_none_or(|newest| newest.at < expected.until)
         };
-        !expected.ends && groups.get(&key).is_none_or(|group| group.iter().any(behind))
+        let late = |group: &Vec<_>| group.len() < expected.series || group.iter().any(behind);
+        !expected.ends && groups.get(&key).is_none_or(late)
     };
     expected.iter().filter(on_the_way).collect()
 }
@@ -152,7 +155,16 @@ fn course(expected: &Expected, group: &[&SeriesAccount], interval: i64) -> Cours
     let failed = |tick| up.is_some_and(|up| up.at(tick).iter().any(|(_, at)| at.value == 0.0));
     let first = -(phase - expected.from).div_euclid(interval);
     let ticks = first..=tick_of(expected.until);
-    let held = ticks.map(|tick| held(&lines, tick, phase + tick * interval, failed(tick)));
+    // A series that was never stored lacks every tick. Of a failed scrape there need be reports alone.
+    let never = expected.series.saturating_sub(lines.len());
+    let reports = lines.iter().filter(|line| REPORTS.contains(&line.name)).count();
+    let never_reported = never.min(REPORTS.len().saturating_sub(reports));
+    let held = ticks.map(|tick| {
+        let failed = failed(tick);
+        let mut held = held(&lines, tick, phase + tick * interval, failed);
+        held.lacking += if failed { never_reported } else { never };
+        held
+    });
     let mut course = Course {
         ticks: held.collect(),
         false_stale: Vec::new(),
@@ -182,9 +194,6 @@ fn phase(group: &[&SeriesAccount], interval: i64) -> i64 {
 
 fn held(lines: &[Line<'_>], tick: i64, at: i64, failed: bool) -> Held {
     let mut held = Held { at, by: 0, lacking: 0, double: false, torn: false, failed };
-    if lines.is_empty() {
-        held.lacking = 1;
-    }
     for line in lines {
         let found = line.at(tick);
         held.by = found.iter().fold(held.by, |by, (_, stored)| by | stored.by);

@@ -10,6 +10,7 @@ use http::Method;
 use tokio::task::JoinSet;
 
 use super::backend::{Backend, BackendKind};
+use super::course::REPORTS;
 use super::moves::history;
 use super::table::Finding;
 use super::{Arguments, Scenario, skew};
@@ -57,6 +58,8 @@ pub(super) struct Stage<'a> {
     /// What connects the nodes, where every one has a host of its own.
     pub(super) switch: Option<Switch>,
     interval: Duration,
+    /// How many series each target has at the backend.
+    series: usize,
     fleet: Fleet,
     ledger: Ledger,
     backend: Backend,
@@ -130,6 +133,8 @@ impl<'a> Stage<'a> {
             world,
             switch,
             interval,
+            // The counter of its scrapes among them.
+            series: arguments.series + 1 + REPORTS.len(),
             fleet,
             ledger,
             backend,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use model::{Labels, STALE_NAN};
 
-use super::course::{Course, Expected, courses};
+use super::course::{Course, Expected, REPORTS, courses, on_the_way};
 use super::table::{Crash, Goal, Table};
 use super::{Event, EventKind, picture};
 use crate::exporter::SCRAPES;
@@ -32,7 +32,8 @@ fn account(series: Vec<SeriesAccount>) -> Account {
 }
 
 fn expected(from: i64, until: i64) -> Expected {
-    Expected { instance: "x".to_owned(), release: "1".to_owned(), from, until, ends: false }
+    let (instance, release) = ("x".to_owned(), "1".to_owned());
+    Expected { instance, release, series: 1, from, until, ends: false }
 }
 
 fn course_of(series: Vec<SeriesAccount>, expected: &Expected) -> Course {
@@ -74,6 +75,22 @@ fn a_tick_that_one_series_lacks_is_missing() {
     let torn = series("node_load1", &[(0, 1), (2000, 1)]);
     let course = course_of(vec![whole, torn], &expected(0, 2000));
     assert_eq!(missing(&course), [1000]);
+}
+
+#[test]
+fn a_series_that_never_arrived_lacks_every_tick_but_those_of_failed_scrapes() {
+    let mut all: Vec<SeriesAccount> =
+        REPORTS.iter().map(|name| series(name, &[(0, 1), (1000, 1), (2000, 1)])).collect();
+    all[0].ticks[1].value = 0.0;
+    let whole = Expected { series: REPORTS.len(), ..expected(0, 2000) };
+    assert_eq!(missing(&course_of(all.clone(), &whole)), [0; 0]);
+    assert_eq!(on_the_way(&account(all.clone()), std::slice::from_ref(&whole)), [&whole; 0]);
+    // One of the page's, of which a failed scrape has none.
+    let paged = Expected { series: REPORTS.len() + 1, ..whole.clone() };
+    assert_eq!(missing(&course_of(all.clone(), &paged)), [0, 2000]);
+    assert_eq!(on_the_way(&account(all.clone()), std::slice::from_ref(&paged)), [&paged]);
+    all.pop();
+    assert_eq!(missing(&course_of(all, &whole)), [0, 1000, 2000], "one of the reports");
 }
 
 #[test]

@@ -22,8 +22,14 @@ impl Stage<'_> {
         let mut expected = Vec::new();
         for target in 0..self.fleet.len() {
             let instance = self.fleet.address(target).to_string();
-            let first =
-                Expected { instance, release: "1".to_owned(), from: self.from, until, ends: false };
+            let first = Expected {
+                instance,
+                release: "1".to_owned(),
+                series: self.series,
+                from: self.from,
+                until,
+                ends: false,
+            };
             match self.relabelled {
                 Some((began, done)) if is_relabelled(target) => {
                     // What comes later is another target, with ticks of its own.
