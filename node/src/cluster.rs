@@ -41,7 +41,9 @@ pub use ownership::Key;
 pub use question::{Done, KeyHistory, KeyQuestion, Moved, Placed, Recorded, Reported, Thought};
 pub(crate) use seal::Arrival;
 pub use seal::PeerSeal;
-pub use state::{ClusterState, ComponentShare, Missing, PeerStatus, SeedLookup, SeedStatus};
+pub use state::{
+    ClusterState, ComponentShare, Missing, NameClash, PeerStatus, SeedLookup, SeedStatus,
+};
 pub use subscription::{Announced, Checkpointed, Delta, Reason, Snapshot, Subscription};
 
 /// The path of the state sync in the peer API.

@@ -369,6 +369,13 @@ fn cluster(page: &mut Exposition, state: &ClusterState) {
     page.gauge("cluster_ready_for_traffic", help, &[name], f64::from(state.ready));
     let help = "Whether another live node has this node's name.";
     page.gauge("shoal_cluster_name_clash", help, &[name], f64::from(state.name_clash.is_some()));
+    if let Some(clash) = &state.name_clash {
+        let [address, other] = [clash.address, clash.other_address].map(|at| at.to_string());
+        let labels =
+            [name, ("name", &clash.name), ("address", &address), ("other_address", &other)];
+        let help = "The live node that has this node's name, while there is one; always 1.";
+        page.gauge("shoal_cluster_name_clash_info", help, &labels, 1.0);
+    }
     for (component, share) in &state.components {
         let labels = [("component_id", component.as_str())];
         let help = "Targets that a clustered component knows of.";

@@ -38,8 +38,8 @@ pub struct ClusterState {
     pub ready: bool,
     /// `--cluster.wait-for-size`; 0 when there is none.
     pub minimum_size: usize,
-    /// Another live node with this node's name, which keeps this node out: name and address.
-    pub name_clash: Option<String>,
+    /// Another live node with this node's name, which keeps this node out.
+    pub name_clash: Option<NameClash>,
     /// The clustered components of this node, by id.
     pub components: BTreeMap<String, ComponentShare>,
     /// Where this node looks for others.
@@ -56,6 +56,24 @@ pub struct ClusterState {
     /// Whether this node has begun to collect all that it owns, since it takes part; or may not,
     /// because the cluster is too small.
     pub collecting: bool,
+}
+
+/// Two live nodes with one name, told by the one that stays out because of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NameClash {
+    /// The name of both.
+    pub name: String,
+    /// Where this node is.
+    pub address: SocketAddr,
+    /// Where the other one is.
+    pub other_address: SocketAddr,
+}
+
+impl std::fmt::Display for NameClash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, address, other_address } = self;
+        write!(f, "{name} at {other_address}, while this node is at {address}")
+    }
 }
 
 /// A node that should be there and is not.
@@ -279,9 +297,11 @@ pub(super) fn of(core: &mut Core, beside: Beside<'_>) -> ClusterState {
         joined: swim.is_none_or(membership::Swim::is_joined),
         ready: core.gate().is_open(),
         minimum_size: core.gate().wait_for_size(),
-        name_clash: swim
-            .and_then(membership::Swim::name_clash)
-            .map(|peer| format!("{} at {}", peer.name, peer.address)),
+        name_clash: swim.and_then(membership::Swim::name_clash).map(|other| NameClash {
+            name: other.name.to_string(),
+            address: view.me.address,
+            other_address: other.address,
+        }),
         components,
         seeds,
         seeds_error: swim.and_then(membership::Swim::resolution_error).map(str::to_owned),

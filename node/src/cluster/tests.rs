@@ -451,7 +451,8 @@ async fn two_nodes_of_one_name_are_told_apart_by_the_newcomer() {
     let a = start(options("a", &[])).await;
     let clone = start(options("a", &[a.address])).await;
     let state = clone.until("it knows", |state| state.name_clash.is_some()).await;
-    assert_eq!(state.name_clash, Some(format!("a at {}", a.address)));
+    let (name, address, other_address) = ("a".to_owned(), clone.address, a.address);
+    assert_eq!(state.name_clash, Some(NameClash { name, address, other_address }));
     assert!(!state.joined && !state.is_participant());
     clone.until_counted("shoal_cluster_name_clash{cluster_name=\"tests\"}").await;
     let state = a.started.handle.state().borrow().clone();

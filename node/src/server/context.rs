@@ -120,11 +120,10 @@ impl Context {
         if *self.phase.borrow() == Phase::Draining {
             return Some("it is shutting down".to_owned());
         }
-        if let Some(other) = &state.name_clash {
-            let mine = state.me().map(|me| me.address.to_string()).unwrap_or_default();
+        if let Some(clash) = &state.name_clash {
             return Some(format!(
-                "another live node has the name of this one ({mine}): {other}; give one of them \
-                 another --cluster.node-name"
+                "another live node has the name of this one: {clash}; give one of them another \
+                 --cluster.node-name"
             ));
         }
         let Some(graph) = self.graph() else {

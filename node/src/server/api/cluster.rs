@@ -44,7 +44,8 @@ pub struct Cluster {
     pub minimum_size: usize,
     /// Whether new targets are started.
     pub starts_targets: bool,
-    /// The live node that has this node's name and thereby keeps it out: name and address.
+    /// The live node that has this node's name and thereby keeps it out: its name, its address, and
+    /// that of this node.
     pub name_clash: Option<String>,
     /// The ids of the cluster's keys, the one that seals first.
     pub keys: Vec<String>,
@@ -155,7 +156,7 @@ fn describe(state: &ClusterState, detail: &Detail, unready: Option<String>) -> C
         missing: state.missing.clone(),
         minimum_size: state.minimum_size,
         starts_targets: state.ready,
-        name_clash: state.name_clash.clone(),
+        name_clash: state.name_clash.as_ref().map(ToString::to_string),
         keys: state.keys.clone(),
         peers: state.peers.iter().map(|peer| describe_peer(peer, state, detail)).collect(),
         lookups: state.lookups.clone(),

@@ -158,6 +158,17 @@ async fn a_namesake_is_named_wherever_one_looks() {
     }
     let metrics = twin.get("/metrics").await.1;
     assert!(metrics.contains("shoal_cluster_name_clash{cluster_name=\"\"} 1\n"), "{metrics}");
+    let info = format!(
+        "shoal_cluster_name_clash_info{{cluster_name=\"\",name=\"a\",address=\"{}\",\
+         other_address=\"{}\"}} 1\n",
+        twin.address, a.address
+    );
+    assert!(metrics.contains(&info), "{info} is missing in\n{metrics}");
+    let told = twin.json("/api/v1/cluster").await;
+    let clash = format!("a at {}, while this node is at {}", a.address, twin.address);
+    assert_eq!(told["name_clash"], clash);
+    let metrics = a.get("/metrics").await.1;
+    assert!(!metrics.contains("shoal_cluster_name_clash_info"), "{metrics}");
     assert_eq!(a.get("/-/ready").await.1, "Shoal is ready.\n");
 }
 
