@@ -41,14 +41,18 @@ struct Share {
     width: f64,
 }
 
-/// How a peer is heard.
+/// How a peer is heard, and what this node is compared with it.
 struct Voice {
     name: String,
+    is_self: bool,
     generation: u64,
+    /// Empty for this node itself.
     last_heard: String,
     round_trip: String,
     /// Whether it sees what this node sees; empty when nobody knows.
     view: &'static str,
+    /// The digest of what it sees, as it last said; empty when nobody knows.
+    digest: String,
     suspicion: String,
     /// How far its clock is ahead; empty when nobody knows.
     clock: String,
@@ -98,7 +102,6 @@ pub fn clustering(frame: &Frame, shown: Shown<'_>) -> Result<String, askama::Err
     let most = cluster.peers.iter().map(|peer| peer.targets).max().unwrap_or(0).max(1);
     let participants = cluster.count("participant").max(1);
     let fair = 100.0 * (total as f64 / participants as f64 / most as f64).min(1.0);
-    let others = cluster.peers.iter().filter(|peer| !peer.is_self);
     let places = cluster.seeds.iter().map(|seed| Place {
         address: seed.address.to_string(),
         result: seed.result.clone(),
@@ -116,7 +119,11 @@ pub fn clustering(frame: &Frame, shown: Shown<'_>) -> Result<String, askama::Err
         check,
         check_refused,
         shares: cluster.peers.iter().map(|peer| share(peer, total, most, now)).collect(),
-        voices: others.map(|peer| voice(peer, cluster.digest, (detail, audit), now)).collect(),
+        voices: cluster
+            .peers
+            .iter()
+            .map(|peer| voice(peer, cluster.digest, (detail, audit), now))
+            .collect(),
         places: places.collect(),
         fair,
         total,
@@ -142,15 +149,20 @@ fn voice(peer: &PeerStatus, digest: u64, (detail, audit): (&Detail, &Audit), now
     let audited = audit.peers.iter().find(|audited| audited.name == peer.name);
     let unknown = PeerDetail::default();
     let known = detail.peers.get(&peer.name).unwrap_or(&unknown);
+    let seen = if peer.is_self { Some(digest) } else { known.digest };
     Voice {
         name: peer.name.clone(),
+        is_self: peer.is_self,
         generation: peer.generation,
         last_heard: match known.last_heard {
+            _ if peer.is_self => String::new(),
             Some(at) => moment(at, now),
             None => "by hearsay".to_owned(),
         },
         round_trip: known.round_trip_seconds.map(duration).unwrap_or_default(),
-        view: match known.digest {
+        digest: seen.map(|digest| format!("{digest:016x}")).unwrap_or_default(),
+        view: match seen {
+            _ if peer.is_self => "its own",
             None => "",
             Some(theirs) if theirs == digest => "the same",
             Some(_) => "another",

@@ -204,6 +204,9 @@ fn the_cluster_page_shows_what_each_peer_collects() {
     assert!(page.contains("node-1 collects 1 targets"));
     assert!(page.contains("25.0 %"));
     assert!(page.contains("by hearsay"), "node-1 was never heard");
+    let health =
+        "<span class=\"value\">0</span><span class=\"note\">of 8, where 0 is healthy</span>";
+    assert!(page.contains(health), "it is told when all is well, too");
 }
 
 #[test]
@@ -217,7 +220,7 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         name: name.to_owned(),
         address,
         state: "participant",
-        generation: 1,
+        generation: if is_self { 41 } else { 17 },
         is_self,
         suspected: !is_self,
         since: 0,
@@ -335,7 +338,12 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
     for text in [
         "of 3 expected",
         "differ",
-        "Local health 3 of 8",
+        "This node doubts itself",
+        "<span class=\"value\">3</span><span class=\"note\">of 8, where 0 is healthy</span>",
+        "<td data-name=\"Generation\">41</td>",
+        "<td data-name=\"Generation\">17</td>",
+        "<td data-name=\"View\">its own <code>0000000000000007</code></td>",
+        "<td data-name=\"View\">another <code>0000000000000008</code></td>",
         "3 s ago",
         "1.2 ms",
         "another",
