@@ -92,6 +92,9 @@ pub enum Refusal {
     /// This node left the cluster, or stays out of it.
     #[error("this node takes no part in the cluster")]
     Out,
+    /// Asked over a connection without a client certificate, where nodes know each other by them.
+    #[error("no client certificate was shown")]
+    Certificate,
 }
 
 fn keys(ids: &[KeyId]) -> String {
@@ -103,7 +106,7 @@ fn keys(ids: &[KeyId]) -> String {
 
 impl Refusal {
     /// How many reasons there are.
-    pub const REASONS: usize = 15;
+    pub const REASONS: usize = 16;
 
     /// The reasons, in the order of [`Counters::refused`].
     pub const NAMES: [&'static str; Self::REASONS] = [
@@ -122,6 +125,7 @@ impl Refusal {
         "misdirected",
         "name_clash",
         "out",
+        "certificate",
     ];
 
     pub(crate) fn index(&self) -> usize {
@@ -141,6 +145,7 @@ impl Refusal {
             Refusal::Misdirected(_) => 12,
             Refusal::NameClash(_) => 13,
             Refusal::Out => 14,
+            Refusal::Certificate => 15,
         }
     }
 

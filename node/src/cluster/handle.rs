@@ -212,7 +212,7 @@ impl Handle {
     /// # Errors
     ///
     /// When the cluster has stopped, or refuses them.
-    pub async fn checkpoint(&self, body: Bytes) -> Result<Result<(), String>, Closed> {
+    pub async fn checkpoint(&self, body: Bytes) -> Result<Result<(), QuestionError>, Closed> {
         self.ask(|answer| Question::Checkpoint { body, answer }).await
     }
 

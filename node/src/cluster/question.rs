@@ -46,7 +46,7 @@ pub(super) enum Question {
     /// The keys of the cluster have changed.
     Keys { keyring: Keyring },
     /// Another node sends checkpoints of keys of which this one is the deputy.
-    Checkpoint { body: Bytes, answer: oneshot::Sender<Result<(), String>> },
+    Checkpoint { body: Bytes, answer: oneshot::Sender<Result<(), QuestionError>> },
     /// Another node claims keys, or offers some.
     Claim { body: Bytes, answer: oneshot::Sender<ClaimAnswer> },
     /// The configuration runs.

@@ -82,6 +82,7 @@ fn deserves_attention(refusal: &Refusal) -> bool {
         | Refusal::Forged { .. }
         | Refusal::Replayed
         | Refusal::Version { .. }
+        | Refusal::Certificate
         | Refusal::Suite { .. } => true,
         Refusal::TooShort { .. }
         | Refusal::TooLong { .. }

@@ -93,7 +93,7 @@ impl PeerSeal {
     }
 
     /// Counts and writes down that a body from `source` was refused.
-    pub(super) fn refuse(&self, source: IpAddr, what: &str, refusal: &Refusal) {
+    pub(crate) fn refuse(&self, source: IpAddr, what: &str, refusal: &Refusal) {
         let mut state = self.state();
         state.channel.refuse(refusal);
         state.refusals.note(source, what, refusal, Instant::now());

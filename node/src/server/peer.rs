@@ -1,10 +1,14 @@
 //! What other nodes ask of this one.
 
+use std::fmt::Display;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use delivery::{Consignment, NotAdopted};
 use http::{Method, StatusCode};
+use membership::Refusal;
+use ownership::{audit, handover};
 
 use super::api::audit::{DESCRIBE_PATH, FINDINGS_PATH, describe, find};
 use super::api::check::{self, CHECK_PATH};
@@ -41,6 +45,7 @@ pub(super) async fn answer(context: &Arc<Context>, asked: Asked) -> (&'static st
 async fn respond(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply) {
     let seal = context.cluster.seal();
     if asked.stranger && seal.keyring().is_empty() {
+        refuse(context, asked.from, &asked.path, &Refusal::Certificate);
         let text = "show a certificate: --cluster.tls-cert-path and --cluster.tls-key-path";
         return ("peer_refused", reply::text(StatusCode::FORBIDDEN, text));
     }
@@ -70,11 +75,38 @@ async fn respond(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply) 
         CHECK_PATH => ("peer_check", check::respond(context, &payload, asked.from).await),
         _ => ("unknown", reply::not_found()),
     };
+    if reply.status() == StatusCode::BAD_REQUEST {
+        // Which is what `senseless` answers, and nothing else here.
+        let why = String::from_utf8_lossy(reply.body()).trim_end().to_owned();
+        refuse(context, asked.from, &asked.path, &Refusal::Malformed(why));
+    }
     if reply.status() != StatusCode::OK {
         return (route, reply);
     }
     let (head, body) = reply.into_parts();
     (route, Reply::from_parts(head, question.answer(&asked.path, body)))
+}
+
+/// Counts and writes down that a body for `path` was not acted upon.
+pub(super) fn refuse(context: &Context, from: Option<SocketAddr>, path: &str, refusal: &Refusal) {
+    // Within the process nobody is refused.
+    if let Some(from) = from {
+        context.cluster.seal().refuse(from.ip(), path, refusal);
+    }
+}
+
+/// What a body is answered that does not say what it should.
+pub(super) fn senseless(problem: impl Display) -> Reply {
+    reply::text(StatusCode::BAD_REQUEST, problem.to_string())
+}
+
+/// Why another node is not told what it asks for.
+#[derive(Debug)]
+pub(super) enum Untold {
+    /// Its question cannot be read.
+    Malformed(String),
+    /// This node cannot tell.
+    Unable(String),
 }
 
 /// Reads bytes of anybody as every body of the peer API that is read in this crate, questions and
@@ -116,7 +148,8 @@ async fn sync(context: &Context, body: Bytes) -> Reply {
 async fn checkpoint(context: &Context, body: Bytes) -> Reply {
     match context.cluster.checkpoint(body).await {
         Ok(Ok(())) => reply::with(StatusCode::OK, CONTENT_TYPE, Bytes::new()),
-        Ok(Err(problem)) => reply::text(StatusCode::FORBIDDEN, problem),
+        Ok(Err(handover::QuestionError::Malformed(problem))) => senseless(problem),
+        Ok(Err(error)) => reply::text(StatusCode::FORBIDDEN, error.to_string()),
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
     }
 }
@@ -125,6 +158,7 @@ async fn checkpoint(context: &Context, body: Bytes) -> Reply {
 async fn claim(context: &Context, body: Bytes) -> Reply {
     match context.cluster.claim(body).await {
         Ok(Ok(answer)) => reply::with(StatusCode::OK, CONTENT_TYPE, answer),
+        Ok(Err(handover::QuestionError::Malformed(problem))) => senseless(problem),
         Ok(Err(error)) => reply::text(StatusCode::FORBIDDEN, error.to_string()),
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
     }
@@ -134,16 +168,18 @@ async fn claim(context: &Context, body: Bytes) -> Reply {
 async fn audit(context: &Context, body: Bytes) -> Reply {
     match context.cluster.audit(body).await {
         Ok(Ok(answer)) => reply::with(StatusCode::OK, CONTENT_TYPE, answer),
+        Ok(Err(audit::QuestionError::Malformed(problem))) => senseless(problem),
         Ok(Err(error)) => reply::text(StatusCode::FORBIDDEN, error.to_string()),
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
     }
 }
 
 /// What was found out, or why it could not be.
-fn told(found: Result<Bytes, String>) -> Reply {
+fn told(found: Result<Bytes, Untold>) -> Reply {
     match found {
         Ok(body) => reply::with(StatusCode::OK, CONTENT_TYPE, body),
-        Err(problem) => reply::text(StatusCode::BAD_REQUEST, problem),
+        Err(Untold::Malformed(problem)) => senseless(problem),
+        Err(Untold::Unable(problem)) => reply::text(StatusCode::SERVICE_UNAVAILABLE, problem),
     }
 }
 
@@ -151,7 +187,7 @@ fn told(found: Result<Bytes, String>) -> Reply {
 async fn targets(context: &Arc<Context>, body: &[u8]) -> Reply {
     let wanted = match targets::Wanted::decode(body) {
         Ok(wanted) => wanted,
-        Err(problem) => return reply::text(StatusCode::BAD_REQUEST, problem.to_string()),
+        Err(problem) => return senseless(problem),
     };
     match targets::collected_here(context, &wanted).await {
         Ok(collected) => match collected.encode() {
@@ -166,7 +202,7 @@ async fn targets(context: &Arc<Context>, body: &[u8]) -> Reply {
 async fn pending(context: &Context, body: &[u8]) -> Reply {
     let asked = match deliveries::Asked::decode(body) {
         Ok(asked) => asked,
-        Err(problem) => return reply::text(StatusCode::BAD_REQUEST, problem.to_string()),
+        Err(problem) => return senseless(problem),
     };
     let answer = match context.cluster.deliveries().find(&asked.destination) {
         Some(destination) => destination.pending(&asked.origin).await.ok(),
@@ -189,7 +225,7 @@ async fn pending(context: &Context, body: &[u8]) -> Reply {
 async fn adopt(context: &Context, body: Bytes) -> Reply {
     let consignment = match Consignment::decode(body) {
         Ok(consignment) => consignment,
-        Err(malformed) => return reply::text(StatusCode::BAD_REQUEST, malformed.to_string()),
+        Err(malformed) => return senseless(malformed),
     };
     let name = Arc::clone(&consignment.destination);
     if !context.is_settled() {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
+use membership::Refusal;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::asked::{Asked, Query};
@@ -70,6 +71,7 @@ async fn receive(
     request: Request<Incoming>,
 ) -> Result<Asked, Reply> {
     let (head, body) = request.into_parts();
+    let declared = body.size_hint().lower();
     let read = async {
         let room = room(context, body.size_hint().upper()).await;
         Limited::new(body, MAX_BODY).collect().await.map(|body| (body.to_bytes(), room))
@@ -77,6 +79,11 @@ async fn receive(
     let (body, room) = match tokio::time::timeout(BODY_TIMEOUT, read).await {
         Ok(Ok(read)) => read,
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            if head.uri.path().starts_with(peer::PREFIX) {
+                let length = usize::try_from(declared).unwrap_or(usize::MAX).max(MAX_BODY + 1);
+                let refusal = Refusal::TooLong { length, limit: MAX_BODY };
+                peer::refuse(context, caller.from, head.uri.path(), &refusal);
+            }
             let text = format!("a body has at most {MAX_BODY} bytes");
             return Err(reply::text(StatusCode::PAYLOAD_TOO_LARGE, text));
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ownership::handover::{CLAIM_TIMEOUT, Checkpoints};
+use ownership::handover::{CLAIM_TIMEOUT, Checkpoints, QuestionError};
 use tracing::{debug, warn};
 
 use super::{Driver, Errand};
@@ -105,8 +105,8 @@ impl Driver {
     }
 
     /// Another node sends checkpoints.
-    pub(super) fn keep(&mut self, body: &[u8]) -> Result<(), String> {
-        self.core.handle_checkpoints(body).map_err(|error| error.to_string())?;
+    pub(super) fn keep(&mut self, body: &[u8]) -> Result<(), QuestionError> {
+        self.core.handle_checkpoints(body)?;
         self.rhythm.unsaved = true;
         self.measures.checkpoints_kept(self.core.checkpoints());
         Ok(())

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::asked::Asked;
 use super::super::context::Context;
+use super::super::peer::Untold;
 use super::super::reply::{self, Reply};
 use super::audit::Missing;
 use super::everybody::{self, Question};
@@ -263,11 +264,12 @@ fn sums(done: &[Done], interval: impl Fn(&Done) -> Option<NonZeroU64>, count: us
 ///
 /// # Errors
 ///
-/// A text for that node.
-pub(in crate::server) async fn tell(context: &Context, body: &[u8]) -> Result<Bytes, String> {
-    let count = decode_question(body)?;
-    let sums = here(context, count).await.map_err(|error| error.to_string())?;
-    wire::encode(&sums).map_err(|error| error.to_string())
+/// When the question makes no sense, or this node cannot tell.
+pub(in crate::server) async fn tell(context: &Context, body: &[u8]) -> Result<Bytes, Untold> {
+    let count = decode_question(body).map_err(Untold::Malformed)?;
+    let unable = |error: &dyn std::error::Error| Untold::Unable(error.to_string());
+    let sums = here(context, count).await.map_err(|error| unable(&error))?;
+    wire::encode(&sums).map_err(|error| unable(&error))
 }
 
 /// How many sums are wanted.

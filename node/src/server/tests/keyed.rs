@@ -4,6 +4,7 @@ use membership::{Channel, Key, Keyring, Reply};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
+use super::super::peer::PREFIX;
 use super::targets::pair_with;
 use super::*;
 
@@ -73,18 +74,24 @@ async fn the_peer_api_is_closed_to_strangers_and_the_pages_are_not() {
     }
 }
 
-#[tokio::test]
-async fn a_body_that_was_recorded_is_answered_once() {
-    let world = start(keyed(&[1])).await;
-    let mut insider = insider(&[1]);
-    let wanted = || Bytes::from_static(&[0, 0, 5]);
+/// Has the node tell somebody which life of it this is.
+async fn introduce(world: &World, insider: &mut Channel) {
     let first = insider.question(world.address);
-    let (status, body) = world.post_body(TARGETS, first.seal(TARGETS, wanted())).await;
+    let sealed = first.seal(TARGETS, Bytes::from_static(&[0, 0, 5]));
+    let (status, body) = world.post_body(TARGETS, sealed).await;
     assert_eq!(status, StatusCode::OK);
     match first.open(&insider.opener(), TARGETS, body).expect("the node has the key") {
         Reply::Introduction(life) => insider.introduce(world.address, life),
         Reply::Answer(_) => panic!("nobody had introduced the node"),
     }
+}
+
+#[tokio::test]
+async fn a_body_that_was_recorded_is_answered_once() {
+    let world = start(keyed(&[1])).await;
+    let mut insider = insider(&[1]);
+    let wanted = || Bytes::from_static(&[0, 0, 5]);
+    introduce(&world, &mut insider).await;
     let second = insider.question(world.address);
     let recorded = second.seal(TARGETS, wanted());
     let (_, body) = world.post_body(TARGETS, recorded.clone()).await;
@@ -187,5 +194,43 @@ async fn keys_are_read_again_on_reload_and_a_bad_file_changes_nothing() {
         assert!(text.contains("stay as they were"), "{text}");
         assert_eq!(keys(), [id(2), id(1)]);
         assert_eq!(world.cluster.handle.seal().keyring().ids().len(), 2);
+    }
+}
+
+/// How many were refused for a reason.
+async fn refused(world: &World, reason: &str) -> usize {
+    let page = world.get("/metrics").await.1;
+    let name = format!("shoal_cluster_refused_total{{reason=\"{reason}\"}} ");
+    let value = page.lines().find_map(|line| line.strip_prefix(&name)).expect("it is there");
+    value.parse().expect("a count")
+}
+
+#[tokio::test]
+async fn a_body_that_makes_no_sense_is_counted_whatever_it_is_for() {
+    let world = start(keyed(&[1])).await;
+    let mut insider = insider(&[1]);
+    introduce(&world, &mut insider).await;
+    let questions =
+        "checkpoint claim audit describe history moves pending adopt targets check".split(' ');
+    for (before, question) in questions.enumerate() {
+        assert_eq!(refused(&world, "malformed").await, before, "before {question}");
+        let path = format!("{}{question}", PREFIX);
+        let senseless = Bytes::from_static(b"\xff");
+        let sealed = insider.question(world.address).seal(&path, senseless);
+        let (status, text) = world.post_body(&path, sealed).await;
+        let text = String::from_utf8_lossy(&text);
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{question}: {text}");
+        assert_eq!(refused(&world, "malformed").await, before + 1, "{question}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_counted_where_only_nodes_ask() {
+    let world = start(keyed(&[1])).await;
+    let long = Bytes::from(vec![0; membership::SYNC_MAX + Channel::OVERHEAD + 1]);
+    for (path, counted) in [("/-/reload", 0), (SYNC, 1), (TARGETS, 2)] {
+        let (status, _) = world.post_body(path, long.clone()).await;
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        assert_eq!(refused(&world, "too_long").await, counted, "{path}");
     }
 }

@@ -323,7 +323,14 @@ async fn where_certificates_are_optional_the_peer_api_asks_for_one_all_the_same(
     let (status, text) = post(None, "/api/v1/peer/targets").await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(text.contains("--cluster.tls-cert-path"), "{text}");
+    let refused = "shoal_cluster_refused_total{reason=\"certificate\"} 1\n";
+    let url = format!("http://{}/metrics", world.memory.address());
+    let metrics = || exchange(&world.client, Method::GET, &url, "");
+    let (_, page) = metrics().await;
+    assert!(page.contains(refused), "{page}");
     let (_, text) = post(Some(CLIENT), "/api/v1/peer/targets").await;
     assert!(text.contains("short"), "it is no question: {text}");
+    let (_, page) = metrics().await;
+    assert!(page.contains(refused), "it showed one: {page}");
     assert!(answers(&world, None).await, "pages are for everybody");
 }

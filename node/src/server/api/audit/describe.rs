@@ -9,6 +9,7 @@ use ownership::Key;
 use serde::{Deserialize, Serialize};
 
 use super::super::super::context::Context;
+use super::super::super::peer::Untold;
 use super::{announced, own};
 use crate::wire::{self, Malformed};
 
@@ -67,9 +68,9 @@ pub(super) fn decode_answer(body: &[u8]) -> Result<Vec<Described>, Malformed> {
 ///
 /// # Errors
 ///
-/// A text for that node.
-pub(in crate::server) fn describe(context: &Context, body: &[u8]) -> Result<Bytes, String> {
-    let wanted = Wanted::decode(body).map_err(|error| error.to_string())?;
+/// When the question makes no sense, or this node cannot tell.
+pub(in crate::server) fn describe(context: &Context, body: &[u8]) -> Result<Bytes, Untold> {
+    let wanted = Wanted::decode(body).map_err(|error| Untold::Malformed(error.to_string()))?;
     let keys: BTreeSet<Key> = wanted.keys.iter().copied().map(Key::from).collect();
     let urls: BTreeSet<&str> = wanted.urls.iter().map(String::as_str).collect();
     let here = announced(&context.cluster.listed(), &wanted.component);
@@ -81,5 +82,6 @@ pub(in crate::server) fn describe(context: &Context, body: &[u8]) -> Result<Byte
         length += described.url.len() + 18 + labels.sum::<usize>();
         length < MAX_BODY
     });
-    wire::encode(&bounded.collect::<Vec<Described>>()).map_err(|error| error.to_string())
+    let encoded = wire::encode(&bounded.collect::<Vec<Described>>());
+    encoded.map_err(|error| Untold::Unable(error.to_string()))
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::super::super::context::Context;
+use super::super::super::peer::Untold;
 use super::super::everybody::{self, Question};
 use super::{Audit, Between, Target, here};
 use crate::cluster::Closed;
@@ -105,8 +106,8 @@ pub(super) async fn of(context: &Arc<Context>) -> Result<Audit, Closed> {
 ///
 /// # Errors
 ///
-/// A text for that node.
-pub(in crate::server) async fn find(context: &Arc<Context>) -> Result<Bytes, String> {
-    let audit = here(context).await.map_err(|error| error.to_string())?;
-    Found::of(audit).encode()
+/// When this node cannot tell.
+pub(in crate::server) async fn find(context: &Arc<Context>) -> Result<Bytes, Untold> {
+    let audit = here(context).await.map_err(|error| Untold::Unable(error.to_string()))?;
+    Found::of(audit).encode().map_err(Untold::Unable)
 }

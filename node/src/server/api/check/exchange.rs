@@ -9,6 +9,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::super::super::context::Context;
+use super::super::super::peer;
 use super::super::super::reply::{self, Reply};
 use super::send;
 use crate::cluster::{ClusterState, Nonce};
@@ -70,7 +71,7 @@ pub(in crate::server) async fn respond(
 ) -> Reply {
     let probe = match Probe::decode(body) {
         Ok(probe) => probe,
-        Err(problem) => return reply::text(StatusCode::BAD_REQUEST, problem.to_string()),
+        Err(problem) => return peer::senseless(problem),
     };
     let Ok(_one_of_few) = context.checks_answered.try_acquire() else {
         let text = "too many checks are under way";

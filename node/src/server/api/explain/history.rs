@@ -10,6 +10,7 @@ use ownership::Key;
 use serde::{Deserialize, Serialize};
 
 use super::super::super::context::Context;
+use super::super::super::peer::Untold;
 use super::super::everybody::{self, Question};
 use crate::cluster::{Gap, KeyQuestion, Recorded};
 use crate::telemetry::clock;
@@ -176,14 +177,15 @@ fn read(node: &str, body: &[u8]) -> Result<Vec<Told>, String> {
 ///
 /// # Errors
 ///
-/// A text for that node.
-pub(in crate::server) async fn remember(context: &Context, body: &[u8]) -> Result<Bytes, String> {
-    let keys = decode_question(body).map_err(|error| error.to_string())?;
+/// When the question makes no sense, or this node cannot tell.
+pub(in crate::server) async fn remember(context: &Context, body: &[u8]) -> Result<Bytes, Untold> {
+    let keys = decode_question(body).map_err(|error| Untold::Malformed(error.to_string()))?;
+    let unable = |error: &dyn std::error::Error| Untold::Unable(error.to_string());
     let node = context.cluster.state().borrow().node_name.clone();
     let mut told = Vec::new();
     for (component, key) in keys.into_iter().take(MAX_KEYS) {
         let question = KeyQuestion { component: component.clone(), key: Key::from(key) };
-        let known = context.cluster.explain(question).await.map_err(|error| error.to_string())?;
+        let known = context.cluster.explain(question).await.map_err(|error| unable(&error))?;
         let skip = known.records.len().saturating_sub(MAX_RECORDS);
         told.extend(known.records.into_iter().skip(skip).map(|record| Told {
             node: node.clone(),
@@ -192,7 +194,7 @@ pub(in crate::server) async fn remember(context: &Context, body: &[u8]) -> Resul
             record,
         }));
     }
-    wire::encode(&told).map_err(|error| error.to_string())
+    wire::encode(&told).map_err(|error| unable(&error))
 }
 
 /// The question: components and keys.
