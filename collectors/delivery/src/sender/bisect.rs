@@ -4,15 +4,19 @@
 //! among 2,000 samples is found in two dozen requests. Where whole targets were collected twice,
 //! finding their samples one by one would take two requests each; so once one refusal follows
 //! another, some samples of each scrape are tried alone, and when the backend has every one of
-//! them the scrape is given up as a whole.
+//! them the scrape is given up as a whole. Of a target whose last scrape was one of those, a single
+//! sample tells it of the next: where two collect the same for as long as a network is broken, each scrape
+//! of one of them costs two requests, and its queue keeps up.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 use tracing::warn;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::config::Protocol;
 use crate::telemetry::{Counts, DropReason};
@@ -68,6 +72,51 @@ impl FullSearches {
     }
 }
 
+/// For how long it is remembered that a target was collected twice. Intervals are shorter.
+const REMEMBERED: Duration = Duration::from_secs(120);
+/// Targets that are remembered at most.
+const MOST_REMEMBERED: usize = 100_000;
+
+/// The targets of which the backend had the last scrape that was looked at.
+#[derive(Debug, Default)]
+pub(super) struct CollectedTwice {
+    targets: Mutex<HashMap<u64, Instant>>,
+}
+
+impl CollectedTwice {
+    fn targets(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
+        // What is remembered is a guess: half of a change does no harm.
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has(&self, origin: &Origin, now: Instant) -> bool {
+        let since = self.targets().get(&target(origin)).copied();
+        since.is_some_and(|since| now.saturating_duration_since(since) < REMEMBERED)
+    }
+
+    fn note(&self, origin: &Origin, is_double: bool, now: Instant) {
+        let mut targets = self.targets();
+        if !is_double {
+            targets.remove(&target(origin));
+            return;
+        }
+        if targets.len() >= MOST_REMEMBERED {
+            targets.retain(|_, since| now.saturating_duration_since(*since) < REMEMBERED);
+        }
+        if targets.len() < MOST_REMEMBERED {
+            targets.insert(target(origin), now);
+        }
+    }
+}
+
+fn target((_, job, instance): &Origin) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(job.as_bytes());
+    hash.update(&[0]);
+    hash.update(instance.as_bytes());
+    hash.digest()
+}
+
 /// One sample with the labels of its series.
 #[derive(Debug, Clone)]
 struct Atom {
@@ -104,6 +153,8 @@ struct Search<'a> {
     /// Requests left.
     budget: usize,
     refusals: usize,
+    /// How many samples of each scrape are not known to be doubles.
+    rest: BTreeMap<Origin, usize>,
 }
 
 impl Sender {
@@ -120,7 +171,14 @@ impl Sender {
             }
         };
         let atoms: Vec<Atom> = request.timeseries.into_iter().flat_map(atoms).collect();
-        Search { sender: self, budget: BUDGET, refusals: 0 }.run(atoms, reason).await;
+        let mut rest: BTreeMap<Origin, usize> = BTreeMap::new();
+        atoms.iter().for_each(|atom| *rest.entry(atom.origin()).or_default() += 1);
+        let mut search = Search { sender: self, budget: BUDGET, refusals: 0, rest };
+        search.run(atoms, reason).await;
+        let now = Instant::now();
+        for (origin, rest) in search.rest {
+            self.collected_twice.note(&origin, rest == 0, now);
+        }
     }
 
     fn give_up(&self, part: &[Atom], reason: DropReason) {
@@ -161,6 +219,18 @@ impl Search<'_> {
         }
     }
 
+    fn give_up(&mut self, atoms: &[Atom], reason: DropReason) {
+        self.sender.give_up(atoms, reason);
+        if reason == DropReason::Untried {
+            return;
+        }
+        for atom in atoms {
+            if let Some(rest) = self.rest.get_mut(&atom.origin()) {
+                *rest -= 1;
+            }
+        }
+    }
+
     /// Whether there are requests left, or the frame may have as many as it needs.
     fn goes_on(&mut self) -> bool {
         if self.budget == 0 && self.sender.full_searches.allow(now_ms()) {
@@ -176,14 +246,14 @@ impl Search<'_> {
         let size = part.atoms.len();
         if size <= 1 || !self.goes_on() {
             let reason = if size <= 1 { reason } else { DropReason::Untried };
-            self.sender.give_up(&part.atoms, reason);
+            self.give_up(&part.atoms, reason);
             return;
         }
         let times: BTreeSet<i64> = part.atoms.iter().map(|atom| atom.timestamp).collect();
         let is_suspicious = self.refusals >= SUSPICIOUS && size >= WORTH_TRYING.start;
         let is_dense = part.is_dense && size >= TOO_SMALL;
         let is_worth = is_suspicious || is_dense || WORTH_TRYING.contains(&size);
-        if is_worth && are_scrapes(&part.atoms) {
+        if (is_worth || self.was_double(&part.atoms)) && are_scrapes(&part.atoms) {
             part = self.try_some(part.atoms, reason).await;
         }
         if part.atoms.is_empty() {
@@ -206,6 +276,13 @@ impl Search<'_> {
         parts.extend(halves.map(|atoms| Part { atoms, is_dense }));
     }
 
+    /// Whether most of these samples are of targets that were collected twice before.
+    fn was_double(&self, atoms: &[Atom]) -> bool {
+        let now = Instant::now();
+        let was = |atom: &&Atom| self.sender.collected_twice.has(&atom.origin(), now);
+        2 * atoms.iter().filter(was).count() > atoms.len()
+    }
+
     /// Tries some samples of each scrape in a part alone. A scrape of which the backend has all that
     /// was tried is given up; returns what is left to be sent. No series may be there twice.
     async fn try_some(&mut self, atoms: Vec<Atom>, reason: DropReason) -> Part {
@@ -214,10 +291,12 @@ impl Search<'_> {
             scrapes.entry(atom.origin()).or_default().push(atom);
         }
         let alone = scrapes.len() == 1;
+        let now = Instant::now();
         let mut trials = Vec::with_capacity(scrapes.len());
         let mut picked = Vec::new();
-        for (number, scrape) in scrapes.into_values().enumerate() {
-            let picks = picks(&scrape, alone);
+        for (number, (origin, scrape)) in scrapes.into_iter().enumerate() {
+            let was_double = self.sender.collected_twice.has(&origin, now);
+            let picks = picks(&scrape, alone && !was_double);
             let mut kept = Vec::with_capacity(scrape.len());
             for (index, atom) in scrape.into_iter().enumerate() {
                 let room = picked.len() < self.budget;
@@ -235,7 +314,7 @@ impl Search<'_> {
         let doubles: usize = trials.iter().map(|trial| trial.doubles).sum();
         let (given_up, rest): (Vec<Trial>, Vec<Trial>) =
             trials.into_iter().partition(|trial| trial.doubles == trial.picks);
-        given_up.iter().for_each(|trial| self.sender.give_up(&trial.kept, reason));
+        given_up.iter().for_each(|trial| self.give_up(&trial.kept, reason));
         let atoms = rest.into_iter().flat_map(|trial| trial.kept).collect();
         Part { atoms, is_dense: 2 * doubles >= tried }
     }
@@ -257,7 +336,7 @@ impl Search<'_> {
             let (number, refused, atom) = landed.expect("sending does not panic");
             match refused {
                 Some(reason) => {
-                    self.sender.give_up(&[atom], reason);
+                    self.give_up(&[atom], reason);
                     trials[number].doubles += 1;
                 }
                 None => self.refusals = 0,

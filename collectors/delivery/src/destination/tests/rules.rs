@@ -293,6 +293,19 @@ async fn many_small_targets_that_were_collected_twice_cost_a_request_or_two_each
 }
 
 #[tokio::test]
+async fn a_target_that_is_collected_twice_for_long_costs_two_requests_a_scrape() {
+    // Forty scrapes of nine series, each in a frame of its own, of which the backend has all but the last.
+    let script = refuse_up_to(|_| 1_038);
+    let alone = |config: &mut EndpointConfig| config.queue.max_samples_per_send = 9;
+    let scrapes = (0..40).map(|tick| batch(0..9, f64::from(tick))).collect();
+    let (backend, telemetry) = deliver(alone, scrapes, script).await;
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 39 * 9);
+    assert_eq!(backend.accepted(), of(0..9, 39.0));
+    let requests = backend.received().len();
+    assert!(requests <= 39 * 2 + 20, "{requests}");
+}
+
+#[tokio::test]
 async fn an_older_range_that_is_there_already_takes_no_newer_sample_along() {
     // Ten ticks of 200 series, of which the backend has the first seven.
     let script = refuse_up_to(|_| 1_006);
