@@ -42,8 +42,12 @@ pub enum Behaviour {
     Prometheus,
     /// Answers every request with this status.
     Refuse(u16),
+    /// Takes every other request, and answers the rest with this status.
+    Alternate(u16),
     /// Reads requests and never answers.
     Stall,
+    /// Takes requests and never answers: nobody learns that they were taken.
+    Swallow,
     /// Hands every request to a real backend, answers as that does, and remembers what it took.
     Relay {
         /// Where the backend listens.
@@ -105,7 +109,7 @@ impl Ledger {
         let (publish, totals) = watch::channel(Totals::default());
         let keep = serve::keep(Book::new(limits), asked, publish);
         tasks.spawn(cancel.clone().run_until_cancelled_owned(keep));
-        let desk = serve::Desk { questions: questions.clone(), behaviour: behaves };
+        let desk = serve::Desk::new(questions.clone(), behaves);
         tasks.spawn(serve::listen(listener, desk, cancel.clone()));
         Ok(Self { address, questions, behaviour, totals })
     }

@@ -1,6 +1,8 @@
 //! The ledger's desk: HTTP in front, the book behind.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use delivery::wire;
@@ -59,7 +61,18 @@ pub(super) async fn keep(
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) questions: mpsc::Sender<Question>,
-    pub(super) behaviour: watch::Receiver<Behaviour>,
+    behaviour: watch::Receiver<Behaviour>,
+    /// Requests that came while every other is taken.
+    alternated: Arc<AtomicU64>,
+}
+
+impl Desk {
+    pub(super) fn new(
+        questions: mpsc::Sender<Question>,
+        behaviour: watch::Receiver<Behaviour>,
+    ) -> Self {
+        Self { questions, behaviour, alternated: Arc::default() }
+    }
 }
 
 impl Desk {
@@ -160,12 +173,15 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
     let prometheus = match behaviour {
         Behaviour::Accept => false,
         Behaviour::Prometheus => true,
-        Behaviour::Refuse(code) => {
-            let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            return status(code, "refused, on request\n");
+        Behaviour::Refuse(code) => return refused(code),
+        Behaviour::Alternate(code) => {
+            if !desk.alternated.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+                return refused(code);
+            }
+            false
         }
         Behaviour::Stall => return std::future::pending().await,
-        Behaviour::Relay { .. } => false,
+        Behaviour::Swallow | Behaviour::Relay { .. } => false,
     };
     let partial = is_v2(&head.headers);
     let samples = match if partial { samples_v2(&body) } else { samples_v1(&body) } {
@@ -191,10 +207,18 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
         }
         Err(_) => return gone(),
     };
+    if behaviour == Behaviour::Swallow {
+        return std::future::pending().await;
+    }
     if partial {
         say_written(reply.headers_mut(), written);
     }
     reply
+}
+
+fn refused(code: u16) -> Answer {
+    let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    status(code, "refused, on request\n")
 }
 
 /// The headers in which a receiver of 2.0 has to say how much it kept.

@@ -170,6 +170,26 @@ async fn what_is_posted_is_in_the_report() {
 }
 
 #[tokio::test]
+async fn requests_are_taken_in_turn_or_without_a_word() {
+    let world = World::new().unwrap();
+    let ledger = Ledger::start(LIMITS, &world.tasks, &world.cancel).await.unwrap();
+    let url = ledger.write_url("a");
+    ledger.behave(Behaviour::Alternate(429));
+    for (timestamp, status) in [(10, 204), (20, 429), (20, 204), (30, 429)] {
+        assert_eq!(post(&url, timestamp, 1.0).await.0, status, "{timestamp}");
+    }
+    ledger.behave(Behaviour::Swallow);
+    let mut totals = ledger.totals();
+    tokio::select! {
+        answer = post(&url, 30, 1.0) => panic!("{answer:?}"),
+        taken = totals.wait_for(|totals| totals.samples == 3) => drop(taken.unwrap()),
+    }
+    let report = ledger.report(None).await.unwrap();
+    assert_eq!((report.totals.missing, report.totals.doubles), (0, 0));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_request_is_refused() {
     let world = World::new().unwrap();
     let ledger = Ledger::start(Limits::default(), &world.tasks, &world.cancel).await.unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use anyhow::Context;
+use testnet::exporter::Fleet;
 use testnet::ledger::{Behaviour, Ledger, Limits, Tick};
 use testnet::process::{Cluster, World, eventually, http};
 
@@ -206,12 +207,33 @@ async fn what_was_not_delivered_survives_a_kill_and_arrives_once() -> anyhow::Re
     .await?;
     cluster.take(0).child.kill().await?;
     let killed = now()?;
-    // The last of them may not have been written down yet when the node died.
-    let scraped: Vec<u64> = (0..TARGETS).map(|target| fleet.scrapes(target) - 1).collect();
+    let scraped = scraped(&fleet);
     assert_eq!(ledger.totals().borrow().samples, 0);
 
     ledger.behave(Behaviour::Accept);
     cluster.spawn(0)?.ready().await?;
+    all_arrives(&ledger, &fleet, &scraped, killed).await?;
+    // What would come a second time has come when the node has ended with nothing left to deliver.
+    cluster.take(0).child.end(PATIENCE).await?;
+    let totals = ledger.report(None).await?.totals;
+    assert_eq!(totals.doubles, 0, "{totals:?}");
+    world.end().await;
+    Ok(())
+}
+
+/// How many scrapes of each target a node that was just killed has written down: the last of them it
+/// may not have had the time for.
+fn scraped(fleet: &Fleet) -> Vec<u64> {
+    (0..fleet.len()).map(|target| fleet.scrapes(target) - 1).collect()
+}
+
+/// Waits until so many ticks of each target are there from before a node was killed.
+async fn all_arrives(
+    ledger: &Ledger,
+    fleet: &Fleet,
+    scraped: &[u64],
+    killed: i64,
+) -> anyhow::Result<()> {
     eventually("what the first life has scraped", PATIENCE, async || {
         let report = ledger.report(None).await?;
         for (target, scraped) in scraped.iter().enumerate() {
@@ -223,9 +245,54 @@ async fn what_was_not_delivered_survives_a_kill_and_arrives_once() -> anyhow::Re
         }
         Ok(())
     })
-    .await?;
-    let totals = ledger.totals().borrow().clone();
-    assert_eq!(totals.doubles, 0, "{totals:?}");
+    .await
+}
+
+/// Waits until the ledger has more samples than now, by at least so many.
+async fn more_is_stored(ledger: &Ledger, samples: u64) -> anyhow::Result<()> {
+    let mut totals = ledger.totals();
+    let wanted = totals.borrow().samples + samples;
+    let stored = totals.wait_for(|totals| totals.samples >= wanted);
+    tokio::time::timeout(PATIENCE, stored).await.context("nothing is stored")??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_kill_in_the_middle_of_a_delivery_doubles_only_the_request_that_was_in_flight()
+-> anyhow::Result<()> {
+    const TARGETS: usize = 5;
+    /// Samples of a request, of which one is in flight at a time.
+    const REQUEST: u64 = 10;
+    let world = World::new()?;
+    let ledger = ledger(&world).await?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let text = configuration(&addresses(&fleet, TARGETS));
+    let queue = "batch_send_deadline = \"200ms\"";
+    anyhow::ensure!(text.contains(queue), "{text}");
+    let small = format!("{queue}\n max_shards = 1\n max_samples_per_send = {REQUEST}");
+    let config = world::write(&world, &text.replace(queue, &small))?;
+    let write_url = |node: &str| ledger.write_url(node);
+    ledger.behave(Behaviour::Alternate(503));
+    let mut cluster = Cluster::start(&world, setup(&config), 1, write_url).await?;
+    more_is_stored(&ledger, 20 * REQUEST).await?;
+    let page = http::text(&cluster.node(0).url("/metrics")).await?;
+    let retried = http::metric(&page, "prometheus_remote_storage_samples_retried_total");
+    anyhow::ensure!(retried > 0.0, "nothing was refused:\n{page}");
+    // What is stored now is not acknowledged, and nothing follows it.
+    ledger.behave(Behaviour::Swallow);
+    more_is_stored(&ledger, 1).await?;
+    cluster.take(0).child.kill().await?;
+    let killed = now()?;
+    let scraped = scraped(&fleet);
+    assert_eq!(ledger.totals().borrow().doubles, 0);
+
+    ledger.behave(Behaviour::Accept);
+    cluster.spawn(0)?.ready().await?;
+    all_arrives(&ledger, &fleet, &scraped, killed).await?;
+    cluster.take(0).child.end(PATIENCE).await?;
+    let totals = ledger.report(None).await?.totals;
+    anyhow::ensure!((1..=REQUEST).contains(&totals.doubles), "{totals:?}");
+    anyhow::ensure!(totals.conflicts == 0, "{totals:?}");
     world.end().await;
     Ok(())
 }
