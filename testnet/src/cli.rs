@@ -68,7 +68,9 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sim(Sim { other: Some(OtherSim::Continuity(arguments)), .. }) => {
             sim::continuity::run(&arguments, &mut std::io::stdout())
         }
-        Command::Sim(Sim { arguments, other: None }) => sim::run(&arguments),
+        Command::Sim(Sim { arguments, other: None }) => {
+            sim::run(&arguments, &mut std::io::stdout())
+        }
         Command::Tables(arguments) => tables::run(&arguments),
         Command::Continuity(arguments) => {
             // Where hosts are namespaces, a thread is on one of them.

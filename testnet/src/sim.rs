@@ -10,7 +10,8 @@
 //! * [`Oracle`]: what watches, [`Checks`] above all, and knows the truth;
 //! * [`Scenario`]: one run of all that; [`swarm`]: very many of them.
 
-use std::time::Duration;
+use std::io::Write;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -99,6 +100,9 @@ pub struct Arguments {
     /// Run fresh seeds, each a world of its own, on all cores for so long; implies `--swarm`.
     #[arg(long = "for", value_name = "DURATION", value_parser = crate::cli::duration, conflicts_with = "seed")]
     pub duration: Option<Duration>,
+    /// Fail when it takes longer than this, by the clock on the wall.
+    #[arg(long, value_name = "DURATION", value_parser = crate::cli::duration)]
+    pub within: Option<Duration>,
     /// How many of the last events a failing run tells; 60 if not given.
     #[arg(long)]
     pub events: Option<usize>,
@@ -110,18 +114,29 @@ pub struct Arguments {
 /// Runs the simulation, or many of them, and prints what came of it.
 ///
 /// # Errors
-/// When a check failed, when a cluster did not recover, or when nothing can be printed.
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut out = std::io::stdout();
+/// When a check failed, when a cluster did not recover, when it took too long, or when nothing can be
+/// printed.
+pub fn run(arguments: &Arguments, out: &mut (impl Write + Send)) -> anyhow::Result<()> {
+    let started = Instant::now();
+    run_untimed(arguments, out)?;
+    let took = started.elapsed();
+    if let Some(within) = arguments.within.filter(|within| took > *within) {
+        let (took, within) = (took.as_secs_f64(), model::duration::format(within));
+        anyhow::bail!("it took {took:.1} s, which is not within {within}");
+    }
+    Ok(())
+}
+
+fn run_untimed(arguments: &Arguments, out: &mut (impl Write + Send)) -> anyhow::Result<()> {
     if arguments.kept {
-        swarm::run_kept(&mut out)?;
+        swarm::run_kept(out)?;
     }
     if let Some(duration) = arguments.duration {
-        return swarm::run_for(arguments, duration, &mut out);
+        return swarm::run_for(arguments, duration, out);
     }
     if arguments.kept {
         return Ok(());
     }
     let seed = arguments.seed.unwrap_or_else(rand::random);
-    simulate(&Scenario::new(arguments, seed)?, arguments.events.unwrap_or(EVENTS), &mut out)
+    simulate(&Scenario::new(arguments, seed)?, arguments.events.unwrap_or(EVENTS), out)
 }

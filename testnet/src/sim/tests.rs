@@ -99,6 +99,27 @@ fn a_failing_run_prints_the_last_events_and_the_command_that_repeats_it() {
 }
 
 #[test]
+fn a_run_that_takes_longer_than_it_may_fails() {
+    let run = |within| {
+        let small =
+            Arguments { nodes: Some(2), minutes: Some(1), calm: true, ..Arguments::default() };
+        let mut out = Vec::new();
+        let result = run(&Arguments { within: Some(within), ..small }, &mut out);
+        (String::from_utf8(out).expect("it prints text"), result)
+    };
+    let (text, result) = run(Duration::from_millis(1));
+    let error = result.expect_err("nobody is that fast").to_string();
+    assert!(error.ends_with("which is not within 1ms"), "{error}");
+    assert!(text.contains("s of virtual time in"), "it runs to its end: {text}");
+    let (text, result) = run(Duration::from_secs(3600));
+    assert!(result.is_ok(), "{text}\n{result:?}");
+
+    let line = ["testnet", "sim", "--nodes=2", "--minutes=1", "--calm", "--within=1ms"];
+    let code = crate::cli::main_from(line.map(Into::into));
+    assert_eq!(code, std::process::ExitCode::FAILURE);
+}
+
+#[test]
 fn whatever_goes_wrong_all_is_well_in_the_end() {
     for seed in 0..8 {
         let nodes = [2, 3, 5, 12][seed as usize % 4];
