@@ -117,6 +117,42 @@ proptest! {
     }
 
     #[test]
+    fn what_would_move_is_what_moves(
+        nodes in prop::collection::btree_set(0u8..16, 0..10),
+        who in 0u8..16,
+        counts in prop::collection::vec(0u64..80, 1..4),
+    ) {
+        let mut assignment = Assignment::default();
+        for (number, count) in (0u8..).zip(counts) {
+            let first = u64::from(number) * 1000;
+            let keys = (first..first + count).map(key).collect();
+            assignment.set_keys(&component(number), keys, |_| {});
+        }
+        assignment.change(&nodes.iter().copied().map(name).collect::<Vec<_>>(), &[], |_| {});
+        let known = nodes.contains(&who);
+        let who = name(who);
+        // Thought through and done, and the other way round.
+        for leaves in [known, !known] {
+            let (change, other) = match leaves {
+                true => (WhatIf::Leave(who.clone()), WhatIf::Join(who.clone())),
+                false => (WhatIf::Join(who.clone()), WhatIf::Leave(who.clone())),
+            };
+            let (mut thought, mut done) = (Moves::new(), Moves::new());
+            prop_assert_eq!(assignment.what_if(&change, |moved| note(&mut thought, moved)), Ok(()));
+            let refused = if leaves {
+                WhatIfError::Present(who.clone())
+            } else {
+                WhatIfError::Absent(who.clone())
+            };
+            prop_assert_eq!(assignment.what_if(&other, |_| {}), Err(refused));
+            let one = std::slice::from_ref(&who);
+            let (joined, left) = if leaves { (&[][..], one) } else { (one, &[][..]) };
+            assignment.change(joined, left, |moved| note(&mut done, moved));
+            prop_assert_eq!(&thought, &done, "{:?}", change);
+        }
+    }
+
+    #[test]
     fn a_join_moves_keys_only_to_the_one_who_joins(nodes in 1u8..20, keys in 1u64..500) {
         let (mut assignment, id) = (Assignment::default(), component(0));
         assignment.set_keys(&id, (0..keys).map(key).collect(), |_| {});
