@@ -3,6 +3,7 @@ mod forming;
 mod hostile;
 mod keyed;
 mod living;
+mod mechanisms;
 mod net;
 mod suspicions;
 mod zombies;
