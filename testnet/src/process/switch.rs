@@ -160,11 +160,28 @@ impl Switch {
     ///
     /// When it cannot be written.
     pub fn program(&self, world: &World, host: usize, program: &Path) -> anyhow::Result<PathBuf> {
+        Self::script(world, &format!("host-{host}"), &self.hosts[host], program)
+    }
+
+    /// The same on the switch itself.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn program_here(&self, world: &World, program: &Path) -> anyhow::Result<PathBuf> {
+        Self::script(world, "switch", &self.switch, program)
+    }
+
+    fn script(
+        world: &World,
+        name: &str,
+        namespace: &Namespace,
+        program: &Path,
+    ) -> anyhow::Result<PathBuf> {
         let folder = world.folder("hosts")?;
-        let (script, resolver) =
-            (folder.join(format!("host-{host}.sh")), folder.join("resolv.conf"));
+        let (script, resolver) = (folder.join(format!("{name}.sh")), folder.join("resolv.conf"));
         std::fs::write(&resolver, format!("nameserver {}\n", Self::ADDRESS))?;
-        let namespace = self.hosts[host].path()?;
+        let namespace = namespace.path()?;
         let (namespace, program) = (namespace.display(), program.display());
         // In a mount namespace of its own, so that the machine's file is what it was.
         let text = format!(

@@ -1,9 +1,11 @@
 //! Seeds that a name server knows.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, SRV};
@@ -194,5 +196,49 @@ async fn peers_are_discovered_by_name_and_remembered_when_the_name_server_lies()
         })
         .await?;
     }
+    lab.end(world).await
+}
+
+#[tokio::test]
+async fn a_node_that_listens_on_loopback_stays_out_where_a_name_leads_to_another_host()
+-> anyhow::Result<()> {
+    const BOOTSTRAP: Duration = Duration::from_secs(1);
+    let world = World::new()?;
+    let mut lab = Lab::new(&world, 1).await?;
+    let server = Server::start().await?;
+    server.has(Some(BTreeMap::from([("shoal.lab.example".to_owned(), vec![address(0)])])));
+    lab.start_all().await?;
+
+    // On the switch, whose loopback is this test's.
+    let mut setup = lab.setups[0].clone();
+    setup.program = lab.switch.program_here(&world, Path::new(env!("CARGO_BIN_EXE_testnet")))?;
+    setup.name = "hidden".to_owned();
+    setup.ip = Ipv4Addr::LOCALHOST.into();
+    setup.storage.set_file_name("hidden");
+    setup.log.set_file_name("hidden.log");
+    setup.seeds = vec![format!("dns+shoal.lab.example:{PORT}")];
+    setup.flags.push(format!("--cluster.bootstrap-timeout={}s", BOOTSTRAP.as_secs()));
+    let mut hidden = setup.start()?;
+    let url = hidden.url("/-/ready");
+    let told = async || {
+        let (status, text) = ask::ask(Method::GET, &url).await?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let why = text.contains("--server.http.listen-addr");
+        anyhow::ensure!(status == 503 && why, "{status}: {text}");
+        Ok(())
+    };
+    eventually("the node to say why nobody could reach it", PATIENCE, told).await?;
+    // And it goes on saying so, long after it might have begun on its own.
+    let since = Instant::now();
+    while since.elapsed() < 5 * BOOTSTRAP {
+        hidden.child.check_alive()?;
+        told().await?;
+        let cluster = ask::json(&hidden.url("/api/v1/cluster")).await?;
+        anyhow::ensure!(cluster["joined"] == false, "it has begun alone: {cluster}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let cluster = lab.cluster(0).await?;
+    anyhow::ensure!(cluster["size"] == 1, "the other one knows of it: {cluster}");
+    hidden.child.end(PATIENCE).await?;
     lab.end(world).await
 }
