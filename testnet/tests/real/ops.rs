@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use testnet::process::real::Program;
 use testnet::process::{Cluster, World, eventually, http};
+use url::Url;
 
+use crate::Backend;
 use crate::world::{PATIENCE, addresses, configuration, fleet, setup, write};
 
 fn ops() -> PathBuf {
@@ -64,8 +67,47 @@ async fn rules_and_dashboard_ask_for_metrics_that_a_node_has() -> anyhow::Result
     })
     .await?;
     let dashboard = std::fs::read_to_string(ops().join("dashboard.json"))?;
-    let dashboard: serde_json::Value = serde_json::from_str(&dashboard)?;
+    let dashboard: Value = serde_json::from_str(&dashboard)?;
     let panels = dashboard["panels"].as_array().map(Vec::len);
     anyhow::ensure!(panels > Some(10), "the dashboard has panels");
+    Ok(())
+}
+
+/// Every `expr` in a document, wherever it is.
+fn expressions<'a>(within: &'a Value, found: &mut Vec<&'a str>) {
+    match within {
+        Value::Array(values) => values.iter().for_each(|value| expressions(value, found)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if name == "expr" => found.push(text),
+                    value => expressions(value, found),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn prometheus_reads_every_query_of_the_dashboard() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let prometheus = Backend::prometheus(&world).await?;
+    let dashboard = std::fs::read_to_string(ops().join("dashboard.json"))?;
+    let dashboard: Value = serde_json::from_str(&dashboard)?;
+    let mut queries = Vec::new();
+    expressions(&dashboard, &mut queries);
+    anyhow::ensure!(queries.len() > 20, "the dashboard asks: {queries:?}");
+    for query in queries {
+        // As Grafana fills them in.
+        let filled = query.replace("$__rate_interval", "1m").replace("$job", ".+");
+        anyhow::ensure!(!filled.contains('$'), "a variable that nobody knows: {query}");
+        let url = format!("{}/api/v1/query", prometheus.base);
+        let url = Url::parse_with_params(&url, [("query", &filled)])?;
+        let (status, answer) = http::ask(::http::Method::GET, url.as_str()).await?;
+        anyhow::ensure!(status == 200, "{query}: {status} {}", String::from_utf8_lossy(&answer));
+    }
+    drop(prometheus);
+    world.end().await;
     Ok(())
 }
