@@ -95,3 +95,43 @@ async fn the_second_of_one_name_says_so_with_both_addresses_and_the_first_is_und
     world.end().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_node_of_another_cluster_is_refused_and_both_names_are_told() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let config = world::write(&world, NOTHING)?;
+    let mut cluster = Cluster::prepare(&world, setup(&config), 2, |_| String::new())?;
+    let first = cluster.setups()[0].address().to_string();
+    for (node, name) in cluster.setups_mut().iter_mut().zip(["harbour", "lighthouse"]) {
+        node.flags.retain(|flag| !flag.starts_with("--cluster.name="));
+        node.flags.push(format!("--cluster.name={name}"));
+        node.seeds = vec![first.clone()];
+    }
+    cluster.spawn(0)?.ready().await?;
+    cluster.spawn(1)?;
+    let url = cluster.node(1).url("/-/ready");
+    eventually("the newcomer to say that it was refused", PATIENCE, async || {
+        let (status, text) = http::ask(::http::Method::GET, &url).await?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let both = text.contains("harbour") && text.contains("lighthouse");
+        anyhow::ensure!(status == 503 && both && text.contains(&first), "{status}: {text}");
+        Ok(())
+    })
+    .await?;
+    let page = http::text(&cluster.node(0).url("/metrics")).await?;
+    let refused = page
+        .lines()
+        .find_map(|line| line.strip_prefix("shoal_cluster_refused_total{reason=\"cluster\"} "));
+    let refused: f64 = refused.unwrap_or_default().parse()?;
+    anyhow::ensure!(refused > 0.0, "{page}");
+    anyhow::ensure!(http::metric(&page, "cluster_node_peers") == 1.0, "{page}");
+    let log = cluster.node(0).child.log()?;
+    let told = lines(&log, "different --cluster.name");
+    let [line] = told[..] else { anyhow::bail!("{} lines within a minute: {log}", told.len()) };
+    for part in ["warn", "refused", "127.0.0.1", "harbour", "lighthouse"] {
+        anyhow::ensure!(line.contains(part), "no {part:?} in {line}");
+    }
+    drop(cluster);
+    world.end().await;
+    Ok(())
+}

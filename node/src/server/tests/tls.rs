@@ -5,6 +5,7 @@ use std::path::Path;
 use client::pem::{Document, Part};
 
 use super::super::config::{ClientAuth, TlsConfig, TlsVersion};
+use super::super::tls::Material;
 use super::*;
 
 const CA: &str = include_str!("tls/ca.pem");
@@ -241,6 +242,47 @@ async fn certificate_files_are_read_again_when_they_change() {
     tokio::time::advance(Duration::from_secs(11)).await;
     tokio::time::resume();
     until_shown(&world, SECOND.0).await;
+}
+
+#[tokio::test]
+async fn the_next_connection_to_a_peer_shows_a_renewed_certificate() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    let write = |(certificate, key): (&str, &str)| {
+        std::fs::write(path("cert.pem"), certificate).expect("a file");
+        std::fs::write(path("key.pem"), key).expect("a file");
+    };
+    write(CLIENT);
+    let tls = client::Tls {
+        cert: Some(Source::File(path("cert.pem"))),
+        key: Some(Source::File(path("key.pem"))),
+        ..trust(None)
+    };
+    let (_http, http) = watch::channel(Arc::default());
+    let seal = cluster::PeerSeal::new("", membership::Keyring::default());
+    let access = PeerAccess::new(Some(tls), http, seal).expect("settings that fit");
+    // A peer that takes any certificate, and hangs up when it has seen it.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let peer = listener.local_addr().expect("it is bound");
+    let tls = TlsConfig { client_ca: None, ..config(FIRST, ClientAuth::RequiredUnchecked) };
+    let material = Material::read(&tls).expect("it is spelt out");
+    let acceptor = material.acceptor(&tls).expect("a certificate and its key");
+    let shown = async || {
+        let asked = access.post(peer, "/api/v1/peer/sync", Bytes::new(), 1, PATIENCE);
+        let seen = async {
+            let (stream, _) = listener.accept().await.expect("somebody asks");
+            let stream = acceptor.accept(stream).await.expect("TLS");
+            stream.get_ref().1.peer_certificates().expect("a certificate")[0].to_vec()
+        };
+        let (asked, seen) = tokio::join!(asked, seen);
+        asked.expect_err("it hangs up");
+        seen
+    };
+    assert_eq!(shown().await, der(CLIENT.0));
+    write(SECOND);
+    // Files are looked at once a second.
+    let renewed = async { while shown().await != der(SECOND.0) {} };
+    tokio::time::timeout(PATIENCE, renewed).await.expect("in time");
 }
 
 #[tokio::test]
