@@ -18,13 +18,58 @@ const DESK: Screen = Screen { width: 1280, height: 900, dark: false };
 const PHONE: Screen = Screen { width: 390, height: 844, dark: true };
 const TARGETS: usize = 12;
 
-/// The pages, and words that have to be on them.
-const PAGES: &[(&str, &[&str])] = &[
-    ("/", &["Component graph", "prometheus.scrape.targets", "prometheus.remote_write.backend"]),
-    ("/component/prometheus.scrape.targets", &["Arguments", "Targets collected here", "up"]),
-    ("/component/prometheus.remote_write.backend", &["Arguments", "Exports"]),
-    ("/clustering", &["node-1", "node-2", "participant", "Who collects how much"]),
-    ("/targets", &["12 found", "prometheus.scrape.targets"]),
+/// A page, words that have to be on it, and what has to be so in it.
+type Page = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+
+/// The pages, while the backend is away.
+const PAGES: &[Page] = &[
+    (
+        "/",
+        &["Component graph", "prometheus.scrape.targets", "prometheus.remote_write.backend"],
+        &[(
+            "what waits for the backend is counted",
+            "[...document.querySelectorAll('.tile')].some(tile => \
+                 tile.querySelector('.name').textContent === 'Samples waiting' && \
+                 tile.querySelector('.value').textContent !== '0' && \
+                 tile.querySelector('.note').textContent.startsWith('the oldest for '))",
+        )],
+    ),
+    (
+        "/component/prometheus.scrape.targets",
+        &["Arguments", "Targets collected here"],
+        &[(
+            "each of its targets is up",
+            "(() => { const cells = [...document.querySelectorAll('td[data-name=Health]')]; \
+                 return cells.length > 0 && cells.every(cell => cell.textContent === 'up'); })()",
+        )],
+    ),
+    (
+        "/component/prometheus.remote_write.backend",
+        &["Arguments", "Exports"],
+        // As in Alloy: that nobody takes what it sends is not its fault.
+        &[(
+            "it is well",
+            "document.querySelector('h1 .health.healthy').textContent.endsWith(' healthy') && \
+                 document.querySelector('h1 + p').textContent.startsWith('started component ')",
+        )],
+    ),
+    (
+        "/clustering",
+        &["node-1", "node-2", "participant", "Who collects how much"],
+        &[(
+            "each node has a bar that is as long as its share",
+            "(() => { const shares = [...document.querySelectorAll('table.shares td.share')]; \
+                 const count = share => parseInt(share.querySelector('span').textContent); \
+                 const most = Math.max(...shares.map(count)); \
+                 return shares.length === 2 && most > 0 && shares.every(share => { \
+                     const whole = share.querySelector('svg').getBoundingClientRect().width; \
+                     const bar = share.querySelector('rect.bar'); \
+                     const found = bar.getBoundingClientRect().width / whole; \
+                     return whole > 0 && Math.abs(found - count(share) / most) < 0.01 && \
+                         getComputedStyle(bar).fill !== 'none'; }); })()",
+        )],
+    ),
+    ("/targets", &["12 found", "prometheus.scrape.targets"], &[]),
 ];
 
 #[tokio::test]
@@ -43,15 +88,26 @@ async fn pages_read_well_on_a_desk_and_on_a_phone_in_the_dark() -> anyhow::Resul
         Ok(())
     })
     .await?;
+    eventually("samples to wait for the backend", PATIENCE, async || {
+        let page = http::text(&format!("{base}/metrics")).await?;
+        let waiting = http::metric(&page, "prometheus_remote_storage_samples_pending");
+        anyhow::ensure!(waiting > 0.0, "{waiting}");
+        Ok(())
+    })
+    .await?;
 
     let mut browser = Chromium::start(&world.folder("chromium")?).await?;
-    for (page, words) in PAGES {
+    for (page, words, facts) in PAGES {
         for screen in [DESK, PHONE] {
             browser.open(&format!("{base}{page}"), screen).await?;
             let text = browser.evaluate("document.body.innerText").await?;
             let text = text.as_str().unwrap_or_default();
             for word in *words {
                 assert!(text.contains(word), "{page} does not say {word:?}:\n{text}");
+            }
+            for (fact, expression) in *facts {
+                let found = browser.evaluate(expression).await?;
+                assert_eq!(found, Value::Bool(true), "{page} on {screen:?}: {fact}\n{text}");
             }
             let overflow = "document.scrollingElement.scrollWidth - window.innerWidth";
             let overflow = browser.evaluate(overflow).await?;
