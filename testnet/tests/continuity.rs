@@ -15,10 +15,12 @@ use testnet::process::World;
 /// One scenario is played after the other: each has up to twelve nodes that must keep their ticks.
 static STAGE: Mutex<()> = Mutex::const_new(());
 
-/// How often a scenario is played at most: a machine that is too busy to keep ticks proves nothing.
+/// How often a scenario is played at most: a machine that is too busy to keep ticks proves nothing. The
+/// last time counts, however busy it is: with three times the interval.
 const ATTEMPTS: u32 = 3;
 
-/// One late scrape in so many means that the machine is too busy.
+/// More than one late scrape in so many means that the machine is too busy, and that what the run came to
+/// proves nothing, whatever it is.
 const TOO_BUSY: u64 = 50;
 
 async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result<()> {
@@ -36,8 +38,8 @@ async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result
         let late = table.count("late by more than a tenth") + table.count("failed scrapes");
         let busy = late * TOO_BUSY > table.count("ticks expected");
         let interval = model::duration::format(arguments.interval);
-        if !table.met() && busy && attempt < ATTEMPTS {
-            say(&format!("{}: the machine was too busy for {interval}: once more", table.head))?;
+        if busy && attempt < ATTEMPTS {
+            say(&format!("{table}the machine was too busy for {interval}: once more"))?;
             continue;
         }
         anyhow::ensure!(table.met(), "{table}{explained:#?}");
@@ -49,7 +51,8 @@ async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result
         let moves = table.count("moves") + table.count(shown);
         anyhow::ensure!((moves > 0) != steady, "{moves} moves\n{table}");
         let took = began.elapsed().as_secs();
-        say(&format!("{}: {interval} counts, {took} s in all", table.head))?;
+        let last = if busy { ", though the machine was too busy for it to the last" } else { "" };
+        say(&format!("{table}{interval} counts{last}, {took} s in all"))?;
         break;
     }
     Ok(())
