@@ -53,6 +53,8 @@ pub struct Held {
     pub torn: bool,
     /// Whether the scrape failed, as the node itself says: then only that is to be stored.
     pub failed: bool,
+    /// Whether its sample bears the time at which it was late.
+    pub late: bool,
 }
 
 /// A target and its ticks.
@@ -90,11 +92,11 @@ impl Course {
         self.ticks.iter().filter(|tick| tick.torn)
     }
 
-    /// How often the one who stores it became another.
-    pub fn moves(&self) -> usize {
-        let held: Vec<u64> =
-            self.ticks.iter().map(|tick| tick.by).filter(|by| by.count_ones() == 1).collect();
-        held.windows(2).filter(|pair| pair[0] != pair[1]).count()
+    /// The first tick of each move: of which one alone stored it, and another one the tick before.
+    pub fn moves(&self) -> impl Iterator<Item = &Held> {
+        let held = self.ticks.iter().filter(|tick| tick.by.count_ones() == 1);
+        let pairs = held.clone().zip(held.skip(1));
+        pairs.filter(|(before, after)| before.by != after.by).map(|(_, after)| after)
     }
 
     /// Who stored the last tick before an instant.
@@ -193,7 +195,7 @@ fn phase(group: &[&SeriesAccount], interval: i64) -> i64 {
 }
 
 fn held(lines: &[Line<'_>], tick: i64, at: i64, failed: bool) -> Held {
-    let mut held = Held { at, by: 0, lacking: 0, double: false, torn: false, failed };
+    let mut held = Held { at, by: 0, lacking: 0, double: false, torn: false, failed, late: false };
     for line in lines {
         let found = line.at(tick);
         held.by = found.iter().fold(held.by, |by, (_, stored)| by | stored.by);
@@ -256,7 +258,11 @@ impl<'a> Line<'a> {
             // The time of a sample that is late by more than a tenth is its own, and no two of a
             // row are late by the same.
             if (off > interval / 10 || overdue) && run < 3 {
-                course.late += u64::from(self.name == "up");
+                if self.name == "up" {
+                    course.late += 1;
+                    let held = course.ticks.iter_mut().find(|held| held.at == stored.at - off);
+                    held.into_iter().for_each(|held| held.late = true);
+                }
             } else {
                 course.jumps.push(stored.at);
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use super::stage::{EventKind, PATIENCE, Stage, Variant};
-use super::table::{Crash, Goal};
+use super::table::{Crash, Goal, Suspicions};
 use super::{Arguments, Scenario, skew};
 
 /// Plays a scenario, and says what it may have cost.
@@ -15,12 +15,19 @@ pub(super) async fn perform(stage: &mut Stage<'_>, arguments: &Arguments) -> any
     let mut goal = Goal::default();
     let outage = arguments.outage.unwrap_or(arguments.scenario.outage(arguments.interval));
     match arguments.scenario {
-        Scenario::RollingRestart => rolling_restart(stage, nodes).await?,
+        Scenario::RollingRestart => {
+            goal.planned = true;
+            rolling_restart(stage, nodes).await?;
+        }
         Scenario::Skew => {
+            goal.planned = true;
             skew::until_told(&mut stage.cluster, arguments.interval, PATIENCE).await?;
             rolling_restart(stage, nodes).await?;
         }
-        Scenario::Scale => scale(stage).await?,
+        Scenario::Scale => {
+            goal.planned = true;
+            scale(stage).await?;
+        }
         Scenario::ReloadUnrelated => reload(stage, Variant::Unrelated).await?,
         Scenario::ReloadRelabel => reload(stage, Variant::HalfRelabelled).await?,
         Scenario::Kill => goal.crash = Some(kill(stage, nodes).await?),
@@ -30,7 +37,7 @@ pub(super) async fn perform(stage: &mut Stage<'_>, arguments: &Arguments) -> any
         Scenario::Partition => {
             goal.overlap = Some(partition(stage, nodes, outage).await?);
         }
-        Scenario::Flapping => flapping(stage, nodes, outage).await?,
+        Scenario::Flapping => goal.flapped = Some(flapping(stage, nodes, outage).await?),
     }
     Ok(goal)
 }
@@ -128,12 +135,17 @@ async fn partition(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> any
 }
 
 /// The last node and the others lose each other again and again, for less time than it takes to be
-/// taken for dead.
-async fn flapping(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> anyhow::Result<()> {
+/// taken for dead. Returns what they thought of each other meanwhile.
+async fn flapping(
+    stage: &mut Stage<'_>,
+    nodes: usize,
+    outage: Duration,
+) -> anyhow::Result<Suspicions> {
     const DOWN: Duration = Duration::from_millis(700);
     const UP: Duration = Duration::from_millis(1300);
     let (others, last): (Vec<usize>, [usize; 1]) = ((0..nodes - 1).collect(), [nodes - 1]);
     stage.pause(3).await?;
+    let before = stage.suspicions().await?;
     stage.note(EventKind::Harm, "link flaps");
     let began = Instant::now();
     while began.elapsed() < outage {
@@ -144,7 +156,13 @@ async fn flapping(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> anyh
     }
     stage.note(EventKind::Planned, "link holds");
     stage.until_all_see(nodes).await?;
-    stage.pause(8).await
+    // What was suspected last has been confirmed by then, if it is.
+    stage.pause(8).await?;
+    let after = stage.suspicions().await?;
+    Ok(Suspicions {
+        raised: after.raised - before.raised,
+        confirmed: after.confirmed - before.confirmed,
+    })
 }
 
 /// Cuts every link between some hosts and others, or mends all.

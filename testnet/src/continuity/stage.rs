@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::backend::{Backend, BackendKind};
 use super::course::REPORTS;
 use super::moves::history;
-use super::table::Finding;
+use super::table::{Finding, Suspicions};
 use super::{Arguments, Scenario, skew};
 use crate::exporter::{self, Fleet};
 use crate::ledger::{Ledger, Limits};
@@ -206,6 +206,17 @@ impl<'a> Stage<'a> {
             Ok(())
         })
         .await
+    }
+
+    /// What the nodes that run have thought of each other since they were started.
+    pub(super) async fn suspicions(&mut self) -> anyhow::Result<Suspicions> {
+        let mut all = Suspicions::default();
+        for node in self.cluster.running() {
+            let page = ask::text(&node.url("/metrics")).await?;
+            all.raised += ask::metric(&page, "shoal_cluster_suspicions_total") as u64;
+            all.confirmed += ask::metric(&page, "shoal_cluster_suspicions_confirmed_total") as u64;
+        }
+        Ok(all)
     }
 
     /// Starts nodes that are down, and waits until they are ready.

@@ -13,10 +13,41 @@ use crate::ledger::{Account, ObjectionKind};
 pub struct Goal {
     /// A node was killed.
     pub crash: Option<Crash>,
+    /// All moves are planned: who takes over has the target in time, so that no more than one in
+    /// [`PUNCTUAL`] of their first samples bears the time at which it was late.
+    pub planned: bool,
+    /// What a flapping link did to membership, which is to suspect and to bury nobody.
+    pub flapped: Option<Suspicions>,
     /// Until when two nodes may collect the same, each without knowing of the other, in milliseconds
     /// since the Unix epoch: doubles of one timestamp are kept once, and may be refused. A tick at two
     /// times may be there only where a scrape was late. `None` when nobody may.
     pub overlap: Option<i64>,
+}
+
+/// Of so many planned moves one may have a first sample that is late: some are of targets that are due
+/// just then.
+pub const PUNCTUAL: u64 = 10;
+
+/// What nodes thought of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Suspicions {
+    /// How often one suspected another.
+    pub raised: u64,
+    /// How often one was taken for dead.
+    pub confirmed: u64,
+}
+
+impl Suspicions {
+    /// That a link flapped, and nobody fell for it.
+    pub(crate) fn rows(&self) -> [Row; 3] {
+        let unnoticed = u64::from(self.raised == 0);
+        [
+            ("suspicions", self.raised, None),
+            ("flaps that nobody noticed", unnoticed, Some(0)),
+            ("nodes taken for dead", self.confirmed, Some(0)),
+        ]
+        .map(|(name, count, goal)| Row { name, count, goal })
+    }
 }
 
 /// A node that was killed.
@@ -161,6 +192,7 @@ impl Judge<'_> {
         let overlap = self.goal.overlap.is_some();
         let refused = |kind| self.account.refused.get(&kind).copied().unwrap_or(0);
         let of_doubles = refused(ObjectionKind::Duplicate) + refused(ObjectionKind::OutOfOrder);
+        let moves = self.sum(|course| course.moves().count());
         let missing = self.sum(|course| course.missing().count());
         let torn = self.sum(|course| course.torn().count());
         let late = self.courses.iter().map(|course| course.late).sum();
@@ -186,9 +218,16 @@ impl Judge<'_> {
                 "scraped beyond once a tick",
                 self.courses.iter().map(|course| course.extra_scrapes).sum(),
             ),
-            free("targets that moved", self.sum(|course| usize::from(course.moves() > 0))),
-            free("moves", self.sum(Course::moves)),
+            free("targets that moved", self.sum(|c| usize::from(c.moves().next().is_some()))),
+            free("moves", moves),
         ];
+        let late = self.sum(|course| course.moves().filter(|tick| tick.late).count());
+        let name = "moves with a late first sample";
+        rows.push(match self.goal.planned {
+            true => bound(name, late, moves / PUNCTUAL),
+            false => free(name, late),
+        });
+        rows.extend(self.goal.flapped.iter().flat_map(Suspicions::rows));
         if overlap {
             let doubles =
                 self.sum(|course| course.doubles().filter(|tick| self.ended(tick.at)).count());

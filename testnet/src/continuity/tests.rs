@@ -4,7 +4,7 @@ use std::time::Duration;
 use model::{Labels, STALE_NAN};
 
 use super::course::{Course, Expected, REPORTS, courses, on_the_way};
-use super::table::{Crash, Goal, Table};
+use super::table::{Crash, Goal, Suspicions, Table};
 use super::{Event, EventKind, picture};
 use crate::exporter::SCRAPES;
 use crate::ledger::{Account, Objection, ObjectionKind, Sample, SeriesAccount, Stored};
@@ -60,7 +60,7 @@ fn every_tick_between_the_first_and_the_last_instant_is_expected() {
 
     let course = up(&[(1300, 1), (2300, 1), (3300, 2)]);
     assert_eq!(missing(&course), [300, 4300], "also where the first and the last are missing");
-    assert_eq!(course.moves(), 1);
+    assert_eq!(course.moves().count(), 1);
 }
 
 #[test]
@@ -155,6 +155,38 @@ fn lateness_is_no_jump_and_another_phase_is() {
 }
 
 #[test]
+fn planned_moves_are_in_time_but_for_one_in_ten() {
+    // Every two ticks another one has it, ten times in all.
+    let mut ticks: Vec<(i64, u64)> =
+        (0..22i64).map(|tick| (tick * 1000, 1 + (tick / 2 % 2) as u64)).collect();
+    let planned = Goal { planned: true, ..Goal::default() };
+    let judged = |ticks: &[(i64, u64)], goal: &Goal| {
+        let account = account(vec![series("up", ticks)]);
+        let courses = courses(&account, &[expected(0, 21_500)], INTERVAL);
+        Table::of(String::new(), &account, &courses, goal, INTERVAL)
+    };
+    for (late, count) in [(2, 1), (5, 1), (8, 2)] {
+        ticks[late].0 += 300 + late as i64;
+        let table = judged(&ticks, &planned);
+        assert_eq!(table.count("moves"), 10, "{table}");
+        assert_eq!(table.count("moves with a late first sample"), count, "{table}");
+        assert_eq!(table.met(), count == 1, "{table}");
+        assert!(judged(&ticks, &Goal::default()).met());
+    }
+}
+
+#[test]
+fn a_link_that_flaps_is_noticed_and_buries_nobody() {
+    let judged = |raised, confirmed| {
+        let flapped = Some(Suspicions { raised, confirmed });
+        let all: Vec<(i64, u64)> = (0..7).map(|tick| (tick * 1000, 1)).collect();
+        table(vec![series("up", &all)], &Goal { flapped, ..Goal::default() }).met()
+    };
+    assert!(judged(3, 0));
+    assert!(!judged(0, 0) && !judged(3, 1));
+}
+
+#[test]
 fn a_series_that_goes_on_after_its_end_was_false() {
     let mut ended = series("up", &[(0, 1), (1000, 1), (2000, 1), (3000, 2)]);
     ended.ticks[2].value = STALE_NAN;
@@ -194,7 +226,7 @@ fn a_crash_excuses_detection_and_one_tick_of_what_the_victim_held() {
             at: 2500,
             detection: Duration::from_millis(1500),
         }),
-        overlap: None,
+        ..Goal::default()
     };
     let lost = [(0, 1), (1000, 1), (2000, 1), (6000, 2)];
     assert!(table(gap(&lost), &crash("a")).met(), "3, 4 and 5 s: detection took 1.5 s");
@@ -218,7 +250,7 @@ fn refused_duplicates_are_excused_by_an_overlap_and_nothing_else_is() {
         let objection = Objection { kind, node: "b".to_owned(), sample, newest: Some(3000) };
         account.objections.push(objection);
         let courses = courses(&account, &[expected(0, 6000)], INTERVAL);
-        let goal = Goal { overlap, crash: None };
+        let goal = Goal { overlap, ..Goal::default() };
         Table::of(String::new(), &account, &courses, &goal, INTERVAL)
     };
     assert!(judged(ObjectionKind::Duplicate, Some(2000)).met());
@@ -239,7 +271,7 @@ fn an_overlap_excuses_requests_that_are_refused_for_doubles_and_for_nothing_else
         let mut account = account(vec![series("up", &all)]);
         account.refused.insert(kind, 1);
         let courses = courses(&account, &[expected(0, 6000)], INTERVAL);
-        let goal = Goal { overlap, crash: None };
+        let goal = Goal { overlap, ..Goal::default() };
         Table::of(String::new(), &account, &courses, &goal, INTERVAL).met()
     };
     for kind in [ObjectionKind::Duplicate, ObjectionKind::OutOfOrder] {

@@ -9,7 +9,7 @@ use super::course::{Course, Expected, course};
 use super::script::{Crash, Goal};
 use super::{Ledger, Play};
 use crate::continuity::Table;
-use crate::continuity::table::{Finding, Row};
+use crate::continuity::table::{Finding, Row, Suspicions};
 use crate::sim::world::since_dawn;
 use crate::sim::{End, Hold};
 
@@ -105,7 +105,7 @@ impl Counts {
         let bound = |name, count, goal| Row { name, count, goal: Some(goal) };
         let none = |name, count| bound(name, count, 0);
         let unless = |may, name, count| if may { free(name, count) } else { none(name, count) };
-        vec![
+        let mut rows = vec![
             free("ticks expected", self.expected),
             bound("ticks missing", self.missing, self.excused),
             unless(goal.overlap.is_some(), "ticks collected twice", self.twice),
@@ -119,7 +119,9 @@ impl Counts {
             unless(!goal.planned, "starts without a seal", self.unsealed),
             free("starts with a possible overlap", self.overlaps),
             none("what else went wrong", goal.failures.len() as u64),
-        ]
+        ];
+        rows.extend(goal.flapped.iter().flat_map(Suspicions::rows));
+        rows
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::course::Expected;
 use super::{Ledger, Play};
 use crate::continuity::Scenario;
+use crate::continuity::table::Suspicions;
 use crate::sim::{Catalog, World};
 
 /// How long nodes may take to agree, and a node to end, before that is a finding of its own.
@@ -29,6 +30,8 @@ pub(super) struct Goal {
     pub overlap: Option<i64>,
     /// Nothing may move.
     pub still: bool,
+    /// What a flapping link did to membership, which is to suspect and to bury nobody.
+    pub flapped: Option<Suspicions>,
     /// Every move brings a seal, since all of them are planned.
     pub planned: bool,
     /// What went wrong beyond what is collected.
@@ -142,6 +145,17 @@ impl Stage {
         Crash { host, at, detection }
     }
 
+    /// What the nodes that run have thought of each other since they were started.
+    fn suspicions(&self) -> Suspicions {
+        let mut all = Suspicions::default();
+        let cores = self.world.running().into_iter().filter_map(|host| self.world.core(host));
+        for counters in cores.filter_map(|core| core.swim()).map(|swim| swim.counters()) {
+            all.raised += counters.suspicions_started;
+            all.confirmed += counters.suspicions_confirmed;
+        }
+        all
+    }
+
     fn reload(&mut self, catalog: Catalog) {
         self.note("the configuration changes");
         self.world.publish(catalog);
@@ -198,7 +212,7 @@ pub(super) fn perform(stage: &mut Stage, play: &Play) -> Goal {
         }
         Scenario::Flapping => {
             goal.still = true;
-            flapping(stage, nodes, play.outage);
+            goal.flapped = Some(flapping(stage, nodes, play.outage));
         }
     }
     stage.pause(2);
@@ -308,11 +322,12 @@ fn partition(stage: &mut Stage, nodes: usize, outage: Duration) -> i64 {
 }
 
 /// The last node and the others lose each other again and again, for less time than it takes to be
-/// taken for dead.
-fn flapping(stage: &mut Stage, nodes: usize, outage: Duration) {
+/// taken for dead. Returns what they thought of each other meanwhile.
+fn flapping(stage: &mut Stage, nodes: usize, outage: Duration) -> Suspicions {
     const DOWN: Duration = Duration::from_millis(700);
     const UP: Duration = Duration::from_millis(1300);
     stage.pause(2);
+    let before = stage.suspicions();
     stage.note("the link flaps");
     let end = stage.world.now() + outage;
     while stage.world.now() < end {
@@ -324,4 +339,9 @@ fn flapping(stage: &mut Stage, nodes: usize, outage: Duration) {
     stage.note("the link holds");
     stage.until_agreed();
     stage.wait(SETTLED);
+    let after = stage.suspicions();
+    Suspicions {
+        raised: after.raised - before.raised,
+        confirmed: after.confirmed - before.confirmed,
+    }
 }
