@@ -33,7 +33,9 @@ impl Stage<'_> {
             match self.relabelled {
                 Some((began, done)) if is_relabelled(target) => {
                     // What comes later is another target, with ticks of its own.
-                    let from = done + 2 * self.millis();
+                    // All nodes know it when the last has reloaded, and its next tick is due within an
+                    // interval: that and all later ones are collected.
+                    let from = done + self.millis();
                     let second = Expected { release: "2".to_owned(), from, until, ..first.clone() };
                     expected.push(Expected { until: began, ends: true, ..first });
                     expected.push(second);
