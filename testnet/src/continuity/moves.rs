@@ -37,6 +37,10 @@ pub struct Arguments {
     /// How often the last node leaves and joins again.
     #[arg(long, default_value_t = 5)]
     pub times: usize,
+    /// See that moves leave no gap, and look at no other goal: a machine that is busy with other things
+    /// meets none that is in milliseconds.
+    #[arg(long)]
+    pub quick: bool,
 }
 
 /// What a planned move may take beyond one round trip, in the median; and by how much the first scrape
@@ -122,8 +126,11 @@ pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
         moves.iter().filter(|moved| moved.late.is_some()).count(),
         verdict(&late),
     )?;
-    anyhow::ensure!(took.median <= limit, "moves take too long");
     anyhow::ensure!(gaps == 0, "{gaps} planned moves with a gap");
+    if arguments.quick {
+        return Ok(());
+    }
+    anyhow::ensure!(took.median <= limit, "moves take too long");
     anyhow::ensure!(late.median <= limit, "the first scrapes after moves are late");
     Ok(())
 }
