@@ -273,7 +273,8 @@ fn relabel(stage: &mut Stage, targets: usize, from: i64) -> Vec<Expected> {
     stage.pause(2);
     let began = stage.world.wall();
     stage.reload(after.clone().version(2));
-    // The slowest discovery, and then whoever is asked answers.
+    // Unlike a process, a node here has reloaded before its discovery finds the new targets, for which the
+    // slowest of a play takes three seconds; and a claim that nobody answers is given up after two.
     stage.wait(Duration::from_secs(5));
     let ended = stage.world.wall();
     stage.wait(2 * SETTLED);
