@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use anyhow::Context;
 use serde_json::{Value, json};
 use testnet::ledger::{Ledger, Limits};
 use testnet::process::{Cluster, World, eventually, http};
@@ -151,8 +152,67 @@ async fn moves_are_put_down_to_the_reload_that_brought_them_about() -> anyhow::R
     Ok(())
 }
 
+#[tokio::test]
+async fn what_nobody_collects_is_counted_and_named_until_its_owner_knows_it_again()
+-> anyhow::Result<()> {
+    const TARGETS: usize = 20;
+    let world = World::new()?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let folder = world.folder("config")?;
+    let files = [folder.join("one.alloy"), folder.join("two.alloy")];
+    let targets = addresses(&fleet, TARGETS);
+    for file in &files {
+        std::fs::write(file, configuration(&targets))?;
+    }
+    let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
+    let mut cluster = Cluster::prepare(&world, setup(&files[0]), 2, away)?;
+    cluster.setups_mut()[1].config = files[1].clone();
+    for node in 0..2 {
+        cluster.spawn(node)?;
+    }
+    all_run(&mut cluster, TARGETS).await?;
+    counts_unowned(&mut cluster, &[]).await?;
+
+    // The second node forgets one of its own, which the first goes on to know. That it may be gone for
+    // good keeps the first from taking over for a while.
+    let listing = http::json(&cluster.node(0).url("/api/v1/targets")).await?;
+    let rows = listing["targets"].as_array().into_iter().flatten();
+    let mut of_second = rows.filter(|target| target["owner"] == "node-2");
+    let lost = of_second.next().and_then(|target| target["labels"]["instance"].as_str());
+    let lost = lost.context("node-2 owns some")?.to_owned();
+    let kept: Vec<String> = targets.iter().filter(|target| **target != lost).cloned().collect();
+    let reload = cluster.node(1).url("/-/reload");
+    for (known, unowned) in [(&kept, &[lost.as_str()][..]), (&targets, &[])] {
+        std::fs::write(&files[1], configuration(known))?;
+        let (status, answer) = http::ask(::http::Method::POST, &reload).await?;
+        anyhow::ensure!(status.is_success(), "{status} {answer:?}");
+        counts_unowned(&mut cluster, unowned).await?;
+    }
+    world.end().await;
+    Ok(())
+}
+
+/// Waits until the first node says of these targets that nobody collects them, and of no others.
+async fn counts_unowned(cluster: &mut Cluster, targets: &[&str]) -> anyhow::Result<()> {
+    let url = |path: &str| cluster.setups()[0].url(path);
+    let (metrics, audit) = (url("/metrics"), url("/api/v1/audit"));
+    eventually("a node to count what nobody collects", PATIENCE, async || {
+        cluster.running().try_for_each(|node| node.child.check_alive())?;
+        let page = http::text(&metrics).await?;
+        let count = format!("shoal_targets_unowned {}\n", targets.len());
+        anyhow::ensure!(page.contains(&count), "not {count}");
+        let audit = http::json(&audit).await?;
+        let named = audit["targets"].as_array().into_iter().flatten();
+        let named = named.filter(|target| target["state"] == "unowned");
+        let named: Vec<&Value> = named.map(|target| &target["labels"]["instance"]).collect();
+        anyhow::ensure!(named == targets, "{audit}");
+        Ok(())
+    })
+    .await
+}
+
 /// Waits until each of so many targets is collected by its owner.
-async fn all_run(cluster: &mut Cluster, targets: usize) -> anyhow::Result<()> {
+pub(crate) async fn all_run(cluster: &mut Cluster, targets: usize) -> anyhow::Result<()> {
     let url = cluster.node(0).url("/api/v1/targets");
     eventually("every target to be collected by its owner", PATIENCE, async || {
         let listing = http::json(&url).await?;

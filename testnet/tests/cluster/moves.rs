@@ -4,6 +4,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use testnet::process::{Cluster, World, eventually, http};
 
+use crate::audit::all_run;
 use crate::world::{self, PATIENCE, addresses, configuration, fleet, setup};
 
 /// What nodes did about a target, as a node tells.
@@ -90,6 +91,40 @@ async fn two_nodes_that_collect_a_target_at_once_are_told_with_how_long_they_did
         anyhow::ensure!(crash["gaps_bounded"] == crash["targets"], "{crash}");
         anyhow::ensure!(crash["overlaps"] == crash["targets"], "{crash}");
     }
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_moves_to_a_node_that_joins_is_put_down_to_that() -> anyhow::Result<()> {
+    const TARGETS: usize = 30;
+    let world = World::new()?;
+    let fleet = fleet(&world, TARGETS).await?;
+    let targets = addresses(&fleet, TARGETS);
+    let config = world::write(&world, &configuration(&targets))?;
+    let away = |_: &str| "http://127.0.0.1:9/write".to_owned();
+    let mut cluster = Cluster::start(&world, setup(&config), 2, away).await?;
+    all_run(&mut cluster, TARGETS).await?;
+    let third = cluster.add(away)?;
+    cluster.spawn(third)?.ready().await?;
+    all_run(&mut cluster, TARGETS).await?;
+
+    let mut moved = 0;
+    for target in &targets {
+        let history = history(&mut cluster, 0, target).await?;
+        for start in takeovers(&history).filter(|start| start["node"] == "node-3") {
+            let stops = history.iter().filter(|action| {
+                action["action"] == "stop"
+                    && action["node"] == start["from"]
+                    && action["to"] == "node-3"
+            });
+            let causes: Vec<&Value> = stops.map(|stop| &stop["cause"]).collect();
+            anyhow::ensure!(causes == ["join"], "{history:#?}");
+            anyhow::ensure!(start["cause"] == "join", "{history:#?}");
+            moved += 1;
+        }
+    }
+    anyhow::ensure!(moved > 0, "nothing moved to node-3");
     world.end().await;
     Ok(())
 }
