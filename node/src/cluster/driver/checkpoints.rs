@@ -14,7 +14,7 @@ use super::{Driver, Errand};
 use crate::cluster::CHECKPOINT_PATH;
 
 /// The rhythm of checkpoints: what a crash loses of a position at most, besides the detection.
-const EVERY: Duration = Duration::from_secs(5);
+pub(in crate::cluster) const EVERY: Duration = Duration::from_secs(5);
 
 /// The longest answer to a checkpoint, in bytes.
 const ANSWER: usize = 1024;
