@@ -149,7 +149,7 @@ impl Stage {
     fn suspicions(&self) -> Suspicions {
         let mut all = Suspicions::default();
         let cores = self.world.running().into_iter().filter_map(|host| self.world.core(host));
-        for counters in cores.filter_map(|core| core.swim()).map(|swim| swim.counters()) {
+        for counters in cores.filter_map(|core| core.swim()).map(membership::Swim::counters) {
             all.raised += counters.suspicions_started;
             all.confirmed += counters.suspicions_confirmed;
         }
