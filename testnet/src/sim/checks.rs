@@ -110,7 +110,7 @@ impl Oracle for Checks {
                 self.burials.ended(at, host, truth);
             }
             Fact::Swim { host, event } => {
-                self.verdicts.event(event, truth);
+                self.verdicts.event(host, event, truth, findings);
                 self.burials.event(at, host, event, truth, findings);
                 self.names.event(host, event, truth, findings);
             }

@@ -111,14 +111,21 @@ impl<W: Write> Run<'_, W> {
         self.check()
     }
 
-    /// Lets nothing happen until `end`. That has bounds of its own, except where probes are late or lost:
-    /// asking others to probe costs more.
+    /// Whether probes are neither late nor lost.
+    fn is_calm(&self) -> bool {
+        self.scenario.loss <= 0.02 && self.scenario.jitter <= 10.0
+    }
+
+    /// Lets nothing happen until `end`. That has bounds of its own, and nobody is taken for dead, except
+    /// where probes are late or lost: asking others to probe costs more.
     fn rest(&mut self, end: Duration) {
-        let calm = self.scenario.loss <= 0.02 && self.scenario.jitter <= 10.0;
+        let calm = self.is_calm();
         let since = self.world.now();
         self.world.oracle().bounds.rest(calm.then_some(since));
+        self.world.oracle().verdicts.rest(calm);
         self.world.run_until(end);
         self.world.oracle().bounds.rest(None);
+        self.world.oracle().verdicts.rest(false);
     }
 
     /// Lets things go wrong until `stop`, then makes everything well.

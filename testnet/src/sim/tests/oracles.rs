@@ -173,3 +173,18 @@ fn a_verdict_about_the_living_is_told_from_one_about_the_dead() {
     pretend(&mut world, 2, &Event::Down { peer, cause: Cause::Failed, last_heard: None });
     assert_eq!((world.checks().verdicts.wrong, world.checks().verdicts.right), (1, 1));
 }
+
+#[test]
+fn a_verdict_about_the_living_is_noticed_while_nothing_happens() {
+    let found = |resting| {
+        violations(|world| {
+            let peer = me(world, 1);
+            world.oracle().verdicts.rest(resting);
+            pretend(world, 0, &Event::Down { peer, cause: Cause::Failed, last_heard: None });
+        })
+    };
+    assert_eq!(found(false), Vec::<String>::new());
+    let found = found(true);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("node-0 takes node-1"), "{found:?}");
+}
