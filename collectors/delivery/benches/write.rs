@@ -164,7 +164,7 @@ fn append(batch: &Batch) -> f64 {
 }
 
 fn copy(frame: &NewFrame) -> NewFrame {
-    NewFrame { bytes: frame.bytes.clone(), ..*frame }
+    NewFrame { bytes: frame.bytes.clone(), origins: Vec::new(), ..*frame }
 }
 
 fn whole(config: &EndpointConfig, batch: &Batch) -> f64 {

@@ -161,9 +161,7 @@ impl Destination {
             hurry: CancellationToken::new(),
             ending: false,
         };
-        if destination.own.is_empty() {
-            destination.writer.forget_overlaps();
-        }
+        destination.writer.set_behind_overlaps(!destination.own.is_empty());
         destination.publish_bounds();
         destination.publish_adopted();
         destination.set_shards(destination.config.queue.min_shards);
@@ -339,8 +337,15 @@ impl Destination {
     }
 
     fn append_sealed(&mut self) {
-        for frame in self.sealed.drain(..) {
-            self.own.append(frame, now_ms());
+        for mut frame in self.sealed.drain(..) {
+            let (overlap, origins) = (frame.lane.overlap, std::mem::take(&mut frame.origins));
+            let sequence = self.own.append(frame, now_ms());
+            if overlap == Overlap::Here {
+                // Of one that is lost, the origins may have been in others before.
+                self.writer.appended(&origins, sequence.unwrap_or(self.own.next()));
+            } else if overlap == Overlap::Before && sequence.is_none() {
+                self.writer.set_behind_overlaps(true);
+            }
         }
     }
 
@@ -365,8 +370,8 @@ impl Destination {
         }
         if adopted {
             self.publish_adopted();
-        } else if self.own.is_empty() {
-            self.writer.forget_overlaps();
+        } else {
+            self.writer.delivered(self.own.unfinished());
         }
         if self.sender.speaks_only_v1() {
             self.writer.set_protocol(Protocol::V1, &mut self.sealed);
@@ -377,6 +382,8 @@ impl Destination {
     fn tick(&mut self) {
         self.read_failed = false;
         self.logs_mut().for_each(|log| log.tick(now_ms()));
+        self.writer.delivered(self.own.unfinished());
+        self.writer.tick();
         self.publish_adopted();
     }
 

@@ -76,6 +76,9 @@ pub struct NewFrame {
     pub lane: Lane,
     /// What the payload is.
     pub content: Content,
+    /// Where its series come from, if another node may have written the same: for the writer, who is told
+    /// the place that the frame gets. No part of the log.
+    pub origins: Vec<u64>,
 }
 
 /// The log. See the module.
@@ -141,12 +144,12 @@ impl Log {
 
     /// Appends a frame. When this returns, the frame survives the process, or is kept in memory
     /// because the disk refused it, or has been counted as dropped because that was full too, or
-    /// because it is larger than [`MAX_PAYLOAD`].
+    /// because it is larger than [`MAX_PAYLOAD`]: then there is no sequence.
     ///
     /// # Panics
     ///
     /// When the frame has no room for its header.
-    pub fn append(&mut self, frame: NewFrame, now_ms: i64) {
+    pub fn append(&mut self, frame: NewFrame, now_ms: i64) -> Option<u64> {
         let size = frame.bytes.len() - HEADER;
         if size > MAX_PAYLOAD {
             self.telemetry.dropped(DropReason::TooLarge).add(frame.counts);
@@ -154,7 +157,7 @@ impl Log {
                 let samples = frame.counts.total();
                 warn!(size, samples, kept_back, "dropped what no request holds");
             }
-            return;
+            return None;
         }
         let (meta, bytes) = self.stamp(frame, now_ms);
         let written = self.write_unwritten(now_ms) && self.write(&meta, &bytes, now_ms);
@@ -165,7 +168,7 @@ impl Log {
                     let samples = meta.counts.total();
                     warn!(samples, kept_back, "dropped what neither the disk nor the memory takes");
                 }
-                return;
+                return None;
             }
             self.unwritten_bytes += bytes.len();
             self.unwritten.push_back((meta, bytes.clone()));
@@ -176,10 +179,21 @@ impl Log {
         self.hand_over_appended(&meta, written, now_ms);
         self.keep_size(now_ms);
         self.publish();
+        Some(meta.sequence)
+    }
+
+    /// The sequence that the next frame gets.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Every frame before this sequence is dealt with, or in flight although the log gave it up.
+    pub fn unfinished(&self) -> u64 {
+        self.window.front().map_or(self.handed, |entry| entry.meta.sequence)
     }
 
     fn stamp(&self, frame: NewFrame, now_ms: i64) -> (FrameMeta, Bytes) {
-        let NewFrame { mut bytes, oldest_ms, newest_ms, counts, lane, content } = frame;
+        let NewFrame { mut bytes, oldest_ms, newest_ms, counts, lane, content, .. } = frame;
         let payload = &bytes[HEADER..];
         let meta = FrameMeta {
             sequence: self.next,
@@ -338,9 +352,10 @@ impl Log {
     fn drop_oldest_segment(&mut self, reason: DropReason, now_ms: i64) {
         let Some(segment) = self.segments.pop_front() else { return };
         let mut lost = segment.unread;
-        for meta in self.window.give_up(segment.last) {
-            lost.add(Totals::of(&meta));
-        }
+        let given_up = self.window.give_up(segment.last);
+        given_up.waited.iter().for_each(|meta| lost.add(Totals::of(meta)));
+        // Those count as what becomes of them.
+        given_up.flying.iter().for_each(|meta| self.queued.remove(Totals::of(meta)));
         self.held.release_through(segment.last);
         self.gates.retain(|gate| gate.sequence > segment.last);
         lost.count_in(self.telemetry.dropped(reason));

@@ -16,6 +16,7 @@ mod families;
 mod fields;
 mod histogram;
 mod item;
+mod overlapping;
 mod proto;
 mod symbols;
 mod v1;
@@ -32,6 +33,7 @@ use dress::Dresser;
 use families::Families;
 use fields::Fields;
 use item::Item;
+use overlapping::Overlapping;
 
 /// Uncompressed bytes of a request at which it is sealed whatever it holds: a few times what 2,000
 /// samples need, and far below what receivers refuse.
@@ -47,9 +49,7 @@ pub struct Writer {
     options: Options,
     dresser: Dresser,
     shards: Vec<Shard>,
-    /// What has samples in frames of overlap that may not be delivered, by [`origin_of`]: once it is
-    /// plain again, it has to wait for those.
-    overlapping: HashSet<u64>,
+    overlapping: Overlapping,
     families: Families,
     compressor: Compressor,
     telemetry: Arc<Telemetry>,
@@ -71,9 +71,9 @@ struct Options {
 struct Shard {
     plain: Body,
     overlap: Body,
-    /// Which was opened first and so has to be sealed first: a series may be in both.
-    overlap_first: bool,
-    /// Whether what is plain may have samples in earlier frames of overlap.
+    /// Where the series of `overlap` come from.
+    origins: HashSet<u64>,
+    /// Whether what is plain may have samples in frames of overlap of which this writer knows nothing.
     behind_overlap: bool,
 }
 
@@ -82,21 +82,13 @@ impl Shard {
         Self {
             plain: Body::new(protocol),
             overlap: Body::new(protocol),
-            overlap_first: false,
+            origins: HashSet::new(),
             behind_overlap,
         }
     }
 
-    fn open(&mut self, overlap: bool) -> &mut Body {
-        let (body, other) = if overlap {
-            (&mut self.overlap, &self.plain)
-        } else {
-            (&mut self.plain, &self.overlap)
-        };
-        if body.is_empty() && other.is_empty() {
-            self.overlap_first = overlap;
-        }
-        body
+    fn body(&mut self, overlap: bool) -> &mut Body {
+        if overlap { &mut self.overlap } else { &mut self.plain }
     }
 }
 
@@ -119,7 +111,7 @@ impl Writer {
             dresser: Dresser::new(&config.external_labels, config.write_relabel.clone()),
             // The log may have overlaps from before.
             shards: vec![Shard::new(protocol, true)],
-            overlapping: HashSet::new(),
+            overlapping: Overlapping::default(),
             families: Families::default(),
             compressor: Compressor::new(),
             telemetry,
@@ -154,12 +146,25 @@ impl Writer {
         self.shards = std::iter::repeat_with(shard).take(count).collect();
     }
 
-    /// Everything of this writer is delivered that was sealed.
-    pub fn forget_overlaps(&mut self) {
-        if self.shards.iter().all(|shard| shard.overlap.is_empty()) {
-            self.overlapping.clear();
-            self.shards.iter_mut().for_each(|shard| shard.behind_overlap = false);
-        }
+    /// Whether the log may have overlaps of which this writer knows nothing: some from before, as is
+    /// assumed at first, or those that a frame was waiting for which the log has lost.
+    pub fn set_behind_overlaps(&mut self, behind: bool) {
+        self.shards.iter_mut().for_each(|shard| shard.behind_overlap = behind);
+    }
+
+    /// A frame with overlaps from these origins has got its place in the log.
+    pub fn appended(&mut self, origins: &[u64], sequence: u64) {
+        self.overlapping.close(origins, sequence);
+    }
+
+    /// Every frame before this sequence is delivered.
+    pub fn delivered(&mut self, unfinished: u64) {
+        self.overlapping.delivered(unfinished);
+    }
+
+    /// Gives back memory, now and then.
+    pub fn tick(&mut self) {
+        self.overlapping.prune();
     }
 
     /// Whether nothing waits to be sealed.
@@ -217,16 +222,15 @@ impl Writer {
             let is_divided = self.shards.len() > 1;
             let origin = if is_divided || has_overlaps { origin_of(labels) } else { 0 };
             let shard = (origin % self.shards.len() as u64) as usize;
-            if batch.overlap {
-                self.overlapping.insert(origin);
-            } else if has_overlaps && self.overlapping.remove(&origin) {
-                self.shards[shard].behind_overlap = true;
-            }
+            let overlap = batch.overlap || (has_overlaps && self.overlapping.has(origin));
             let is_large = labels.len() + item.size_beside_labels(batch) > LARGE;
             if is_large {
                 seal_shard(&mut self.shards, &mut self.compressor, shard, sealed);
             }
-            let body = self.shards[shard].open(batch.overlap);
+            if overlap && self.shards[shard].origins.insert(origin) {
+                self.overlapping.open(origin);
+            }
+            let body = self.shards[shard].body(overlap);
             item.push(body, labels, batch, self.options.metadata);
             let is_full = body.counts.total() >= self.options.max_samples as u64;
             if is_full || is_large || body.len() >= FULL {
@@ -263,21 +267,18 @@ fn seal_shard(
     let narrow = |number| u16::try_from(number).expect("shards are bounded");
     let (number, count) = (narrow(index), narrow(shards.len()));
     let shard = &mut shards[index];
-    let mut seal = |body: &mut Body, overlap| {
+    let mut seal = |body: &mut Body, overlap, origins| {
         if !body.is_empty() {
             let lane = Lane { shard: number, shards: count, overlap };
-            sealed.push(compressor.seal(body, lane));
+            sealed.push(NewFrame { origins, ..compressor.seal(body, lane) });
         }
     };
     let plain = if shard.behind_overlap { Overlap::Before } else { Overlap::Nowhere };
     shard.behind_overlap &= shard.plain.is_empty();
-    if shard.overlap_first {
-        seal(&mut shard.overlap, Overlap::Here);
-        seal(&mut shard.plain, plain);
-    } else {
-        seal(&mut shard.plain, plain);
-        seal(&mut shard.overlap, Overlap::Here);
-    }
+    let origins = shard.origins.drain().collect();
+    // What is plain is older where a target has both: once it overlaps, all of it does for a while.
+    seal(&mut shard.plain, plain, Vec::new());
+    seal(&mut shard.overlap, Overlap::Here, origins);
 }
 
 /// Where a series comes from: the same for all series of a target. It says which shard a series is of.

@@ -136,7 +136,7 @@ fn only_a_request_costs_allocations_and_nothing_in_it_does() {
     let mut log = log.expect("the directory is new");
     log.hold_at_most(ITEMS);
     let mut appended = |frame: NewFrame| {
-        let ((), allocations) = counted(|| log.append(frame, 0));
+        let (_, allocations) = counted(|| log.append(frame, 0));
         let (meta, payload) =
             log.take(Wanted::ALL, 0).expect("it is in memory").expect("it was appended");
         drop(payload);

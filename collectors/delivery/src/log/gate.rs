@@ -241,6 +241,7 @@ impl Gate {
             counts: Counts::default(),
             lane: Lane::UNORDERED,
             content: Content::Gate,
+            origins: Vec::new(),
         }
     }
 

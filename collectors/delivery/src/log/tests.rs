@@ -26,6 +26,7 @@ fn frame(payload: &[u8], shard: u16, shards: u16) -> NewFrame {
         counts: Counts { samples: 2, ..Counts::default() },
         lane: Lane { shard, shards, overlap: Overlap::Nowhere },
         content: Content::WriteV1,
+        origins: Vec::new(),
     }
 }
 
@@ -182,6 +183,7 @@ fn the_size_cap_leaves_what_is_in_flight_to_its_sender() {
     log.finish(&flying, 1_000);
     let dropped = telemetry.dropped(DropReason::LogFull).samples.get() as usize / 2;
     assert_eq!(drain(&mut log), names(dropped + 1..500));
+    assert!(log.is_empty(), "what was in flight is not queued for ever");
 }
 
 #[test]

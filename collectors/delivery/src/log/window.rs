@@ -69,6 +69,15 @@ impl Wanted {
     }
 }
 
+/// Frames that the log has given up.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp {
+    /// Nobody sends them.
+    pub waited: Vec<FrameMeta>,
+    /// They are in flight.
+    pub flying: Vec<FrameMeta>,
+}
+
 /// The oldest frames that are not finished, in order.
 #[derive(Debug, Default)]
 pub(super) struct Window {
@@ -130,7 +139,9 @@ impl Window {
     }
 
     fn look(&mut self, wanted: Wanted) -> Option<FrameMeta> {
-        let mut blocked: Vec<Lane> = self.orphans.iter().map(|meta| meta.lane).collect();
+        // The writer takes an orphan for delivered, so nothing of its lane may pass it.
+        let whole = |meta: &FrameMeta| Lane { overlap: Overlap::Before, ..meta.lane };
+        let mut blocked: Vec<Lane> = self.orphans.iter().map(whole).collect();
         for entry in &mut self.entries {
             if entry.state == State::Finished {
                 continue;
@@ -181,17 +192,20 @@ impl Window {
         true
     }
 
-    /// Gives up every frame up to and including `last`: returns those that waited, and keeps the
-    /// lanes of those in flight until they are finished.
-    pub(super) fn give_up(&mut self, last: u64) -> Vec<FrameMeta> {
+    /// Gives up every frame up to and including `last`, and keeps the lanes of those in flight until
+    /// they are finished.
+    pub(super) fn give_up(&mut self, last: u64) -> GivenUp {
         self.absent = Wanted::default();
-        let mut waited = Vec::new();
+        let mut given_up = GivenUp::default();
         while let Some(entry) = self.entries.front()
             && entry.meta.sequence <= last
         {
             match entry.state {
-                State::Waiting => waited.push(entry.meta),
-                State::Taken => self.orphans.push(entry.meta),
+                State::Waiting => given_up.waited.push(entry.meta),
+                State::Taken => {
+                    self.orphans.push(entry.meta);
+                    given_up.flying.push(entry.meta);
+                }
                 State::Finished => {}
             }
             self.entries.pop_front();
@@ -199,7 +213,7 @@ impl Window {
         while self.entries.front().is_some_and(|entry| entry.state == State::Finished) {
             self.entries.pop_front();
         }
-        waited
+        given_up
     }
 
     /// Opens a gate or closes it again.

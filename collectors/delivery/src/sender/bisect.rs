@@ -352,10 +352,18 @@ impl Atom {
     }
 }
 
-/// Which samples of one scrape are tried. What differs from scrape to scrape of the same instant tells
-/// a double best: a receiver takes the same value again.
+/// Which samples of one scrape are tried: some from its page, since of a target that only this node
+/// reaches another may have written what it says of the scrape itself; and what differs from scrape to
+/// scrape of the same instant, which tells a double best: a receiver takes the same value again.
 fn picks(scrape: &[Atom], alone: bool) -> BTreeSet<usize> {
-    let size = scrape.len();
+    let is_report = |atom: &Atom| {
+        let name = atom.series.label("__name__").unwrap_or_default();
+        name == "up" || name.starts_with("scrape_")
+    };
+    let page: Vec<usize> = (0..scrape.len()).filter(|index| !is_report(&scrape[*index])).collect();
+    let all: Vec<usize> = (0..scrape.len()).collect();
+    let among = if page.is_empty() { &all } else { &page };
+    let size = among.len();
     let tries = match size {
         _ if alone && size < WORTH_TRYING.start => FEW_TRIES.min(size),
         _ if alone => (size / STRIDE).clamp(*TRIES.start(), *TRIES.end()),
@@ -365,12 +373,9 @@ fn picks(scrape: &[Atom], alone: bool) -> BTreeSet<usize> {
     // Here and there, and not always the same one of each stretch: the doubles may be every other one.
     let somewhere = |pick: usize| (pick as u32).wrapping_mul(0x9e37_79b9) as usize >> 16;
     let mut picks: BTreeSet<usize> =
-        (0..tries).map(|pick| pick * stride + somewhere(pick + 1) % stride).collect();
-    let name = |atom: &Atom| atom.series.label("__name__") == Some("scrape_duration_seconds");
-    if let Some(index) = scrape.iter().position(name) {
-        picks.pop_first();
-        picks.insert(index);
-    }
+        (0..tries).map(|pick| among[pick * stride + somewhere(pick + 1) % stride]).collect();
+    let tells = |atom: &Atom| atom.series.label("__name__") == Some("scrape_duration_seconds");
+    picks.extend(scrape.iter().position(tells));
     picks
 }
 

@@ -147,6 +147,7 @@ impl Compressor {
             counts: body.counts,
             lane,
             content,
+            origins: Vec::new(),
         };
         body.clear();
         frame
@@ -161,6 +162,7 @@ impl Compressor {
             counts: Counts { metadata: count, ..Counts::default() },
             lane: Lane::UNORDERED,
             content: Content::WriteV1,
+            origins: Vec::new(),
         }
     }
 

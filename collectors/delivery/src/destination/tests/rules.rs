@@ -306,6 +306,36 @@ async fn a_target_that_is_collected_twice_for_long_costs_two_requests_a_scrape()
 }
 
 #[tokio::test]
+async fn what_one_node_alone_reaches_is_stored_though_another_has_reported_of_it() {
+    // The other one has only failed scrapes: what they say of themselves is there, for every tick.
+    const NAMES: [&str; 9] = [
+        "m",
+        "m",
+        "m",
+        "m",
+        "up",
+        "scrape_duration_seconds",
+        "scrape_samples_scraped",
+        "scrape_samples_post_metric_relabeling",
+        "scrape_series_added",
+    ];
+    let script = refuse_up_to(|name| if name < 4 { 0 } else { i64::MAX });
+    let alone = |config: &mut EndpointConfig| config.queue.max_samples_per_send = NAMES.len();
+    let scrape = |tick: i64| {
+        let mut batch = Batch::default();
+        for (n, name) in NAMES.iter().enumerate() {
+            let labels = [("__name__", (*name).to_owned()), ("instance", "a".into())];
+            let labels = labels.into_iter().chain([("n", n.to_string())]);
+            batch.push(Labels::from_pairs(labels).borrowed(), 1_000 + tick, 1.0);
+        }
+        batch
+    };
+    let (_, telemetry) = deliver(alone, (0..20).map(scrape).collect(), script).await;
+    assert_eq!(telemetry.sent.samples.get(), 20 * 4);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 20 * 5);
+}
+
+#[tokio::test]
 async fn an_older_range_that_is_there_already_takes_no_newer_sample_along() {
     // Ten ticks of 200 series, of which the backend has the first seven.
     let script = refuse_up_to(|_| 1_006);

@@ -62,7 +62,7 @@ fn frames_without_series_wait_for_nobody() {
 fn a_frame_given_up_in_flight_holds_its_lane_until_it_is_finished() {
     let mut window = window(&[(0, 1), (0, 1), (0, 1)]);
     assert_eq!(take(&mut window), Some(1));
-    let waited: Vec<u64> = window.give_up(2).iter().map(|meta| meta.sequence).collect();
+    let waited: Vec<u64> = window.give_up(2).waited.iter().map(|meta| meta.sequence).collect();
     assert_eq!(waited, [2]);
     assert_eq!(take(&mut window), None);
     assert!(!window.finish(1), "the queue has forgotten it already");

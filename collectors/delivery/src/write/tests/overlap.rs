@@ -1,61 +1,104 @@
-//! What another node may have written, too, and what has to wait for it.
+//! What another node may have written, too, and what has to stay behind it.
 
 use super::*;
 
+fn target(instance: &str) -> [Labels; 1] {
+    [labels(&[("__name__", "up"), ("instance", instance)])]
+}
+
+fn writer(shards: usize) -> Writer {
+    let mut writer = writer_of(&config(Protocol::V1), vec![]);
+    writer.set_behind_overlaps(false);
+    writer.set_shards(shards, &mut Vec::new());
+    writer
+}
+
+/// Which kind of frame gets a sample of the target, which gets this place in the log.
+fn order(writer: &mut Writer, instance: &str, overlap: bool, sequence: u64) -> Overlap {
+    let batch = Batch { overlap, ..batch_of(&target(instance)) };
+    let [frame] = write(writer, &batch).try_into().expect("one frame");
+    writer.appended(&frame.origins, sequence);
+    frame.lane.overlap
+}
+
 #[test]
-fn overlaps_travel_alone_and_in_the_order_they_were_opened() {
-    let up = [labels(&[("__name__", "up")])];
-    for first in [true, false] {
-        let mut writer = writer_of(&config(Protocol::V1), vec![]);
+fn overlaps_travel_alone_and_behind_what_is_plain() {
+    for (overlaps, expected) in [
+        // Once a target overlaps it does until that is delivered.
+        ([true, false, true], vec![(Overlap::Here, 3)]),
+        ([false, true, false], vec![(Overlap::Nowhere, 1), (Overlap::Here, 2)]),
+    ] {
+        let mut writer = writer(1);
         let mut sealed = Vec::new();
-        for overlap in [first, !first, first] {
-            let batch = Batch { overlap, ..batch_of(&up) };
-            writer.write(&batch, 0, &mut sealed);
+        for overlap in overlaps {
+            writer.write(&Batch { overlap, ..batch_of(&target("a")) }, 0, &mut sealed);
         }
         writer.seal(&mut sealed);
-        let order: Vec<(bool, u32)> =
-            sealed.iter().map(|f| (f.lane.overlap == Overlap::Here, f.counts.samples)).collect();
-        assert_eq!(order, [(first, 2), (!first, 1)]);
+        let order: Vec<(Overlap, u32)> =
+            sealed.iter().map(|frame| (frame.lane.overlap, frame.counts.samples)).collect();
+        assert_eq!(order, expected);
     }
+    // Another target is plain beside it.
+    let mut writer = writer(1);
+    let mut sealed = Vec::new();
+    for (instance, overlap) in [("moved", true), ("steady", false), ("moved", false)] {
+        writer.write(&Batch { overlap, ..batch_of(&target(instance)) }, 0, &mut sealed);
+    }
+    writer.seal(&mut sealed);
+    let order: Vec<(Overlap, u32)> =
+        sealed.iter().map(|frame| (frame.lane.overlap, frame.counts.samples)).collect();
+    assert_eq!(order, [(Overlap::Nowhere, 1), (Overlap::Here, 2)]);
 }
 
-/// What is plain waits for overlaps of the same target, and for no others.
 #[test]
-fn a_target_that_is_plain_again_waits_for_its_overlaps() {
-    let target = |instance: &str| [labels(&[("__name__", "up"), ("instance", instance)])];
+fn a_target_stays_with_its_overlaps_until_they_are_delivered() {
     for shards in [1, 3] {
-        let mut writer = writer_of(&config(Protocol::V1), vec![]);
-        writer.set_shards(shards, &mut Vec::new());
-        let mut order = |instance: &str, overlap| {
-            let frames = write(&mut writer, &Batch { overlap, ..batch_of(&target(instance)) });
-            assert_eq!(frames.len(), 1);
-            frames[0].lane.overlap
-        };
-        assert_eq!(order("a", false), Overlap::Before, "the log may have overlaps from before");
-        assert_eq!(order("moved", true), Overlap::Here);
-        assert_eq!(order("a", false), Overlap::Nowhere);
-        assert_eq!(order("moved", false), Overlap::Before);
-        assert_eq!(order("moved", false), Overlap::Nowhere, "by way of the frame before");
-        assert_eq!(order("moved", true), Overlap::Here);
-        writer.forget_overlaps();
-        let frames = write(&mut writer, &batch_of(&target("moved")));
-        assert_eq!(frames[0].lane.overlap, Overlap::Nowhere, "they are delivered");
+        let mut writer = writer(shards);
+        assert_eq!(order(&mut writer, "a", false, 1), Overlap::Nowhere);
+        assert_eq!(order(&mut writer, "moved", true, 2), Overlap::Here);
+        writer.delivered(2);
+        writer.tick();
+        assert_eq!(order(&mut writer, "a", false, 3), Overlap::Nowhere);
+        assert_eq!(order(&mut writer, "moved", false, 4), Overlap::Here, "the second waits");
+        writer.delivered(3);
+        writer.tick();
+        assert_eq!(order(&mut writer, "moved", false, 5), Overlap::Here, "now the fourth does");
+        writer.delivered(6);
+        assert_eq!(order(&mut writer, "moved", false, 6), Overlap::Nowhere);
     }
 }
 
-/// A new division of the series forgets nothing of that.
+/// Neither a new division of the series nor frames that are not sealed let anybody pass.
 #[test]
-fn a_new_division_keeps_who_waits_for_overlaps() {
-    let target = |instance: &str| [labels(&[("__name__", "up"), ("instance", instance)])];
-    let mut writer = writer_of(&config(Protocol::V1), vec![]);
-    writer.forget_overlaps();
+fn a_new_division_keeps_who_stays_with_overlaps() {
+    let mut writer = writer(1);
     let mut sealed = Vec::new();
     writer.write(&Batch { overlap: true, ..batch_of(&target("moved")) }, 0, &mut sealed);
     writer.set_shards(4, &mut sealed);
-    writer.write(&batch_of(&target("moved")), 0, &mut sealed);
-    writer.set_shards(2, &mut sealed);
+    writer.delivered(100);
+    writer.tick();
     writer.write(&batch_of(&target("moved")), 0, &mut sealed);
     writer.seal(&mut sealed);
-    let order: Vec<Overlap> = sealed.iter().map(|frame| frame.lane.overlap).collect();
-    assert_eq!(order, [Overlap::Here, Overlap::Before, Overlap::Nowhere]);
+    assert!(
+        sealed.iter().all(|frame| frame.lane.overlap == Overlap::Here),
+        "no place, so it waits"
+    );
+    for (sequence, frame) in (100..).zip(sealed.drain(..)) {
+        writer.appended(&frame.origins, sequence);
+    }
+    assert_eq!(order(&mut writer, "moved", false, 102), Overlap::Here);
+    writer.delivered(103);
+    assert_eq!(order(&mut writer, "moved", false, 103), Overlap::Nowhere);
+}
+
+#[test]
+fn what_the_log_has_from_before_is_waited_for_once_in_each_shard() {
+    let mut writer = writer_of(&config(Protocol::V1), vec![]);
+    writer.set_shards(2, &mut Vec::new());
+    let many: Vec<Labels> = (0..20).flat_map(|n| target(&n.to_string())).collect();
+    for expected in [Overlap::Before, Overlap::Nowhere] {
+        let frames = write(&mut writer, &batch_of(&many));
+        let order: Vec<Overlap> = frames.iter().map(|frame| frame.lane.overlap).collect();
+        assert_eq!(order, [expected; 2]);
+    }
 }
