@@ -21,8 +21,8 @@ use crate::world::{self, PATIENCE, setup};
 const NODES: usize = 3;
 
 /// How long, and how many datagrams a second are tried. A machine that is busy sends fewer: then it tries
-/// again, and what it sends in the end has to be half as many at least. Half of that at least has to be read:
-/// what the system drops because nobody comes for it costs a node nothing.
+/// again, and what it sends in the end has to be half as many at least. A quarter of that at least has to be
+/// read: what the system drops because nobody comes for it costs a node nothing.
 const FLOOD: Duration = Duration::from_secs(4);
 const RATE: u32 = 100_000;
 const TRIES: usize = 5;
@@ -223,7 +223,7 @@ async fn a_hundred_thousand_hostile_datagrams_a_second_cost_no_node_its_membersh
     let (mut sent, mut read) = (0.0, 0.0);
     for _ in 0..TRIES {
         (sent, read) = attack(&mut cluster, target, &ammunition).await?;
-        if sent >= f64::from(RATE) * 0.95 && read >= sent / 2.0 {
+        if sent >= f64::from(RATE) * 0.95 && read >= sent / 4.0 {
             break;
         }
     }
@@ -234,7 +234,7 @@ async fn a_hundred_thousand_hostile_datagrams_a_second_cost_no_node_its_membersh
         std::io::Write::write_fmt(&mut std::io::stderr(), line)?;
     }
     anyhow::ensure!(sent >= f64::from(RATE) / 2.0, "only {sent:.0} datagrams/s could be sent");
-    anyhow::ensure!(read >= sent / 2.0, "only {read:.0} datagrams/s of {sent:.0} were read");
+    anyhow::ensure!(read >= sent / 4.0, "only {read:.0} datagrams/s of {sent:.0} were read");
     for reason in ["key", "cluster", "forged", "replayed", "too_short", "too_long", "version"] {
         let name = format!("shoal_cluster_refused_total{{reason=\"{reason}\"}}");
         let counts = figures(&mut cluster, &name).await?;
