@@ -165,12 +165,13 @@ fn planned_moves_are_in_time_but_for_one_in_ten() {
         let courses = courses(&account, &[expected(0, 21_500)], INTERVAL);
         Table::of(String::new(), &account, &courses, goal, INTERVAL)
     };
-    for (late, count) in [(2, 1), (5, 1), (8, 2)] {
+    // What is late where nothing moves says that the machine is busy.
+    for (late, count, met) in [(2, 1, true), (8, 2, false), (5, 2, true)] {
         ticks[late].0 += 300 + late as i64;
         let table = judged(&ticks, &planned);
         assert_eq!(table.count("moves"), 10, "{table}");
         assert_eq!(table.count("moves with a late first sample"), count, "{table}");
-        assert_eq!(table.met(), count == 1, "{table}");
+        assert_eq!(table.met(), met, "{table}");
         assert!(judged(&ticks, &Goal::default()).met());
     }
 }
