@@ -115,7 +115,7 @@ async fn nobody_is_scraped_twice(fleet: &Fleet) -> anyhow::Result<()> {
 const UP: &str = "count(up == 1)";
 
 /// Does something to the cluster while the number of targets that are up never changes, and no target
-/// misses more than one scrape, and one in ten: `up` goes on for five minutes where nothing is stored, its
+/// misses more than one scrape in four, and one: `up` goes on for five minutes where nothing is stored, its
 /// samples do not. That many may fall to a machine that is busy; that none does is what the suite
 /// `continuity` proves, tick by tick.
 async fn unseen<T>(
@@ -142,7 +142,7 @@ async fn unseen<T>(
     let scrapes = began.elapsed()?.as_secs() / INTERVAL.as_secs();
     anyhow::ensure!(scrapes > 2, "too short to tell anything: {scrapes} scrapes");
     let window = scrapes * INTERVAL.as_secs();
-    let least = scrapes - 1 - scrapes / 10;
+    let least = scrapes - 1 - scrapes / 4;
     let stored = format!("min(count_over_time(up[{window}s] @ {ended:.3})) >= bool {least}");
     backend.becomes(&stored, 1.0).await?;
     Ok(done)

@@ -65,6 +65,8 @@ pub struct Destination {
     directory: PathBuf,
     /// What this node writes.
     own: Log,
+    /// The sequence that the first frame of this life gets in it.
+    opened_at: u64,
     /// What other nodes wrote and this one sends.
     adopted: Vec<Replica>,
     neighbours: Option<Neighbours>,
@@ -140,6 +142,7 @@ impl Destination {
             config,
             telemetry,
             directory: directory.to_owned(),
+            opened_at: own.next(),
             own,
             adopted,
             neighbours: None,
@@ -161,7 +164,7 @@ impl Destination {
             hurry: CancellationToken::new(),
             ending: false,
         };
-        destination.writer.set_behind_overlaps(!destination.own.is_empty());
+        destination.tell_delivered();
         destination.publish_bounds();
         destination.publish_adopted();
         destination.set_shards(destination.config.queue.min_shards);
@@ -341,10 +344,8 @@ impl Destination {
             let (overlap, origins) = (frame.lane.overlap, std::mem::take(&mut frame.origins));
             let sequence = self.own.append(frame, now_ms());
             if overlap == Overlap::Here {
-                // Of one that is lost, the origins may have been in others before.
-                self.writer.appended(&origins, sequence.unwrap_or(self.own.next()));
-            } else if overlap == Overlap::Before && sequence.is_none() {
-                self.writer.set_behind_overlaps(true);
+                // One that is lost has no place, and is waited for no longer.
+                self.writer.appended(&origins, sequence.unwrap_or(0));
             }
         }
     }
@@ -371,7 +372,7 @@ impl Destination {
         if adopted {
             self.publish_adopted();
         } else {
-            self.writer.delivered(self.own.unfinished());
+            self.tell_delivered();
         }
         if self.sender.speaks_only_v1() {
             self.writer.set_protocol(Protocol::V1, &mut self.sealed);
@@ -379,10 +380,19 @@ impl Destination {
         }
     }
 
+    /// Tells the writer what nothing has to wait for any more.
+    fn tell_delivered(&mut self) {
+        let unfinished = self.own.unfinished();
+        self.writer.delivered(unfinished);
+        if unfinished >= self.opened_at {
+            self.writer.set_behind_overlaps(false);
+        }
+    }
+
     fn tick(&mut self) {
         self.read_failed = false;
         self.logs_mut().for_each(|log| log.tick(now_ms()));
-        self.writer.delivered(self.own.unfinished());
+        self.tell_delivered();
         self.writer.tick();
         self.publish_adopted();
     }

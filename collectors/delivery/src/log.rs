@@ -247,9 +247,11 @@ impl Log {
         }
     }
 
-    /// Puts a frame that was taken back to where it was.
+    /// Puts a frame that was taken back to where it was. One that the log has given up meanwhile is lost.
     pub fn put_back(&mut self, sequence: u64) {
-        self.window.put_back(sequence);
+        if let Some(lost) = self.window.put_back(sequence) {
+            self.telemetry.dropped(DropReason::LogFull).add(lost.counts);
+        }
     }
 
     /// A frame that was taken is dealt with: it will never be sent again.

@@ -198,7 +198,7 @@ pub struct Telemetry {
     pub sent_metadata_bytes: Counter,
     /// Attempts at writing a frame to the log that failed.
     pub append_failures: Counter,
-    /// Requests in flight at most, now.
+    /// Requests in flight at most, now; as many more may be of what another node may have written, too.
     pub shards: Gauge,
     /// Requests in flight that the load calls for, in thousandths.
     pub shards_desired_milli: Gauge,

@@ -50,6 +50,8 @@ pub struct Writer {
     dresser: Dresser,
     shards: Vec<Shard>,
     overlapping: Overlapping,
+    /// Whether the log may have overlaps of which this writer knows nothing.
+    behind_overlaps: bool,
     families: Families,
     compressor: Compressor,
     telemetry: Arc<Telemetry>,
@@ -73,18 +75,11 @@ struct Shard {
     overlap: Body,
     /// Where the series of `overlap` come from.
     origins: HashSet<u64>,
-    /// Whether what is plain may have samples in frames of overlap of which this writer knows nothing.
-    behind_overlap: bool,
 }
 
 impl Shard {
-    fn new(protocol: Protocol, behind_overlap: bool) -> Self {
-        Self {
-            plain: Body::new(protocol),
-            overlap: Body::new(protocol),
-            origins: HashSet::new(),
-            behind_overlap,
-        }
+    fn new(protocol: Protocol) -> Self {
+        Self { plain: Body::new(protocol), overlap: Body::new(protocol), origins: HashSet::new() }
     }
 
     fn body(&mut self, overlap: bool) -> &mut Body {
@@ -109,9 +104,9 @@ impl Writer {
                 max_families: config.metadata.max_samples_per_send,
             },
             dresser: Dresser::new(&config.external_labels, config.write_relabel.clone()),
-            // The log may have overlaps from before.
-            shards: vec![Shard::new(protocol, true)],
+            shards: vec![Shard::new(protocol)],
             overlapping: Overlapping::default(),
+            behind_overlaps: true,
             families: Families::default(),
             compressor: Compressor::new(),
             telemetry,
@@ -127,7 +122,8 @@ impl Writer {
     pub fn set_shards(&mut self, shards: usize, sealed: &mut Vec<NewFrame>) {
         if shards != self.shards.len() {
             self.seal(sealed);
-            self.replace_shards(shards.max(1));
+            let protocol = self.options.protocol;
+            self.shards.resize_with(shards.max(1), || Shard::new(protocol));
         }
     }
 
@@ -136,20 +132,14 @@ impl Writer {
         if protocol != self.options.protocol {
             self.seal(sealed);
             self.options.protocol = protocol;
-            self.replace_shards(self.shards.len());
+            self.shards.iter_mut().for_each(|shard| *shard = Shard::new(protocol));
         }
     }
 
-    fn replace_shards(&mut self, count: usize) {
-        let behind_overlap = self.shards.iter().any(|shard| shard.behind_overlap);
-        let shard = || Shard::new(self.options.protocol, behind_overlap);
-        self.shards = std::iter::repeat_with(shard).take(count).collect();
-    }
-
-    /// Whether the log may have overlaps of which this writer knows nothing: some from before, as is
-    /// assumed at first, or those that a frame was waiting for which the log has lost.
+    /// Whether the log may have overlaps of which this writer knows nothing, as is assumed at first:
+    /// some from before.
     pub fn set_behind_overlaps(&mut self, behind: bool) {
-        self.shards.iter_mut().for_each(|shard| shard.behind_overlap = behind);
+        self.behind_overlaps = behind;
     }
 
     /// A frame with overlaps from these origins has got its place in the log.
@@ -209,6 +199,7 @@ impl Writer {
         sealed: &mut Vec<NewFrame>,
     ) {
         let mut dropped = Dropped::default();
+        let plain = self.plain();
         let has_overlaps = batch.overlap || !self.overlapping.is_empty();
         for item in items {
             if item.timestamp() < oldest {
@@ -225,7 +216,7 @@ impl Writer {
             let overlap = batch.overlap || (has_overlaps && self.overlapping.has(origin));
             let is_large = labels.len() + item.size_beside_labels(batch) > LARGE;
             if is_large {
-                seal_shard(&mut self.shards, &mut self.compressor, shard, sealed);
+                seal_shard(&mut self.shards, &mut self.compressor, (shard, plain), sealed);
             }
             if overlap && self.shards[shard].origins.insert(origin) {
                 self.overlapping.open(origin);
@@ -234,7 +225,7 @@ impl Writer {
             item.push(body, labels, batch, self.options.metadata);
             let is_full = body.counts.total() >= self.options.max_samples as u64;
             if is_full || is_large || body.len() >= FULL {
-                seal_shard(&mut self.shards, &mut self.compressor, shard, sealed);
+                seal_shard(&mut self.shards, &mut self.compressor, (shard, plain), sealed);
             }
         }
         dropped.count(&self.telemetry, T::counts);
@@ -242,9 +233,15 @@ impl Writer {
 
     /// Seals everything that is open.
     pub fn seal(&mut self, sealed: &mut Vec<NewFrame>) {
+        let plain = self.plain();
         for shard in 0..self.shards.len() {
-            seal_shard(&mut self.shards, &mut self.compressor, shard, sealed);
+            seal_shard(&mut self.shards, &mut self.compressor, (shard, plain), sealed);
         }
+    }
+
+    /// How plain frames stand to overlaps.
+    fn plain(&self) -> Overlap {
+        if self.behind_overlaps { Overlap::Before } else { Overlap::Nowhere }
     }
 
     /// Seals requests that tell everything known of metric families. 2.0 has no use for them: there
@@ -257,11 +254,11 @@ impl Writer {
     }
 }
 
-/// Seals what is open of one shard.
+/// Seals what is open of one shard, the plain frame of it as that kind.
 fn seal_shard(
     shards: &mut [Shard],
     compressor: &mut Compressor,
-    index: usize,
+    (index, plain): (usize, Overlap),
     sealed: &mut Vec<NewFrame>,
 ) {
     let narrow = |number| u16::try_from(number).expect("shards are bounded");
@@ -273,12 +270,9 @@ fn seal_shard(
             sealed.push(NewFrame { origins, ..compressor.seal(body, lane) });
         }
     };
-    let plain = if shard.behind_overlap { Overlap::Before } else { Overlap::Nowhere };
-    shard.behind_overlap &= shard.plain.is_empty();
-    let origins = shard.origins.drain().collect();
     // What is plain is older where a target has both: once it overlaps, all of it does for a while.
     seal(&mut shard.plain, plain, Vec::new());
-    seal(&mut shard.overlap, Overlap::Here, origins);
+    seal(&mut shard.overlap, Overlap::Here, shard.origins.drain().collect());
 }
 
 /// Where a series comes from: the same for all series of a target. It says which shard a series is of.

@@ -5,7 +5,7 @@
 
 #![no_main]
 
-use delivery::log::{Content, FrameMeta, HEADER, Lane, scan};
+use delivery::log::{Content, FrameMeta, HEADER, Lane, Overlap, scan};
 use delivery::telemetry::Counts;
 use libfuzzer_sys::fuzz_target;
 
@@ -46,9 +46,8 @@ fn meta(sequence: u64, payload: &[u8]) -> FrameMeta {
         oldest_ms: 0,
         newest_ms: 0,
         counts: Counts::default(),
-        lane: Lane { shard: 0, shards: 1 },
+        lane: Lane { shard: 0, shards: 1, overlap: Overlap::Nowhere },
         content: Content::WriteV1,
-        overlap: false,
         payload_len: payload.len() as u32,
         payload_crc: crc32fast::hash(payload),
     }

@@ -92,7 +92,7 @@ impl Course {
         self.ticks.iter().filter(|tick| tick.torn)
     }
 
-    /// The first tick of each move: of which one alone stored it, and another one the tick before.
+    /// The first tick of each move: of those that one alone stored, each after one of another's.
     pub fn moves(&self) -> impl Iterator<Item = &Held> {
         let held = self.ticks.iter().filter(|tick| tick.by.count_ones() == 1);
         let pairs = held.clone().zip(held.skip(1));

@@ -103,13 +103,14 @@ pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
     let late = Spread::of(moves.iter().filter_map(|moved| moved.late));
     let limit = trip + GOAL;
     let of = |cause: &str| moves.iter().filter(|moved| moved.cause == cause).count();
-    let gaps = moves.iter().filter(|moved| moved.gap != Some(0.0)).count();
+    let gaps = moves.iter().filter(|moved| moved.gap.is_some_and(|gap| gap > 0.0)).count();
+    let unknown = moves.iter().filter(|moved| moved.gap.is_none()).count();
     let verdict = |spread: &Spread| if spread.median <= limit { "met" } else { "NOT MET" };
     writeln!(
         std::io::stdout(),
         "{} planned moves of targets with {} series among {} nodes ({} by joins, {} when \
          the one that joined discovered its targets, {} by leaves); a round trip takes {:.1} ms; \
-         {bytes:.0} bytes of seal a move; {gaps} with a gap, or an unknown one\n\
+         {bytes:.0} bytes of seal a move; {gaps} with a gap, {unknown} with an unknown one\n\
          from the change of view until the new owner has the target and its seal, and can scrape: {took}; \
          median within one round trip and {} ms: {}\n\
          from the tick until the first scrape by the new owner ({} seen): {late}; \
@@ -130,6 +131,7 @@ pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
     if arguments.quick {
         return Ok(());
     }
+    anyhow::ensure!(unknown == 0, "{unknown} planned moves with an unknown gap");
     anyhow::ensure!(took.median <= limit, "moves take too long");
     anyhow::ensure!(late.median <= limit, "the first scrapes after moves are late");
     Ok(())

@@ -192,13 +192,14 @@ impl Judge<'_> {
         let overlap = self.goal.overlap.is_some();
         let refused = |kind| self.account.refused.get(&kind).copied().unwrap_or(0);
         let of_doubles = refused(ObjectionKind::Duplicate) + refused(ObjectionKind::OutOfOrder);
+        let expected = self.sum(|course| course.ticks.len());
         let moves = self.sum(|course| course.moves().count());
         let missing = self.sum(|course| course.missing().count());
         let torn = self.sum(|course| course.torn().count());
         let late = self.courses.iter().map(|course| course.late).sum();
         let excused = self.sum(|course| course.missing().count().min(self.allowance(course)));
         let mut rows = vec![
-            free("ticks expected", self.sum(|course| course.ticks.len())),
+            free("ticks expected", expected),
             bound("ticks missing", missing, excused),
             when(overlap, "ticks stored twice", self.sum(|course| course.doubles().count())),
             // Where two collect the same, a scrape that was late on one side is stored beside the other.
@@ -223,10 +224,11 @@ impl Judge<'_> {
         ];
         let moved = self.sum(|course| course.moves().filter(|tick| tick.late).count());
         let name = "moves with a late first sample";
-        // What is late where nothing moved is the machine's fault, and that may be late at moves, too.
-        let elsewhere = late.saturating_sub(moved);
+        // What is late where nothing moved is the machine's fault, and no less a share of what moved may be.
+        let (elsewhere, others) =
+            (late.saturating_sub(moved), expected.saturating_sub(moves).max(1));
         rows.push(match self.goal.planned {
-            true => bound(name, moved, moves / PUNCTUAL + elsewhere),
+            true => bound(name, moved, moves / PUNCTUAL + (moves * elsewhere).div_ceil(others)),
             false => free(name, moved),
         });
         rows.extend(self.goal.flapped.iter().flat_map(Suspicions::rows));

@@ -46,12 +46,17 @@ pub(super) async fn hand_on(
             Ok(()) => answered.await.is_ok(),
             Err(_) => false,
         }
-    } else if code.is_client_error() {
+    } else if code.is_client_error() && !is_for_later(code) {
         desk.refused(writing, code, message.clone()).await
     } else {
         true
     };
     if noted { status(code, &message) } else { gone() }
+}
+
+/// Whether the same is to be sent again.
+fn is_for_later(code: StatusCode) -> bool {
+    matches!(code, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
 async fn post(url: &str, headers: &HeaderMap, body: Bytes) -> anyhow::Result<(StatusCode, Bytes)> {

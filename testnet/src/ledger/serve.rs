@@ -73,9 +73,7 @@ impl Desk {
     ) -> Self {
         Self { questions, behaviour, alternated: Arc::default() }
     }
-}
 
-impl Desk {
     /// Has the book note that a request is refused. Whether there is a book.
     pub(super) async fn refused(
         &self,

@@ -111,7 +111,7 @@ impl<W: Write> Run<'_, W> {
         self.check()
     }
 
-    /// Whether probes are neither late nor lost.
+    /// Whether few probes are late or lost.
     fn is_calm(&self) -> bool {
         self.scenario.loss <= 0.02 && self.scenario.jitter <= 10.0
     }

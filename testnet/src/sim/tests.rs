@@ -101,8 +101,13 @@ fn a_failing_run_prints_the_last_events_and_the_command_that_repeats_it() {
 #[test]
 fn a_run_that_takes_longer_than_it_may_fails() {
     let run = |within| {
-        let small =
-            Arguments { nodes: Some(2), minutes: Some(1), calm: true, ..Arguments::default() };
+        let small = Arguments {
+            nodes: Some(2),
+            seed: Some(1),
+            minutes: Some(1),
+            calm: true,
+            ..Arguments::default()
+        };
         let mut out = Vec::new();
         let result = run(&Arguments { within: Some(within), ..small }, &mut out);
         (String::from_utf8(out).expect("it prints text"), result)

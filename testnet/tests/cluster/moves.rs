@@ -107,6 +107,13 @@ async fn what_moves_to_a_node_that_joins_is_put_down_to_that() -> anyhow::Result
     all_run(&mut cluster, TARGETS).await?;
     let third = cluster.add(away)?;
     cluster.spawn(third)?.ready().await?;
+    let url = cluster.node(0).url("/metrics");
+    eventually("the first to know of the third", PATIENCE, async || {
+        let peers = http::metric(&http::text(&url).await?, "cluster_node_peers");
+        anyhow::ensure!(peers == 3.0, "{peers} peers");
+        Ok(())
+    })
+    .await?;
     all_run(&mut cluster, TARGETS).await?;
 
     let mut moved = 0;

@@ -278,9 +278,15 @@ async fn a_kill_in_the_middle_of_a_delivery_doubles_only_the_request_that_was_in
     let page = http::text(&cluster.node(0).url("/metrics")).await?;
     let retried = http::metric(&page, "prometheus_remote_storage_samples_retried_total");
     anyhow::ensure!(retried > 0.0, "nothing was refused:\n{page}");
-    // What is stored now is not acknowledged, and nothing follows it.
+    // What is stored now is not acknowledged, and nothing follows it: a request that was being read as
+    // that began may come before.
     ledger.behave(Behaviour::Swallow);
     more_is_stored(&ledger, 1).await?;
+    let mut stored = 0;
+    while stored != ledger.totals().borrow().samples {
+        stored = ledger.totals().borrow().samples;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
     cluster.take(0).child.kill().await?;
     let killed = now()?;
     let scraped = scraped(&fleet);

@@ -127,7 +127,9 @@ async fn a_node_of_another_cluster_is_refused_and_both_names_are_told() -> anyho
     anyhow::ensure!(http::metric(&page, "cluster_node_peers") == 1.0, "{page}");
     let log = cluster.node(0).child.log()?;
     let told = lines(&log, "different --cluster.name");
-    let [line] = told[..] else { anyhow::bail!("{} lines within a minute: {log}", told.len()) };
+    // One a minute, which a busy machine may take.
+    let [line, ..] = told[..] else { anyhow::bail!("nothing of it: {log}") };
+    anyhow::ensure!(told.len() <= 3, "{} lines: {log}", told.len());
     for part in ["warn", "refused", "127.0.0.1", "harbour", "lighthouse"] {
         anyhow::ensure!(line.contains(part), "no {part:?} in {line}");
     }

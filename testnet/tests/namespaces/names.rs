@@ -228,7 +228,8 @@ async fn a_node_that_listens_on_loopback_stays_out_where_a_name_leads_to_another
         Ok(())
     };
     eventually("the node to say why nobody could reach it", PATIENCE, told).await?;
-    // And it goes on saying so, long after it might have begun on its own.
+    // And it goes on saying so, long after it might have begun on its own: nothing else tells that it never
+    // does than time.
     let since = Instant::now();
     while since.elapsed() < 5 * BOOTSTRAP {
         hidden.child.check_alive()?;

@@ -26,7 +26,7 @@ pub(super) const MAGIC: [u8; 4] = [0xF7, b'S', b'h', 0xFB];
 pub const MAX_PAYLOAD: usize = 64 << 20;
 
 const FLAG_OVERLAP: u8 = 1;
-/// Of a frame without overlap: no frame of overlap before it has anything of its series.
+/// Of a frame without overlap: none of overlap before it that may be unfinished has anything of its series.
 const FLAG_PASSES: u8 = 2;
 
 /// What the payload of a frame is, and so how it is sent.

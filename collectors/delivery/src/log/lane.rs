@@ -16,9 +16,10 @@ pub struct Lane {
 /// for so long: on the other side of a broken network somebody may be about to write what is newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overlap {
-    /// Neither in this frame nor, of the series in it, in one before that may not be delivered.
+    /// Neither in this frame nor, of the series in it, in one before that may be unfinished.
     Nowhere,
-    /// Not in this frame, but in one before there may be samples of the same series.
+    /// Not in this frame, but in one before that may be unfinished, of the same series. So it is behind
+    /// what a log has from before it was opened.
     Before,
     /// In this frame.
     Here,

@@ -165,12 +165,17 @@ impl Window {
         None
     }
 
-    /// Puts a frame that was taken back into the queue.
-    pub(super) fn put_back(&mut self, sequence: u64) {
+    /// Puts a frame that was taken back into the queue; returns it if the log has given it up, so that
+    /// there is no place for it.
+    pub(super) fn put_back(&mut self, sequence: u64) -> Option<FrameMeta> {
         self.absent = Wanted::default();
+        if let Some(orphan) = self.orphans.iter().position(|meta| meta.sequence == sequence) {
+            return Some(self.orphans.swap_remove(orphan));
+        }
         if let Some(index) = self.index(sequence) {
             self.entries[index].state = State::Waiting;
         }
+        None
     }
 
     /// Marks a frame as finished. Returns whether it was of the window and not finished before.

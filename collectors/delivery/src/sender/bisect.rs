@@ -4,9 +4,9 @@
 //! among 2,000 samples is found in two dozen requests. Where whole targets were collected twice,
 //! finding their samples one by one would take two requests each; so once one refusal follows
 //! another, some samples of each scrape are tried alone, and when the backend has every one of
-//! them the scrape is given up as a whole. Of a target whose last scrape was one of those, a single
-//! sample tells it of the next: where two collect the same for as long as a network is broken, each scrape
-//! of one of them costs two requests, and its queue keeps up.
+//! them the scrape is given up as a whole. Of a target whose last scrape was one of those, few samples
+//! tell it of the next: where two collect the same for as long as a network is broken, each scrape of one of
+//! them costs two or three requests, and its queue keeps up.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -95,6 +95,11 @@ impl CollectedTwice {
     }
 
     fn note(&self, origin: &Origin, is_double: bool, now: Instant) {
+        let (_, job, instance) = origin;
+        if job.is_empty() && instance.is_empty() {
+            // Of no target: they have nothing in common.
+            return;
+        }
         let mut targets = self.targets();
         if !is_double {
             targets.remove(&target(origin));
@@ -292,6 +297,8 @@ impl Search<'_> {
         }
         let alone = scrapes.len() == 1;
         let now = Instant::now();
+        // What is left over is for the halves.
+        let most = (self.budget / 2).max(1);
         let mut trials = Vec::with_capacity(scrapes.len());
         let mut picked = Vec::new();
         for (number, (origin, scrape)) in scrapes.into_iter().enumerate() {
@@ -299,7 +306,7 @@ impl Search<'_> {
             let picks = picks(&scrape, alone && !was_double);
             let mut kept = Vec::with_capacity(scrape.len());
             for (index, atom) in scrape.into_iter().enumerate() {
-                let room = picked.len() < self.budget;
+                let room = picked.len() < most;
                 if room && picks.contains(&index) {
                     picked.push((number, atom));
                 } else {
@@ -371,7 +378,13 @@ fn picks(scrape: &[Atom], alone: bool) -> BTreeSet<usize> {
     };
     let stride = size / tries;
     // Here and there, and not always the same one of each stretch: the doubles may be every other one.
-    let somewhere = |pick: usize| (pick as u32).wrapping_mul(0x9e37_79b9) as usize >> 16;
+    // A single one is another in each scrape: what is no double may have been missed in the one before.
+    let turn = match scrape.first() {
+        Some(first) if tries == 1 => first.timestamp as u32,
+        _ => 0,
+    };
+    let somewhere =
+        |pick: usize| (pick as u32).wrapping_add(turn).wrapping_mul(0x9e37_79b9) as usize >> 16;
     let mut picks: BTreeSet<usize> =
         (0..tries).map(|pick| among[pick * stride + somewhere(pick + 1) % stride]).collect();
     let tells = |atom: &Atom| atom.series.label("__name__") == Some("scrape_duration_seconds");

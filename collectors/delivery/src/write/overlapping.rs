@@ -1,7 +1,7 @@
 //! What has samples that another node may have written, too, in frames that are not delivered.
 //!
-//! Such frames may be overtaken by all others, so for as long as one of them waits the samples of its
-//! targets go into more of them: a series must not overtake itself.
+//! Such frames may be overtaken by those that are not, so for as long as one of them waits the samples of
+//! its targets go into more of them: a series must not overtake itself.
 
 use std::collections::HashMap;
 

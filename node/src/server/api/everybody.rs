@@ -83,8 +83,11 @@ where
         }
     }
     missing.extend(silent.into_iter().map(|(node, address)| {
-        let error = "there was no time left: too many others did not answer".to_owned();
-        Missing { node, address, error }
+        let error = match waiting.contains_key(&node) {
+            true => "it was not asked: too many others did not answer",
+            false => "it did not answer before the time for all was over",
+        };
+        Missing { node, address, error: error.to_owned() }
     }));
     answers.sort_by(|(a, _), (b, _)| a.cmp(b));
     missing.sort_by(|a, b| a.node.cmp(&b.node));
@@ -119,7 +122,7 @@ mod tests {
             assert!(began.elapsed() <= PATIENCE * timeout, "{:?}", began.elapsed());
             assert_eq!(answers.len() + missing.len(), count, "nobody is left out");
             assert!(answers.is_sorted() && missing.is_sorted_by(|a, b| a.node < b.node));
-            let unheard = missing.iter().filter(|m| m.error.starts_with("there was no time"));
+            let unheard = missing.iter().filter(|m| m.error.starts_with("it was not asked"));
             assert_eq!(unheard.count() == 0, heard_out);
             assert!(answers.len() >= FANOUT / 10, "{}", answers.len());
         }

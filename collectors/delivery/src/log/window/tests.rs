@@ -70,6 +70,18 @@ fn a_frame_given_up_in_flight_holds_its_lane_until_it_is_finished() {
 }
 
 #[test]
+fn a_frame_given_up_in_flight_that_does_not_come_back_frees_its_lane() {
+    let mut window = window(&[(0, 1), (0, 1)]);
+    assert_eq!(take(&mut window), Some(1));
+    window.give_up(1);
+    assert_eq!(take(&mut window), None);
+    assert_eq!(window.put_back(1).map(|meta| meta.sequence), Some(1), "there is no place for it");
+    assert_eq!(take(&mut window), Some(2));
+    assert_eq!(window.put_back(2), None);
+    assert_eq!(take(&mut window), Some(2));
+}
+
+#[test]
 fn a_frame_is_finished_once() {
     let mut window = window(&[(0, 2), (1, 2)]);
     assert!(window.finish(2));

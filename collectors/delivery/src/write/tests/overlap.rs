@@ -92,11 +92,14 @@ fn a_new_division_keeps_who_stays_with_overlaps() {
 }
 
 #[test]
-fn what_the_log_has_from_before_is_waited_for_once_in_each_shard() {
+fn what_the_log_has_from_before_is_waited_for_in_each_shard() {
     let mut writer = writer_of(&config(Protocol::V1), vec![]);
     writer.set_shards(2, &mut Vec::new());
     let many: Vec<Labels> = (0..20).flat_map(|n| target(&n.to_string())).collect();
-    for expected in [Overlap::Before, Overlap::Nowhere] {
+    for (behind, expected) in
+        [(true, Overlap::Before), (true, Overlap::Before), (false, Overlap::Nowhere)]
+    {
+        writer.set_behind_overlaps(behind);
         let frames = write(&mut writer, &batch_of(&many));
         let order: Vec<Overlap> = frames.iter().map(|frame| frame.lane.overlap).collect();
         assert_eq!(order, [expected; 2]);
