@@ -78,7 +78,8 @@ pub struct QueueConfig {
     pub capacity: usize,
     /// Fewest requests in flight when there is something to send. At least 1.
     pub min_shards: usize,
-    /// Most requests in flight, and as many more of what another node may have written, too. At least [`Self::min_shards`], at most [`Self::MAX_SHARDS`].
+    /// Most requests in flight, and as many more of what another node may have written, too. At least
+    /// [`Self::min_shards`], at most [`Self::MAX_SHARDS`].
     pub max_shards: usize,
     /// Samples in a request at most. At least 1.
     pub max_samples_per_send: usize,

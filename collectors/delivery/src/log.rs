@@ -40,8 +40,7 @@ pub use gate::{Gate, MARGIN_MS, Oldest, Verdict};
 pub use lane::{Lane, Overlap};
 pub use open::OpenError;
 pub use sync::SyncWork;
-pub use window::SPAN;
-pub use window::Wanted;
+pub use window::{SPAN, Wanted};
 
 use crate::config::LogConfig;
 use crate::telemetry::{Counts, DropReason, Telemetry};

@@ -1,7 +1,7 @@
 //! Targets that are shared among nodes, and what was scraped on its way to the ledger.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use testnet::exporter::Fleet;
@@ -282,11 +282,8 @@ async fn a_kill_in_the_middle_of_a_delivery_doubles_only_the_request_that_was_in
     // that began may come before.
     ledger.behave(Behaviour::Swallow);
     more_is_stored(&ledger, 1).await?;
-    let mut stored = 0;
-    while stored != ledger.totals().borrow().samples {
-        stored = ledger.totals().borrow().samples;
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    }
+    let mut totals = ledger.totals();
+    while tokio::time::timeout(Duration::from_secs(1), totals.changed()).await.is_ok() {}
     cluster.take(0).child.kill().await?;
     let killed = now()?;
     let scraped = scraped(&fleet);

@@ -104,11 +104,14 @@ async fn a_body_that_was_recorded_is_answered_once() {
 
 /// Bodies and bytes received, bodies and bytes sent, and questions without an answer.
 fn counted(page: &str) -> [usize; 5] {
-    ["rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "tx_packets_failed"].map(|what| {
-        let name = format!("cluster_transport_stream_{what}_total ");
-        let value = page.lines().find_map(|line| line.strip_prefix(&name)).expect("it is there");
-        value.parse().expect("a count")
-    })
+    ["rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "tx_packets_failed"]
+        .map(|what| count(page, &format!("cluster_transport_stream_{what}_total ")))
+}
+
+/// The value of a metric with a space behind its name and labels.
+fn count(page: &str, metric: &str) -> usize {
+    let value = page.lines().find_map(|line| line.strip_prefix(metric)).expect("it is there");
+    value.parse().expect("a count")
 }
 
 #[tokio::test]
@@ -200,9 +203,7 @@ async fn keys_are_read_again_on_reload_and_a_bad_file_changes_nothing() {
 /// How many were refused for a reason.
 async fn refused(world: &World, reason: &str) -> usize {
     let page = world.get("/metrics").await.1;
-    let name = format!("shoal_cluster_refused_total{{reason=\"{reason}\"}} ");
-    let value = page.lines().find_map(|line| line.strip_prefix(&name)).expect("it is there");
-    value.parse().expect("a count")
+    count(&page, &format!("shoal_cluster_refused_total{{reason=\"{reason}\"}} "))
 }
 
 #[tokio::test]
