@@ -51,7 +51,7 @@ async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result
         let reload = matches!(scenario, Scenario::ReloadUnrelated | Scenario::ReloadRelabel);
         let steady = reload || scenario == Scenario::Flapping;
         // A backend that refuses no double has what both sides of a partition wrote, all the time.
-        let shown = if scenario == Scenario::Partition { "ticks stored twice" } else { "" };
+        let shown = if scenario == Scenario::Partition { "ticks written twice" } else { "" };
         let moves = table.count("moves") + table.count(shown);
         anyhow::ensure!((moves > 0) != steady, "{moves} moves\n{table}");
         let took = began.elapsed().as_secs();

@@ -238,10 +238,13 @@ impl Scraper {
         }
     }
 
-    /// Carries a stop out, now that no scrape of the target is under way.
+    /// Carries a stop out, unless something of the target is under way, which comes back here when it is over.
     fn finish_stop(&mut self, key: u64) {
         let now = self.shared.clock.now();
         let Some(target) = self.targets.get_mut(&key) else { return };
+        if target.known.is_none() {
+            return;
+        }
         let (Some(stop), Some(known)) = (target.stop.take(), target.known.take()) else { return };
         if !stop.seals.is_empty() && target.predecessor.is_some() {
             // Nothing was collected here. So whoever goes on can wait for who came before only by way
@@ -330,7 +333,7 @@ impl Scraper {
         for key in keys {
             let target = &self.targets[&key];
             if target.stop.is_some() {
-                // Without a scrape under way it waits for a tick that is far now.
+                // It may wait for a tick that is far now.
                 self.finish_stop(key);
                 continue;
             }

@@ -216,10 +216,17 @@ impl Handover {
         outcome: Outcome,
         now: Instant,
     ) {
+        let travels = self.given.travels(target, from, now);
         let Some(claiming) = self.claiming(id, target) else { return };
         match outcome {
             Outcome::Sealed(seal) => self.take_seal(target, from, seal.into(), now),
             Outcome::Elsewhere(name) => self.follow(target, from, name, now),
+            // What it was given here it has not got yet.
+            Outcome::Unsure if travels => {
+                claiming.deadline = now + CLAIM_TIMEOUT;
+                claiming.stage = Stage::Paused(now + WAY_PAUSE);
+                self.arm(target);
+            }
             Outcome::Unsure => self.ask_on(target, Some(from), now),
             Outcome::Keep if claiming.lost.is_some() => self.forget(target),
             Outcome::Keep => {

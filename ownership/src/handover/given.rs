@@ -7,7 +7,7 @@ use membership::Name;
 use model::Seal;
 
 use super::Target;
-use super::limits::{FETCHED_WITHIN, GIVEN_BYTES, GIVEN_FOR, GIVEN_KEYS, SOON_LIMIT};
+use super::limits::{FETCHED_WITHIN, GIVEN_BYTES, GIVEN_FOR, GIVEN_KEYS, SOON_LIMIT, TRAVELS};
 
 /// The keys that this node gave away lately. Bounded in time, number and bytes; what is forgotten
 /// too early costs a seal, or an overlap.
@@ -55,6 +55,11 @@ impl Given {
     pub(super) fn had(&self, target: &Target) -> Option<Instant> {
         let given = self.entries.get(target).map(|gift| gift.at);
         given.max(self.let_go.get(target).copied())
+    }
+
+    /// Whether what was given to a node may not have arrived there yet.
+    pub(super) fn travels(&self, target: &Target, to: &Name, now: Instant) -> bool {
+        self.find(target).is_some_and(|gift| gift.to == *to && now < gift.at + TRAVELS)
     }
 
     pub(super) fn find(&self, target: &Target) -> Option<&Gift> {

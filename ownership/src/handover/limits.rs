@@ -103,6 +103,10 @@ pub(super) const GIVEN_FOR: Duration = Duration::from_secs(60);
 /// [`SOON_PAUSE`], unless it is gone or needs the key no more.
 pub(super) const FETCHED_WITHIN: Duration = CLAIM_TIMEOUT;
 
+/// How long a seal may be under way to the node that it was given to. It waits for others of its batch for
+/// [`LINGER`], and the round trip of a busy node takes some tenths of a second at most.
+pub(super) const TRAVELS: Duration = Duration::from_millis(500);
+
 /// Keys of which that is remembered.
 pub(super) const GIVEN_KEYS: usize = 65_536;
 

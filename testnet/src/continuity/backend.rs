@@ -201,9 +201,11 @@ fn together(seen: Account, found: Vec<SeriesAccount>) -> Account {
     let Account { series, .. } = seen;
     let known: BTreeMap<Labels, Vec<Stored>> =
         series.into_iter().map(|series| (series.labels, series.ticks)).collect();
+    let mut kept_twice = 0;
     let complete = |mut series: SeriesAccount| {
         let relayed = known.get(&series.labels).map_or(&[][..], Vec::as_slice);
         for stored in &mut series.ticks {
+            kept_twice += u64::from(stored.times.saturating_sub(1));
             let place = relayed.binary_search_by_key(&stored.at, |relayed| relayed.at);
             let Ok(index) = place else { continue };
             stored.by = relayed[index].by;
@@ -214,5 +216,6 @@ fn together(seen: Account, found: Vec<SeriesAccount>) -> Account {
         series.ticks.sort_by_key(|stored| stored.at);
         series
     };
-    Account { series: found.into_iter().map(complete).collect(), ..seen }
+    let series = found.into_iter().map(complete).collect();
+    Account { series, kept_twice, ..seen }
 }

@@ -125,7 +125,7 @@ fn legend(svg: &mut String, nodes: &[String], rows: usize, all: usize) {
     writeln!(
         svg,
         "<text class=\"faint\" x=\"{LEFT}\" y=\"{}\">{rows} of {all} targets, one a row; missing: red, \
-         stored twice: black</text>",
+         written twice: black</text>",
         y + 16
     )
     .expect(WRITES);

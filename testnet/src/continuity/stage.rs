@@ -433,6 +433,10 @@ prometheus.scrape "targets" {{
 }}
 
 prometheus.remote_write "backend" {{
+  wal {{
+    max_size = "256MiB"
+  }}
+
   endpoint {{
     url = sys.env("TESTNET_WRITE_URL")
 

@@ -201,7 +201,8 @@ impl Judge<'_> {
         let mut rows = vec![
             free("ticks expected", expected),
             bound("ticks missing", missing, excused),
-            when(overlap, "ticks stored twice", self.sum(|course| course.doubles().count())),
+            when(overlap, "ticks written twice", self.sum(|course| course.doubles().count())),
+            none("samples kept twice", self.account.kept_twice),
             // Where two collect the same, a scrape that was late on one side is stored beside the other.
             bound("ticks stored at two times", torn, if overlap { late } else { 0 }),
             when(overlap, "rejected as duplicates", rejected(ObjectionKind::Duplicate)),
@@ -238,7 +239,7 @@ impl Judge<'_> {
             let rejected = self.account.objections.iter().filter(|objection| {
                 objection.kind == ObjectionKind::Duplicate && self.ended(objection.sample.timestamp)
             });
-            rows.push(none("stored twice after the overlap", doubles));
+            rows.push(none("written twice after the overlap", doubles));
             rows.push(none("rejected after the overlap", rejected.count() as u64));
         }
         rows

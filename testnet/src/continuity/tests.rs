@@ -28,6 +28,7 @@ fn account(series: Vec<SeriesAccount>) -> Account {
         rejected: BTreeMap::new(),
         objections: Vec::new(),
         refused: BTreeMap::new(),
+        kept_twice: 0,
     }
 }
 
@@ -133,7 +134,7 @@ fn an_overlap_excuses_a_tick_at_two_times_only_where_a_scrape_was_late() {
     let until = |until| Goal { overlap: Some(until), ..Goal::default() };
     assert!(table(vec![twice.clone()], &until(3000)).met(), "the overlap lasts until then");
     let judged = table(vec![twice], &until(2999));
-    assert_eq!(judged.count("stored twice after the overlap"), 1);
+    assert_eq!(judged.count("written twice after the overlap"), 1);
     assert!(!judged.met() && judged.to_string().contains("more than once at 00:00:03"), "{judged}");
     // In another series than those that tell of scrapes, and so of nothing that was late.
     let judged = table(vec![series("up", &ticks), series("node_load1", &late)], &overlap);

@@ -20,10 +20,12 @@ pub struct Account {
     pub rejected: BTreeMap<ObjectionKind, u64>,
     /// The last of them, at most [`MAX_OBJECTIONS`].
     pub objections: Vec<Objection>,
-    /// Requests that the receiver answered with a 4xx that is for good, by what it names: [`ObjectionKind::Duplicate`] or
-    /// [`ObjectionKind::OutOfOrder`] where one of its samples was refused for that, and the sender is to
-    /// find out which.
+    /// Requests that the receiver, or this ledger, answered with a 4xx that is for good, by what it names:
+    /// [`ObjectionKind::Duplicate`] or [`ObjectionKind::OutOfOrder`] where one of its samples was refused
+    /// for that, and the sender is to find out which.
     pub refused: BTreeMap<ObjectionKind, u64>,
+    /// Samples that the receiver shows beside another of the same series and timestamp.
+    pub kept_twice: u64,
 }
 
 /// One series.

@@ -128,6 +128,7 @@ impl Book {
             rejected: self.rejected.clone(),
             objections: self.objections.iter().cloned().collect(),
             refused: self.refused.clone(),
+            kept_twice: 0,
         };
         for objection in &mut account.objections {
             if self.is_there(objection) {

@@ -94,7 +94,7 @@ pub fn prometheus_receiver(folder: &Path, port: u16) -> anyhow::Result<Command> 
     Ok(command)
 }
 
-/// A VictoriaMetrics server.
+/// A VictoriaMetrics server, which keeps one of several samples of a series with one timestamp.
 ///
 /// # Errors
 ///
@@ -104,6 +104,7 @@ pub fn victoria_metrics(folder: &Path, port: u16) -> anyhow::Result<Command> {
     command.arg(format!("-storageDataPath={}", folder.join("vm").display()));
     command.arg(format!("-httpListenAddr=127.0.0.1:{port}"));
     command.arg("-search.latencyOffset=0s");
+    command.arg("-dedup.minScrapeInterval=1ms");
     Ok(command)
 }
 

@@ -10,6 +10,7 @@ use model::Labels;
 use super::*;
 use crate::{FetchError, Fetched, Health, Takeover, TargetStatus};
 
+mod ending;
 mod moves;
 mod together;
 

@@ -61,6 +61,49 @@ fn a_question_to_a_node_that_has_left_and_fails_is_not_repeated() {
     assert_eq!(b.standing(&target), Some(Standing::Active));
 }
 
+/// `b` is told to leave while the seal is on its way to it, so that `a` claims the key back from one that
+/// does not know yet that it has it.
+#[test]
+fn what_is_claimed_back_while_its_seal_travels_is_waited_for() {
+    let now = Instant::now();
+    let (mut a, mut b, target, id) = leaving(now);
+    for machine in [&mut a, &mut b] {
+        machine.peer_up(&name("c"), now);
+    }
+    a.handle_seal(&target, Some(seal(7)), now);
+    a.handle_timeout(now);
+    let answer = answered(&mut a);
+
+    a.gained(&target, Some(&name("b")), MoveCause::Left, now);
+    b.lost(&target, Some(&name("a")), MoveCause::Left, now);
+    a.handle_timeout(now);
+    let (to, back, body) = asked(&mut a);
+    assert_eq!(to, name("b"));
+    b.handle_question(1, &body, |_| true, now).expect("it is a question");
+    b.handle_timeout(now);
+    a.handle_answer(back, &answered(&mut b), now).expect("it is the answer");
+    a.handle_timeout(now);
+    assert_eq!(outputs(&mut a), [], "nobody else is asked, and nothing begins");
+
+    b.handle_answer(id, &answer, now).expect("it is the answer");
+    assert!(matches!(outputs(&mut b)[..], [Output::Start(Start { seal: Some(_), .. })]));
+    let later = a.poll_timeout().expect("it asks again");
+    assert!(later < now + Duration::from_millis(100));
+    a.handle_timeout(later);
+    let (to, back, body) = asked(&mut a);
+    assert_eq!(to, name("b"));
+    b.handle_question(2, &body, |_| true, later).expect("it is a question");
+    assert!(matches!(outputs(&mut b)[..], [Output::Stop { seal: true, .. }]));
+    b.handle_seal(&target, Some(seal(8)), later);
+    b.handle_timeout(later);
+    a.handle_answer(back, &answered(&mut b), later).expect("it is the answer");
+    let start = outputs(&mut a);
+    assert!(
+        matches!(&start[..], [Output::Start(Start { seal: Some(found), .. })] if *found == seal(8)),
+        "{start:?}"
+    );
+}
+
 #[test]
 fn a_seal_that_was_given_long_ago_is_not_given_again() {
     let now = Instant::now();

@@ -175,3 +175,8 @@ fn a_seal_of_long_ago_makes_nobody_repeat_a_tick_of_a_node_that_crashed() {
 fn an_offer_of_the_time_of_forming_misleads_nobody_later() {
     met(Scenario::Scale, 3, 12..13);
 }
+
+#[test]
+fn a_node_that_leaves_while_a_seal_is_on_its_way_to_it_passes_it_on() {
+    met(Scenario::Scale, 3, 2081..2082);
+}
