@@ -75,8 +75,32 @@ pub enum Outcome {
     Found(usize),
     /// The name does not exist (yet): an answer, and no failure.
     Unknown,
-    /// There was no answer. Nobody may conclude from that that there is no cluster.
-    Failed(String),
+    /// There was no answer, or only some of it. Nobody may conclude from that that there is no cluster.
+    Failed(Failure),
+}
+
+/// Why a seed may stand for more than was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// What did not answer, and how.
+    pub error: String,
+    /// What was found all the same.
+    pub found: Vec<SocketAddr>,
+}
+
+impl From<String> for Failure {
+    fn from(error: String) -> Self {
+        Self { error, ..Self::default() }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.found.len() {
+            0 => write!(f, "failed: {}", self.error),
+            found => write!(f, "{}, but failed: {}", Outcome::Found(found), self.error),
+        }
+    }
 }
 
 impl Outcome {
@@ -96,28 +120,26 @@ impl std::fmt::Display for Outcome {
             Self::Found(1) => f.write_str("1 address"),
             Self::Found(count) => write!(f, "{count} addresses"),
             Self::Unknown => f.write_str("does not exist"),
-            Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Failed(failure) => failure.fmt(f),
         }
     }
 }
 
 impl Resolved {
-    /// What came of looking each seed up, in their order: its addresses, or why there was no answer.
+    /// What came of looking each seed up, in their order: its addresses, or why there may be more.
     pub fn of(
-        answers: impl IntoIterator<Item = (String, Result<Vec<SocketAddr>, String>)>,
+        answers: impl IntoIterator<Item = (String, Result<Vec<SocketAddr>, Failure>)>,
     ) -> Self {
         let mut resolved = Self::default();
         let mut seen = BTreeSet::new();
         for (seed, answer) in answers {
+            let found = answer.as_ref().unwrap_or_else(|failure| &failure.found);
+            let fresh = found.iter().filter(|address| seen.insert(**address));
+            resolved.addresses.extend(fresh);
             let outcome = match answer {
                 Ok(addresses) if addresses.is_empty() => Outcome::Unknown,
-                Ok(addresses) => {
-                    let count = addresses.len();
-                    let fresh = addresses.into_iter().filter(|address| seen.insert(*address));
-                    resolved.addresses.extend(fresh);
-                    Outcome::Found(count)
-                }
-                Err(error) => Outcome::Failed(error),
+                Ok(addresses) => Outcome::Found(addresses.len()),
+                Err(failure) => Outcome::Failed(failure),
             };
             resolved.lookups.push(Lookup { seed, outcome });
         }
@@ -128,7 +150,7 @@ impl Resolved {
     /// The lookups that failed, as text; nothing when none did.
     pub fn failure(&self) -> Option<String> {
         let failed = |lookup: &Lookup| match &lookup.outcome {
-            Outcome::Failed(error) => Some(format!("{}: {error}", lookup.seed)),
+            Outcome::Failed(Failure { error, .. }) => Some(format!("{}: {error}", lookup.seed)),
             Outcome::Found(_) | Outcome::Unknown => None,
         };
         let failures: Vec<String> = self.lookups.iter().filter_map(failed).collect();
@@ -143,7 +165,8 @@ pub async fn resolve(seeds: &[String], default_port: u16, dns: &Arc<dyn Dns>) ->
         let (seed, dns) = (seed.clone(), Arc::clone(dns));
         lookups.spawn(async move {
             let found = tokio::time::timeout(LOOKUP_TIMEOUT, one(&seed, default_port, &*dns)).await;
-            (index, found.unwrap_or_else(|_| Err(format!("no answer in {LOOKUP_TIMEOUT:?}"))))
+            let late = || Err(format!("no answer in {LOOKUP_TIMEOUT:?}").into());
+            (index, found.unwrap_or_else(|_| late()))
         });
     }
     let mut found = lookups.join_all().await;
@@ -169,7 +192,7 @@ pub fn literal(seed: &str, default_port: u16) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port.unwrap_or(default_port)))
 }
 
-async fn one(seed: &str, default_port: u16, dns: &dyn Dns) -> Result<Vec<SocketAddr>, String> {
+async fn one(seed: &str, default_port: u16, dns: &dyn Dns) -> Result<Vec<SocketAddr>, Failure> {
     if let Some(address) = literal(seed, default_port) {
         return Ok(vec![address]);
     }
@@ -186,9 +209,10 @@ async fn one(seed: &str, default_port: u16, dns: &dyn Dns) -> Result<Vec<SocketA
             Ok(addresses) if !addresses.is_empty() => Ok(addresses),
             // A name can be a service without being a host; only both failing is a failure.
             Ok(_) => service(name, port, true, dns).await,
-            Err(error) => match service(name, port, true, dns).await {
-                Ok(addresses) if !addresses.is_empty() => Ok(addresses),
-                _ => Err(error),
+            Err(failure) => match service(name, port, true, dns).await {
+                Ok(addresses) if addresses.is_empty() => Err(failure),
+                Err(Failure { found, .. }) if found.is_empty() => Err(failure),
+                of_service => of_service,
             },
         },
     }
@@ -199,7 +223,7 @@ async fn service(
     port: Option<u16>,
     look_up: bool,
     dns: &dyn Dns,
-) -> Result<Vec<SocketAddr>, String> {
+) -> Result<Vec<SocketAddr>, Failure> {
     let mut addresses = Vec::new();
     let mut failure = None;
     for service in dns.services(name).await? {
@@ -216,9 +240,9 @@ async fn service(
         addresses.extend(hosts.into_iter().map(|ip| SocketAddr::new(ip, port)));
     }
     match failure {
-        // Some instances are enough to find the rest by.
-        Some(error) if addresses.is_empty() => Err(error),
-        _ => Ok(addresses),
+        // Some instances are enough to find the rest by, if they are there.
+        Some(error) => Err(Failure { error, found: addresses }),
+        None => Ok(addresses),
     }
 }
 

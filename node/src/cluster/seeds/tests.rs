@@ -73,7 +73,6 @@ async fn every_form_of_a_seed_leads_to_its_addresses() {
         ("dnssrvnoa+srv", &["10.0.1.0:1234", "10.9.9.9:4321"]),
         ("dnssrv+both", &["10.0.1.0:7"]),
         ("nobody", &[]),
-        ("half", &["10.0.1.1:2"]),
     ] {
         let resolved = resolve(&[seed.to_owned()], 80, &world()).await;
         let found: Vec<String> = resolved.addresses.iter().map(ToString::to_string).collect();
@@ -92,6 +91,17 @@ async fn a_failed_lookup_is_told_from_a_name_that_does_not_exist() {
         let failure = resolved.failure().expect("it failed");
         assert!(failure.starts_with(seed), "{failure}");
     }
+}
+
+/// Those that were found may all be gone, while the one that was not found is there.
+#[tokio::test]
+async fn a_service_of_which_some_are_found_and_others_fail_has_failed() {
+    let resolved = resolve(&["half".to_owned()], 80, &world()).await;
+    assert_eq!(resolved.addresses, ["10.0.1.1:2".parse().expect("an address")]);
+    assert_eq!(outcomes(&resolved), ["failed"]);
+    assert_eq!(resolved.failure().as_deref(), Some("half: broken: the server said SERVFAIL"));
+    let shown = resolved.lookups[0].outcome.to_string();
+    assert_eq!(shown, "1 address, but failed: broken: the server said SERVFAIL");
 }
 
 #[tokio::test]

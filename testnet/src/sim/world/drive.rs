@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use membership::Swim;
-use node::cluster::seeds::Resolved;
+use node::cluster::seeds::{Failure, Resolved};
 use node::core::Output;
 
 use super::{Event, World};
@@ -151,9 +151,9 @@ impl<O: Oracle> World<O> {
     fn resolve(&mut self, host: usize) {
         let state = &self.population.hosts[host];
         let life = state.life;
-        let failed = || Err("the name server does not answer".to_owned());
+        let failed = || Err("the name server does not answer".to_owned().into());
         let honest = self.seeds_of(state.role);
-        let answers: Vec<Result<Vec<SocketAddr>, String>> = match &state.dns {
+        let answers: Vec<Result<Vec<SocketAddr>, Failure>> = match &state.dns {
             Dns::Honest => honest.into_iter().map(|address| Ok(vec![address])).collect(),
             Dns::Empty => honest.into_iter().map(|_| Ok(Vec::new())).collect(),
             Dns::Failing => honest.into_iter().map(|_| failed()).collect(),
