@@ -239,3 +239,25 @@ fn what_is_known_of_a_peer_is_told() {
     assert!(net.events(1).any(|e| matches!(e, Event::Down { cause: Cause::Failed, .. })));
     assert_eq!(net.node(1).counters().suspicions_confirmed, 1);
 }
+
+#[test]
+fn the_time_of_a_suspicion_follows_the_size_that_the_cluster_has() {
+    let config = seeded();
+    let mut net = cluster(40, &config);
+    for size in [40, 8] {
+        for port in size + 1..40 {
+            net.crash(port);
+        }
+        net.run_until("all see the rest", |net| net.agree(usize::from(size)));
+        net.run_for(Duration::from_secs(5));
+        net.vanish(size);
+        let suspicion = |swim: &Swim| swim.peers().iter().find_map(|status| status.suspicion);
+        net.run_until("it is suspected", |net| suspicion(net.node(1)).is_some());
+        let suspicion = suspicion(net.node(1)).expect("it is suspected");
+        assert_eq!(suspicion.confirmations, 0);
+        let time = suspicion.deadline - suspicion.since;
+        // Longer where its own probe just failed, since it may be to blame.
+        let doubt = 1 + u32::from(net.node(1).local_health());
+        assert_eq!(time, doubt * 6 * config.suspicion(usize::from(size)), "of {size}");
+    }
+}

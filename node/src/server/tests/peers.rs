@@ -25,8 +25,10 @@ async fn a_node_tells_all_it_knows_of_its_cluster() {
     let cluster = loop {
         let answer = b.json("/api/v1/cluster").await;
         let cluster: Cluster = serde_json::from_value(answer).expect("a cluster");
-        let settled = cluster.ready && cluster.converged;
-        if settled && cluster.peers[0].digest.is_some() && cluster.peers[0].last_heard.is_some() {
+        let settled = cluster.ready && cluster.converged && cluster.local_health == 0;
+        let peer = &cluster.peers[0];
+        let heard = peer.last_heard.is_some() && peer.round_trip_seconds.is_some();
+        if settled && heard && peer.digest.is_some() && peer.suspicion.is_none() {
             break cluster;
         }
         tokio::task::yield_now().await;
@@ -37,6 +39,9 @@ async fn a_node_tells_all_it_knows_of_its_cluster() {
         cluster.peers.iter().map(|peer| (peer.name.as_str(), peer.is_self)).collect();
     assert_eq!(names, [("a", false), ("b", true)]);
     assert_eq!(cluster.peers[0].address, a.address.to_string());
+    // Of the present: neither the epoch nor nothing.
+    assert!(cluster.peers[0].since.starts_with("20"), "{}", cluster.peers[0].since);
+    assert!(cluster.peers[0].generation > 1_600_000_000, "{}", cluster.peers[0].generation);
     assert_eq!(cluster.lookups[0].seed, a.address.to_string());
     assert_eq!((cluster.lookups[0].outcome.as_str(), cluster.seeds.len()), ("found", 1));
     assert_eq!(cluster.seeds[0].result, "joined");

@@ -74,6 +74,7 @@ fn a_slow_process_handles_one_thing_at_a_time() {
     world.set_pace(1, Pace::Slow(Duration::from_millis(30)));
     world.run_until(world.now() + Duration::from_secs(120));
     assert!(world.agreed());
+    assert_eq!(world.checks().verdicts.wrong, 0);
     ok(&world);
     // So slow that it cannot keep up with anything.
     world.set_pace(1, Pace::Slow(Duration::from_secs(20)));
