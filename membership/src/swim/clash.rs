@@ -216,7 +216,8 @@ impl Swim {
             return;
         };
         self.buried = self.buried.max(namesake.generation);
-        self.clash.take_if(|clash| clash.first == namesake);
+        // What it is now may differ from what it was when it was heard.
+        self.clash.take_if(|clash| clash.first.generation <= namesake.generation);
         if self.joined.is_none() {
             self.seeds.hurry(&self.config, now);
         } else if namesake.outranks(&self.me) {

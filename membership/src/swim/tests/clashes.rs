@@ -146,6 +146,26 @@ fn the_newcomer_comes_in_when_the_first_is_gone() {
 }
 
 #[test]
+fn a_first_that_is_gone_keeps_nobody_out_whatever_it_was_when_it_was_heard() {
+    let mut net = Net::cluster(1, &[1]);
+    net.boot_idle(peer("b", 2, 1000), seeded());
+    net.run_until("the first is in", |net| net.node(2).is_joined());
+    net.boot(peer("b", 22, 2000), seeded());
+    net.run_until("it is kept out", |net| net.node(22).name_clash().is_some());
+    let first = net.node(22).name_clash().map(|first| first.state);
+    assert_eq!(first, Some(State::Joining));
+    // The first takes part at last, and is gone before the other has asked it again.
+    net.act(at(2), Swim::participate);
+    net.run_until("the seed has heard of it", |net| net.node(1).view().participants().count() == 2);
+    net.crash(2);
+    net.run_until("the first is looked for", |net| net.node(22).is_checking());
+    // Nobody else is there, either.
+    net.crash(1);
+    let took = net.run_until("nobody is named", |net| net.node(22).name_clash().is_none());
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
 fn a_newcomer_that_is_a_seed_s_namesake_stays_out() {
     let mut net = Net::cluster(1, &[1]);
     net.boot(peer("a", 22, 2000), seeded());

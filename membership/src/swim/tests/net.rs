@@ -94,12 +94,18 @@ impl Net {
     /// Boots `me` and lets it take part.
     pub(super) fn boot(&mut self, me: Peer, config: Config) {
         let address = me.address;
+        self.boot_idle(me, config);
+        self.act(address, Swim::participate);
+    }
+
+    /// Boots `me`, which joins and takes no part yet.
+    pub(super) fn boot_idle(&mut self, me: Peer, config: Config) {
+        let address = me.address;
         self.sequence += 1;
         let rng = ChaCha12Rng::seed_from_u64(self.sequence);
         let swim = Swim::new(me, config, rng, self.now);
         assert!(self.nodes.insert(address, swim).is_none(), "the address is free");
         self.drain(address);
-        self.act(address, Swim::participate);
     }
 
     /// Boots a cluster of nodes called a, b, c ... at ports 1, 2, 3 ..., all with the same seeds.
