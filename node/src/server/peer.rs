@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use delivery::{Consignment, NotAdopted};
 use http::{Method, StatusCode};
-use membership::Refusal;
+use membership::{Name, Refusal};
 use ownership::{audit, handover};
 
 use super::api::audit::{DESCRIBE_PATH, FINDINGS_PATH, describe, find};
@@ -60,7 +60,7 @@ async fn respond(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply) 
         }
     };
     let payload = question.payload.clone();
-    let (route, reply) = match asked.path.as_str() {
+    let (route, mut reply) = match asked.path.as_str() {
         SYNC_PATH => ("peer_sync", sync(context, payload).await),
         CHECKPOINT_PATH => ("peer_checkpoint", checkpoint(context, payload).await),
         CLAIM_PATH => ("peer_claim", claim(context, payload).await),
@@ -75,10 +75,8 @@ async fn respond(context: &Arc<Context>, asked: Asked) -> (&'static str, Reply) 
         CHECK_PATH => ("peer_check", check::respond(context, &payload, asked.from).await),
         _ => ("unknown", reply::not_found()),
     };
-    if reply.status() == StatusCode::BAD_REQUEST {
-        // Which is what `senseless` answers, and nothing else here.
-        let why = String::from_utf8_lossy(reply.body()).trim_end().to_owned();
-        refuse(context, asked.from, &asked.path, &Refusal::Malformed(why));
+    if let Some(refusal) = reply.extensions_mut().remove::<Refusal>() {
+        refuse(context, asked.from, &asked.path, &refusal);
     }
     if reply.status() != StatusCode::OK {
         return (route, reply);
@@ -97,7 +95,21 @@ pub(super) fn refuse(context: &Context, from: Option<SocketAddr>, path: &str, re
 
 /// What a body is answered that does not say what it should.
 pub(super) fn senseless(problem: impl Display) -> Reply {
-    reply::text(StatusCode::BAD_REQUEST, problem.to_string())
+    let problem = problem.to_string();
+    refused(StatusCode::BAD_REQUEST, problem.clone(), Refusal::Malformed(problem))
+}
+
+/// What a body for another node is answered.
+fn misdirected(to: &Name) -> Reply {
+    let refusal = Refusal::Misdirected(to.to_string());
+    refused(StatusCode::FORBIDDEN, refusal.to_string(), refusal)
+}
+
+/// An answer that carries why the body is not acted upon.
+fn refused(status: StatusCode, text: String, refusal: Refusal) -> Reply {
+    let mut reply = reply::text(status, text);
+    reply.extensions_mut().insert(refusal);
+    reply
 }
 
 /// Why another node is not told what it asks for.
@@ -148,8 +160,7 @@ async fn sync(context: &Context, body: Bytes) -> Reply {
 async fn checkpoint(context: &Context, body: Bytes) -> Reply {
     match context.cluster.checkpoint(body).await {
         Ok(Ok(())) => reply::with(StatusCode::OK, CONTENT_TYPE, Bytes::new()),
-        Ok(Err(handover::QuestionError::Malformed(problem))) => senseless(problem),
-        Ok(Err(error)) => reply::text(StatusCode::FORBIDDEN, error.to_string()),
+        Ok(Err(error)) => unanswered(&error),
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
     }
 }
@@ -158,9 +169,18 @@ async fn checkpoint(context: &Context, body: Bytes) -> Reply {
 async fn claim(context: &Context, body: Bytes) -> Reply {
     match context.cluster.claim(body).await {
         Ok(Ok(answer)) => reply::with(StatusCode::OK, CONTENT_TYPE, answer),
-        Ok(Err(handover::QuestionError::Malformed(problem))) => senseless(problem),
-        Ok(Err(error)) => reply::text(StatusCode::FORBIDDEN, error.to_string()),
+        Ok(Err(error)) => unanswered(&error),
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
+    }
+}
+
+/// Why a claim, or checkpoints, are not acted upon.
+fn unanswered(error: &handover::QuestionError) -> Reply {
+    match error {
+        handover::QuestionError::Malformed(problem) => senseless(problem),
+        handover::QuestionError::Misdirected(to) => misdirected(to),
+        // It is asked again, so that is no refusal.
+        handover::QuestionError::Busy => reply::text(StatusCode::FORBIDDEN, error.to_string()),
     }
 }
 
@@ -169,7 +189,7 @@ async fn audit(context: &Context, body: Bytes) -> Reply {
     match context.cluster.audit(body).await {
         Ok(Ok(answer)) => reply::with(StatusCode::OK, CONTENT_TYPE, answer),
         Ok(Err(audit::QuestionError::Malformed(problem))) => senseless(problem),
-        Ok(Err(error)) => reply::text(StatusCode::FORBIDDEN, error.to_string()),
+        Ok(Err(audit::QuestionError::Misdirected(to))) => misdirected(&to),
         Err(closed) => reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.to_string()),
     }
 }

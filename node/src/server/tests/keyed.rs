@@ -1,6 +1,8 @@
 //! Nodes whose cluster has a key.
 
 use membership::{Channel, Key, Keyring, Reply};
+use ownership::handover::{self, MoveCause, Target};
+use ownership::{ComponentId, audit};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
@@ -198,6 +200,48 @@ async fn keys_are_read_again_on_reload_and_a_bad_file_changes_nothing() {
         assert_eq!(keys(), [id(2), id(1)]);
         assert_eq!(world.cluster.handle.seal().keyring().ids().len(), 2);
     }
+}
+
+/// What some node asks that has mistaken this one for another: questions and their bodies.
+fn misdirected() -> [(&'static str, Bytes); 3] {
+    let [from, to] = ["y", "z"].map(|name| membership::Name::new(name).expect("a valid name"));
+    let target = Target::new(&ComponentId::from("c"), ownership::Key::from(1));
+    let now = std::time::Instant::now();
+    let mut handover = ownership::Handover::new(&from);
+    handover.peer_up(&to, now);
+    handover.gained(&target, Some(&to), MoveCause::Left, now);
+    handover.handle_timeout(now);
+    let claim = match handover.poll_output() {
+        Some(handover::Output::Ask { body, .. }) => body,
+        other => panic!("no claim: {other:?}"),
+    };
+    let seal = model::Seal { version: 1, last_tick: 1, payload: Bytes::new() };
+    let (mut parcels, _) = handover::checkpoints::parcels(&from, &to, vec![(target, seal)]);
+    let mut audit = ownership::Audit::new(&from);
+    audit.peer_up(&to, now);
+    audit.handle_timeout(audit.poll_timeout().expect("it will ask"));
+    let summary = match audit.poll_output() {
+        Some(audit::Output::Ask { body, .. }) => body,
+        other => panic!("no question: {other:?}"),
+    };
+    [("claim", claim), ("checkpoint", parcels.remove(0)), ("audit", summary)]
+}
+
+#[tokio::test]
+async fn a_body_for_another_node_is_counted() {
+    let world = start(keyed(&[1])).await;
+    let mut insider = insider(&[1]);
+    introduce(&world, &mut insider).await;
+    for (before, (question, body)) in misdirected().into_iter().enumerate() {
+        assert_eq!(refused(&world, "misdirected").await, before, "before {question}");
+        let path = format!("{PREFIX}{question}");
+        let sealed = insider.question(world.address).seal(&path, body);
+        let (status, text) = world.post_body(&path, sealed).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{question}");
+        assert_eq!(String::from_utf8_lossy(&text), "it is meant for node \"z\"\n", "{question}");
+        assert_eq!(refused(&world, "misdirected").await, before + 1, "{question}");
+    }
+    assert_eq!(refused(&world, "malformed").await, 0);
 }
 
 /// How many were refused for a reason.
