@@ -9,6 +9,9 @@ use super::latest::Latest;
 use super::source::{self, Outlet, Output, Source};
 use super::{Context, Kind, Refusal, Started, Updated};
 
+#[cfg(test)]
+mod tests;
+
 /// A running `discovery.dns`.
 pub(super) struct DiscoveryDns(Latest<Source<discovery::Targets>>);
 
@@ -61,8 +64,8 @@ impl Input {
         }
     }
 
-    fn source(&self) -> Result<Source<discovery::Targets>, Refusal> {
-        let config = Config {
+    fn config(&self) -> Config {
+        Config {
             names: self.names.clone(),
             record: match self.record {
                 RecordName::Srv => Record::Srv,
@@ -74,8 +77,11 @@ impl Input {
             port: (self.port != 0).then_some(self.port),
             refresh_interval: self.refresh_interval,
             name_server: None,
-        };
-        let source = DnsDiscovery::new(&config).map_err(Refusal::new)?;
+        }
+    }
+
+    fn source(&self) -> Result<Source<discovery::Targets>, Refusal> {
+        let source = DnsDiscovery::new(&self.config()).map_err(Refusal::new)?;
         Ok(Box::new(|publisher, stop| Box::pin(source.run(publisher, stop))))
     }
 }

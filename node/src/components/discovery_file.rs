@@ -9,6 +9,9 @@ use super::latest::Latest;
 use super::source::{self, Outlet, Output, Source};
 use super::{Context, Kind, Refusal, Started, Updated};
 
+#[cfg(test)]
+mod tests;
+
 /// A running `discovery.file`.
 pub(super) struct DiscoveryFile(Latest<Source<discovery::Targets>>);
 

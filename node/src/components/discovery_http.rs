@@ -11,6 +11,9 @@ use super::latest::Latest;
 use super::source::{self, Outlet, Output, Source};
 use super::{Context, Kind, Refusal, Started, Updated};
 
+#[cfg(test)]
+mod tests;
+
 /// A running `discovery.http`.
 pub(super) struct DiscoveryHttp {
     sources: Latest<Source<discovery::Targets>>,
@@ -39,10 +42,13 @@ impl Input {
         }
     }
 
+    fn config(&self) -> Config {
+        Config { url: self.url.clone(), refresh_interval: self.refresh_interval }
+    }
+
     fn source(&self, memory: Option<&MemoryDialer>) -> Result<Source<discovery::Targets>, Refusal> {
         let client = http_client::client(&self.client.config(true), memory)?;
-        let config = Config { url: self.url.clone(), refresh_interval: self.refresh_interval };
-        let source = HttpDiscovery::new(&config, client).map_err(Refusal::new)?;
+        let source = HttpDiscovery::new(&self.config(), client).map_err(Refusal::new)?;
         Ok(Box::new(|publisher, stop| Box::pin(source.run(publisher, stop))))
     }
 }

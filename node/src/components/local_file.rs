@@ -11,6 +11,9 @@ use super::document::{Document, Output};
 use super::source::Source;
 use super::{Context, Kind, Refusal, Started, Updated};
 
+#[cfg(test)]
+mod tests;
+
 /// A running `local.file`.
 pub(super) struct LocalFile(Document);
 

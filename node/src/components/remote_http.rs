@@ -12,6 +12,9 @@ use super::http_client::{self, HttpClient};
 use super::source::{self, Source};
 use super::{Context, Kind, Refusal, Started, Updated};
 
+#[cfg(test)]
+mod tests;
+
 /// A running `remote.http`.
 pub(super) struct RemoteHttp {
     document: Document,
@@ -75,19 +78,25 @@ impl Input {
         }
     }
 
-    fn source(&self, memory: Option<&MemoryDialer>) -> Result<Source<Secret>, Refusal> {
-        let settings = self.client.as_ref().map(|client| client.config(true)).unwrap_or_default();
-        let client = http_client::client(&settings, memory)?;
+    fn config(&self) -> HttpConfig {
         let value = |value: &String| vec![Secret::new(value.as_str())];
-        let config = HttpConfig {
+        HttpConfig {
             url: self.url.clone(),
             method: self.method.clone(),
             headers: self.headers.iter().map(|(name, v)| (name.clone(), value(v))).collect(),
             body: self.body.clone(),
             poll_frequency: self.poll_frequency,
             poll_timeout: self.poll_timeout,
-        };
-        let source = HttpDocument::new(&config, client).map_err(Refusal::new)?;
+        }
+    }
+
+    fn client(&self) -> client::Config {
+        self.client.as_ref().map(|client| client.config(true)).unwrap_or_default()
+    }
+
+    fn source(&self, memory: Option<&MemoryDialer>) -> Result<Source<Secret>, Refusal> {
+        let client = http_client::client(&self.client(), memory)?;
+        let source = HttpDocument::new(&self.config(), client).map_err(Refusal::new)?;
         Ok(Box::new(|publisher, stop| Box::pin(source.run(publisher, stop))))
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-use super::servers::target_groups;
+use super::servers::{Server, target_groups};
 use super::world::World;
 use crate::server::components::{Component, HealthState};
 
@@ -48,6 +48,80 @@ async fn a_file_that_is_not_there_fails_the_first_load() {
     let config = format!("local.file \"a\" {{ filename = {:?} }}", world.path("missing"));
     let error = world.load(&config).await.err().expect("there is no file");
     assert!(error.to_string().contains("missing"), "{error}");
+}
+
+/// Declares a component that exports one target.
+fn declaration(target: &str) -> String {
+    format!(
+        "declare \"one\" {{\n\texport \"targets\" {{\n\t\t\
+         value = [{{ __address__ = \"{target}\" }}]\n\t}}\n}}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_url_is_asked_as_is_written_and_its_answer_is_imported_and_followed() {
+    let (text, now) = watch::channel(declaration("a:1"));
+    let (note, asked) = watch::channel(None);
+    let server = Server::text(now, note).await;
+    let world = World::new();
+    // A busy machine may take its time to answer itself.
+    let config = format!(
+        r#"
+        remote.http "library" {{
+            url            = "http://{}/there"
+            poll_frequency = "2100ms"
+            poll_timeout   = "2s"
+            method         = "POST"
+            headers        = {{ "X-Team" = "reef" }}
+            body           = "which?"
+        }}
+        import.string "library" {{ content = remote.http.library.content }}
+        library.one "it" {{ }}
+        discovery.relabel "r" {{
+            targets = library.one.it.targets
+            rule {{
+                target_label = "seen"
+                replacement  = "yes"
+            }}
+        }}
+        "#,
+        server.address
+    );
+    let running = world.run(&config).await;
+    running.until_export("discovery.relabel.r", "a:1").await;
+    let request = asked.borrow().clone().expect("it was asked");
+    assert_eq!((request.method(), request.uri().path()), (&http::Method::POST, "/there"));
+    assert_eq!(request.headers()["x-team"], "reef");
+    assert_eq!(request.body(), "which?");
+    text.send_replace(declaration("b:2"));
+    running.until_export("discovery.relabel.r", "b:2").await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_secret_that_a_url_answers_is_not_shown() {
+    let (_text, now) = watch::channel("hidden".to_owned());
+    let server = Server::text(now, watch::channel(None).0).await;
+    let url = format!("url = \"http://{}/\"\nis_secret = true", server.address);
+    let running = World::new().run(&format!("remote.http \"a\" {{\n{url}\n}}")).await;
+    running.until_export("remote.http.a", "(secret)").await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn targets_are_looked_up_by_the_records_and_with_the_port_that_are_written() {
+    let world = World::new();
+    // The name of this machine for itself is the one that needs no server.
+    let config = ["A", "AAAA"].map(|record| {
+        format!(
+            "discovery.dns {record:?} {{\nnames = [\"localhost\"]\ntype = {record:?}\n\
+             port = 9100\n}}\n"
+        )
+    });
+    let running = world.run(&config.concat()).await;
+    running.until_export("discovery.dns.A", "127.0.0.1:9100").await;
+    running.until_export("discovery.dns.AAAA", "[::1]:9100").await;
+    running.stop().await;
 }
 
 #[tokio::test]

@@ -47,6 +47,24 @@ impl Server {
         Self { address, _tasks: tasks }
     }
 
+    /// Serves the newest text; what was asked is told.
+    pub(super) async fn text(
+        text: watch::Receiver<String>,
+        asked: watch::Sender<Option<Request<Bytes>>>,
+    ) -> Self {
+        let asked = Arc::new(asked);
+        Self::start(move |request| {
+            let (text, asked) = (text.borrow().clone(), Arc::clone(&asked));
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.expect("the body arrives").to_bytes();
+                asked.send_replace(Some(Request::from_parts(head, body)));
+                Response::new(Full::new(text.into()))
+            }
+        })
+        .await
+    }
+
     /// Serves a page of metrics.
     pub(super) async fn page(page: &'static str) -> Self {
         Self::start(move |_| async move {
