@@ -109,8 +109,10 @@ async fn live(options: Options, control: logging::Control) -> anyhow::Result<()>
     // It is dropped with all its parts only after they have been asked what they leave.
     let mut stop = std::pin::pin!(process.stop(drain, deadline));
     tokio::select! {
-        () = &mut stop => {
-            info!("stopped");
+        in_time = &mut stop => {
+            if in_time {
+                info!("stopped");
+            }
             return Ok(());
         }
         _ = twice => {}
@@ -342,8 +344,9 @@ impl Process {
     }
 
     /// Drains: leaves the cluster, so that others take over; stops components, which deliver what
-    /// they have; says farewell; stops the server last, so that it can be watched.
-    async fn stop(mut self, patience: Duration, deadline: Duration) {
+    /// they have; says farewell; stops the server last, so that it can be watched. Whether all of it
+    /// was done by the deadline.
+    async fn stop(mut self, patience: Duration, deadline: Duration) -> bool {
         info!("shutting down");
         self.phase.send_replace(Phase::Draining);
         let drain = async {
@@ -356,9 +359,11 @@ impl Process {
             self.rest.cancel();
             while self.tasks.join_next().await.is_some() {}
         };
-        if tokio::time::timeout(deadline, drain).await.is_err() {
+        let in_time = tokio::time::timeout(deadline, drain).await.is_ok();
+        if !in_time {
             warn!(?deadline, "did not stop in time; what was not delivered stays on disk");
         }
+        in_time
     }
 }
 
@@ -395,9 +400,10 @@ fn settings(
 
 /// Waits for others to take over what this node collects, which goes on meanwhile.
 async fn hand_over(cluster: &cluster::Handle, patience: Duration) {
-    let others = cluster.state().borrow().peers.iter().any(|peer| !peer.is_self);
+    // Asked afterwards: they may have gone meanwhile without taking anything.
+    let others = || cluster.state().borrow().peers.iter().any(|peer| !peer.is_self);
     match tokio::time::timeout(patience, cluster.drained()).await {
-        Ok(Ok(())) if others => info!("others have taken over what this node collected"),
+        Ok(Ok(())) if others() => info!("others have taken over what this node collected"),
         Ok(Ok(())) => info!("no other node is there to collect what this node collected"),
         // It is gone already, and said why.
         Ok(Err(cluster::Closed)) => {}

@@ -213,7 +213,6 @@ impl Driver {
         self.act();
         self.remember();
         self.subscribers.flush();
-        self.tell_drained();
         self.keep_rhythm();
         self.measures.backlog(self.subscribers.backlog());
         if self.subscribers.backlog() == 0 {
@@ -235,6 +234,8 @@ impl Driver {
         if self.unpublished {
             self.publish();
         }
+        // Whoever hears of it finds in the state who was there until then.
+        self.tell_drained();
         more
     }
 

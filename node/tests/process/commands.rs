@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::{
-    PATIENCE, SCRAPES_ITSELF, Shoal, command, file, get, get_bytes, run, run_with_a_queue,
+    PATIENCE, SCRAPES_ITSELF, Shoal, command, file, get, get_bytes, number, run, run_with_a_queue,
 };
 
 /// Runs it to its end with this standard input; its exit code and what it printed and complained of.
@@ -88,13 +90,13 @@ fn status_tells_how_much_waits_for_a_backend_and_for_how_long() {
 
 /// Two nodes of one cluster, `a` and `b`, that share eight targets at which nobody listens.
 struct Pair {
-    _shoals: [Shoal; 2],
+    shoals: [Shoal; 2],
     addresses: [String; 2],
     began: Instant,
 }
 
 impl Pair {
-    fn run(directory: &Path) -> Self {
+    fn run(directory: &Path, flags: &[&str]) -> Self {
         let targets: String =
             (1..=8).map(|port| format!("{{ __address__ = \"127.0.0.1:{port}\" }}, ")).collect();
         let config = format!(
@@ -107,14 +109,14 @@ impl Pair {
             std::fs::create_dir(&directory).expect("a directory");
             file(&directory, &config);
             let name = format!("--cluster.node-name={name}");
-            let flags = ["--cluster.enabled", "--cluster.name=reef", &name];
-            let mut shoal = run(&directory, &[&flags, more].concat());
+            let named = ["--cluster.enabled", "--cluster.name=reef", &name];
+            let mut shoal = run(&directory, &[&named, flags, more].concat());
             let address = shoal.address();
             (shoal, address)
         };
         let (a, of_a) = start("a", &[]);
         let (b, of_b) = start("b", &[&format!("--cluster.join-addresses={of_a}")]);
-        let pair = Self { _shoals: [a, b], addresses: [of_a, of_b], began };
+        let pair = Self { shoals: [a, b], addresses: [of_a, of_b], began };
         // Each knows what is whose, which is something of either, and collects all of its own.
         for node in 0..2 {
             while !pair.settled(node) {
@@ -169,7 +171,7 @@ impl Pair {
 #[test]
 fn status_prints_version_uptime_state_peers_and_targets() {
     let directory = tempfile::tempdir().expect("a directory");
-    let pair = Pair::run(directory.path());
+    let pair = Pair::run(directory.path(), &[]);
     let counts = pair.targets(0).expect("both are listed");
     for (node, name) in ["a", "b"].into_iter().enumerate() {
         let printed = pair.tell(node, &["status"]);
@@ -189,7 +191,7 @@ fn status_prints_version_uptime_state_peers_and_targets() {
 #[test]
 fn explain_and_what_if_agree_about_who_collects_what() {
     let directory = tempfile::tempdir().expect("a directory");
-    let pair = Pair::run(directory.path());
+    let pair = Pair::run(directory.path(), &[]);
     let [_, of_b] = pair.targets(0).expect("both are listed");
 
     let if_left = pair.tell(0, &["what-if", "--leave", "b"]);
@@ -227,6 +229,28 @@ fn explain_and_what_if_agree_about_who_collects_what() {
         let (code, printed, complaints) = output(&[unknown, &at].concat(), "");
         assert_eq!((code, printed.as_str()), (Some(1), ""), "{unknown:?}");
         assert!(complaints.contains(problem), "{complaints}");
+    }
+}
+
+#[test]
+fn the_end_of_a_node_says_how_many_targets_nobody_took_over() {
+    // The other one is frozen: it claims nothing, and after a second or two it is known to be gone.
+    for (patience, said) in [
+        ("300ms", "not all targets were taken over in time"),
+        ("1m", "no other node is there to collect what this node collected"),
+    ] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let drain = format!("--cluster.drain-timeout={patience}");
+        let mut pair = Pair::run(directory.path(), &[&drain]);
+        let [of_a, _] = pair.targets(0).expect("both are listed");
+        pair.shoals[1].signal(Signal::STOP);
+        pair.shoals[0].signal(Signal::TERM);
+        let line = pair.shoals[0].until(said);
+        if patience == "300ms" {
+            assert_eq!(number(&line, "left"), of_a, "{line}");
+        }
+        let (status, log) = pair.shoals[0].end();
+        assert!(status.success() && log.contains("msg=stopped"), "{status}\n{log}");
     }
 }
 
