@@ -20,6 +20,8 @@ mod audit;
 mod checkpoints;
 mod lag;
 mod telling;
+#[cfg(test)]
+mod tests;
 
 /// Figures that the event loop keeps.
 #[derive(Debug, Default)]

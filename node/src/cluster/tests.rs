@@ -225,9 +225,11 @@ async fn two_nodes_share_targets_and_a_leaver_hands_its_own_over() {
     runs(&mut of_a, &mut at_a, 200).await;
 
     let b = start(options("b", &[a.address])).await;
+    a.until_participants(&["a", "b"]).await;
+    // The other one does not know them yet.
+    a.until_counted("shoal_handover_yielding").await;
     let mut of_b = b.started.handle.subscribe("c").await;
     of_b.announce(targets(200));
-    a.until_participants(&["a", "b"]).await;
     b.until_participants(&["a", "b"]).await;
     let state = a.until("shares are counted", |s| s.peers.iter().all(|p| p.targets > 0)).await;
     let share = |name: &str| state.components["c"].owners[name];
