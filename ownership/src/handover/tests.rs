@@ -1,9 +1,10 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use model::Seal;
 
-use super::limits::{FETCHED_WITHIN, FRESH_FOR, HOLD, SEAL_MAX, SOON_PAUSE};
+use super::limits::{FETCHED_WITHIN, FRESH_FOR, HOLD, REQUESTS_PER_PEER, SEAL_MAX, SOON_PAUSE};
 use super::*;
 use crate::Assignment;
 
@@ -376,11 +377,56 @@ fn claims_wait_in_bounded_number_and_size() {
     }
     b.handle_timeout(now);
     let questions = outputs(&mut b);
-    assert_eq!(questions.len(), 4);
+    assert_eq!(questions.len(), REQUESTS_PER_PEER);
     for question in questions {
         let Output::Ask { body, .. } = question else { panic!("{question:?}") };
         assert!(body.len() <= QUESTION_MAX);
+        let question = wire::Question::decode(&body).expect("it is what the other reads");
+        let wire::Ask::Claim { groups, .. } = question.ask else { panic!("{question:?}") };
+        assert_eq!(groups.iter().map(|group| group.keys.len()).sum::<usize>(), BATCH_KEYS);
     }
+}
+
+#[test]
+fn a_claim_of_more_keys_than_one_may_have_is_refused() {
+    let now = Instant::now();
+    let mut a = Handover::new(&name("a"));
+    for (keys, right) in [(BATCH_KEYS, true), (BATCH_KEYS + 1, false)] {
+        // In two groups, so that it is not each that is counted.
+        let group = |keys: Range<usize>| wire::Group {
+            component: "c".to_owned(),
+            keys: keys.map(|key| key as u64).collect(),
+        };
+        let groups = vec![group(0..keys / 2), group(keys / 2..keys)];
+        let ask = wire::Ask::Claim { groups, had: Vec::new() };
+        let body = wire::Question { from: name("b"), to: name("a"), ask }.encode();
+        let answered = a.handle_question(1, &body, |_| true, now);
+        assert_eq!(answered.is_ok(), right, "{keys}: {answered:?}");
+    }
+    assert_eq!(a.counters().malformed, 1);
+}
+
+#[test]
+fn of_questions_that_wait_for_seals_one_too_many_is_to_be_asked_again() {
+    let now = Instant::now();
+    let (mut a, mut b, target) = pair(now);
+    a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
+    b.gained(&target, None, MoveCause::Joined, now);
+    b.handle_timeout(now);
+    let (_, _, body) = asked(&mut b);
+    let most = QUESTIONS_WAITING as u64;
+    for id in 0..most {
+        a.handle_question(id, &body, |_| true, now).expect("there is room");
+    }
+    assert!(matches!(outputs(&mut a)[..], [Output::Stop { .. }]), "once, and nobody is answered");
+    let refused = a.handle_question(most, &body, |_| true, now);
+    assert_eq!(refused, Err(QuestionError::Busy));
+    a.handle_seal(&target, Some(seal(77)), now);
+    a.handle_timeout(now);
+    let answers = outputs(&mut a);
+    assert_eq!(answers.len(), QUESTIONS_WAITING);
+    assert!(answers.iter().all(|output| matches!(output, Output::Answer { id, .. } if *id < most)));
+    a.handle_question(most, &body, |_| true, now).expect("there is room again");
 }
 
 /// Shared by the tests of laws: an assignment that knows these keys.
