@@ -101,3 +101,12 @@ fn what_is_not_written_is_the_default() {
     let default = EndpointConfig::new(config.name.clone(), config.url.clone());
     assert_eq!(format!("{config:?}"), format!("{default:?}"));
 }
+
+#[test]
+fn no_sample_waits_for_others_longer_than_a_crash_may_cost() {
+    for (written, millis) in [("5s", 500), ("500ms", 500), ("200ms", 200)] {
+        let queue = format!("queue_config {{ batch_send_deadline = {written:?} }}");
+        let config = config(&format!("endpoint {{\nurl = \"http://there/write\"\n{queue}\n}}"));
+        assert_eq!(config.queue.seal_after(), Duration::from_millis(millis), "{written}");
+    }
+}
