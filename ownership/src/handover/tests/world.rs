@@ -69,13 +69,21 @@ pub(super) struct World {
     open: BTreeMap<u64, (usize, u64, usize)>,
     /// By key, since when nobody collects it.
     bare: BTreeMap<Key, Instant>,
-    /// The longest that a key, once collected, was collected by nobody.
-    pub gap: Duration,
+    /// How long keys, once collected, were collected by nobody; in order of their ends.
+    pub gaps: Vec<Gap>,
     pub starts: u64,
     pub stops: u64,
     pub overlaps: u64,
     /// How often a key was started that another node collected.
     pub doubles: u64,
+}
+
+/// A time in which nobody collected a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gap {
+    pub length: Duration,
+    /// How old the world was when it ended.
+    pub end: Duration,
 }
 
 /// How long a node that has just begun looks around.
@@ -101,7 +109,7 @@ impl World {
             sequence: 0,
             open: BTreeMap::new(),
             bare: BTreeMap::new(),
-            gap: Duration::ZERO,
+            gaps: Vec::new(),
             starts: 0,
             stops: 0,
             overlaps: 0,
@@ -116,6 +124,11 @@ impl World {
     /// How old the world is.
     pub(super) fn age(&self) -> Duration {
         self.now - self.begin
+    }
+
+    /// The longest that a key was collected by nobody.
+    pub(super) fn longest_gap(&self) -> Duration {
+        self.gaps.iter().map(|gap| gap.length).max().unwrap_or_default()
     }
 
     pub(super) fn truth(&self, node: usize) -> Truth {
@@ -282,7 +295,7 @@ impl World {
 
     fn cover(&mut self, key: Key) {
         if let Some(since) = self.bare.remove(&key) {
-            self.gap = self.gap.max(self.now - since);
+            self.gaps.push(Gap { length: self.now - since, end: self.age() });
         }
     }
 
