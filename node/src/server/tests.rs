@@ -50,9 +50,9 @@ fn component(module: &str, label: &str, healthy: bool) -> Component {
         local_id: format!("prometheus.scrape.{label}"),
         module_id: module.to_owned(),
         label: label.to_owned(),
-        references_to: Vec::new(),
-        referenced_by: Vec::new(),
-        data_flow_edges_to: Vec::new(),
+        references_to: vec![format!("discovery.file.{label}")],
+        referenced_by: vec![format!("prometheus.relabel.{label}")],
+        data_flow_edges_to: vec![format!("prometheus.remote_write.{label}")],
         health: Health {
             state,
             message: "as told".to_owned(),
@@ -62,7 +62,7 @@ fn component(module: &str, label: &str, healthy: bool) -> Component {
         arguments: json!([]),
         exports: json!([]),
         debug_info: json!([]),
-        created_module_ids: Vec::new(),
+        created_module_ids: vec![format!("mod.{label}")],
         live_debugging_enabled: false,
     }
 }
@@ -386,17 +386,40 @@ async fn a_broken_import_makes_the_node_unhealthy_and_is_no_component() {
     assert_eq!(status["troubles"], json!(["import.file.lib: as told"]));
 }
 
+/// A component of [`component`] as Alloy lists it.
+fn listed(module: &str, label: &str) -> Value {
+    json!({
+        "name": "prometheus.scrape",
+        "type": "block",
+        "localID": format!("prometheus.scrape.{label}"),
+        "moduleID": module,
+        "label": label,
+        "referencesTo": [format!("discovery.file.{label}")],
+        "referencedBy": [format!("prometheus.relabel.{label}")],
+        "dataFlowEdgesTo": [format!("prometheus.remote_write.{label}")],
+        "health": {
+            "state": "healthy",
+            "message": "as told",
+            "updatedTime": "2026-11-22T16:15:40.123Z",
+        },
+        "original": "",
+        "arguments": [],
+        "exports": [],
+        "debugInfo": [],
+        "createdModuleIDs": [format!("mod.{label}")],
+        "liveDebuggingEnabled": false,
+    })
+}
+
 #[tokio::test]
 async fn alloys_json_has_alloys_shape() {
     let world = start(Setup { prefix: "/ui/", ..Setup::default() }).await;
     let components = world.json("/ui/api/v0/web/components").await;
-    assert_eq!(components.as_array().map(Vec::len), Some(1), "the root's only: {components}");
-    assert_eq!(components[0]["localID"], "prometheus.scrape.a");
-    assert_eq!(components[0]["health"]["state"], "healthy");
-    let detail = world.json("/ui/api/v0/web/components/mod.x/prometheus.scrape.b").await;
-    assert_eq!(detail["moduleID"], "mod.x");
+    assert_eq!(components, json!([listed("", "a")]), "the root's only");
     let inner = world.json("/ui/api/v0/web/modules/mod.x/components").await;
-    assert_eq!(inner[0]["localID"], "prometheus.scrape.b");
+    assert_eq!(inner, json!([listed("mod.x", "b")]));
+    let detail = world.json("/ui/api/v0/web/components/mod.x/prometheus.scrape.b").await;
+    assert_eq!(detail, listed("mod.x", "b"));
     let peers = world.json("/ui/api/v0/web/peers").await;
     let addr = world.address.to_string();
     let expected = json!([{"name": "a", "addr": addr, "isSelf": true, "state": "participant"}]);
