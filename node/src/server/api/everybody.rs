@@ -74,7 +74,9 @@ where
         let Ok(Some(done)) = timeout_at(deadline, asked.join_next()).await else { break };
         let (node, address, answer) = match done {
             Ok(answered) => answered,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // Whoever is not asked to the end does not answer.
+            Err(_) => continue,
         };
         silent.remove(&node);
         match answer {
