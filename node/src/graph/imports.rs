@@ -10,6 +10,9 @@ use syntax::{
 use super::plan::{Content, ImportKind};
 use super::sources;
 
+#[cfg(test)]
+mod tests;
+
 /// How changes of a file are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Choice)]
 enum Detector {
