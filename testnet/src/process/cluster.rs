@@ -99,10 +99,7 @@ impl Cluster {
     pub fn add(&mut self, write_url: impl Fn(&str) -> String) -> anyhow::Result<usize> {
         let index = self.setups.len();
         let name = format!("node-{}", index + 1);
-        let mut port = free_port()?;
-        while self.setups.iter().any(|setup| setup.port == port) {
-            port = free_port()?;
-        }
+        let port = free_port()?;
         self.setups.push(NodeSetup {
             program: self.setup.program.clone(),
             ip: Ipv4Addr::LOCALHOST.into(),

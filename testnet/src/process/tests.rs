@@ -105,3 +105,12 @@ fn ports_are_free_for_both_protocols() {
     std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
     std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
 }
+
+#[test]
+fn a_port_is_given_once_and_nobody_gets_it_by_chance() {
+    let chance = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let chance: u16 = chance.split_whitespace().next().unwrap().parse().unwrap();
+    let ports: std::collections::BTreeSet<u16> = (0..500).map(|_| free_port().unwrap()).collect();
+    assert_eq!(ports.len(), 500);
+    assert!(ports.iter().all(|port| *port < chance), "{ports:?}");
+}
