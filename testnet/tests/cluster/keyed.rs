@@ -220,16 +220,19 @@ async fn a_hundred_thousand_hostile_datagrams_a_second_cost_no_node_its_membersh
     // All of it at one node: the others are what it must not lose sight of.
     let target = cluster.setups()[0].address();
     let ammunition: Arc<[Bytes]> = ammunition(cluster.name()).into();
-    let (mut sent, mut read) = (0.0, 0.0);
-    for _ in 0..TRIES {
-        let (tried, arrived) = attack(&mut cluster, target, &ammunition).await?;
-        if arrived >= read {
-            (sent, read) = (tried, arrived);
-        }
-        if sent >= f64::from(RATE) * 0.95 && read >= sent / 4.0 {
+    // Of floods of which enough was read the fastest is the best; any of them is better than the others.
+    let rank = |(sent, read): (f64, f64)| (read >= sent / 4.0, sent);
+    let mut best = attack(&mut cluster, target, &ammunition).await?;
+    for _ in 1..TRIES {
+        if rank(best) >= (true, f64::from(RATE) * 0.95) {
             break;
         }
+        let flood = attack(&mut cluster, target, &ammunition).await?;
+        if rank(flood) > rank(best) {
+            best = flood;
+        }
     }
+    let (sent, read) = best;
     if sent < f64::from(RATE) * 0.95 {
         let line = format_args!(
             "THE FLOOD WAS SLOWER THAN {RATE} datagrams/s: {sent:.0} in the best try; this machine is busy\n"
