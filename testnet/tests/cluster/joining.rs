@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 
 use crate::world::{self, PATIENCE, addresses, configuration, fleet, setup};
 
-const TARGETS: usize = 12;
+/// So many that no node is without any, wherever they are: who collects what depends on a port.
+const TARGETS: usize = 40;
 
 /// How often it is looked whether anything has changed that must not: once a second would be enough for a
 /// node to be a participant everywhere.
