@@ -116,24 +116,29 @@ async fn what_moves_to_a_node_that_joins_is_put_down_to_that() -> anyhow::Result
     .await?;
     all_run(&mut cluster, TARGETS).await?;
 
-    let mut moved = 0;
-    for target in &targets {
-        let history = history(&mut cluster, 0, target).await?;
-        for start in takeovers(&history).filter(|start| start["node"] == "node-3") {
-            let stops = history.iter().filter(|action| {
-                action["action"] == "stop"
-                    && action["node"] == start["from"]
-                    && action["to"] == "node-3"
-            });
-            let causes: Vec<&Value> = stops.map(|stop| &stop["cause"]).collect();
-            anyhow::ensure!(causes == ["join"], "{history:#?}");
-            // It may have joined before it knew the target.
-            let cause = start["cause"].as_str().unwrap_or_default();
-            anyhow::ensure!(matches!(cause, "join" | "discovery"), "{history:#?}");
-            moved += 1;
+    // A claim that is not answered in time starts its target before the other has stopped.
+    eventually("both sides of every move to be told", PATIENCE, async || {
+        let mut moved = 0;
+        for target in &targets {
+            let history = history(&mut cluster, 0, target).await?;
+            for start in takeovers(&history).filter(|start| start["node"] == "node-3") {
+                let stops = history.iter().filter(|action| {
+                    action["action"] == "stop"
+                        && action["node"] == start["from"]
+                        && action["to"] == "node-3"
+                });
+                let causes: Vec<&Value> = stops.map(|stop| &stop["cause"]).collect();
+                anyhow::ensure!(causes == ["join"], "{history:#?}");
+                // It may have joined before it knew the target.
+                let cause = start["cause"].as_str().unwrap_or_default();
+                anyhow::ensure!(matches!(cause, "join" | "discovery"), "{history:#?}");
+                moved += 1;
+            }
         }
-    }
-    anyhow::ensure!(moved > 0, "nothing moved to node-3");
+        anyhow::ensure!(moved > 0, "nothing moved to node-3");
+        Ok(())
+    })
+    .await?;
     world.end().await;
     Ok(())
 }

@@ -14,8 +14,9 @@ const FOUND_OUT: Duration = Duration::from_secs(15);
 const HEALED: Duration = Duration::from_secs(60);
 
 /// Until everybody has the new address of a node that is started elsewhere: its own start, joining, and
-/// the two seconds that its earlier life has to answer.
-const MOVED: Duration = Duration::from_secs(15);
+/// the two seconds that its earlier life has to answer. Beside another five nodes an attempt or two to join
+/// may be lost, after which it waits for some seconds.
+const MOVED: Duration = Duration::from_secs(30);
 
 fn say(what: &str, took: Duration) -> std::io::Result<()> {
     use std::io::Write as _;
