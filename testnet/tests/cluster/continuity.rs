@@ -13,9 +13,15 @@ use crate::world::{self, INTERVAL, PATIENCE, addresses, configuration, fleet, se
 
 /// Longer than in other suites: what is asked for here is that no tick is late by more than a tenth
 /// of it, on a machine that is busy with other things.
-const SLOW: Duration = Duration::from_secs(3);
+pub(crate) const SLOW: Duration = Duration::from_secs(3);
 
 const TARGETS: usize = 60;
+
+/// A configuration with [`SLOW`] for the interval that it has.
+pub(crate) fn slowed(text: &str) -> String {
+    let quoted = |interval| format!("\"{}\"", model::duration::format(interval));
+    text.replace(&quoted(INTERVAL), &quoted(SLOW))
+}
 
 /// A cluster that scrapes, and the ledger it writes to.
 struct Stage {
@@ -29,15 +35,18 @@ struct Stage {
 
 impl Stage {
     async fn begin(nodes: usize) -> anyhow::Result<Self> {
+        Self::begin_with(nodes, |text| text).await
+    }
+
+    /// With something changed in the configuration.
+    async fn begin_with(nodes: usize, change: fn(String) -> String) -> anyhow::Result<Self> {
         let world = World::new()?;
         let interval = i64::try_from(SLOW.as_millis())?;
         let limits = Limits { interval, ..Limits::default() };
         let ledger = Ledger::start(limits, &world.tasks, &world.cancel).await?;
         let fleet = fleet(&world, TARGETS).await?;
-        let text = configuration(&addresses(&fleet, TARGETS));
-        let quoted = |interval| format!("\"{}\"", model::duration::format(interval));
-        let text = text.replace(&quoted(INTERVAL), &quoted(SLOW));
-        let config = world::write(&world, &text)?;
+        let text = slowed(&configuration(&addresses(&fleet, TARGETS)));
+        let config = world::write(&world, &change(text))?;
         let write_url = |node: &str| ledger.write_url(node);
         let cluster = Cluster::start(&world, setup(&config), nodes, write_url).await?;
         let formed = Totals::default();
@@ -110,10 +119,32 @@ async fn a_node_that_is_drained_over_http_hands_over_and_stops() -> anyhow::Resu
     let url = stage.cluster.node(1).url("/-/drain");
     let (status, answer) = http::ask(::http::Method::POST, &url).await?;
     assert!(status.is_success(), "{status} {answer:?}");
-    // The signal that orchestrators send after that is not the second one.
-    stage.cluster.take(1).child.end(PATIENCE).await?;
+    // Nothing else tells it to.
+    let status = stage.cluster.take(1).child.wait(PATIENCE).await?;
+    assert!(status.success(), "{status}");
     stage.ticks(3).await?;
     assert_eq!(stage.fleet.len(), TARGETS);
+    stage.end_with_every_tick_stored_once().await
+}
+
+#[tokio::test]
+async fn a_backend_of_remote_write_2_0_gets_every_tick_once_through_a_join_and_a_leave()
+-> anyhow::Result<()> {
+    let mut stage = Stage::begin_with(2, |text| {
+        let url = "url = sys.env(\"TESTNET_WRITE_URL\")";
+        let newer = format!("{url}\n    protobuf_message = \"io.prometheus.write.v2.Request\"");
+        text.replace(url, &newer)
+    })
+    .await?;
+    let ledger = stage.ledger.clone();
+    let joined = stage.cluster.add(|node| ledger.write_url(node))?;
+    stage.cluster.spawn(joined)?.ready().await?;
+    stage.ticks(2).await?;
+    stage.cluster.take(0).child.end(PATIENCE).await?;
+    stage.ticks(2).await?;
+    let totals = stage.ledger.totals().borrow().clone();
+    assert_eq!(totals.samples_v2, totals.samples, "not all of it is 2.0: {totals:?}");
+    assert!(totals.by_node.get("node-3") > Some(&0), "nothing moved: {totals:?}");
     stage.end_with_every_tick_stored_once().await
 }
 

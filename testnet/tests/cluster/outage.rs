@@ -7,7 +7,8 @@ use testnet::exporter::{self, Fleet};
 use testnet::ledger::{Behaviour, Ledger, Limits};
 use testnet::process::{Cluster, World, eventually, http};
 
-use crate::world::{self, INTERVAL, PATIENCE, configuration, setup};
+use crate::continuity::{SLOW, slowed};
+use crate::world::{self, PATIENCE, configuration, setup};
 
 const TARGETS: usize = 10;
 const SERIES: usize = 500;
@@ -37,12 +38,12 @@ fn size(folder: &Path) -> anyhow::Result<u64> {
 async fn an_outage_costs_nothing_below_the_cap_of_the_log_and_the_oldest_beyond_it()
 -> anyhow::Result<()> {
     let world = World::new()?;
-    let limits = Limits { interval: i64::try_from(INTERVAL.as_millis())?, ..Limits::default() };
+    let limits = Limits { interval: i64::try_from(SLOW.as_millis())?, ..Limits::default() };
     let ledger = Ledger::start(limits, &world.tasks, &world.cancel).await?;
     let pages =
         exporter::Config { targets: TARGETS, series: SERIES, ..exporter::Config::default() };
     let fleet = Fleet::start(pages, &world.tasks, &world.cancel).await?;
-    let text = configuration(&world::addresses(&fleet, TARGETS)).replace(
+    let text = slowed(&configuration(&world::addresses(&fleet, TARGETS))).replace(
         "remote_write \"backend\" {\n",
         "remote_write \"backend\" {\n  wal {\n    max_size = \"1MiB\"\n  }\n\n",
     );

@@ -69,47 +69,18 @@ async fn gaps_are_within_what_is_told(
         let of_the_dead = |tick: &&Tick| tick.by.iter().any(|by| by == "node-3");
         let last = ticks.iter().rfind(of_the_dead).context("it collected it")?.at;
         let next = ticks.iter().find(|tick| tick.at > last).context("it is collected again")?.at;
-        let lost = (next - last) as f64 / 1e3 - INTERVAL.as_secs_f64();
+        // To the nearest: a late sample bears its true time.
+        let ticks = (next - last) as f64 / 1e3 / INTERVAL.as_secs_f64();
+        let lost = (ticks.round() - 1.0) * INTERVAL.as_secs_f64();
         let history = history(cluster, 0, target).await?;
         let crash = takeovers(&history).find(|start| start["cause"] == "crash");
         let crash = crash.with_context(|| format!("{target}: {history:#?}"))?;
         let gap = crash["gap_at_most_seconds"].as_f64().with_context(|| crash.to_string())?;
-        // A timestamp may be off its tick by a tenth of the interval.
-        let slack = 0.2 * INTERVAL.as_secs_f64();
-        anyhow::ensure!(lost <= gap + slack, "{target}: {lost} s lost, {crash}");
+        anyhow::ensure!(lost <= gap, "{target}: {lost} s lost, {crash}");
         anyhow::ensure!(crash["gap_seconds"].is_null(), "nobody measured it: {crash}");
         compared += 1;
     }
     anyhow::ensure!(compared > 0, "the dead node collected nothing");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_backend_of_remote_write_2_0_gets_every_tick_once_through_a_join_and_a_leave()
--> anyhow::Result<()> {
-    const TARGETS: usize = 30;
-    let world = World::new()?;
-    let ledger = ledger(&world).await?;
-    let fleet = fleet(&world, TARGETS).await?;
-    let text = configuration(&addresses(&fleet, TARGETS));
-    let url = "url = sys.env(\"TESTNET_WRITE_URL\")";
-    let newer = format!("{url}\n    protobuf_message = \"io.prometheus.write.v2.Request\"");
-    anyhow::ensure!(text.contains(url), "{text}");
-    let config = world::write(&world, &text.replace(url, &newer))?;
-    let write_url = |node: &str| ledger.write_url(node);
-    let mut cluster = Cluster::start(&world, setup(&config), 2, write_url).await?;
-    owners_of(&ledger, &mut cluster, TARGETS, 2).await?;
-    ledger.behave(Behaviour::Prometheus);
-    let joined = cluster.add(write_url)?;
-    cluster.spawn(joined)?.ready().await?;
-    owners_of(&ledger, &mut cluster, TARGETS, 3).await?;
-    cluster.take(0).child.end(PATIENCE).await?;
-    owners_of(&ledger, &mut cluster, TARGETS, 2).await?;
-    let totals = ledger.report(None).await?.totals;
-    anyhow::ensure!(totals.samples_v2 == totals.samples, "not all of it is 2.0: {totals:?}");
-    let wrong = [totals.missing, totals.doubles, totals.late, totals.refused];
-    anyhow::ensure!(wrong == [0; 4], "{totals:?}");
-    world.end().await;
     Ok(())
 }
 

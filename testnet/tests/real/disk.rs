@@ -17,13 +17,13 @@ use tokio::process::Command;
 use crate::pages;
 use crate::world::{PATIENCE, setup, write};
 
-/// Room for two seconds' worth of what the targets say.
+/// Room for what the targets say in an interval.
 const DISK: &str = "4m";
 const TARGETS: usize = 4;
 const SERIES: usize = 1_000;
 /// Letters in a label of each series, which nothing compresses.
 const LETTERS: usize = 1_000;
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_secs(3);
 
 /// A small file system over a folder, for those in its namespace.
 struct SmallDisk {
