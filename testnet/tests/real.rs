@@ -10,9 +10,10 @@ use anyhow::Context;
 use delivery::telemetry::DropReason;
 use model::{Batch, Labels};
 use serde_json::Value;
-use testnet::exporter::Fleet;
+use testnet::exporter::{self, Fleet, SCRAPES};
 use testnet::process::{Child, Cluster, World, eventually, free_port, http, real};
 use tokio::process::Command;
+use tokio::sync::Mutex;
 use url::Url;
 
 #[path = "real/alerts.rs"]
@@ -30,6 +31,9 @@ mod pages;
 mod world;
 
 use world::{INTERVAL, PATIENCE, addresses, configuration, fleet, setup};
+
+/// What asks for a tick in time from everybody, and what loads the machine on purpose, do not run at once.
+static STAGE: Mutex<()> = Mutex::const_new(());
 
 /// A backend that answers PromQL.
 struct Backend {
@@ -60,6 +64,10 @@ impl Backend {
 
     async fn prometheus(world: &World) -> anyhow::Result<Self> {
         Self::start(world, "prometheus", "/-/ready", real::prometheus_receiver).await
+    }
+
+    async fn victoria_metrics(world: &World) -> anyhow::Result<Self> {
+        Self::start(world, "victoria-metrics", "/health", real::victoria_metrics).await
     }
 
     fn write_url(&self) -> String {
@@ -114,10 +122,13 @@ async fn nobody_is_scraped_twice(fleet: &Fleet) -> anyhow::Result<()> {
 /// How many targets are up, as everybody asks it.
 const UP: &str = "count(up == 1)";
 
-/// Does something to the cluster while the number of targets that are up never changes, and no target
-/// misses more than one scrape in four, and one: `up` goes on for five minutes where nothing is stored, its
-/// samples do not. That many may fall to a machine that is busy; that none does is what the suite
-/// `continuity` proves, tick by tick.
+/// How many there are, whether or not the last scrape of each came to its end in time.
+const THERE: &str = "count(up)";
+
+/// Does something to the cluster while the number of targets that are there never changes, and no target
+/// misses or fails more than one scrape in four, and one: `up` goes on for five minutes where nothing is
+/// stored, its samples do not. That many may fall to a machine that is busy; that none does is what the
+/// suite `continuity` proves, tick by tick.
 async fn unseen<T>(
     backend: &mut Backend,
     targets: f64,
@@ -126,9 +137,9 @@ async fn unseen<T>(
     let began = SystemTime::now();
     let watch = async {
         loop {
-            match backend.number(UP).await {
+            match backend.number(THERE).await {
                 Ok(up) if up == targets => tokio::time::sleep(Duration::from_millis(50)).await,
-                Ok(up) => return anyhow::anyhow!("{UP} became {up}"),
+                Ok(up) => return anyhow::anyhow!("{THERE} became {up}"),
                 Err(error) => return error,
             }
         }
@@ -143,7 +154,7 @@ async fn unseen<T>(
     anyhow::ensure!(scrapes > 2, "too short to tell anything: {scrapes} scrapes");
     let window = scrapes * INTERVAL.as_secs();
     let least = scrapes - 1 - scrapes / 4;
-    let stored = format!("min(count_over_time(up[{window}s] @ {ended:.3})) >= bool {least}");
+    let stored = format!("min(sum_over_time(up[{window}s] @ {ended:.3})) >= bool {least}");
     backend.becomes(&stored, 1.0).await?;
     Ok(done)
 }
@@ -190,7 +201,7 @@ async fn every_target_is_up_and_scraped_once(
     unseen(backend, targets, nobody_is_scraped_twice(&fleet)).await?;
 
     // In the end every series is there under one name.
-    backend.becomes("count(up)", targets).await?;
+    backend.becomes(THERE, targets).await?;
     backend.becomes("count(count by (instance) (up)) == count(up)", targets).await?;
     backend.becomes("count(scrape_samples_scraped == 5)", targets).await
 }
@@ -198,6 +209,7 @@ async fn every_target_is_up_and_scraped_once(
 #[tokio::test]
 async fn prometheus_has_every_target_once_through_a_join_a_leave_and_a_kill() -> anyhow::Result<()>
 {
+    let _alone = STAGE.lock().await;
     let world = World::new()?;
     let mut prometheus = Backend::prometheus(&world).await?;
     every_target_is_up_and_scraped_once(&world, &mut prometheus).await?;
@@ -208,16 +220,87 @@ async fn prometheus_has_every_target_once_through_a_join_a_leave_and_a_kill() ->
 #[tokio::test]
 async fn victoria_metrics_has_every_target_once_through_a_join_a_leave_and_a_kill()
 -> anyhow::Result<()> {
+    let _alone = STAGE.lock().await;
     let world = World::new()?;
-    let start = Backend::start(&world, "victoria-metrics", "/health", real::victoria_metrics);
-    let mut victoria = start.await?;
+    let mut victoria = Backend::victoria_metrics(&world).await?;
     every_target_is_up_and_scraped_once(&world, &mut victoria).await?;
+    world.end().await;
+    Ok(())
+}
+
+/// Asks for remote write 2.0 of a backend that does not speak it: the node finds out, goes on with 1.0, and
+/// every scrape from the first on is stored.
+async fn nothing_is_lost_though_2_0_is_asked_for(
+    world: &World,
+    mut backend: Backend,
+) -> anyhow::Result<()> {
+    const TARGETS: usize = 30;
+    /// A scrape that takes longer is counted by its target and not stored.
+    const SLOW: &str = "\"3s\"";
+    let targets = TARGETS as f64;
+    let fleet = exporter::Config {
+        targets: TARGETS,
+        series: 5,
+        counted: true,
+        ..exporter::Config::default()
+    };
+    let fleet = Fleet::start(fleet, &world.tasks, &world.cancel).await?;
+    let quick = format!("\"{}\"", model::duration::format(INTERVAL));
+    let text = configuration(&addresses(&fleet, TARGETS)).replace(&quick, SLOW);
+    let url = "url = sys.env(\"TESTNET_WRITE_URL\")";
+    let newer = format!("{url}\n    protobuf_message = \"io.prometheus.write.v2.Request\"");
+    anyhow::ensure!(text.contains(url), "{text}");
+    let config = world::write(world, &text.replace(url, &newer))?;
+    let url = backend.write_url();
+    let mut cluster = Cluster::start(world, setup(&config), 1, |_| url.clone()).await?;
+    let metrics = cluster.node(0).url("/metrics");
+    backend.becomes(UP, targets).await?;
+    eventually("some scrapes of every target", PATIENCE, async || {
+        let scrapes = (0..TARGETS).map(|target| fleet.scrapes(target)).min();
+        anyhow::ensure!(scrapes >= Some(5), "{scrapes:?}");
+        Ok(())
+    })
+    .await?;
+    let page = http::text(&metrics).await?;
+    for (name, expected) in [
+        ("shoal_delivery_protocol_fallbacks_total", 1.0),
+        ("prometheus_remote_storage_samples_failed_total", 0.0),
+        ("prometheus_remote_storage_samples_dropped_total", 0.0),
+    ] {
+        let found = http::metric(&page, name);
+        anyhow::ensure!(page.contains(name) && found == expected, "{name} is {found}\n{page}");
+    }
+    // What is under way is delivered before a node ends.
+    cluster.take(0).child.end(PATIENCE).await?;
+    backend.becomes(&format!("count(min_over_time({SCRAPES}[10m]) == 1)"), targets).await?;
+    let all = format!(
+        "count(count_over_time({SCRAPES}[10m]) == max_over_time({SCRAPES}[10m]) and \
+         max_over_time({SCRAPES}[10m]) >= 5)"
+    );
+    backend.becomes(&all, targets).await
+}
+
+#[tokio::test]
+async fn prometheus_that_is_asked_for_2_0_loses_nothing() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let prometheus = Backend::prometheus(&world).await?;
+    nothing_is_lost_though_2_0_is_asked_for(&world, prometheus).await?;
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn victoria_metrics_that_is_asked_for_2_0_loses_nothing() -> anyhow::Result<()> {
+    let world = World::new()?;
+    let victoria = Backend::victoria_metrics(&world).await?;
+    nothing_is_lost_though_2_0_is_asked_for(&world, victoria).await?;
     world.end().await;
     Ok(())
 }
 
 #[tokio::test]
 async fn the_bench_measures_all_three() -> anyhow::Result<()> {
+    let _alone = STAGE.lock().await;
     let world = World::new()?;
     let folder = world.folder("bench")?;
     let file = folder.join("report.json");
