@@ -1,5 +1,6 @@
 //! Programs of others, as Debian packages them.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
@@ -42,9 +43,12 @@ impl Program {
     ///
     /// When it is not installed: the line that installs it.
     pub fn find(self) -> anyhow::Result<PathBuf> {
+        self.find_in(&std::env::var_os("PATH").unwrap_or_default())
+    }
+
+    pub(super) fn find_in(self, path: &OsStr) -> anyhow::Result<PathBuf> {
         let (program, package) = self.names();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let found = std::env::split_paths(&path).map(|folder| folder.join(program));
+        let found = std::env::split_paths(path).map(|folder| folder.join(program));
         found.into_iter().find(|path| path.is_file()).ok_or_else(|| {
             anyhow::anyhow!(
                 "`{program}` is not installed; this installs it: \

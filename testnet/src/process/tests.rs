@@ -100,6 +100,17 @@ fn a_metric_is_the_sum_over_its_series() {
 }
 
 #[test]
+fn a_program_that_is_missing_is_told_with_the_line_that_installs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().as_os_str();
+    let error = real::Program::Vmagent.find_in(path).unwrap_err().to_string();
+    let line = "apt-get install -y --no-install-recommends victoria-metrics";
+    assert!(error.contains("`vmagent` is not installed") && error.ends_with(line), "{error}");
+    std::fs::write(folder.path().join("vmagent"), "").unwrap();
+    assert_eq!(real::Program::Vmagent.find_in(path).unwrap(), folder.path().join("vmagent"));
+}
+
+#[test]
 fn ports_are_free_for_both_protocols() {
     let port = free_port().unwrap();
     std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
