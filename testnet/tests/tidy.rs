@@ -50,8 +50,12 @@ const PURE_FOLDERS: &[&str] = &[
     "membership/src",
     "ownership/src",
     "collectors/model/src",
+    "collectors/metrics/src/parse",
+    "collectors/delivery/src/wire",
     "node/syntax/src",
     "node/src/core",
+    "node/src/pages",
+    "node/src/wire.rs",
 ];
 
 /// Folders that live in virtual time: they may make up an instant to begin with, and run several
