@@ -135,9 +135,13 @@ fn get(address: &str, path: &str) -> String {
 }
 
 fn get_bytes(address: &str, path: &str) -> Vec<u8> {
+    ask(address, "GET", path)
+}
+
+fn ask(address: &str, method: &str, path: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: shoal\r\nConnection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: shoal\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("it reads");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("it answers");
@@ -240,6 +244,29 @@ fn a_second_signal_ends_a_node_at_once_and_it_says_what_it_leaves() {
         assert!(log.contains("stopped at once, as asked twice"), "{log}");
         assert!(!log.contains("msg=stopped"), "{log}");
     }
+}
+
+#[test]
+fn the_signal_that_follows_a_drain_over_http_is_not_the_second_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let patient = "--feature.component-shutdown-deadline=10m";
+    let (mut shoal, address) = run_with_a_queue(directory.path(), &[patient]);
+    // Somebody who only looks drains nothing.
+    assert!(get(&address, "/-/drain").starts_with("HTTP/1.1 405"));
+    assert!(ask(&address, "POST", "/-/drain").starts_with(b"HTTP/1.1 200"));
+    shoal.until("shutting down");
+    shoal.signal(Signal::TERM);
+    // Long enough to say what it leaves, if it were asked twice.
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while let Ok(line) = shoal.log.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+    {
+        assert!(!line.contains("for the next start"), "{line}");
+    }
+    assert!(shoal.child.try_wait().expect("it was started").is_none(), "it has ended");
+    shoal.signal(Signal::TERM);
+    let (status, log) = shoal.end();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("stopped at once, as asked twice"), "{log}");
 }
 
 #[test]
