@@ -59,6 +59,9 @@ pub struct Arguments {
     /// The default depends on the scenario and the interval.
     #[arg(long, value_name = "DURATION", value_parser = crate::cli::duration)]
     pub outage: Option<Duration>,
+    /// By how much clocks differ at most, in the scenario in which they do.
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = crate::cli::duration)]
+    pub skew: Duration,
     /// Draw into this file who held each target when.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
@@ -81,6 +84,7 @@ impl Arguments {
             nodes: None,
             backend: program,
             outage: None,
+            skew: Duration::from_millis(200),
             svg: None,
             report: None,
             logs: None,

@@ -10,6 +10,9 @@ use super::{Arguments, Scenario, skew};
 
 /// Plays a scenario, and says what it may have cost.
 pub(super) async fn perform(stage: &mut Stage<'_>, arguments: &Arguments) -> anyhow::Result<Goal> {
+    if arguments.scenario == Scenario::Skew {
+        skew::set(&mut stage.cluster, arguments.skew);
+    }
     stage.begin().await?;
     let nodes = stage.cluster.setups().len();
     let mut goal = Goal::default();
@@ -21,7 +24,8 @@ pub(super) async fn perform(stage: &mut Stage<'_>, arguments: &Arguments) -> any
         }
         Scenario::Skew => {
             goal.planned = true;
-            skew::until_told(&mut stage.cluster, arguments.interval, PATIENCE).await?;
+            let (apart, interval) = (arguments.skew, arguments.interval);
+            skew::until_told(&mut stage.cluster, apart, interval, PATIENCE).await?;
             rolling_restart(stage, nodes).await?;
         }
         Scenario::Scale => {

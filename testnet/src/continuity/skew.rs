@@ -12,13 +12,10 @@ use tokio::process::Command;
 
 use crate::process::{Cluster, World, eventually, http};
 
-/// How far the clocks of two nodes are apart at most, in milliseconds.
-const APART: usize = 200;
-
 /// The library.
 const SOURCE: &str = include_str!("skew/skew.c");
 
-/// Gives every node but the first a clock that is fast, the last one by [`APART`].
+/// Gives every node a clock that [`set`] sets.
 pub(super) async fn give(cluster: &mut Cluster, world: &World) -> anyhow::Result<()> {
     let folder = world.folder("skew")?;
     let (source, library) = (folder.join("skew.c"), folder.join("skew.so"));
@@ -28,23 +25,30 @@ pub(super) async fn give(cluster: &mut Cluster, world: &World) -> anyhow::Result
     let done = compiler.kill_on_drop(true).output().await?;
     let said = String::from_utf8_lossy(&done.stderr);
     ensure!(done.status.success(), "`cc` cannot compile {}: {said}", source.display());
-    let last = cluster.setups().len().saturating_sub(1).max(1);
-    for (index, setup) in cluster.setups_mut().iter_mut().enumerate() {
-        let millis = APART * index / last;
+    for setup in cluster.setups_mut() {
         setup.env.push(("LD_PRELOAD".to_owned(), library.display().to_string()));
-        setup.env.push(("TESTNET_SKEW_MS".to_owned(), millis.to_string()));
     }
     Ok(())
+}
+
+/// Has the clock of every node that is not started yet go fast, but for the first: the last one by this.
+pub(super) fn set(cluster: &mut Cluster, apart: Duration) {
+    let last = cluster.setups().len().saturating_sub(1).max(1);
+    for (index, setup) in cluster.setups_mut().iter_mut().enumerate() {
+        let millis = apart.as_millis() * index as u128 / last as u128;
+        setup.env.push(("TESTNET_SKEW_MS".to_owned(), millis.to_string()));
+    }
 }
 
 /// Waits until the first node has said, in its log, in the audit and on its page, that clocks differ by
 /// more than they may: a tenth of the interval.
 pub(super) async fn until_told(
     cluster: &mut Cluster,
+    apart: Duration,
     interval: Duration,
     patience: Duration,
 ) -> anyhow::Result<()> {
-    if Duration::from_millis(APART as u64) <= interval / 10 {
+    if apart <= interval / 10 {
         return Ok(());
     }
     let node = cluster.node(0);

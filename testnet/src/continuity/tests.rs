@@ -284,6 +284,39 @@ fn an_overlap_excuses_requests_that_are_refused_for_doubles_and_for_nothing_else
 }
 
 #[test]
+fn a_machine_that_is_busy_excuses_what_is_missing_and_doubles_and_nothing_else() {
+    let all: Vec<(i64, u64)> = (0..7).map(|tick| (tick * 1000, 1)).collect();
+    let whole = series("up", &all);
+    let goal = Goal { planned: true, ..Goal::default() };
+    let judged = |series: &SeriesAccount, rejected: Option<ObjectionKind>| {
+        let mut account = account(vec![series.clone()]);
+        account.rejected.extend(rejected.map(|kind| (kind, 1)));
+        account.refused.extend(rejected.map(|kind| (kind, 1)));
+        let courses = courses(&account, &[expected(0, 6000)], INTERVAL);
+        let table = Table::of(String::new(), &account, &courses, &goal, INTERVAL);
+        (table.met(), table.met_when_busy())
+    };
+    let changed = |change: fn(&mut SeriesAccount)| {
+        let mut series = whole.clone();
+        change(&mut series);
+        judged(&series, None)
+    };
+    assert_eq!(judged(&whole, None), (true, true));
+    assert_eq!(
+        changed(|series| series.ticks.retain(|tick| tick.at != 3000)),
+        (false, true),
+        "missing"
+    );
+    assert_eq!(changed(|series| series.ticks[3].times = 2), (false, true), "twice");
+    for kind in [ObjectionKind::Duplicate, ObjectionKind::OutOfOrder] {
+        assert_eq!(judged(&whole, Some(kind)), (false, true), "{kind:?}");
+    }
+    assert_eq!(judged(&whole, Some(ObjectionKind::Other)), (false, false));
+    assert_eq!(changed(|series| series.ticks[3].value = STALE_NAN), (false, false), "it goes on");
+    assert_eq!(changed(|series| series.ticks[3].at += 50), (false, false), "out of phase");
+}
+
+#[test]
 fn a_picture_has_a_stroke_for_each_run_and_a_line_for_each_event() {
     let course = up(&[(0, 1), (1000, 1), (3000, 2), (4000, 2), (5000, 2)]);
     let events = [Event { at: 1500, text: "kill a".to_owned(), kind: EventKind::Harm }];
