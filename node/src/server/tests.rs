@@ -246,7 +246,7 @@ async fn begin(setup: Setup) -> World {
 }
 
 /// How long nodes wait that are not to begin on their own.
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_secs(1);
 
 /// Waits until a node has begun on its own, whose seed is not there: whoever waits for no longer than
 /// [`SHORT`], and was started before, might have done so too.
