@@ -9,6 +9,7 @@ use crate::telemetry::DropReason;
 mod adoption;
 mod backend;
 mod crash;
+mod doubles;
 mod large;
 mod moves;
 mod outage;

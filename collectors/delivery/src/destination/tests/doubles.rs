@@ -1,0 +1,240 @@
+//! What a backend of 1.0 has already, and says only that it has some of it.
+
+use super::rules::deliver;
+use super::*;
+
+/// Behaves as Prometheus on 1.0: one double spoils the whole request.
+fn refuse_doubles(
+    doubles: &'static [&'static str],
+) -> impl FnMut(usize, &Received) -> Reply + Send {
+    move |_, received| {
+        if received.body.is_empty() {
+            return Reply::ok();
+        }
+        let samples = received.samples();
+        if samples.iter().any(|(name, _)| doubles.contains(&name.as_str())) {
+            Reply::status(400, "out of order sample\n")
+        } else {
+            Reply::ok()
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_double_costs_itself_and_nothing_else() {
+    for doubles in [&["3"][..], &["0"], &["98", "99"], &["0", "17", "50", "99"]] {
+        let script = refuse_doubles(doubles);
+        let (backend, telemetry) = deliver(|_| {}, vec![batch(0..100, 1.0)], script).await;
+        let rest = (0..100).map(|n| n.to_string()).filter(|n| !doubles.contains(&n.as_str()));
+        // Samples of one instant come in any order.
+        let (mut accepted, mut rest) = (backend.accepted(), of(rest, 1.0));
+        accepted.sort_by(|a, b| a.0.cmp(&b.0));
+        rest.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(accepted, rest);
+        assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), doubles.len() as u64);
+        assert_eq!(telemetry.sent.samples.get(), 100 - doubles.len() as u64);
+        assert_eq!(telemetry.failed.samples.get(), 0);
+        // Two requests a halving: a double is found in the logarithm of the request's size. On the
+        // way some are tried alone.
+        let requests = backend.received().len();
+        assert!(requests <= 1 + doubles.len() * (2 * 7 + 12), "{requests}");
+    }
+}
+
+/// Behaves as Prometheus without an out-of-order window, which has a range of each series already.
+fn refuse_up_to(
+    newest: impl Fn(usize) -> i64 + Send + 'static,
+) -> impl FnMut(usize, &Received) -> Reply + Send {
+    move |_, received| {
+        if received.body.is_empty() {
+            return Reply::ok();
+        }
+        let request = received.request();
+        let refused = request.timeseries.iter().any(|series| {
+            let name = series.label("n").and_then(|name| name.parse().ok()).unwrap_or_default();
+            series.samples.iter().any(|sample| sample.timestamp <= newest(name))
+        });
+        match refused {
+            true => Reply::status(400, "duplicate sample for timestamp"),
+            false => Reply::ok(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_double_in_two_thousand_is_found_in_three_dozen_requests() {
+    for double in [0, 777, 1_999] {
+        let script = refuse_up_to(move |name| if name == double { i64::MAX } else { 0 });
+        let (backend, telemetry) = deliver(|_| {}, vec![batch(0..2_000, 1.0)], script).await;
+        assert_eq!(telemetry.sent.samples.get(), 1_999);
+        assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 1);
+        assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), 0);
+        let requests = backend.received().len();
+        assert!(requests <= 36, "{requests}");
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_is_all_doubles_costs_a_bounded_number_of_requests() {
+    let script = refuse_up_to(|_| i64::MAX);
+    let (backend, telemetry) = deliver(|_| {}, vec![batch(0..2_000, 1.0)], script).await;
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 2_000);
+    assert!(backend.received().len() <= 120, "{}", backend.received().len());
+}
+
+#[tokio::test]
+async fn of_a_scrape_that_is_there_in_part_the_rest_is_delivered() {
+    for offset in [0, 1] {
+        let script = refuse_up_to(move |name| if name % 2 == offset { i64::MAX } else { 0 });
+        let (_, telemetry) = deliver(|_| {}, vec![batch(0..200, 1.0)], script).await;
+        assert_eq!(telemetry.sent.samples.get(), 100);
+        assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 100);
+    }
+}
+
+#[tokio::test]
+async fn every_other_sample_of_a_frame_may_be_a_double() {
+    let script = refuse_up_to(|name| if name % 2 == 0 { i64::MAX } else { 0 });
+    let (_, telemetry) = deliver(|_| {}, vec![batch(0..2_000, 1.0)], script).await;
+    assert_eq!(telemetry.sent.samples.get(), 1_000);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 1_000);
+}
+
+#[tokio::test]
+async fn frames_that_are_doubles_for_ever_are_given_up_and_what_was_not_tried_is_no_double() {
+    const FRAMES: u64 = 12;
+    let script = refuse_up_to(|name| if name % 2 == 0 { i64::MAX } else { 0 });
+    let frames = (0..FRAMES).map(|frame| batch(0..600, frame as f64)).collect();
+    let small = |config: &mut EndpointConfig| {
+        config.queue.max_samples_per_send = 600;
+    };
+    let (backend, telemetry) = deliver(small, frames, script).await;
+    let (sent, doubles) =
+        (telemetry.sent.samples.get(), telemetry.dropped(DropReason::Double).samples.get());
+    let untried = telemetry.dropped(DropReason::Untried).samples.get();
+    assert_eq!(sent + doubles + untried, FRAMES * 600);
+    assert!(sent >= 8 * 300 && doubles <= FRAMES * 300, "{sent} {doubles} {untried}");
+    assert!((200..4 * 600).contains(&untried), "{sent} {doubles} {untried}");
+    assert!(backend.received().len() <= 8 * 1_200 + 4 * 450, "{}", backend.received().len());
+}
+
+#[tokio::test]
+async fn a_target_that_was_collected_twice_takes_no_other_target_along() {
+    // Three targets of ten are there already, each with 200 series side by side.
+    let script = refuse_up_to(|name| if [2, 3, 7].contains(&(name / 200)) { i64::MAX } else { 0 });
+    let (backend, telemetry) = deliver(|_| {}, vec![batch(0..2_000, 1.0)], script).await;
+    assert_eq!(telemetry.sent.samples.get(), 1_400);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 600);
+    assert!(backend.received().len() <= 300, "{}", backend.received().len());
+    let mut names: Vec<usize> =
+        backend.accepted().iter().map(|(n, _)| n.parse().unwrap()).collect();
+    names.sort_unstable();
+    let expected: Vec<usize> = (0..2_000).filter(|n| ![2, 3, 7].contains(&(n / 200))).collect();
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn many_small_targets_that_were_collected_twice_cost_a_request_or_two_each() {
+    // Forty targets of nine series, each scraped at an instant of its own; every other is there.
+    let script = refuse_up_to(|name| if name / 9 % 2 == 0 { i64::MAX } else { 0 });
+    let mut scrapes = Batch::default();
+    for name in 0..360_usize {
+        let labels = Labels::from_pairs([
+            ("__name__", if name % 9 == 0 { "scrape_duration_seconds" } else { "m" }.to_owned()),
+            ("instance", (name / 9).to_string()),
+            ("n", name.to_string()),
+        ]);
+        scrapes.push(labels.borrowed(), 1_000 + (name / 9) as i64, 1.0);
+    }
+    let (backend, telemetry) = deliver(|_| {}, vec![scrapes], script).await;
+    assert_eq!(telemetry.sent.samples.get(), 180);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 180);
+    let requests = backend.received().len();
+    assert!(requests <= 120, "{requests}");
+}
+
+#[tokio::test]
+async fn a_target_that_is_collected_twice_for_long_costs_three_requests_a_scrape() {
+    // Forty scrapes of nine series, each in a frame of its own, of which the backend has all but the last.
+    let script = refuse_up_to(|_| 1_038);
+    let alone = |config: &mut EndpointConfig| config.queue.max_samples_per_send = 9;
+    let scrape = |tick: i64| {
+        let mut batch = Batch::default();
+        for n in 0..9_i64 {
+            let name = if n == 8 { "scrape_duration_seconds" } else { "m" }.to_owned();
+            let labels = [("__name__", name), ("instance", "a".into()), ("n", n.to_string())];
+            batch.push(Labels::from_pairs(labels).borrowed(), 1_000 + tick, 39.0);
+        }
+        batch
+    };
+    let (backend, telemetry) = deliver(alone, (0..40).map(scrape).collect(), script).await;
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 39 * 9);
+    assert_eq!(backend.accepted(), of(0..9, 39.0));
+    let requests = backend.received().len();
+    assert!(requests <= 39 * 3 + 20, "{requests}");
+}
+
+#[tokio::test]
+async fn what_one_node_alone_reaches_is_stored_though_another_has_reported_of_it() {
+    // The other one has only failed scrapes: what they say of themselves is there, for every tick.
+    const NAMES: [&str; 9] = [
+        "m",
+        "m",
+        "m",
+        "m",
+        "up",
+        "scrape_duration_seconds",
+        "scrape_samples_scraped",
+        "scrape_samples_post_metric_relabeling",
+        "scrape_series_added",
+    ];
+    let script = refuse_up_to(|name| if name < 4 { 0 } else { i64::MAX });
+    let alone = |config: &mut EndpointConfig| config.queue.max_samples_per_send = NAMES.len();
+    let scrape = |tick: i64| {
+        let mut batch = Batch::default();
+        for (n, name) in NAMES.iter().enumerate() {
+            let labels = [("__name__", (*name).to_owned()), ("instance", "a".into())];
+            let labels = labels.into_iter().chain([("n", n.to_string())]);
+            batch.push(Labels::from_pairs(labels).borrowed(), 1_000 + tick, 1.0);
+        }
+        batch
+    };
+    let (_, telemetry) = deliver(alone, (0..20).map(scrape).collect(), script).await;
+    assert_eq!(telemetry.sent.samples.get(), 20 * 4);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 20 * 5);
+}
+
+#[tokio::test]
+async fn an_older_range_that_is_there_already_takes_no_newer_sample_along() {
+    // Ten ticks of 200 series, of which the backend has the first seven.
+    let script = refuse_up_to(|_| 1_006);
+    let ticks = (0..10).map(|tick| batch(0..200, f64::from(tick))).collect();
+    let (backend, telemetry) = deliver(|_| {}, ticks, script).await;
+    assert_eq!(telemetry.sent.samples.get(), 600);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 1_400);
+    assert!(backend.received().len() <= 160, "{}", backend.received().len());
+    let newest: Vec<(String, f64)> = backend.accepted();
+    let of_first = newest.iter().filter(|(name, _)| name == "0").map(|(_, value)| *value);
+    assert_eq!(of_first.collect::<Vec<_>>(), [7.0, 8.0, 9.0]);
+}
+
+#[tokio::test]
+async fn halves_are_repeated_like_any_request() {
+    let mut refuse = refuse_doubles(&["5"]);
+    let script = move |number, received: &Received| {
+        if number % 2 == 1 { Reply::status(503, "later") } else { refuse(number, received) }
+    };
+    let (backend, telemetry) = deliver(|_| {}, vec![batch(0..16, 1.0)], script).await;
+    assert_eq!(backend.accepted().len(), 15);
+    assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), 1);
+}
+
+#[tokio::test]
+async fn an_overlap_is_refused_alone() {
+    let overlap = Batch { overlap: true, ..batch(["double"], 1.0) };
+    let script = refuse_doubles(&["double"]);
+    let (backend, telemetry) = deliver(|_| {}, vec![batch(0..50, 1.0), overlap], script).await;
+    assert_eq!(backend.accepted(), of(0..50, 1.0));
+    assert_eq!(telemetry.bisections.get(), 0, "nothing had to be halved");
+    assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), 1);
+}
