@@ -21,7 +21,7 @@ use crate::throttle::Throttle;
 use crate::wire;
 use answer::{Answer, Written};
 use backoff::{Backoff, Hold};
-use bisect::{CollectedTwice, FullSearches};
+use bisect::{FullSearches, KnownDoubles};
 use request::Template;
 
 /// Milliseconds since the Unix epoch, by the clock of the machine.
@@ -49,8 +49,8 @@ pub(crate) struct Sender {
     doubles: Throttle,
     /// Refused frames that may be divided to their end.
     full_searches: FullSearches,
-    /// What is known of targets whose scrapes are refused.
-    collected_twice: CollectedTwice,
+    /// The series that are refused again and again.
+    known_doubles: KnownDoubles,
 }
 
 /// Values of [`Sender::last`].
@@ -103,7 +103,7 @@ impl Sender {
             losses: Throttle::default(),
             doubles: Throttle::default(),
             full_searches: FullSearches::default(),
-            collected_twice: CollectedTwice::default(),
+            known_doubles: KnownDoubles::default(),
         }
     }
 

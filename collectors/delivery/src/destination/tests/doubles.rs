@@ -1,5 +1,7 @@
 //! What a backend of 1.0 has already, and says only that it has some of it.
 
+use model::Exemplar;
+
 use super::rules::deliver;
 use super::*;
 
@@ -59,6 +61,51 @@ fn refuse_up_to(
             false => Reply::ok(),
         }
     }
+}
+
+/// Behaves as Prometheus, which takes a sample again that it has with the same value. `has` tells which
+/// value it has of a series at an instant.
+fn refuse_other_values(
+    has: impl Fn(usize, i64) -> Option<f64> + Send + 'static,
+) -> impl FnMut(usize, &Received) -> Reply + Send {
+    move |_, received| {
+        if received.body.is_empty() {
+            return Reply::ok();
+        }
+        let request = received.request();
+        let refused = request.timeseries.iter().any(|series| {
+            let name = series.label("n").and_then(|name| name.parse().ok()).unwrap_or_default();
+            let differs = |at, value: f64| has(name, at).is_some_and(|other| other != value);
+            series.samples.iter().any(|sample| differs(sample.timestamp, sample.value))
+        });
+        match refused {
+            true => Reply::status(400, "duplicate sample for timestamp"),
+            false => Reply::ok(),
+        }
+    }
+}
+
+/// What a node says of each scrape itself.
+const REPORTS: [&str; 5] = [
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+];
+
+/// Scrapes of some targets whose pages have so many series each, and the reports behind them.
+fn scrapes(targets: usize, page: usize, at: i64) -> Batch {
+    let mut batch = Batch::default();
+    for instance in 0..targets {
+        for n in 0..page + REPORTS.len() {
+            let name = n.checked_sub(page).map_or("m", |report| REPORTS[report]).to_owned();
+            let instance = instance.to_string();
+            let labels = [("__name__", name), ("instance", instance), ("n", n.to_string())];
+            batch.push(Labels::from_pairs(labels).borrowed(), at, 1.0);
+        }
+    }
+    batch
 }
 
 #[tokio::test]
@@ -158,50 +205,103 @@ async fn a_target_that_is_collected_twice_for_long_costs_three_requests_a_scrape
     // Forty scrapes of nine series, each in a frame of its own, of which the backend has all but the last.
     let script = refuse_up_to(|_| 1_038);
     let alone = |config: &mut EndpointConfig| config.queue.max_samples_per_send = 9;
-    let scrape = |tick: i64| {
-        let mut batch = Batch::default();
-        for n in 0..9_i64 {
-            let name = if n == 8 { "scrape_duration_seconds" } else { "m" }.to_owned();
-            let labels = [("__name__", name), ("instance", "a".into()), ("n", n.to_string())];
-            batch.push(Labels::from_pairs(labels).borrowed(), 1_000 + tick, 39.0);
-        }
-        batch
-    };
-    let (backend, telemetry) = deliver(alone, (0..40).map(scrape).collect(), script).await;
+    let ticks = (0..40).map(|tick| scrapes(1, 4, 1_000 + tick)).collect();
+    let (backend, telemetry) = deliver(alone, ticks, script).await;
     assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 39 * 9);
-    assert_eq!(backend.accepted(), of(0..9, 39.0));
+    assert_eq!(backend.accepted(), of(0..9, 1.0));
     let requests = backend.received().len();
     assert!(requests <= 39 * 3 + 20, "{requests}");
 }
 
+/// Two who scrape a page one after the other find most of it unchanged, and a backend takes that again.
 #[tokio::test]
-async fn what_one_node_alone_reaches_is_stored_though_another_has_reported_of_it() {
-    // The other one has only failed scrapes: what they say of themselves is there, for every tick.
-    const NAMES: [&str; 9] = [
-        "m",
-        "m",
-        "m",
-        "m",
-        "up",
-        "scrape_duration_seconds",
-        "scrape_samples_scraped",
-        "scrape_samples_post_metric_relabeling",
-        "scrape_series_added",
-    ];
-    let script = refuse_up_to(|name| if name < 4 { 0 } else { i64::MAX });
-    let alone = |config: &mut EndpointConfig| config.queue.max_samples_per_send = NAMES.len();
-    let scrape = |tick: i64| {
-        let mut batch = Batch::default();
-        for (n, name) in NAMES.iter().enumerate() {
-            let labels = [("__name__", (*name).to_owned()), ("instance", "a".into())];
-            let labels = labels.into_iter().chain([("n", n.to_string())]);
-            batch.push(Labels::from_pairs(labels).borrowed(), 1_000 + tick, 1.0);
+async fn a_page_of_which_little_changes_costs_four_requests_a_scrape_and_what_one_has_is_stored() {
+    // Every tenth series of the page differs, and what took how long. The other does not have one.
+    let differs = |n: usize| n.is_multiple_of(10) || n == 61;
+    let script = refuse_other_values(move |n, at| match n {
+        33 => None,
+        _ if differs(n) => Some(0.5),
+        // Now and then another one does.
+        15 if at % 9 == 0 => Some(0.5),
+        _ => Some(1.0),
+    });
+    let alone = |config: &mut EndpointConfig| config.queue.max_samples_per_send = 65;
+    let ticks = (0..40).map(|tick| scrapes(1, 60, 1_000 + tick)).collect();
+    let (backend, telemetry) = deliver(alone, ticks, script).await;
+    let requests = backend.received().len();
+    assert!(requests <= 40 * 4 + 100, "{requests}");
+    let of_one = backend.accepted().iter().filter(|(name, _)| name == "33").count();
+    assert_eq!(of_one, 40);
+    let doubles = telemetry.dropped(DropReason::Double).samples.get();
+    assert_eq!(telemetry.sent.samples.get() + doubles, 40 * 65);
+}
+
+/// Who had the whole of the last scrape may have half of this one: its node has died meanwhile, say.
+#[tokio::test]
+async fn of_a_target_that_was_collected_twice_what_the_backend_has_not_is_delivered() {
+    for page in 4..40 {
+        // From the second scrape on it has the first part of the page.
+        let script = refuse_other_values(move |n, at| (at == 1_000 || n < 3).then_some(0.5));
+        let size = page + REPORTS.len();
+        let alone = move |config: &mut EndpointConfig| config.queue.max_samples_per_send = size;
+        let ticks = (0..3).map(|tick| scrapes(1, page, 1_000 + tick)).collect();
+        let (_, telemetry) = deliver(alone, ticks, script).await;
+        assert_eq!(telemetry.sent.samples.get(), 2 * (size as u64 - 3), "{page}");
+        let doubles = telemetry.dropped(DropReason::Double).samples.get();
+        assert_eq!(doubles, size as u64 + 2 * 3, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn frames_of_many_small_targets_that_are_collected_twice_are_tried_to_their_end() {
+    const FRAMES: u64 = 12;
+    let script = refuse_up_to(|_| i64::MAX);
+    // Two hundred targets of ten series fill a frame.
+    let frames = (0..FRAMES).map(|frame| scrapes(200, 5, 1_000 + frame as i64)).collect();
+    let (backend, telemetry) = deliver(|_| {}, frames, script).await;
+    assert_eq!(telemetry.dropped(DropReason::Untried).samples.get(), 0);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), FRAMES * 2_000);
+    let requests = backend.received().len() as u64;
+    assert!(requests <= FRAMES * 450 + 400, "{requests}");
+}
+
+/// Backends do not refuse a request for an exemplar, and its timestamp is its own.
+#[tokio::test]
+async fn exemplars_do_not_hide_that_a_target_is_collected_twice() {
+    let script = refuse_up_to(|_| i64::MAX);
+    let alone = |config: &mut EndpointConfig| {
+        config.queue.max_samples_per_send = 11;
+        config.send_exemplars = true;
+    };
+    let ticks = (0..40).map(|tick| {
+        let mut batch = scrapes(1, 4, 1_000 + 10 * tick);
+        for (sample, before) in [(0, 0), (1, 3)] {
+            let series = batch.samples[sample].labels;
+            let timestamp = 1_000 + 10 * tick - before;
+            let exemplar = Exemplar { series, labels: series, timestamp, value: 1.0 };
+            batch.exemplars.push(exemplar);
         }
         batch
-    };
-    let (_, telemetry) = deliver(alone, (0..20).map(scrape).collect(), script).await;
-    assert_eq!(telemetry.sent.samples.get(), 20 * 4);
-    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 20 * 5);
+    });
+    let (backend, telemetry) = deliver(alone, ticks.collect(), script).await;
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 40 * 9);
+    assert_eq!(telemetry.sent.exemplars.get(), 40 * 2);
+    let requests = backend.received().len();
+    assert!(requests <= 40 * 4 + 20, "{requests}");
+}
+
+/// The other one has only failed scrapes, but for the first: what they say of themselves is there, for
+/// every tick.
+#[tokio::test]
+async fn what_one_node_alone_reaches_is_stored_though_another_has_reported_of_it() {
+    let script = refuse_up_to(|n| if n < 4 { 1_000 } else { i64::MAX });
+    let alone = |config: &mut EndpointConfig| config.queue.max_samples_per_send = 9;
+    let ticks = (0..20).map(|tick| scrapes(1, 4, 1_000 + tick)).collect();
+    let (backend, telemetry) = deliver(alone, ticks, script).await;
+    assert_eq!(telemetry.sent.samples.get(), 19 * 4);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 9 + 19 * 5);
+    let requests = backend.received().len();
+    assert!(requests <= 18 * 3 + 50, "{requests}");
 }
 
 #[tokio::test]
