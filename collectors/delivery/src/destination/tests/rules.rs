@@ -177,6 +177,57 @@ async fn what_has_nothing_to_do_with_an_overlap_does_not_wait_for_it() {
     assert_eq!(backend.accepted(), steady.chain(moved).collect::<Vec<_>>());
 }
 
+/// What a log has from before it was opened may be an overlap of anything: once that is delivered, what has
+/// nothing to do with an overlap passes it again.
+#[tokio::test]
+async fn after_a_start_everything_waits_for_the_overlaps_that_are_in_the_log() {
+    let (_keep, path) = directory();
+    let released = Arc::new(AtomicBool::new(false));
+    let is_released = Arc::clone(&released);
+    // The first one is refused until then, the second one always.
+    let backend = Backend::start(move |_, received: &Received| {
+        let samples = if received.body.is_empty() { Vec::new() } else { received.samples() };
+        let is_refused = |(name, value): &(String, f64)| {
+            name == "moved" && (*value == 3.0 || (*value == 1.0 && !is_released.load(Relaxed)))
+        };
+        match samples.iter().any(is_refused) {
+            true => Reply::status(503, "later"),
+            false => Reply::ok(),
+        }
+    })
+    .await;
+    let refused = |value: f64| {
+        move |received: &[(Received, u16)]| {
+            let mut refused = received.iter().filter(|(_, status)| *status == 503);
+            refused.any(|(request, _)| request.samples().contains(&("moved".to_owned(), value)))
+        }
+    };
+    let running = Running::start(&path, config(&backend));
+    running.send(Batch { overlap: true, ..batch(["moved"], 1.0) }).await;
+    backend.until(refused(1.0)).await;
+    running.kill().await;
+
+    let running = Running::start(&path, config(&backend));
+    running.send(batch(["moved"], 2.0)).await;
+    while running.telemetry.received.samples.get() < 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let before = backend.received().len();
+    // There is time for the second to pass the first.
+    backend.until(|received| received.len() >= before + 10).await;
+    released.store(true, Relaxed);
+    backend.until_accepted(2).await;
+    assert_eq!(backend.accepted(), [of(["moved"], 1.0), of(["moved"], 2.0)].concat());
+    while running.telemetry.queue_frames.get() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    running.send(Batch { overlap: true, ..batch(["moved"], 3.0) }).await;
+    backend.until(refused(3.0)).await;
+    running.send(batch(["steady"], 4.0)).await;
+    backend.until_accepted(3).await;
+    running.kill().await;
+}
+
 #[tokio::test]
 async fn requests_of_2_0_say_so() {
     let script = |_, received: &Received| {
