@@ -273,7 +273,8 @@ impl Destination {
     }
 
     /// Starts as many requests as there are shards, and as many of what another node may have written,
-    /// too: those may be refused again and again, and the others must not be late for that.
+    /// too: those may be refused again and again, and the others must not be late for that. One that
+    /// is as far behind the oldest of those as the window spans, [`log::SPAN`] frames, waits all the same.
     fn dispatch(&mut self) {
         while !self.read_failed {
             let overlaps = |flight: &&Flight| flight.overlap == Overlap::Here;
@@ -383,7 +384,7 @@ impl Destination {
     /// Tells the writer what nothing has to wait for any more.
     fn tell_delivered(&mut self) {
         let unfinished = self.own.unfinished();
-        self.writer.delivered(unfinished);
+        self.writer.delivered_before(unfinished);
         if unfinished >= self.opened_at {
             self.writer.set_behind_overlaps(false);
         }

@@ -148,8 +148,8 @@ impl Writer {
     }
 
     /// Every frame before this sequence is delivered.
-    pub fn delivered(&mut self, unfinished: u64) {
-        self.overlapping.delivered(unfinished);
+    pub fn delivered_before(&mut self, unfinished: u64) {
+        self.overlapping.delivered_before(unfinished);
     }
 
     /// Gives back memory, now and then.

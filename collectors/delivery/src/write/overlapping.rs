@@ -1,7 +1,8 @@
 //! What has samples that another node may have written, too, in frames that are not delivered.
 //!
 //! Such frames may be overtaken by those that are not, so for as long as one of them waits the samples of
-//! its targets go into more of them: a series must not overtake itself.
+//! its targets go into more of them: a series must not overtake itself. A frame counts as delivered when
+//! everything before it in the log is, too: a target stays somewhat longer than it must.
 
 use std::collections::HashMap;
 
@@ -53,7 +54,7 @@ impl Overlapping {
     }
 
     /// Every frame before this sequence is delivered.
-    pub(super) fn delivered(&mut self, unfinished: u64) {
+    pub(super) fn delivered_before(&mut self, unfinished: u64) {
         self.unfinished = unfinished;
     }
 

@@ -56,14 +56,14 @@ fn a_target_stays_with_its_overlaps_until_they_are_delivered() {
         let mut writer = writer(shards);
         assert_eq!(order(&mut writer, "a", false, 1), Overlap::Nowhere);
         assert_eq!(order(&mut writer, "moved", true, 2), Overlap::Here);
-        writer.delivered(2);
+        writer.delivered_before(2);
         writer.tick();
         assert_eq!(order(&mut writer, "a", false, 3), Overlap::Nowhere);
         assert_eq!(order(&mut writer, "moved", false, 4), Overlap::Here, "the second waits");
-        writer.delivered(3);
+        writer.delivered_before(3);
         writer.tick();
         assert_eq!(order(&mut writer, "moved", false, 5), Overlap::Here, "now the fourth does");
-        writer.delivered(6);
+        writer.delivered_before(6);
         assert_eq!(order(&mut writer, "moved", false, 6), Overlap::Nowhere);
     }
 }
@@ -75,7 +75,7 @@ fn a_new_division_keeps_who_stays_with_overlaps() {
     let mut sealed = Vec::new();
     writer.write(&Batch { overlap: true, ..batch_of(&target("moved")) }, 0, &mut sealed);
     writer.set_shards(4, &mut sealed);
-    writer.delivered(100);
+    writer.delivered_before(100);
     writer.tick();
     writer.write(&batch_of(&target("moved")), 0, &mut sealed);
     writer.seal(&mut sealed);
@@ -87,7 +87,7 @@ fn a_new_division_keeps_who_stays_with_overlaps() {
         writer.appended(&frame.origins, sequence);
     }
     assert_eq!(order(&mut writer, "moved", false, 102), Overlap::Here);
-    writer.delivered(103);
+    writer.delivered_before(103);
     assert_eq!(order(&mut writer, "moved", false, 103), Overlap::Nowhere);
 }
 
