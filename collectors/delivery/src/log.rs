@@ -248,8 +248,8 @@ impl Log {
 
     /// Puts a frame that was taken back to where it was. One that the log has given up meanwhile is lost.
     pub fn put_back(&mut self, sequence: u64) {
-        if let Some(lost) = self.window.put_back(sequence) {
-            self.telemetry.dropped(DropReason::LogFull).add(lost.counts);
+        if let Some((lost, reason)) = self.window.put_back(sequence) {
+            self.telemetry.dropped(reason).add(lost.counts);
         }
     }
 
@@ -262,7 +262,8 @@ impl Log {
         self.open_passed_gates(meta.sequence, now_ms);
     }
 
-    /// Whether no request waits and none is in flight. Gates may be left.
+    /// Whether no request waits and none is in flight, but for those that the log has given up there. Gates
+    /// may be left.
     pub fn is_empty(&self) -> bool {
         self.queued.frames == 0
     }
@@ -353,7 +354,7 @@ impl Log {
     fn drop_oldest_segment(&mut self, reason: DropReason, now_ms: i64) {
         let Some(segment) = self.segments.pop_front() else { return };
         let mut lost = segment.unread;
-        let given_up = self.window.give_up(segment.last);
+        let given_up = self.window.give_up(segment.last, reason);
         given_up.waited.iter().for_each(|meta| lost.add(Totals::of(meta)));
         // Those count as what becomes of them.
         given_up.flying.iter().for_each(|meta| self.queued.remove(Totals::of(meta)));

@@ -44,8 +44,8 @@ impl Destination {
     async fn send_until(&mut self, deadline: Instant) {
         loop {
             self.send();
-            let idle = self.flying.is_empty() && !self.is_held_back();
-            if self.is_empty() || idle {
+            // Something may be in flight that its log has given up.
+            if self.flying.is_empty() && (self.is_empty() || !self.is_held_back()) {
                 return;
             }
             let due = self.holds.due();

@@ -19,7 +19,7 @@ pub enum Overlap {
     /// Neither in this frame nor, of the series in it, in one before that may be unfinished.
     Nowhere,
     /// Not in this frame, but in one before that may be unfinished, of the same series. So it is behind
-    /// what a log has from before it was opened.
+    /// what a log has from before it was opened. Nothing of its lane passes it.
     Before,
     /// In this frame.
     Here,

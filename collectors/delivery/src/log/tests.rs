@@ -208,6 +208,19 @@ fn frames_past_the_age_cap_are_dropped_and_counted() {
 }
 
 #[test]
+fn what_was_given_up_in_flight_and_does_not_come_back_is_counted_as_what_was_given_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut log, telemetry) = open(directory.path());
+    append(&mut log, "old");
+    let (flying, _) = log.take(Wanted::ALL, 1_000).unwrap().unwrap();
+    log.tick(20 * 3_600_000);
+    assert_eq!(telemetry.dropped(DropReason::LogAge).samples.get(), 0, "it may still arrive");
+    log.put_back(flying.sequence);
+    assert_eq!(telemetry.dropped(DropReason::LogAge).samples.get(), 2);
+    assert_eq!(telemetry.dropped(DropReason::LogFull).samples.get(), 0);
+}
+
+#[test]
 fn a_wholly_acknowledged_segment_does_not_grow_for_ever() {
     let directory = tempfile::tempdir().unwrap();
     let (mut log, telemetry) = open(directory.path());

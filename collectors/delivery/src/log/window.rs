@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::frame::{Content, FrameMeta};
 use super::lane::{Lane, Overlap};
+use crate::telemetry::DropReason;
 
 #[cfg(test)]
 mod tests;
@@ -82,8 +83,8 @@ pub(super) struct GivenUp {
 #[derive(Debug, Default)]
 pub(super) struct Window {
     entries: VecDeque<Entry>,
-    /// In flight although the log has given them up: they still hold their lane.
-    orphans: Vec<FrameMeta>,
+    /// In flight although the log has given them up, and why it has: they still hold their lane.
+    orphans: Vec<(FrameMeta, DropReason)>,
     /// What was looked for in vain since something changed.
     absent: Wanted,
 }
@@ -140,7 +141,8 @@ impl Window {
 
     fn look(&mut self, wanted: Wanted) -> Option<FrameMeta> {
         // The writer takes an orphan for delivered, so nothing of its lane may pass it.
-        let whole = |meta: &FrameMeta| Lane { overlap: Overlap::Before, ..meta.lane };
+        let whole =
+            |(meta, _): &(FrameMeta, DropReason)| Lane { overlap: Overlap::Before, ..meta.lane };
         let mut blocked: Vec<Lane> = self.orphans.iter().map(whole).collect();
         for entry in &mut self.entries {
             if entry.state == State::Finished {
@@ -153,8 +155,9 @@ impl Window {
                 continue;
             }
             let lane = entry.meta.lane;
-            let free = !blocked.iter().any(|earlier| lane.waits_for(*earlier));
-            if free && entry.state == State::Waiting && wanted.has(lane) {
+            // What costs most is asked last.
+            let is_free = |blocked: &[Lane]| !blocked.iter().any(|e| lane.waits_for(*e));
+            if entry.state == State::Waiting && wanted.has(lane) && is_free(&blocked) {
                 entry.state = State::Taken;
                 return Some(entry.meta);
             }
@@ -166,10 +169,10 @@ impl Window {
     }
 
     /// Puts a frame that was taken back into the queue; returns it if the log has given it up, so that
-    /// there is no place for it.
-    pub(super) fn put_back(&mut self, sequence: u64) -> Option<FrameMeta> {
+    /// there is no place for it, and why.
+    pub(super) fn put_back(&mut self, sequence: u64) -> Option<(FrameMeta, DropReason)> {
         self.absent = Wanted::default();
-        if let Some(orphan) = self.orphans.iter().position(|meta| meta.sequence == sequence) {
+        if let Some(orphan) = self.orphans.iter().position(|(meta, _)| meta.sequence == sequence) {
             return Some(self.orphans.swap_remove(orphan));
         }
         if let Some(index) = self.index(sequence) {
@@ -181,7 +184,7 @@ impl Window {
     /// Marks a frame as finished. Returns whether it was of the window and not finished before.
     pub(super) fn finish(&mut self, sequence: u64) -> bool {
         self.absent = Wanted::default();
-        if let Some(orphan) = self.orphans.iter().position(|meta| meta.sequence == sequence) {
+        if let Some(orphan) = self.orphans.iter().position(|(meta, _)| meta.sequence == sequence) {
             self.orphans.swap_remove(orphan);
             return false;
         }
@@ -199,7 +202,7 @@ impl Window {
 
     /// Gives up every frame up to and including `last`, and keeps the lanes of those in flight until
     /// they are finished.
-    pub(super) fn give_up(&mut self, last: u64) -> GivenUp {
+    pub(super) fn give_up(&mut self, last: u64, reason: DropReason) -> GivenUp {
         self.absent = Wanted::default();
         let mut given_up = GivenUp::default();
         while let Some(entry) = self.entries.front()
@@ -208,7 +211,7 @@ impl Window {
             match entry.state {
                 State::Waiting => given_up.waited.push(entry.meta),
                 State::Taken => {
-                    self.orphans.push(entry.meta);
+                    self.orphans.push((entry.meta, reason));
                     given_up.flying.push(entry.meta);
                 }
                 State::Finished => {}

@@ -1,5 +1,7 @@
 //! Backends that are away, and processes that end meanwhile.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::*;
 use crate::config::LogConfig;
 use crate::orphans::orphans;
@@ -108,14 +110,10 @@ async fn a_drain_past_its_deadline_leaves_the_rest_in_the_log() {
 #[tokio::test]
 async fn a_backend_that_stays_away_costs_the_oldest_and_says_how_many() {
     let (_keep, path) = directory();
-    let away = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let away = Arc::new(AtomicBool::new(true));
     let is_away = Arc::clone(&away);
     let backend = Backend::start(move |_, _| {
-        if is_away.load(std::sync::atomic::Ordering::Relaxed) {
-            Reply::status(503, "away")
-        } else {
-            Reply::ok()
-        }
+        if is_away.load(Relaxed) { Reply::status(503, "away") } else { Reply::ok() }
     })
     .await;
     let mut config = config(&backend);
@@ -133,7 +131,7 @@ async fn a_backend_that_stays_away_costs_the_oldest_and_says_how_many() {
     assert!(telemetry.log_bytes.get() <= 20_000);
     assert!(dropped.samples.get() > 1_500);
 
-    away.store(false, std::sync::atomic::Ordering::Relaxed);
+    away.store(false, Relaxed);
     let dropped = dropped.samples.get() as usize;
     backend.until_accepted(2_500 - dropped).await;
     running.stop().await;
@@ -190,4 +188,33 @@ async fn a_renamed_endpoint_goes_on_with_its_log() {
     assert_eq!(empty[0].left, Left::default());
     empty[0].remove().unwrap();
     assert!(!path.join("old").exists());
+}
+
+#[tokio::test]
+async fn what_is_in_flight_when_its_log_gives_it_up_is_waited_for_at_the_end() {
+    let (_keep, path) = directory();
+    let released = Arc::new(AtomicBool::new(false));
+    let is_released = Arc::clone(&released);
+    let backend = Backend::start(move |_, received: &Received| {
+        // Before anything else it is asked whether it is there.
+        match received.body.is_empty() || is_released.load(Relaxed) {
+            true => Reply::ok(),
+            false => Reply::status(503, "later"),
+        }
+    })
+    .await;
+    let mut config = config(&backend);
+    config.log.max_age = Duration::from_secs(1);
+    let mut running = Running::start(&path, config);
+    running.send(batch(["late"], 1.0)).await;
+    backend.until(|received| received.iter().any(|(_, status)| *status == 503)).await;
+    // The next tick of its clock is when the log does.
+    while running.telemetry.queue_frames.get() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    running.stop.cancel();
+    running.input.closed().await;
+    released.store(true, Relaxed);
+    running.task.join_next().await.unwrap().unwrap();
+    assert_eq!(backend.accepted(), of(["late"], 1.0));
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::log::frame::Content;
-use crate::telemetry::Counts;
+use crate::telemetry::{Counts, DropReason};
 
 fn meta(sequence: u64, shard: u16, shards: u16) -> FrameMeta {
     FrameMeta {
@@ -62,7 +62,8 @@ fn frames_without_series_wait_for_nobody() {
 fn a_frame_given_up_in_flight_holds_its_lane_until_it_is_finished() {
     let mut window = window(&[(0, 1), (0, 1), (0, 1)]);
     assert_eq!(take(&mut window), Some(1));
-    let waited: Vec<u64> = window.give_up(2).waited.iter().map(|meta| meta.sequence).collect();
+    let waited: Vec<u64> =
+        window.give_up(2, DropReason::LogFull).waited.iter().map(|meta| meta.sequence).collect();
     assert_eq!(waited, [2]);
     assert_eq!(take(&mut window), None);
     assert!(!window.finish(1), "the queue has forgotten it already");
@@ -73,9 +74,10 @@ fn a_frame_given_up_in_flight_holds_its_lane_until_it_is_finished() {
 fn a_frame_given_up_in_flight_that_does_not_come_back_frees_its_lane() {
     let mut window = window(&[(0, 1), (0, 1)]);
     assert_eq!(take(&mut window), Some(1));
-    window.give_up(1);
+    window.give_up(1, DropReason::LogAge);
     assert_eq!(take(&mut window), None);
-    assert_eq!(window.put_back(1).map(|meta| meta.sequence), Some(1), "there is no place for it");
+    let lost = window.put_back(1).map(|(meta, reason)| (meta.sequence, reason));
+    assert_eq!(lost, Some((1, DropReason::LogAge)), "there is no place for it");
     assert_eq!(take(&mut window), Some(2));
     assert_eq!(window.put_back(2), None);
     assert_eq!(take(&mut window), Some(2));
