@@ -80,6 +80,10 @@ fn a_whole_run_prints_its_seed_first_and_is_repeatable_from_its_arguments() {
     let (first, result) = output(&drawn);
     assert!(result.is_ok(), "{first}\n{result:?}");
     assert!(first.starts_with("seed 5\n"), "{first}");
+    // Convergence, the cost of messages, and moves.
+    for line in ["formed 8 nodes, agreed", "idle: ", " starts, "] {
+        assert!(first.contains(line), "no {line:?} in {first}");
+    }
     let again = swarm::parse(&drawn.to_string()).expect("it prints arguments");
     assert_eq!(again, [drawn]);
     let (second, _) = output(&again[0]);
