@@ -147,7 +147,7 @@ impl Table {
         self.rows.iter().all(Row::met)
     }
 
-    /// Whether the goals of [`SURE`] are met.
+    /// Whether the goals are met that no machine is too busy for.
     pub fn met_when_busy(&self) -> bool {
         self.rows.iter().filter(|row| SURE.contains(&row.name)).all(Row::met)
     }
