@@ -26,6 +26,11 @@ pub use dns::System;
 /// long; the next attempt comes sooner than that.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(9);
 
+/// How long one instance of a service may take of that, and all of them together: what others were found at
+/// is not to be lost with it.
+const INSTANCE_TIMEOUT: Duration = Duration::from_secs(2);
+const INSTANCES_TIMEOUT: Duration = Duration::from_secs(8);
+
 /// The most addresses that seeds may stand for. A headless service of a large cluster answers
 /// with hundreds of them; what is beyond this many is not needed to find the rest.
 const MAX_ADDRESSES: usize = 4096;
@@ -226,12 +231,15 @@ async fn service(
 ) -> Result<Vec<SocketAddr>, Failure> {
     let mut addresses = Vec::new();
     let mut failure = None;
+    let end = tokio::time::Instant::now() + INSTANCES_TIMEOUT;
     for service in dns.services(name).await? {
         // A port that is written wins: it is what the operator said last.
         let port = port.unwrap_or(service.port);
         let mut hosts = service.addresses;
         if look_up || hosts.is_empty() {
-            match dns.hosts(&service.host).await {
+            let until = end.min(tokio::time::Instant::now() + INSTANCE_TIMEOUT);
+            let found = tokio::time::timeout_at(until, dns.hosts(&service.host)).await;
+            match found.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
                 Ok(found) if !found.is_empty() => hosts = found,
                 Ok(_) => {}
                 Err(error) => failure = Some(format!("{}: {error}", service.host)),
