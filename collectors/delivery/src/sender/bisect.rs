@@ -36,8 +36,9 @@ use trial::{Trial, WORTH_TRYING, are_scrapes};
 /// the same if the endpoint's [`FullSearches`] allow it; if not, what is left is tried once more as it is, and
 /// given up if it is refused: [`DropReason::Untried`].
 const BUDGET: usize = 400;
-/// Such requests for each scrape in a frame of many: two samples of each may be tried with half of them.
-const BUDGET_PER_SCRAPE: usize = 4;
+/// Such requests for each scrape in a frame of many: two samples of each may be tried with half of them, and
+/// what is left of it be divided.
+const BUDGET_PER_SCRAPE: usize = 8;
 /// So many refusals in a row are unlikely to be about single offenders.
 const SUSPICIOUS: usize = 6;
 /// Smaller parts of which nothing is remembered are divided to the end: it costs no more than trying
@@ -124,6 +125,13 @@ impl Sender {
         search.run(atoms, reason).await;
     }
 
+    /// It was refused alone.
+    fn give_up_one(&self, atom: &Atom, reason: DropReason) {
+        let atom = std::slice::from_ref(atom);
+        self.known_doubles.note(atom, true, Instant::now());
+        self.give_up(atom, reason);
+    }
+
     fn give_up(&self, atoms: &[Atom], reason: DropReason) {
         let Some(first) = atoms.first() else { return };
         let counts = parcel_of(atoms).counts;
@@ -162,12 +170,6 @@ impl Search<'_> {
         }
     }
 
-    fn give_up_one(&self, atom: &Atom, reason: DropReason) {
-        let atom = std::slice::from_ref(atom);
-        self.sender.known_doubles.note(atom, true, Instant::now());
-        self.sender.give_up(atom, reason);
-    }
-
     /// Whether there are requests left, or the frame may have as many as it needs.
     fn goes_on(&mut self) -> bool {
         if self.budget == 0 && self.sender.full_searches.allow(now_ms()) {
@@ -181,7 +183,7 @@ impl Search<'_> {
     async fn divide(&mut self, mut part: Part, reason: DropReason, parts: &mut Vec<Part>) {
         self.refusals += 1;
         if let [atom] = &part.atoms[..] {
-            return self.give_up_one(atom, reason);
+            return self.sender.give_up_one(atom, reason);
         }
         if !self.goes_on() {
             return self.sender.give_up(&part.atoms, DropReason::Untried);
@@ -235,64 +237,84 @@ impl Search<'_> {
         self.try_alone(trials, reason, atoms).await.given_up
     }
 
-    /// Sends what is picked of some scrapes, each sample by itself and some at one time. Of a scrape of
-    /// which the backend has all that was tried the doubtful samples are given up; everything else goes to
-    /// the `rest`.
+    /// Whether trying a few samples of a scrape may tell about the others. Once the backend took one of it, only
+    /// many do: whoever collects the same may have found that one there, and left the others to this node.
+    fn may_tell(&self, trial: &Trial) -> bool {
+        let differs = trial.origin.is_some_and(|origin| self.differing.contains(&origin));
+        let least = if differs { trial::MANY_TRIES } else { 1 };
+        trial.picks.len() >= least
+    }
+
+    /// Tries some scrapes, several at one time. Of one of which the backend has all that was picked the
+    /// doubtful samples are given up; what was not dealt with goes to the `rest`.
     async fn try_alone(
         &mut self,
-        mut trials: Vec<Trial>,
+        trials: Vec<Trial>,
         reason: DropReason,
         rest: &mut Vec<Atom>,
     ) -> Tried {
         // What is left over is for the halves.
-        let most = self.budget.div_ceil(2);
-        let mut picked = Vec::new();
-        for (number, trial) in trials.iter_mut().enumerate() {
-            if picked.len() + trial.picks.len() > most {
-                trial.cancel();
+        let mut left = self.budget.div_ceil(2);
+        let mut waiting = Vec::new();
+        for trial in trials {
+            match left.checked_sub(trial.picks.len()) {
+                Some(less) if self.may_tell(&trial) => {
+                    left = less;
+                    waiting.push(trial);
+                }
+                _ => rest.append(&mut trial.cancelled()),
             }
-            trial.tried = trial.picks.len();
-            picked.extend(trial.picks.drain(..).map(|atom| (number, atom)));
         }
-        self.budget -= picked.len();
-        let samples = picked.len();
-        let mut waiting = picked.into_iter();
+        let mut waiting = waiting.into_iter();
         let mut flying = JoinSet::new();
+        let mut tried = Tried::default();
         loop {
-            for (number, atom) in waiting.by_ref().take(AT_ONCE - flying.len()) {
-                let sender = Arc::clone(self.sender);
-                flying.spawn(async move {
-                    let refused = send(&sender, std::slice::from_ref(&atom)).await;
-                    (number, refused, atom)
-                });
+            for trial in waiting.by_ref().take(AT_ONCE - flying.len()) {
+                flying.spawn(attempt(Arc::clone(self.sender), trial));
             }
             let Some(landed) = flying.join_next().await else { break };
-            let (number, refused, atom) = landed.expect("sending does not panic");
-            match refused {
-                Some(reason) => {
-                    self.give_up_one(&atom, reason);
-                    trials[number].doubles += 1;
-                }
-                None => {
-                    self.refusals = 0;
-                    self.differing.insert(atom.origin());
-                }
-            }
-        }
-        let mut tried = Tried { samples, ..Tried::default() };
-        for mut trial in trials {
+            let mut trial = landed.expect("sending does not panic");
+            self.budget = self.budget.saturating_sub(trial.requests);
+            tried.samples += trial.tried;
             tried.doubles += trial.doubles;
             if trial.is_double() {
                 tried.given_up += 1;
                 self.sender.known_doubles.note(&trial.doubtful, false, Instant::now());
                 self.sender.give_up(&trial.doubtful, reason);
             } else {
+                self.refusals = 0;
+                self.differing.extend(trial.origin);
                 rest.append(&mut trial.doubtful);
             }
             rest.append(&mut trial.others);
         }
         tried
     }
+}
+
+/// Sends what is picked of a scrape, one sample after the other, until the backend takes one; then all that
+/// is left, in one request. So whoever collects the same finds all that it picks only where all is, and
+/// what it gives up for that is not overtaken by what it sends next.
+async fn attempt(sender: Arc<Sender>, mut trial: Trial) -> Trial {
+    let mut picks = std::mem::take(&mut trial.picks).into_iter();
+    for atom in picks.by_ref() {
+        trial.tried += 1;
+        trial.requests += 1;
+        let Some(reason) = send(&sender, std::slice::from_ref(&atom)).await else { break };
+        trial.doubles += 1;
+        sender.give_up_one(&atom, reason);
+    }
+    if !trial.is_double() {
+        trial.doubtful.extend(picks);
+        trial.doubtful.append(&mut trial.others);
+        if !trial.doubtful.is_empty() {
+            trial.requests += 1;
+            if send(&sender, &trial.doubtful).await.is_none() {
+                trial.doubtful.clear();
+            }
+        }
+    }
+    trial
 }
 
 #[cfg(test)]

@@ -169,7 +169,13 @@ async fn frames_that_are_doubles_for_ever_are_given_up_and_what_was_not_tried_is
 async fn a_target_that_was_collected_twice_takes_no_other_target_along() {
     // Three targets of ten are there already, each with 200 series side by side.
     let script = refuse_up_to(|name| if [2, 3, 7].contains(&(name / 200)) { i64::MAX } else { 0 });
-    let (backend, telemetry) = deliver(|_| {}, vec![batch(0..2_000, 1.0)], script).await;
+    let mut scrapes = Batch::default();
+    for n in 0..2_000_usize {
+        let labels =
+            [("__name__", "m"), ("instance", &(n / 200).to_string()), ("n", &n.to_string())];
+        scrapes.push(Labels::from_pairs(labels).borrowed(), 1_000, 1.0);
+    }
+    let (backend, telemetry) = deliver(|_| {}, vec![scrapes], script).await;
     assert_eq!(telemetry.sent.samples.get(), 1_400);
     assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 600);
     assert!(backend.received().len() <= 300, "{}", backend.received().len());

@@ -11,19 +11,25 @@ pub(super) const WORTH_TRYING: std::ops::Range<usize> = 32..64;
 /// target that is no double is not missed.
 const STRIDE: usize = 32;
 /// Samples that are tried alone at least and at most, of a part that is worth it.
-const TRIES: std::ops::RangeInclusive<usize> = 8..=32;
+const TRIES: std::ops::RangeInclusive<usize> = MANY_TRIES..=32;
+/// So many that are all there tell of a scrape even if another sample of it was not.
+pub(super) const MANY_TRIES: usize = 8;
 /// Samples that are tried alone of a smaller part, of which nothing is remembered.
 const FEW_TRIES: usize = 4;
 
 /// Samples of one scrape, of which a few are tried alone.
 #[derive(Debug, Default)]
 pub(super) struct Trial {
-    /// Those that are tried.
+    /// The scrape.
+    pub(super) origin: Option<Origin>,
+    /// Those that are tried, in this order.
     pub(super) picks: Vec<Atom>,
     /// Those that the backend has, too, if it has all that are tried.
     pub(super) doubtful: Vec<Atom>,
     /// Those that are sent whatever comes of it.
     pub(super) others: Vec<Atom>,
+    /// How many requests that took.
+    pub(super) requests: usize,
     /// How many were tried.
     pub(super) tried: usize,
     /// How many of those the backend has.
@@ -36,10 +42,10 @@ impl Trial {
         self.tried > 0 && self.doubles == self.tried
     }
 
-    /// Tries nothing.
-    pub(super) fn cancel(&mut self) {
-        self.others.append(&mut self.picks);
-        self.others.append(&mut self.doubtful);
+    /// All of it, of which nothing was tried.
+    pub(super) fn cancelled(self) -> Vec<Atom> {
+        let Self { picks, doubtful, others, .. } = self;
+        [picks, doubtful, others].concat()
     }
 
     fn pick(&mut self, picks: &BTreeSet<usize>) {
@@ -47,6 +53,9 @@ impl Trial {
             let is_picked = picks.contains(&index);
             if is_picked { &mut self.picks } else { &mut self.doubtful }.push(atom);
         }
+        // Who has a scrape has this of it: where it is taken nothing else has to be tried.
+        self.picks.sort_by_key(|atom| !atom.tells());
+        self.origin = self.picks.first().map(Atom::origin);
     }
 }
 
