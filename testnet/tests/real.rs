@@ -282,6 +282,7 @@ async fn nothing_is_lost_though_2_0_is_asked_for(
 
 #[tokio::test]
 async fn prometheus_that_is_asked_for_2_0_loses_nothing() -> anyhow::Result<()> {
+    let _alone = STAGE.lock().await;
     let world = World::new()?;
     let prometheus = Backend::prometheus(&world).await?;
     nothing_is_lost_though_2_0_is_asked_for(&world, prometheus).await?;
@@ -291,6 +292,7 @@ async fn prometheus_that_is_asked_for_2_0_loses_nothing() -> anyhow::Result<()> 
 
 #[tokio::test]
 async fn victoria_metrics_that_is_asked_for_2_0_loses_nothing() -> anyhow::Result<()> {
+    let _alone = STAGE.lock().await;
     let world = World::new()?;
     let victoria = Backend::victoria_metrics(&world).await?;
     nothing_is_lost_though_2_0_is_asked_for(&world, victoria).await?;

@@ -206,15 +206,16 @@ async fn one(seed: &str, default_port: u16, dns: &dyn Dns) -> Result<Vec<SocketA
     let with_port = |addresses: Vec<IpAddr>, port: u16| {
         addresses.into_iter().map(move |ip| SocketAddr::new(ip, port)).collect()
     };
+    let end = tokio::time::Instant::now() + INSTANCES_TIMEOUT;
     let host = async || Ok(with_port(dns.hosts(name).await?, port.unwrap_or(default_port)));
     match kind {
         Kind::Host => host().await,
-        Kind::Service { look_up } => service(name, port, look_up, dns).await,
+        Kind::Service { look_up } => service(name, port, look_up, dns, end).await,
         Kind::Any => match host().await {
             Ok(addresses) if !addresses.is_empty() => Ok(addresses),
             // A name can be a service without being a host; only both failing is a failure.
-            Ok(_) => service(name, port, true, dns).await,
-            Err(failure) => match service(name, port, true, dns).await {
+            Ok(_) => service(name, port, true, dns, end).await,
+            Err(failure) => match service(name, port, true, dns, end).await {
                 Ok(addresses) if addresses.is_empty() => Err(failure),
                 Err(Failure { found, .. }) if found.is_empty() => Err(failure),
                 of_service => of_service,
@@ -228,10 +229,10 @@ async fn service(
     port: Option<u16>,
     look_up: bool,
     dns: &dyn Dns,
+    end: tokio::time::Instant,
 ) -> Result<Vec<SocketAddr>, Failure> {
     let mut addresses = Vec::new();
     let mut failure = None;
-    let end = tokio::time::Instant::now() + INSTANCES_TIMEOUT;
     for service in dns.services(name).await? {
         // A port that is written wins: it is what the operator said last.
         let port = port.unwrap_or(service.port);
@@ -242,6 +243,8 @@ async fn service(
             match found.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
                 Ok(found) if !found.is_empty() => hosts = found,
                 Ok(_) => {}
+                // Its addresses came along, so that nothing is missing.
+                Err(_) if !hosts.is_empty() => {}
                 Err(error) => failure = Some(format!("{}: {error}", service.host)),
             }
         }

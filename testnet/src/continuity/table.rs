@@ -112,11 +112,11 @@ pub struct Table {
 }
 
 /// What no machine is too busy for. Where answers come too late, two collect the same for a while, or
-/// nobody does: of that come ticks that are missing, doubles, and samples out of order.
-const SURE: [&str; 5] = [
+/// nobody does: of that come ticks that are missing, doubles, samples out of order, and ends that one of two
+/// tells of.
+const SURE: [&str; 4] = [
     "rejected otherwise",
     "requests refused otherwise",
-    "false staleness",
     "ends without staleness",
     "jumps of phase",
 ];

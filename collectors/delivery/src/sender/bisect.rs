@@ -37,7 +37,7 @@ use trial::{Trial, WORTH_TRYING, are_scrapes};
 /// given up if it is refused: [`DropReason::Untried`].
 const BUDGET: usize = 400;
 /// Such requests for each scrape in a frame of many: two samples of each may be tried with half of them, and
-/// what is left of it be divided.
+/// what is left of it be divided; one for each sample at most.
 const BUDGET_PER_SCRAPE: usize = 8;
 /// So many refusals in a row are unlikely to be about single offenders.
 const SUSPICIOUS: usize = 6;
@@ -119,7 +119,7 @@ impl Sender {
         };
         let atoms: Vec<Atom> = request.timeseries.into_iter().flat_map(atoms).collect();
         let scrapes: BTreeSet<Origin> = atoms.iter().map(Atom::origin).collect();
-        let budget = BUDGET.max(BUDGET_PER_SCRAPE * scrapes.len());
+        let budget = BUDGET.max((BUDGET_PER_SCRAPE * scrapes.len()).min(atoms.len()));
         let differing = BTreeSet::new();
         let mut search = Search { sender: self, budget, refusals: 0, differing };
         search.run(atoms, reason).await;
@@ -224,8 +224,8 @@ impl Search<'_> {
         parts.extend(halves.map(|atoms| Part { atoms, is_dense }));
     }
 
-    /// Tries some samples of the scrapes of which something is remembered. Returns how many of them were
-    /// given up; what is left stays.
+    /// Tries some samples of the scrapes of which something is remembered. Returns how many scrapes were given
+    /// up; what is left stays.
     async fn try_known(&mut self, atoms: &mut Vec<Atom>, reason: DropReason) -> usize {
         let mut since = self.sender.known_doubles.since(atoms);
         for (atom, since) in atoms.iter().zip(&mut since) {

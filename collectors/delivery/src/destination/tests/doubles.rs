@@ -1,5 +1,8 @@
 //! What a backend of 1.0 has already, and says only that it has some of it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
 use model::Exemplar;
 
 use super::rules::deliver;
@@ -343,4 +346,73 @@ async fn an_overlap_is_refused_alone() {
     assert_eq!(backend.accepted(), of(0..50, 1.0));
     assert_eq!(telemetry.bisections.get(), 0, "nothing had to be halved");
     assert_eq!(telemetry.dropped(DropReason::OutOfOrder).samples.get(), 1);
+}
+
+/// Behaves as Prometheus without an out-of-order window for all that is written to it, and keeps what it
+/// stores: the series and the instants.
+fn prometheus(
+    stored: Arc<Mutex<BTreeSet<(String, i64)>>>,
+) -> impl FnMut(usize, &Received) -> Reply + Send {
+    let mut newest: BTreeMap<String, (i64, f64)> = BTreeMap::new();
+    move |_, received| {
+        if received.body.is_empty() {
+            return Reply::ok();
+        }
+        // So that neither keeps in step with the other.
+        if rand::random_ratio(1, 4) {
+            return Reply::status(503, "busy");
+        }
+        let request = received.request();
+        let samples = request.timeseries.iter().flat_map(|series| {
+            let name = format!("{:?}", series.labels);
+            series.samples.iter().map(move |sample| (name.clone(), sample.timestamp, sample.value))
+        });
+        let samples: Vec<(String, i64, f64)> = samples.collect();
+        for (name, at, value) in &samples {
+            match newest.get(name) {
+                Some((last, _)) if at < last => return Reply::status(400, "out of order sample"),
+                Some((last, other)) if at == last && value != other => {
+                    return Reply::status(400, "duplicate sample for timestamp");
+                }
+                _ => {}
+            }
+        }
+        let mut stored = stored.lock().unwrap();
+        for (name, at, value) in samples {
+            newest.insert(name.clone(), (at, value));
+            stored.insert((name, at));
+        }
+        Reply::ok()
+    }
+}
+
+/// Both sides of a network that was broken send what they have collected, at the same time.
+#[tokio::test]
+async fn two_who_collect_the_same_lose_nothing_between_them() {
+    const TARGETS: usize = 60;
+    const PAGE: usize = 4;
+    const TICKS: i64 = 12;
+    let stored = Arc::default();
+    let backend = Backend::start(prometheus(Arc::clone(&stored))).await;
+    let (_keep, path) = directory();
+    let both = [1.0, 2.0].map(|value| {
+        let folder = path.join(value.to_string());
+        std::fs::create_dir_all(&folder).unwrap();
+        (value, Running::start(&folder, config(&backend)))
+    });
+    for tick in 0..TICKS {
+        for (value, side) in &both {
+            let mut batch = Batch { overlap: true, ..scrapes(TARGETS, PAGE, 1_000 + tick) };
+            for (place, sample) in batch.samples.iter_mut().enumerate() {
+                // A page of which some does not change, and two who measure how long it took.
+                sample.value = if place % 3 == 0 { 1.0 } else { *value };
+            }
+            side.send(batch).await;
+        }
+    }
+    for (_, side) in both {
+        assert_eq!(side.stop().await, Left::default());
+    }
+    let stored = stored.lock().unwrap().len();
+    assert_eq!(stored, TARGETS * (PAGE + REPORTS.len()) * TICKS as usize);
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::atom::Atom;
 
-/// For how long a series is remembered, by the timestamps of its samples, in milliseconds. Where the
-/// interval is longer, every scrape is looked at as the first one.
+/// For how long a series is remembered, by the timestamps of its samples, in milliseconds: then it has to be
+/// refused alone once more, since who else wrote it may have ceased to. Where the interval is longer, every
+/// scrape is looked at as the first one.
 const REMEMBERED_MS: i64 = 600_000;
 /// Series that are remembered at most: some 30 MB. The others are looked for again each time.
 const MOST_REMEMBERED: usize = 500_000;
@@ -29,7 +30,7 @@ struct State {
 
 #[derive(Debug)]
 struct Double {
-    /// The timestamp of the last sample that was given up.
+    /// The timestamp of the last sample that was refused alone, or of the first that was given up.
     last: i64,
     /// The first of the samples since when all that were tried alone were refused; [`GUESSED`] if none
     /// was tried.
@@ -86,8 +87,10 @@ impl State {
         let last = atom.timestamp;
         let since = if alone { last } else { GUESSED };
         if let Some(double) = self.series.get_mut(&atom.name) {
-            double.last = last;
-            double.since = double.since.min(since);
+            if alone {
+                double.last = last;
+                double.since = double.since.min(since);
+            }
             return;
         }
         let is_due = |pruned: Instant| now.saturating_duration_since(pruned) >= PRUNE_EVERY;
@@ -126,8 +129,10 @@ mod tests {
         }
         assert!(is_known(&doubles, 2, 1_000 + REMEMBERED_MS - 1));
         assert!(!is_known(&doubles, 2, 1_000 + REMEMBERED_MS));
+        doubles.note(&[atom(1, 400_000)], false, now);
+        assert!(!is_known(&doubles, 1, 3_000 + REMEMBERED_MS), "because of others alone");
         doubles.forget(&[atom(1, 5_000)]);
-        assert!(!is_known(&doubles, 1, 6_000));
+        assert!(!is_known(&doubles, 1, 6_000), "it was taken");
         let homeless = Atom { target: None, ..atom(4, 1_000) };
         doubles.note(&[homeless], true, now);
         assert!(!is_known(&doubles, 4, 1_000));

@@ -188,7 +188,7 @@ mod tests {
         let trials = of_known(&mut atoms, &since);
         assert_eq!(names(&atoms), [""; 0]);
         assert_eq!(trials.len(), 1);
-        assert_eq!(names(&trials[0].picks), ["b", tells]);
+        assert_eq!(names(&trials[0].picks), [tells, "b"]);
         assert_eq!(names(&trials[0].doubtful), ["a", "c"]);
         assert_eq!(names(&trials[0].others), ["d", "up"]);
     }
