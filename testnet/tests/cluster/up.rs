@@ -201,7 +201,12 @@ async fn up_runs_the_configuration_that_it_is_given() -> anyhow::Result<()> {
     for target in targets {
         let labels = &target["labels"];
         assert_eq!(labels["job"], "of-my-own", "{labels}");
-        for tick in target["ticks"].as_array().context("a list of ticks")? {
+        let ticks = target["ticks"].as_array().context("a list of ticks")?;
+        assert!(
+            ticks.iter().any(|tick| tick["by"][0].is_string()),
+            "{labels} was written by nobody"
+        );
+        for tick in ticks {
             let by = tick["by"].as_array().context("a list of nodes")?;
             let nobody_else = by.iter().all(|node| *node == labels["node"]);
             assert!(nobody_else, "{labels} was written by {by:?}");

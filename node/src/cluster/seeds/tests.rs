@@ -44,6 +44,7 @@ fn world() -> Arc<dyn Dns> {
             ("both", Ok(vec![service("pod-0", 7, &[])])),
             ("srv", Ok(vec![service("pod-0", 1234, &[]), service("pod-1", 4321, &["10.9.9.9"])])),
             ("half", Ok(vec![service("broken", 1, &[]), service("pod-1", 2, &[])])),
+            ("glue", Ok(vec![service("broken", 3, &["10.9.9.8"])])),
             ("srv-broken", Err(error)),
             ("srv-to-broken", Ok(vec![service("broken", 1, &[])])),
         ]),
@@ -72,6 +73,8 @@ async fn every_form_of_a_seed_leads_to_its_addresses() {
         ("dnssrv+srv:9", &["10.0.1.0:9", "10.0.1.1:9"]),
         ("dnssrvnoa+srv", &["10.0.1.0:1234", "10.9.9.9:4321"]),
         ("dnssrv+both", &["10.0.1.0:7"]),
+        // What cannot be looked up came along.
+        ("dnssrv+glue", &["10.9.9.8:3"]),
         ("nobody", &[]),
     ] {
         let resolved = resolve(&[seed.to_owned()], 80, &world()).await;
