@@ -44,8 +44,8 @@ const SUSPICIOUS: usize = 6;
 /// Smaller parts of which nothing is remembered are divided to the end: it costs no more than trying
 /// samples of them.
 const TOO_SMALL: usize = 8;
-/// Samples that are tried alone at one time: they are of different series, so that their order does
-/// not matter. More would crowd out the other requests to a backend that is busy with doubles anyway.
+/// Scrapes that are tried at one time: no series is in two of them, so that their order does not matter.
+/// More would crowd out the other requests to a backend that is busy with doubles anyway.
 const AT_ONCE: usize = 8;
 
 /// Frames that are divided to their end in a row, however many requests that takes: two for each

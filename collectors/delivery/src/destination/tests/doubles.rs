@@ -8,21 +8,29 @@ use model::Exemplar;
 use super::rules::deliver;
 use super::*;
 
-/// Behaves as Prometheus on 1.0: one double spoils the whole request.
-fn refuse_doubles(
-    doubles: &'static [&'static str],
+/// Behaves as Prometheus on 1.0: one sample that `is_refused`, by the name of its series, its instant and its
+/// value, spoils the whole request.
+fn refuse(
+    message: &'static str,
+    is_refused: impl Fn(&str, i64, f64) -> bool + Send + 'static,
 ) -> impl FnMut(usize, &Received) -> Reply + Send {
     move |_, received| {
         if received.body.is_empty() {
             return Reply::ok();
         }
-        let samples = received.samples();
-        if samples.iter().any(|(name, _)| doubles.contains(&name.as_str())) {
-            Reply::status(400, "out of order sample\n")
-        } else {
-            Reply::ok()
-        }
+        let request = received.request();
+        let spoils = request.timeseries.iter().any(|series| {
+            let name = series.label("n").unwrap_or_default();
+            series.samples.iter().any(|sample| is_refused(name, sample.timestamp, sample.value))
+        });
+        if spoils { Reply::status(400, message) } else { Reply::ok() }
     }
+}
+
+fn refuse_doubles(
+    doubles: &'static [&'static str],
+) -> impl FnMut(usize, &Received) -> Reply + Send {
+    refuse("out of order sample\n", move |name, _, _| doubles.contains(&name))
 }
 
 #[tokio::test]
@@ -46,24 +54,16 @@ async fn a_double_costs_itself_and_nothing_else() {
     }
 }
 
+/// The number of a series; 0 of what has none.
+fn number(name: &str) -> usize {
+    name.parse().unwrap_or_default()
+}
+
 /// Behaves as Prometheus without an out-of-order window, which has a range of each series already.
 fn refuse_up_to(
     newest: impl Fn(usize) -> i64 + Send + 'static,
 ) -> impl FnMut(usize, &Received) -> Reply + Send {
-    move |_, received| {
-        if received.body.is_empty() {
-            return Reply::ok();
-        }
-        let request = received.request();
-        let refused = request.timeseries.iter().any(|series| {
-            let name = series.label("n").and_then(|name| name.parse().ok()).unwrap_or_default();
-            series.samples.iter().any(|sample| sample.timestamp <= newest(name))
-        });
-        match refused {
-            true => Reply::status(400, "duplicate sample for timestamp"),
-            false => Reply::ok(),
-        }
-    }
+    refuse("duplicate sample for timestamp", move |name, at, _| at <= newest(number(name)))
 }
 
 /// Behaves as Prometheus, which takes a sample again that it has with the same value. `has` tells which
@@ -71,21 +71,9 @@ fn refuse_up_to(
 fn refuse_other_values(
     has: impl Fn(usize, i64) -> Option<f64> + Send + 'static,
 ) -> impl FnMut(usize, &Received) -> Reply + Send {
-    move |_, received| {
-        if received.body.is_empty() {
-            return Reply::ok();
-        }
-        let request = received.request();
-        let refused = request.timeseries.iter().any(|series| {
-            let name = series.label("n").and_then(|name| name.parse().ok()).unwrap_or_default();
-            let differs = |at, value: f64| has(name, at).is_some_and(|other| other != value);
-            series.samples.iter().any(|sample| differs(sample.timestamp, sample.value))
-        });
-        match refused {
-            true => Reply::status(400, "duplicate sample for timestamp"),
-            false => Reply::ok(),
-        }
-    }
+    refuse("duplicate sample for timestamp", move |name, at, value| {
+        has(number(name), at).is_some_and(|other| other != value)
+    })
 }
 
 /// What a node says of each scrape itself.

@@ -123,15 +123,6 @@ async fn strict() -> (Backend, Arc<AtomicBool>) {
     (backend, away)
 }
 
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let waiting = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    assert!(tokio::time::timeout(Duration::from_secs(60), waiting).await.is_ok(), "never: {what}");
-}
-
 /// Waits until `b` waits for `a`, and what it had on the way to the backend has got there: that was
 /// before a's next attempt.
 async fn until_only_one_tries(a: &Running, b: &Running) {

@@ -209,9 +209,7 @@ async fn what_is_in_flight_when_its_log_gives_it_up_is_waited_for_at_the_end() {
     running.send(batch(["late"], 1.0)).await;
     backend.until(|received| received.iter().any(|(_, status)| *status == 503)).await;
     // The next tick of its clock is when the log does.
-    while running.telemetry.queue_frames.get() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("an empty queue", || running.telemetry.queue_frames.get() == 0).await;
     running.stop.cancel();
     running.input.closed().await;
     released.store(true, Relaxed);

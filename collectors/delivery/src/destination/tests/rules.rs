@@ -209,18 +209,14 @@ async fn after_a_start_everything_waits_for_the_overlaps_that_are_in_the_log() {
 
     let running = Running::start(&path, config(&backend));
     running.send(batch(["moved"], 2.0)).await;
-    while running.telemetry.received.samples.get() < 1 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("what was sent", || running.telemetry.received.samples.get() == 1).await;
     let before = backend.received().len();
     // There is time for the second to pass the first.
     backend.until(|received| received.len() >= before + 10).await;
     released.store(true, Relaxed);
     backend.until_accepted(2).await;
     assert_eq!(backend.accepted(), [of(["moved"], 1.0), of(["moved"], 2.0)].concat());
-    while running.telemetry.queue_frames.get() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("an empty queue", || running.telemetry.queue_frames.get() == 0).await;
     running.send(Batch { overlap: true, ..batch(["moved"], 3.0) }).await;
     backend.until(refused(3.0)).await;
     running.send(batch(["steady"], 4.0)).await;

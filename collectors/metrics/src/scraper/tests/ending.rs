@@ -50,19 +50,3 @@ async fn a_stop_waits_for_the_scrape_under_way_though_the_clock_jumps() {
         assert!(seal.await.is_ok());
     }
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_tick_that_has_come_is_left_to_who_has_taken_the_target_already() {
-    let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
-    // Its ticks are three milliseconds past each second, and its scrapes start at ten.
-    let key = KEY + 3;
-    world.start_as(key, "i", None).await;
-    assert_eq!(world.next().await, ["a 1 @3", "up 1 @3"]);
-    let until = ORIGIN + SECOND + 5 - world.clock.now();
-    tokio::time::sleep(Duration::from_millis(until.unsigned_abs())).await;
-    let moved = Command::Stop { key, reason: StopReason::Moved, seal: None };
-    world.commands.send(moved).await.unwrap();
-    assert_eq!(world.statuses().await, []);
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(world.batches.is_empty());
-}

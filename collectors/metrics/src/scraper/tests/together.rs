@@ -66,21 +66,35 @@ async fn a_short_interval_is_kept_to_the_millisecond() {
     assert_eq!(world.telemetry.ticks_missed.value(), 0);
 }
 
+/// A target whose second tick has come when it is told to stop: its ticks are three milliseconds past each
+/// second, and its scrapes start at ten.
+async fn stopped_between_tick_and_scrape(reason: StopReason) -> World {
+    let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
+    let key = KEY + 3;
+    world.start_as(key, "i", None).await;
+    assert_eq!(world.next().await, ["a 1 @3", "up 1 @3"]);
+    let until = ORIGIN + SECOND + 5 - world.clock.now();
+    tokio::time::sleep(Duration::from_millis(until.unsigned_abs())).await;
+    world.commands.send(Command::Stop { key, reason, seal: None }).await.unwrap();
+    world
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_tick_that_waits_for_others_is_collected_though_the_target_ends() {
     for reason in [StopReason::Gone, StopReason::Shutdown] {
-        let mut world = World::new(Script::new([Answer::Page("a 1\n")]));
-        // Its ticks are three milliseconds past each second, and its scrapes start at ten.
-        let key = KEY + 3;
-        world.start_as(key, "i", None).await;
-        assert_eq!(world.next().await, ["a 1 @3", "up 1 @3"]);
-        let until = ORIGIN + SECOND + 5 - world.clock.now();
-        tokio::time::sleep(Duration::from_millis(until.unsigned_abs())).await;
-        world.commands.send(Command::Stop { key, reason, seal: None }).await.unwrap();
+        let mut world = stopped_between_tick_and_scrape(reason).await;
         assert_eq!(world.next().await, ["a 1 @1003", "up 1 @1003"], "{reason:?}");
         if reason == StopReason::Gone {
             assert_eq!(world.next().await, ["a stale @1010", "up stale @1010"]);
         }
         assert_eq!(world.statuses().await, []);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_that_has_come_is_left_to_who_has_taken_the_target_already() {
+    let world = stopped_between_tick_and_scrape(StopReason::Moved).await;
+    assert_eq!(world.statuses().await, []);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(world.batches.is_empty());
 }
