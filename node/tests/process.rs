@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 #[path = "process/commands.rs"]
 mod commands;
@@ -106,6 +106,16 @@ impl Shoal {
 
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it has not been waited for");
+    }
+
+    /// Freezes it; it has done its last when this returns.
+    fn freeze(&self) {
+        self.signal(Signal::STOP);
+        // The signal stops one thread, which has to run to stop the others: on a busy machine these
+        // go on for milliseconds.
+        let pid = Pid::from_child(&self.child);
+        let stopped = waitpid(Some(pid), WaitOptions::UNTRACED).expect("it runs");
+        assert!(stopped.is_some_and(|(_, status)| status.stopped()), "it ended");
     }
 
     /// Waits for the end, reading what is said until then.

@@ -243,7 +243,7 @@ fn the_end_of_a_node_says_how_many_targets_nobody_took_over() {
         let drain = format!("--cluster.drain-timeout={patience}");
         let mut pair = Pair::run(directory.path(), &[&drain]);
         let [of_a, _] = pair.targets(0).expect("both are listed");
-        pair.shoals[1].signal(Signal::STOP);
+        pair.shoals[1].freeze();
         pair.shoals[0].signal(Signal::TERM);
         let line = pair.shoals[0].until(said);
         if patience == "300ms" {

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use membership::Name;
+
 /// The digests of the views of all members that run and have a say.
 #[derive(Debug, Default)]
 pub(super) struct Agreement {
     /// Members and impostors that run.
     running: BTreeSet<usize>,
+    /// How many of these have each name, by its hash.
+    names: BTreeMap<u64, usize>,
     /// By host: the digest of its view, unless it stays out.
     digests: BTreeMap<usize, u64>,
     /// How many have each digest.
@@ -16,14 +20,16 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    pub(super) fn booted(&mut self, host: usize, counts: bool) {
-        if counts {
-            self.running.insert(host);
+    pub(super) fn booted(&mut self, host: usize, name: &Name) {
+        if self.running.insert(host) {
+            *self.names.entry(name.hash()).or_default() += 1;
         }
     }
 
-    pub(super) fn ended(&mut self, host: usize) {
-        self.running.remove(&host);
+    pub(super) fn ended(&mut self, host: usize, name: &Name) {
+        if self.running.remove(&host) {
+            uncount(&mut self.names, name.hash());
+        }
         self.out.remove(&host);
         self.set(host, None);
     }
@@ -47,13 +53,8 @@ impl Agreement {
             }
             None => self.digests.remove(&host),
         };
-        if let Some(before) = before
-            && let Some(count) = self.tally.get_mut(&before)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.tally.remove(&before);
-            }
+        if let Some(before) = before {
+            uncount(&mut self.tally, before);
         }
     }
 
@@ -64,11 +65,26 @@ impl Agreement {
         self.digests.keys().next().copied().filter(|_| same)
     }
 
-    pub(super) fn running(&self) -> impl Iterator<Item = usize> {
-        self.running.iter().copied()
+    /// How many names those have that run.
+    pub(super) fn names(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether one that runs is called `name`.
+    pub(super) fn runs(&self, name: &Name) -> bool {
+        self.names.contains_key(&name.hash())
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.running.is_empty()
+    }
+}
+
+fn uncount(counts: &mut BTreeMap<u64, usize>, of: u64) {
+    if let Some(count) = counts.get_mut(&of) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&of);
+        }
     }
 }

@@ -142,6 +142,8 @@ pub struct World<O = Checks> {
     pub(super) population: Population,
     pub(super) exchanges: Exchanges,
     pub(super) agreement: Agreement,
+    /// The place of a peer in a view that all shared and that saw it wrongly, a while ago.
+    mistaken: usize,
     pub(super) keys: Keys,
     pub(super) recorder: Recorder,
     catalog: Shared,
@@ -176,6 +178,7 @@ impl<O: Oracle> World<O> {
             population: Population::default(),
             exchanges: Exchanges::default(),
             agreement: Agreement::default(),
+            mistaken: 0,
             keys: Keys::new(settings.keyed),
             recorder: Recorder::default(),
             catalog: Arc::new(Catalog::of(settings.targets)),
@@ -300,13 +303,20 @@ impl<O: Oracle> World<O> {
         let core =
             self.population.hosts[host].core.as_mut().expect("only running nodes have a view");
         let view = core.view();
-        let mut seen = view.peers.iter().map(|peer| &peer.name);
-        let mut truth: Vec<&Name> =
-            self.agreement.running().map(|host| self.population.name(host)).collect();
-        truth.sort_unstable();
-        truth.dedup();
-        let runs = |peer: &Peer| peer.state == State::Participant && self.population.alive(peer);
-        seen.by_ref().eq(truth) && view.peers.iter().all(runs)
+        if view.peers.len() != self.agreement.names() {
+            return false;
+        }
+        let wrong = |peer: &Peer| {
+            let runs = self.agreement.runs(&peer.name) && self.population.alive(peer);
+            peer.state != State::Participant || !runs
+        };
+        // It is asked after each event: who was seen wrongly mostly still is.
+        if view.peers.get(self.mistaken).is_some_and(wrong) {
+            return false;
+        }
+        let Some(mistaken) = view.peers.iter().position(wrong) else { return true };
+        self.mistaken = mistaken;
+        false
     }
 
     fn advance(&mut self, to: Duration) {

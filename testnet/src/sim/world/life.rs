@@ -31,7 +31,9 @@ impl<O: Oracle> World<O> {
         state.runs = true;
         state.powered = true;
         let collects = state.role != Role::Neighbour;
-        self.agreement.booted(host, collects);
+        if collects {
+            self.agreement.booted(host, &state.name);
+        }
         self.keep_generation(host);
         if !self.population.hosts[host].held {
             self.start(host);
@@ -114,7 +116,7 @@ impl<O: Oracle> World<O> {
             self.end_collecting(host, end);
             self.population.hosts[host].end();
             self.exchanges.forget(host);
-            self.agreement.ended(host);
+            self.agreement.ended(host, &self.population.hosts[host].name);
             self.tell(Fact::Ended { host });
         }
     }
