@@ -249,6 +249,28 @@ async fn of_a_target_that_was_collected_twice_what_the_backend_has_not_is_delive
     }
 }
 
+/// As before, but the other has what the scrape says of itself, too: of the page a single sample tells, and
+/// it is another one in each scrape.
+#[tokio::test]
+async fn what_the_backend_has_not_is_found_after_some_scrapes_though_it_has_all_reports() {
+    const TICKS: u64 = 20;
+    // Those that are given up before: hardly more than two, but of a page of fourteen.
+    const LOST: u64 = 15;
+    for page in 4..40 {
+        let has = move |n: usize| n < page / 2 || n >= page;
+        let script = refuse_other_values(move |n, at| (at == 1_000 || has(n)).then_some(0.5));
+        let size = page + REPORTS.len();
+        let alone = move |config: &mut EndpointConfig| config.queue.max_samples_per_send = size;
+        let ticks = (0..TICKS as i64).map(|tick| scrapes(1, page, 1_000 + tick)).collect();
+        let (_, telemetry) = deliver(alone, ticks, script).await;
+        let lacks = page.div_ceil(2) as u64;
+        let sent = telemetry.sent.samples.get();
+        assert!(sent >= (TICKS - LOST) * lacks, "{page}: {sent} of {}", (TICKS - 1) * lacks);
+        let doubles = telemetry.dropped(DropReason::Double).samples.get();
+        assert_eq!(sent + doubles, TICKS * size as u64, "{page}");
+    }
+}
+
 #[tokio::test]
 async fn frames_of_many_small_targets_that_are_collected_twice_are_tried_to_their_end() {
     const FRAMES: u64 = 12;
