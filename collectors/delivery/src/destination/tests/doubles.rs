@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use model::Exemplar;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 
 use super::rules::deliver;
 use super::*;
@@ -359,17 +361,19 @@ async fn an_overlap_is_refused_alone() {
 }
 
 /// Behaves as Prometheus without an out-of-order window for all that is written to it, and keeps what it
-/// stores: the series and the instants.
+/// stores: the series and the instants. `seed` tells when it is busy.
 fn prometheus(
+    seed: u64,
     stored: Arc<Mutex<BTreeSet<(String, i64)>>>,
 ) -> impl FnMut(usize, &Received) -> Reply + Send {
+    let mut rng = StdRng::seed_from_u64(seed);
     let mut newest: BTreeMap<String, (i64, f64)> = BTreeMap::new();
     move |_, received| {
         if received.body.is_empty() {
             return Reply::ok();
         }
         // So that neither keeps in step with the other.
-        if rand::random_ratio(1, 4) {
+        if rng.random_ratio(1, 4) {
             return Reply::status(503, "busy");
         }
         let request = received.request();
@@ -402,8 +406,9 @@ async fn two_who_collect_the_same_lose_nothing_between_them() {
     const TARGETS: usize = 60;
     const PAGE: usize = 4;
     const TICKS: i64 = 12;
+    let seed = rand::random();
     let stored = Arc::default();
-    let backend = Backend::start(prometheus(Arc::clone(&stored))).await;
+    let backend = Backend::start(prometheus(seed, Arc::clone(&stored))).await;
     let (_keep, path) = directory();
     let both = [1.0, 2.0].map(|value| {
         let folder = path.join(value.to_string());
@@ -421,8 +426,8 @@ async fn two_who_collect_the_same_lose_nothing_between_them() {
         }
     }
     for (_, side) in both {
-        assert_eq!(side.stop().await, Left::default());
+        assert_eq!(side.stop().await, Left::default(), "seed {seed}");
     }
     let stored = stored.lock().unwrap().len();
-    assert_eq!(stored, TARGETS * (PAGE + REPORTS.len()) * TICKS as usize);
+    assert_eq!(stored, TARGETS * (PAGE + REPORTS.len()) * TICKS as usize, "seed {seed}");
 }

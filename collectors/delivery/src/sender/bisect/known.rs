@@ -11,7 +11,8 @@ use super::atom::Atom;
 /// refused alone once more, since who else wrote it may have ceased to. Where the interval is longer, every
 /// scrape is looked at as the first one.
 const REMEMBERED_MS: i64 = 600_000;
-/// Series that are remembered at most: some 30 MB. The others are looked for again each time.
+/// Series that are remembered at most: some 30 MB for each endpoint. The others are looked for again each
+/// time.
 const MOST_REMEMBERED: usize = 500_000;
 /// How often what is past its time is forgotten, at most: that looks at everything.
 const PRUNE_EVERY: Duration = Duration::from_secs(10);
