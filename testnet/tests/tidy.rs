@@ -53,6 +53,7 @@ const PURE_FOLDERS: &[&str] = &[
     "collectors/metrics/src/parse",
     "collectors/delivery/src/wire",
     "node/syntax/src",
+    "node/syntax/derive/src",
     "node/src/core",
     "node/src/pages",
     "node/src/wire.rs",
