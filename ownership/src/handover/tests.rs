@@ -8,6 +8,7 @@ use super::limits::{FETCHED_WITHIN, FRESH_FOR, HOLD, REQUESTS_PER_PEER, SEAL_MAX
 use super::*;
 use crate::Assignment;
 
+mod answers;
 mod crowd;
 mod laws;
 mod leaving;
