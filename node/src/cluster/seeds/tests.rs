@@ -45,6 +45,8 @@ fn world() -> Arc<dyn Dns> {
             ("srv", Ok(vec![service("pod-0", 1234, &[]), service("pod-1", 4321, &["10.9.9.9"])])),
             ("half", Ok(vec![service("broken", 1, &[]), service("pod-1", 2, &[])])),
             ("glue", Ok(vec![service("broken", 3, &["10.9.9.8"])])),
+            ("more", Ok(vec![service("broken", 3, &["10.9.9.8"]), service("pod-1", 2, &[])])),
+            ("less", Ok(vec![service("broken", 3, &["10.9.9.8"]), service("broken", 4, &[])])),
             ("srv-broken", Err(error)),
             ("srv-to-broken", Ok(vec![service("broken", 1, &[])])),
         ]),
@@ -75,6 +77,7 @@ async fn every_form_of_a_seed_leads_to_its_addresses() {
         ("dnssrv+both", &["10.0.1.0:7"]),
         // What cannot be looked up came along.
         ("dnssrv+glue", &["10.9.9.8:3"]),
+        ("dnssrv+more", &["10.9.9.8:3", "10.0.1.1:2"]),
         ("nobody", &[]),
     ] {
         let resolved = resolve(&[seed.to_owned()], 80, &world()).await;
@@ -105,6 +108,10 @@ async fn a_service_of_which_some_are_found_and_others_fail_has_failed() {
     assert_eq!(resolved.failure().as_deref(), Some("half: broken: the server said SERVFAIL"));
     let shown = resolved.lookups[0].outcome.to_string();
     assert_eq!(shown, "1 address, but failed: broken: the server said SERVFAIL");
+    // Of one instance the address came along, of the other it did not.
+    let resolved = resolve(&["less".to_owned()], 80, &world()).await;
+    assert_eq!(resolved.addresses, ["10.9.9.8:3".parse().expect("an address")]);
+    assert_eq!(resolved.failure().as_deref(), Some("less: broken: the server said SERVFAIL"));
 }
 
 #[tokio::test]
@@ -127,7 +134,7 @@ async fn localhost_needs_no_name_server() {
     );
 }
 
-/// Never answers, or says that there is nothing.
+/// Never answers for one host, and late for another; the same instances for every service.
 struct Silent;
 
 impl Dns for Silent {
@@ -135,6 +142,10 @@ impl Dns for Silent {
         Box::pin(async move {
             if name == "silent" {
                 std::future::pending::<()>().await;
+            }
+            if name == "slow" {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                return Err("the server said SERVFAIL".to_owned());
             }
             Ok(vec![ip("10.0.0.1")])
         })
@@ -151,6 +162,16 @@ impl Dns for Silent {
 async fn an_instance_that_takes_too_long_keeps_no_other_that_was_found_before() {
     let silent: Arc<dyn Dns> = Arc::new(Silent);
     let resolved = resolve(&["dnssrv+service".to_owned()], 80, &silent).await;
+    assert_eq!(resolved.addresses, ["10.0.0.1:7".parse().expect("an address")]);
+    let shown = resolved.lookups[0].outcome.to_string();
+    assert!(shown.starts_with("2 addresses, but failed: silent: no answer"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_lookup_that_takes_long_and_fails_leaves_time_for_the_service_of_that_name() {
+    let (silent, begin): (Arc<dyn Dns>, _) = (Arc::new(Silent), tokio::time::Instant::now());
+    let resolved = resolve(&["slow".to_owned()], 80, &silent).await;
+    assert!(begin.elapsed() < LOOKUP_TIMEOUT, "{:?}", begin.elapsed());
     assert_eq!(resolved.addresses, ["10.0.0.1:7".parse().expect("an address")]);
     let shown = resolved.lookups[0].outcome.to_string();
     assert!(shown.starts_with("2 addresses, but failed: silent: no answer"), "{shown}");
