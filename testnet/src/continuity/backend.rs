@@ -13,6 +13,9 @@ use crate::ledger::{Account, Behaviour, Ledger, SeriesAccount, Stored};
 use crate::process::real::{prometheus_receiver, victoria_metrics};
 use crate::process::{Child, World, eventually, free_port, http};
 
+#[cfg(test)]
+mod tests;
+
 /// What the nodes write to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum BackendKind {

@@ -284,6 +284,21 @@ fn an_overlap_excuses_requests_that_are_refused_for_doubles_and_for_nothing_else
 }
 
 #[test]
+fn a_sample_that_a_backend_shows_beside_another_misses_every_goal() {
+    let all: Vec<(i64, u64)> = (0..7).map(|tick| (tick * 1000, 1)).collect();
+    for goal in [Goal::default(), Goal { overlap: Some(6000), ..Goal::default() }] {
+        let met = [0, 1].map(|kept_twice| {
+            let account = Account { kept_twice, ..account(vec![series("up", &all)]) };
+            let courses = courses(&account, &[expected(0, 6000)], INTERVAL);
+            let table = Table::of(String::new(), &account, &courses, &goal, INTERVAL);
+            assert_eq!(table.count("samples kept twice"), kept_twice);
+            table.met()
+        });
+        assert_eq!(met, [true, false]);
+    }
+}
+
+#[test]
 fn a_machine_that_is_busy_excuses_what_is_missing_and_doubles_and_nothing_else() {
     let all: Vec<(i64, u64)> = (0..7).map(|tick| (tick * 1000, 1)).collect();
     let whole = series("up", &all);
