@@ -88,6 +88,13 @@ fn status_tells_how_much_waits_for_a_backend_and_for_how_long() {
     assert!(!line.contains(": 0 samples"), "{line}");
 }
 
+/// What a node answers, whose body is JSON.
+fn json(address: &str, path: &str) -> serde_json::Value {
+    let answer = get(address, path);
+    let (_, body) = answer.split_once("\r\n\r\n").expect("an answer has a body");
+    serde_json::from_str(body).expect("JSON")
+}
+
 /// Two nodes of one cluster, `a` and `b`, that share eight targets at which nobody listens.
 struct Pair {
     shoals: [Shoal; 2],
@@ -255,6 +262,34 @@ fn the_end_of_a_node_says_how_many_targets_nobody_took_over() {
 }
 
 #[test]
+fn a_node_tells_whom_it_suspects_and_how_much_it_doubts_itself() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let pair = Pair::run(directory.path(), &[]);
+    let began = Instant::now();
+    let (cluster, suspicion, left) = loop {
+        let cluster = json(&pair.addresses[0], "/api/v1/cluster");
+        let suspicion = cluster["peers"][1]["suspicion"].clone();
+        let local_health = cluster["local_health"].as_u64().expect("a number");
+        match suspicion["verdict_in_seconds"].as_f64() {
+            Some(left) if left > 0.0 && local_health > 0 => break (cluster, suspicion, left),
+            // It was taken for dead between two looks, and comes back.
+            _ if cluster["size"] == 1 => pair.shoals[1].signal(Signal::CONT),
+            _ => pair.shoals[1].signal(Signal::STOP),
+        }
+        assert!(began.elapsed() < PATIENCE, "{cluster:#}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    };
+    assert_eq!(cluster["peers"][1]["name"], "b");
+    assert_eq!(suspicion["confirmations"], 0, "nobody else is there");
+    // Seconds: one, and nine at most where a node doubts itself.
+    assert!(left < 10.0, "{suspicion}");
+    let since = suspicion["since"].as_str().expect("an instant");
+    assert!(since.starts_with("20"), "{suspicion}");
+    assert!(cluster["local_health"].as_u64() <= Some(8), "{cluster:#}");
+    assert!(cluster["peers"][0]["suspicion"].is_null(), "{cluster:#}");
+}
+
+#[test]
 fn a_node_that_has_not_joined_is_a_viewer_among_the_peers() {
     let directory = tempfile::tempdir().expect("a directory");
     file(directory.path(), "");
@@ -263,9 +298,7 @@ fn a_node_that_has_not_joined_is_a_viewer_among_the_peers() {
     let flags = ["--cluster.enabled", "--cluster.node-name=a", silent, waits];
     let mut shoal = run(directory.path(), &flags);
     let address = shoal.address();
-    let peers = get(&address, "/api/v0/web/peers");
-    let (_, peers) = peers.split_once("\r\n\r\n").expect("an answer has a body");
-    let peers: serde_json::Value = serde_json::from_str(peers).expect("JSON");
+    let peers = json(&address, "/api/v0/web/peers");
     let expected = serde_json::json!([{
         "name": "a", "addr": address, "isSelf": true, "state": "viewer"
     }]);
