@@ -99,7 +99,8 @@ pub struct QueueConfig {
 impl QueueConfig {
     /// Bound on the shards, so that a mistaken configuration cannot open thousands of connections.
     pub const MAX_SHARDS: usize = 1024;
-    /// The longest a sample stays in memory alone: what `kill -9` can lose.
+    /// The longest a sample stays in memory alone after it came to the endpoint, as long as the disk takes
+    /// it: so much of what came `kill -9` can lose, and up to [`LogConfig::unwritten_bytes`] while it does not.
     pub const MAX_UNSEALED: Duration = Duration::from_millis(500);
 
     /// How long an open frame waits before it is sealed into the log.

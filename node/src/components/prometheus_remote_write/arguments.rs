@@ -109,7 +109,7 @@ struct Queue {
     #[arg(default = 2_000)]
     max_samples_per_send: usize,
     /// How long a sample waits for others to fill its request, at most. It never waits longer than
-    /// 500 ms, which is what a crash can cost.
+    /// 500 ms after it came, which is what a crash can cost of it, as long as the disk takes it.
     #[arg(default = Duration::from_secs(5))]
     batch_send_deadline: Duration,
     /// The pause after the first failure of a request.
