@@ -256,8 +256,9 @@ async fn of_a_target_that_was_collected_twice_what_the_backend_has_not_is_delive
 #[tokio::test]
 async fn what_the_backend_has_not_is_found_after_some_scrapes_though_it_has_all_reports() {
     const TICKS: u64 = 20;
-    // Those that are given up before: hardly more than two, but of a page of fourteen.
-    const LOST: u64 = 15;
+    // Those that are given up because the sample that told was one that the backend has: half of a page
+    // is, so it falls that way for a while now and then.
+    const LOST: u64 = 8;
     for page in 4..40 {
         let has = move |n: usize| n < page / 2 || n >= page;
         let script = refuse_other_values(move |n, at| (at == 1_000 || has(n)).then_some(0.5));

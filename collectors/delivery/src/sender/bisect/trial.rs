@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::atom::{Atom, Origin};
 
 /// The size of parts of which some samples are tried alone, whatever came before: so small that
@@ -120,11 +122,10 @@ fn picks(scrape: &[Atom], alone: bool) -> BTreeSet<usize> {
     // Here and there, and not always the same one of each stretch: the doubles may be every other one.
     // A single one is another in each scrape: what is no double may have been missed in the one before.
     let turn = match scrape.first() {
-        Some(first) if tries == 1 => first.timestamp as u32,
+        Some(first) if tries == 1 => first.timestamp.cast_unsigned(),
         _ => 0,
     };
-    let somewhere =
-        |pick: usize| (pick as u32).wrapping_add(turn).wrapping_mul(0x9e37_79b9) as usize >> 16;
+    let somewhere = |pick: usize| xxh3_64_with_seed(&pick.to_le_bytes(), turn) as usize;
     let mut picks: BTreeSet<usize> =
         (0..tries).map(|pick| among[pick * stride + somewhere(pick + 1) % stride]).collect();
     picks.extend(scrape.iter().position(Atom::tells));
