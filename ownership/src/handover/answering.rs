@@ -28,6 +28,14 @@ pub(super) struct Waiting {
     due: Instant,
 }
 
+impl Waiting {
+    /// Whether the answer has room for no more seals. One that has room for one has room for a long one,
+    /// so that there is progress.
+    fn is_full(&self) -> bool {
+        self.bytes > SEALS_PER_ANSWER
+    }
+}
+
 /// What is claimed.
 struct Claimed {
     from: Name,
@@ -144,22 +152,22 @@ impl Handover {
         for (place, (target, had)) in targets.iter().zip(until).enumerate() {
             let sure = !fresh && knows(target);
             let outcome = self.claim(target, Claimant { name: &from, had }, sure, now);
-            match &outcome {
+            let outcome = match outcome {
                 None => {
                     waiting.missing += 1;
                     self.waiters.entry(target.clone()).or_default().push((id, place));
+                    None
                 }
-                Some(Outcome::Sealed(seal)) => waiting.bytes += seal.length(),
-                Some(_) => {}
-            }
-            let full = waiting.bytes > SEALS_PER_ANSWER;
-            let sealed = matches!(outcome, Some(Outcome::Sealed(_)));
-            // A first seal always fits, so that there is progress.
-            let put_off = full && sealed && place > 0;
-            if outcome.is_some() && !put_off {
-                self.given.fetched(target);
-            }
-            waiting.outcomes.push(if put_off { Some(Outcome::Soon) } else { outcome });
+                Some(Outcome::Sealed(_)) if waiting.is_full() => Some(Outcome::Soon),
+                Some(outcome) => {
+                    if let Outcome::Sealed(seal) = &outcome {
+                        waiting.bytes += seal.length();
+                    }
+                    self.given.fetched(target);
+                    Some(outcome)
+                }
+            };
+            waiting.outcomes.push(outcome);
         }
         if waiting.missing == 0 {
             return self.answer(id, waiting.outcomes.into_iter().flatten().collect());
@@ -300,7 +308,7 @@ impl Handover {
                     self.given.fetched(target);
                     Outcome::Idle
                 }
-                Some(_) if waiting.bytes > SEALS_PER_ANSWER => Outcome::Soon,
+                Some(_) if waiting.is_full() => Outcome::Soon,
                 Some(seal) => {
                     self.given.fetched(target);
                     waiting.bytes += seal.payload.len();
