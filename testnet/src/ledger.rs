@@ -22,6 +22,7 @@ mod report;
 mod serve;
 #[cfg(test)]
 mod tests;
+pub(crate) mod written;
 
 pub use account::{Account, MAX_OBJECTIONS, Objection, ObjectionKind, SeriesAccount};
 pub use book::{Book, Limits, Refusal, Sample, Totals, Writing};

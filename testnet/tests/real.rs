@@ -366,7 +366,8 @@ async fn deliver(
     batches: Vec<Arc<Batch>>,
 ) -> anyhow::Result<Arc<delivery::Telemetry>> {
     let client = client::Client::new(&client::Config::default())?;
-    let config = delivery::EndpointConfig::new("prometheus", url.parse()?);
+    let mut config = delivery::EndpointConfig::new("prometheus", url.parse()?);
+    config.overlap_protocol = delivery::Protocol::V1;
     let destination = delivery::Destination::open(&world.folder(name)?, config, client)?;
     let (input, telemetry) = (destination.input(), destination.telemetry());
     let stop = tokio_util::sync::CancellationToken::new();

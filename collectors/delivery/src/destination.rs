@@ -20,7 +20,7 @@ mod leave;
 #[cfg(test)]
 mod tests;
 
-use crate::config::{ConfigError, EndpointConfig, Protocol};
+use crate::config::{ConfigError, EndpointConfig};
 use crate::handle::{Ask, Handle};
 use crate::label::label;
 use crate::log::{self, FrameMeta, Log, NewFrame, Overlap, Wanted};
@@ -376,7 +376,7 @@ impl Destination {
             self.tell_delivered();
         }
         if self.sender.speaks_only_v1() {
-            self.writer.set_protocol(Protocol::V1, &mut self.sealed);
+            self.writer.speak_only_v1(&mut self.sealed);
             self.append_sealed();
         }
     }

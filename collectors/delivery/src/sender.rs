@@ -39,6 +39,8 @@ pub(crate) struct Sender {
     telemetry: Arc<Telemetry>,
     /// Whether the endpoint was found not to speak 2.0.
     only_v1: AtomicBool,
+    /// Whether the endpoint has said how much of a request of 2.0 it wrote.
+    speaks_v2: AtomicBool,
     /// How the last attempt went: see [`Self::accepting`].
     last: AtomicU8,
     /// When the endpoint wants to be asked again.
@@ -90,13 +92,13 @@ impl Sender {
         telemetry: Arc<Telemetry>,
     ) -> Self {
         let template = Template::new(&config);
-        let only_v1 = AtomicBool::new(false);
         Self {
             config,
             client,
             template,
             telemetry,
-            only_v1,
+            only_v1: AtomicBool::new(false),
+            speaks_v2: AtomicBool::new(false),
             last: AtomicU8::new(NONE_YET),
             hold: Hold::default(),
             retries: Throttle::default(),
@@ -161,7 +163,8 @@ impl Sender {
     }
 
     fn must_speak_v1(&self) -> bool {
-        self.config.protocol == Protocol::V1 || self.speaks_only_v1()
+        let spoken = [self.config.protocol, self.config.overlap_protocol];
+        spoken == [Protocol::V1; 2] || self.speaks_only_v1()
     }
 
     fn fall_back(&self) {
@@ -212,6 +215,9 @@ impl Sender {
             self.last.store(if away { AWAY } else { ANSWERED }, Relaxed);
             match answer {
                 Answer::Written(written) => {
+                    if matches!(written, Written::Counted { .. }) {
+                        self.speaks_v2.store(true, Relaxed);
+                    }
                     self.check_written(parcel, written);
                     return End::Written(written);
                 }
@@ -277,7 +283,8 @@ impl Sender {
         let request = self.template.request(parcel.protocol, parcel.body.clone());
         let exchange = async {
             let response = self.client.send(request).await?;
-            Ok(Answer::read(response, parcel, &self.config.queue).await)
+            let speaks_v2 = self.speaks_v2.load(Relaxed);
+            Ok(Answer::read(response, parcel, &self.config.queue, speaks_v2).await)
         };
         match tokio::time::timeout(self.config.remote_timeout, exchange).await {
             Ok(Ok(answer)) => answer,

@@ -60,6 +60,7 @@ pub struct Writer {
 #[derive(Debug)]
 struct Options {
     protocol: Protocol,
+    overlap_protocol: Protocol,
     exemplars: bool,
     histograms: bool,
     metadata: bool,
@@ -78,8 +79,12 @@ struct Shard {
 }
 
 impl Shard {
-    fn new(protocol: Protocol) -> Self {
-        Self { plain: Body::new(protocol), overlap: Body::new(protocol), origins: HashSet::new() }
+    fn new(options: &Options) -> Self {
+        Self {
+            plain: Body::new(options.protocol),
+            overlap: Body::new(options.overlap_protocol),
+            origins: HashSet::new(),
+        }
     }
 
     fn body(&mut self, overlap: bool) -> &mut Body {
@@ -90,21 +95,22 @@ impl Shard {
 impl Writer {
     /// A writer with one shard.
     pub fn new(config: &EndpointConfig, telemetry: Arc<Telemetry>) -> Self {
-        let protocol = config.protocol;
         let age = config.queue.sample_age_limit;
+        let options = Options {
+            protocol: config.protocol,
+            overlap_protocol: config.overlap_protocol,
+            exemplars: config.send_exemplars,
+            histograms: config.send_native_histograms,
+            metadata: config.metadata.send,
+            max_samples: config.queue.max_samples_per_send,
+            age_limit_ms: (!age.is_zero())
+                .then(|| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
+            max_families: config.metadata.max_samples_per_send,
+        };
         Self {
-            options: Options {
-                protocol,
-                exemplars: config.send_exemplars,
-                histograms: config.send_native_histograms,
-                metadata: config.metadata.send,
-                max_samples: config.queue.max_samples_per_send,
-                age_limit_ms: (!age.is_zero())
-                    .then(|| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
-                max_families: config.metadata.max_samples_per_send,
-            },
+            shards: vec![Shard::new(&options)],
+            options,
             dresser: Dresser::new(&config.external_labels, config.write_relabel.clone()),
-            shards: vec![Shard::new(protocol)],
             overlapping: Overlapping::default(),
             behind_overlaps: true,
             families: Families::default(),
@@ -122,17 +128,18 @@ impl Writer {
     pub fn set_shards(&mut self, shards: usize, sealed: &mut Vec<NewFrame>) {
         if shards != self.shards.len() {
             self.seal(sealed);
-            let protocol = self.options.protocol;
-            self.shards.resize_with(shards.max(1), || Shard::new(protocol));
+            self.shards.resize_with(shards.max(1), || Shard::new(&self.options));
         }
     }
 
-    /// Speaks another protocol from now on, after sealing what is open.
-    pub fn set_protocol(&mut self, protocol: Protocol, sealed: &mut Vec<NewFrame>) {
-        if protocol != self.options.protocol {
+    /// Speaks 1.0 alone from now on, after sealing what is open.
+    pub fn speak_only_v1(&mut self, sealed: &mut Vec<NewFrame>) {
+        let options = &mut self.options;
+        let spoken = [&mut options.protocol, &mut options.overlap_protocol];
+        if spoken.iter().any(|protocol| **protocol != Protocol::V1) {
+            spoken.into_iter().for_each(|protocol| *protocol = Protocol::V1);
             self.seal(sealed);
-            self.options.protocol = protocol;
-            self.shards.iter_mut().for_each(|shard| *shard = Shard::new(protocol));
+            self.shards.iter_mut().for_each(|shard| *shard = Shard::new(&self.options));
         }
     }
 

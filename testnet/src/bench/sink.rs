@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::ledger::written;
+
 /// The largest request, in bytes.
 const MAX_REQUEST: usize = 64 << 20;
 
@@ -105,6 +107,9 @@ async fn answer(
     *answer.status_mut() = match counted {
         Some(samples) => {
             counts.samples.fetch_add(samples, Ordering::Relaxed);
+            if is_v2 {
+                written::say(answer.headers_mut(), samples);
+            }
             StatusCode::NO_CONTENT
         }
         None => StatusCode::BAD_REQUEST,

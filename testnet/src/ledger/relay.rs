@@ -5,15 +5,16 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::response::Parts;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::oneshot;
 
-use super::Question;
 use super::book::Writing;
 use super::serve::{Answer, Desk, gone, status};
+use super::{Question, written};
 
 /// The headers of a request that say what its body is.
 const WHAT: [HeaderName; 3] =
@@ -34,12 +35,17 @@ pub(super) async fn hand_on(
     writing: Writing,
     desk: &Desk,
 ) -> Answer {
-    let (code, text) = match post(url, headers, body).await {
+    let (head, text) = match post(url, headers, body).await {
         Ok(answer) => answer,
         Err(error) => return status(StatusCode::BAD_GATEWAY, &format!("{error:#}\n")),
     };
+    let code = head.status;
     let message = String::from_utf8_lossy(&text).into_owned();
-    let noted = if code.is_success() {
+    // Who speaks 1.0 alone takes a request of 2.0 for an empty one, and does not say what it wrote.
+    let missed = writing.partial && !written::is_said(&head.headers);
+    let noted = if code.is_success() && missed {
+        true
+    } else if code.is_success() {
         let (answer, answered) = oneshot::channel();
         let question = Question::Write { writing, prometheus: false, answer };
         match desk.questions.send(question).await {
@@ -51,7 +57,16 @@ pub(super) async fn hand_on(
     } else {
         true
     };
-    if noted { status(code, &message) } else { gone() }
+    if !noted {
+        return gone();
+    }
+    let mut answer = status(code, &message);
+    for name in written::HEADERS {
+        if let Some(count) = head.headers.get(&name) {
+            answer.headers_mut().insert(name, count.clone());
+        }
+    }
+    answer
 }
 
 /// Whether the same is to be sent again.
@@ -59,7 +74,7 @@ fn is_for_later(code: StatusCode) -> bool {
     matches!(code, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
-async fn post(url: &str, headers: &HeaderMap, body: Bytes) -> anyhow::Result<(StatusCode, Bytes)> {
+async fn post(url: &str, headers: &HeaderMap, body: Bytes) -> anyhow::Result<(Parts, Bytes)> {
     let mut request = Request::post(url).body(Full::new(body))?;
     for name in WHAT {
         if let Some(value) = headers.get(&name) {
@@ -71,7 +86,7 @@ async fn post(url: &str, headers: &HeaderMap, body: Bytes) -> anyhow::Result<(St
         let (head, body) = client.request(request).await?.into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await;
         let body = body.map_err(|error| anyhow::anyhow!("{error}"))?;
-        anyhow::Ok((head.status, body.to_bytes()))
+        anyhow::Ok((head, body.to_bytes()))
     };
     tokio::time::timeout(PATIENCE, asked).await.with_context(|| format!("{url} does not answer"))?
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use delivery::wire;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::book::{Book, Sample, Totals, Writing};
 use super::report::Report;
-use super::{Behaviour, Question, relay};
+use super::{Behaviour, Question, relay, written};
 
 /// The largest request, compressed, in bytes.
 const MAX_REQUEST: usize = 16 << 20;
@@ -197,8 +197,8 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
     if desk.questions.send(Question::Write { writing, prometheus, answer }).await.is_err() {
         return gone();
     }
-    let (mut reply, written) = match answered.await {
-        Ok(Ok(written)) => (status(StatusCode::NO_CONTENT, ""), written),
+    let (mut reply, count) = match answered.await {
+        Ok(Ok(count)) => (status(StatusCode::NO_CONTENT, ""), count),
         Ok(Err(refusal)) => {
             let code = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
             (status(code, &format!("{}\n", refusal.message)), refusal.written)
@@ -209,7 +209,7 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
         return std::future::pending().await;
     }
     if partial {
-        say_written(reply.headers_mut(), written);
+        written::say(reply.headers_mut(), count);
     }
     reply
 }
@@ -217,18 +217,6 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
 fn refused(code: u16) -> Answer {
     let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     status(code, "refused, on request\n")
-}
-
-/// The headers in which a receiver of 2.0 has to say how much it kept.
-fn say_written(headers: &mut HeaderMap, written: u64) {
-    let names = [
-        ("x-prometheus-remote-write-samples-written", written),
-        ("x-prometheus-remote-write-histograms-written", 0),
-        ("x-prometheus-remote-write-exemplars-written", 0),
-    ];
-    for (name, count) in names {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from(count));
-    }
 }
 
 fn is_v2(headers: &HeaderMap) -> bool {

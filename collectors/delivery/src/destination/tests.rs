@@ -4,6 +4,7 @@ use model::Labels;
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::Protocol;
 use crate::telemetry::DropReason;
 
 mod adoption;
@@ -76,6 +77,7 @@ fn directory() -> (TempDir, PathBuf) {
 fn config(backend: &Backend) -> EndpointConfig {
     let url = format!("http://127.0.0.1:{}/write", backend.port).parse().unwrap();
     let mut config = EndpointConfig::new("test", url);
+    config.overlap_protocol = Protocol::V1;
     config.queue.batch_send_deadline = Duration::from_millis(5);
     config.queue.min_backoff = Duration::from_millis(1);
     config.queue.max_backoff = Duration::from_millis(10);

@@ -73,7 +73,13 @@ impl Answer {
         Self::Again { reason, after: None }
     }
 
-    pub(super) async fn read(response: Response, parcel: &Parcel, queue: &QueueConfig) -> Self {
+    /// `proven` is whether the endpoint has been seen to speak 2.0.
+    pub(super) async fn read(
+        response: Response,
+        parcel: &Parcel,
+        queue: &QueueConfig,
+        proven: bool,
+    ) -> Self {
         let status = response.status();
         let written = counted(response.headers());
         let after = retry_after(response.headers(), SystemTime::now());
@@ -94,6 +100,14 @@ impl Answer {
         let doubles = doubles(&message);
         match (status, doubles) {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, _) if v2 => Self::NotUnderstood,
+            // The specification names 415 alone, but who knows 1.0 only, or stands on the way and
+            // looks into requests, complains in other words.
+            (
+                StatusCode::BAD_REQUEST
+                | StatusCode::NOT_ACCEPTABLE
+                | StatusCode::UNPROCESSABLE_ENTITY,
+                _,
+            ) if v2 && !proven && written.is_none() => Self::NotUnderstood,
             (StatusCode::TOO_MANY_REQUESTS, _) if queue.retry_on_http_429 => {
                 Self::Again { reason, after }
             }

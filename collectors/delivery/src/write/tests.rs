@@ -16,7 +16,12 @@ mod switches;
 
 fn config(protocol: Protocol) -> EndpointConfig {
     let url = Url::parse("http://127.0.0.1/write").unwrap();
-    EndpointConfig { protocol, send_native_histograms: true, ..EndpointConfig::new("t", url) }
+    EndpointConfig {
+        protocol,
+        overlap_protocol: protocol,
+        send_native_histograms: true,
+        ..EndpointConfig::new("t", url)
+    }
 }
 
 fn writer_of(config: &EndpointConfig, rules: Vec<RuleConfig>) -> Writer {
@@ -384,7 +389,7 @@ fn another_protocol_or_division_seals_what_is_open() {
     let mut writer = writer_of(&config(Protocol::V2), vec![]);
     let mut sealed = Vec::new();
     writer.write(&batch_of(&[labels(&[("a", "b")])]), 0, &mut sealed);
-    writer.set_protocol(Protocol::V1, &mut sealed);
+    writer.speak_only_v1(&mut sealed);
     assert_eq!(sealed.len(), 1);
     writer.write(&batch_of(&[labels(&[("a", "b")])]), 0, &mut sealed);
     writer.set_shards(3, &mut sealed);

@@ -55,9 +55,9 @@ pub(super) struct Endpoint {
     /// Whether native histograms are sent.
     #[arg(default = false)]
     send_native_histograms: bool,
-    /// The version of the protocol. 2.0 falls back to 1.0 where the backend does not know it.
-    #[arg(default = Message::V1)]
-    protobuf_message: Message,
+    /// The version of the protocol: 1.0, or 2.0. Unless it is said, requests are of 1.0, but for those
+    /// with what another node may have written, too. Where a backend does not know 2.0, all are of 1.0.
+    protobuf_message: Option<Message>,
     /// Whether requests go to all addresses of the host in turn; only `false` can be honoured.
     #[arg(default = false)]
     round_robin_dns: bool,
@@ -345,8 +345,12 @@ impl Endpoint {
             remote_timeout: self.remote_timeout,
             headers: self.headers.iter().filter_map(|(n, v)| header(n, v)).collect::<HeaderMap>(),
             protocol: match self.protobuf_message {
-                Message::V1 => Protocol::V1,
-                Message::V2 => Protocol::V2,
+                Some(Message::V2) => Protocol::V2,
+                Some(Message::V1) | None => Protocol::V1,
+            },
+            overlap_protocol: match self.protobuf_message {
+                Some(Message::V2) | None => Protocol::V2,
+                Some(Message::V1) => Protocol::V1,
             },
             send_exemplars: self.send_exemplars,
             send_native_histograms: self.send_native_histograms,

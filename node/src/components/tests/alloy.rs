@@ -9,7 +9,8 @@ use super::arguments::problems;
 use crate::components::Registry;
 
 /// Each list by its name: an argument, `*` where it is required, `=` before its default where Alloy
-/// documents one that is not empty; a block with the list of what is in it; `@` before a list that
+/// documents one that is not empty (but for `protobuf_message`, whose default is neither of its two
+/// values here); a block with the list of what is in it; `@` before a list that
 /// is part of this one.
 const ALLOY: &str = r#"
 prometheus.scrape: targets* forward_to* job_name honor_labels=false honor_timestamps=true
@@ -28,7 +29,7 @@ rule: source_labels separator=";" regex="(.*)" modulus target_label replacement=
 prometheus.exporter.self:
 prometheus.remote_write: external_labels endpoint{endpoint} wal{wal}
 endpoint: url* name remote_timeout="30s" headers send_exemplars=true send_native_histograms=false
-  protobuf_message="prometheus.WriteRequest" round_robin_dns=false @http
+  protobuf_message round_robin_dns=false @http
   write_relabel_config{rule} sigv4{sigv4} azuread{azuread} google_iam{google_iam}
   queue_config{queue_config} metadata_config{metadata_config}
 sigv4: region access_key secret_key profile role_arn external_id use_fips_sts_endpoint service_name

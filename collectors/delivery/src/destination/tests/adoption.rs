@@ -52,6 +52,7 @@ fn neighbours(node: &str, peers: Arc<Keeps>) -> Neighbours {
 fn open(directory: &Path, node: &str, port: u16, pending: Pending) -> (Destination, Arc<Keeps>) {
     let url = format!("http://127.0.0.1:{port}/write").parse().unwrap();
     let mut config = EndpointConfig::new("test", url);
+    config.overlap_protocol = Protocol::V1;
     config.queue.max_samples_per_send = 1;
     config.queue.min_backoff = Duration::from_millis(1);
     config.queue.max_backoff = Duration::from_millis(10);

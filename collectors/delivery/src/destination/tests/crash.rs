@@ -16,6 +16,7 @@ const NAME: &str = "destination::tests::crash::a_killed_sender_loses_nothing_it_
 fn endpoint(port: u16) -> EndpointConfig {
     let url = format!("http://127.0.0.1:{port}/write").parse().unwrap();
     let mut config = EndpointConfig::new("test", url);
+    config.overlap_protocol = Protocol::V1;
     config.queue.max_samples_per_send = 1;
     config.queue.min_backoff = Duration::from_millis(1);
     config.queue.max_backoff = Duration::from_millis(2);

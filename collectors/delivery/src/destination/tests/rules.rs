@@ -245,22 +245,20 @@ async fn requests_of_2_0_say_so() {
 
 #[tokio::test]
 async fn an_endpoint_without_2_0_gets_1_0_and_nothing_is_lost() {
-    // One says so; the other takes the unknown message for an empty one, as parsers of 1.0 do.
-    let says_so = |_, received: &Received| {
-        if received.is_v2() { Reply::status(415, "what?") } else { Reply::ok() }
+    // Some say so, each in its way; others take the unknown message for an empty one, as parsers of
+    // 1.0 do.
+    let says = |status: u16| {
+        move |_: usize, received: &Received| {
+            if received.is_v2() { Reply::status(status, "what?") } else { Reply::ok() }
+        }
     };
-    let is_mistaken = |_: usize, _: &Received| Reply::ok();
     let v2 = |config: &mut EndpointConfig| {
         config.protocol = Protocol::V2;
         config.queue.max_samples_per_send = 5;
     };
-    for silent in [false, true] {
+    for status in [415, 400, 406, 422, 204] {
         let batches = (1..4).map(|value| batch(0..5, f64::from(value))).collect();
-        let (backend, telemetry) = if silent {
-            deliver(v2, batches, is_mistaken).await
-        } else {
-            deliver(v2, batches, says_so).await
-        };
+        let (backend, telemetry) = deliver(v2, batches, says(status)).await;
         let received = backend.received();
         let old: Vec<_> = received.iter().filter(|(request, _)| !request.is_v2()).collect();
         let samples: Vec<_> = old.iter().flat_map(|(request, _)| request.samples()).collect();
@@ -268,6 +266,61 @@ async fn an_endpoint_without_2_0_gets_1_0_and_nothing_is_lost() {
         assert_eq!(received.len() - old.len(), 1, "2.0 is tried once");
         assert_eq!((telemetry.sent.samples.get(), telemetry.fallbacks.get()), (15, 1));
     }
+}
+
+#[tokio::test]
+async fn what_another_node_may_have_written_goes_in_2_0_where_that_is_understood() {
+    for speaks_v2 in [true, false] {
+        let script = move |_, received: &Received| {
+            if speaks_v2 && received.is_v2() && !received.body.is_empty() {
+                Reply::written(received.samples().len())
+            } else {
+                Reply::ok()
+            }
+        };
+        let change = |config: &mut EndpointConfig| {
+            let default = EndpointConfig::new("test", config.url.clone());
+            config.overlap_protocol = default.overlap_protocol;
+        };
+        let overlap = |value| Batch { overlap: true, ..batch(["moved"], value) };
+        let batches = vec![batch(0..5, 1.0), overlap(1.0), overlap(2.0)];
+        let (backend, telemetry) = deliver(change, batches, script).await;
+        let received = backend.received();
+        let of_protocol = |v2| {
+            let of_it = received.iter().filter(move |(request, _)| request.is_v2() == v2);
+            of_it.flat_map(|(request, _)| request.samples()).collect::<Vec<_>>()
+        };
+        let moved = [of(["moved"], 1.0), of(["moved"], 2.0)].concat();
+        let plain = of(0..5, 1.0);
+        assert_eq!(of_protocol(true), moved);
+        let expected = if speaks_v2 { plain } else { [plain, moved].concat() };
+        assert_eq!(of_protocol(false), expected);
+        assert_eq!(telemetry.sent.samples.get(), 7);
+        assert_eq!(telemetry.fallbacks.get(), u64::from(!speaks_v2));
+    }
+}
+
+#[tokio::test]
+async fn who_has_spoken_2_0_may_refuse_a_request_of_it() {
+    let script = |_, received: &Received| {
+        if received.body.is_empty() {
+            Reply::ok()
+        } else if received.samples() == of(0..5, 1.0) {
+            Reply::written(5)
+        } else {
+            Reply::status(400, "what?")
+        }
+    };
+    let change = |config: &mut EndpointConfig| {
+        config.protocol = Protocol::V2;
+        config.queue.max_samples_per_send = 5;
+        config.queue.max_shards = 1;
+    };
+    let batches = vec![batch(0..5, 1.0), batch(0..5, 2.0)];
+    let (backend, telemetry) = deliver(change, batches, script).await;
+    assert!(backend.received().iter().all(|(request, _)| request.is_v2()));
+    assert_eq!((telemetry.sent.samples.get(), telemetry.failed.samples.get()), (5, 5));
+    assert_eq!(telemetry.fallbacks.get(), 0);
 }
 
 #[tokio::test]

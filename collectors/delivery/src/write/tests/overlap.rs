@@ -1,6 +1,7 @@
 //! What another node may have written, too, and what has to stay behind it.
 
 use super::*;
+use crate::log::Content;
 
 fn target(instance: &str) -> [Labels; 1] {
     [labels(&[("__name__", "up"), ("instance", instance)])]
@@ -48,6 +49,26 @@ fn overlaps_travel_alone_and_behind_what_is_plain() {
     let order: Vec<(Overlap, u32)> =
         sealed.iter().map(|frame| (frame.lane.overlap, frame.counts.samples)).collect();
     assert_eq!(order, [(Overlap::Nowhere, 1), (Overlap::Here, 2)]);
+}
+
+#[test]
+fn overlaps_are_of_their_own_protocol_until_2_0_is_not_understood() {
+    let config = EndpointConfig { overlap_protocol: Protocol::V2, ..config(Protocol::V1) };
+    let mut writer = writer_of(&config, vec![]);
+    let mut sealed = Vec::new();
+    for is_known in [false, true] {
+        if is_known {
+            writer.speak_only_v1(&mut sealed);
+        }
+        for (instance, overlap) in [("steady", false), ("moved", true)] {
+            writer.write(&Batch { overlap, ..batch_of(&target(instance)) }, 0, &mut sealed);
+        }
+    }
+    writer.seal(&mut sealed);
+    let contents: Vec<Content> = sealed.iter().map(|frame| frame.content).collect();
+    assert_eq!(contents, [Content::WriteV1, Content::WriteV2, Content::WriteV1, Content::WriteV1]);
+    assert_eq!(decoded_v1(&sealed[0]).timeseries.len(), 1);
+    assert_eq!(decoded_v2(&sealed[1]).timeseries.len(), 1);
 }
 
 #[test]

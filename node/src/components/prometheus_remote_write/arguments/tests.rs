@@ -15,6 +15,7 @@ fn every_argument_reaches_the_endpoint() {
         headers,
         user_agent: _,
         protocol,
+        overlap_protocol,
         send_exemplars,
         send_native_histograms,
         external_labels,
@@ -66,7 +67,8 @@ fn every_argument_reaches_the_endpoint() {
         headers.iter().collect::<Vec<_>>(),
         [(&"x-a".parse().unwrap(), &"b".parse().unwrap())]
     );
-    assert_eq!((protocol, send_exemplars, send_native_histograms), (Protocol::V2, false, true));
+    assert_eq!([protocol, overlap_protocol], [Protocol::V2; 2]);
+    assert_eq!((send_exemplars, send_native_histograms), (false, true));
     assert_eq!(external_labels, Labels::from_pairs([("a", "b")]));
     assert!(!write_relabel.is_empty());
     let expected = QueueConfig {
@@ -100,6 +102,19 @@ fn what_is_not_written_is_the_default() {
     let config = config("endpoint { url = \"http://there/write\" }");
     let default = EndpointConfig::new(config.name.clone(), config.url.clone());
     assert_eq!(format!("{config:?}"), format!("{default:?}"));
+}
+
+#[test]
+fn one_protocol_is_spoken_where_one_is_named() {
+    let config = |named: &str| config(&format!("endpoint {{\nurl = \"http://there\"\n{named}\n}}"));
+    for (named, expected) in [
+        ("", [Protocol::V1, Protocol::V2]),
+        ("protobuf_message = \"prometheus.WriteRequest\"", [Protocol::V1; 2]),
+        ("protobuf_message = \"io.prometheus.write.v2.Request\"", [Protocol::V2; 2]),
+    ] {
+        let config = config(named);
+        assert_eq!([config.protocol, config.overlap_protocol], expected, "{named}");
+    }
 }
 
 #[test]

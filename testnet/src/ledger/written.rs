@@ -1,0 +1,22 @@
+//! How a receiver of remote write 2.0 says how much it kept.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The headers, of samples, histograms and exemplars.
+pub(super) const HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-prometheus-remote-write-samples-written"),
+    HeaderName::from_static("x-prometheus-remote-write-histograms-written"),
+    HeaderName::from_static("x-prometheus-remote-write-exemplars-written"),
+];
+
+/// Says that so many samples were kept, and nothing else.
+pub(crate) fn say(headers: &mut HeaderMap, samples: u64) {
+    for (name, count) in HEADERS.into_iter().zip([samples, 0, 0]) {
+        headers.insert(name, HeaderValue::from(count));
+    }
+}
+
+/// Whether an answer says anything of it.
+pub(super) fn is_said(headers: &HeaderMap) -> bool {
+    HEADERS.iter().any(|name| headers.contains_key(name))
+}
