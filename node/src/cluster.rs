@@ -44,7 +44,9 @@ pub use seal::PeerSeal;
 pub use state::{
     ClusterState, ComponentShare, Missing, NameClash, PeerStatus, SeedLookup, SeedStatus,
 };
-pub use subscription::{Announced, Checkpointed, Delta, Reason, Snapshot, Subscription};
+pub use subscription::{
+    Announced, Checkpointed, Delta, FirstTick, FirstTicks, Reason, Snapshot, Subscription,
+};
 
 /// The path of the state sync in the peer API.
 pub(crate) const SYNC_PATH: &str = "/api/v1/peer/sync";

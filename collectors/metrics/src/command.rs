@@ -63,6 +63,12 @@ impl From<Option<Seal>> for Takeover {
     }
 }
 
+/// Hears of the first tick of each target that is collected after its start.
+pub trait FirstTick: std::fmt::Debug + Send + Sync {
+    /// The scrape for this tick, in milliseconds since the Unix epoch, is over, well or not.
+    fn collected(&self, key: u64, tick: i64);
+}
+
 /// Why a target is scraped no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {

@@ -49,7 +49,7 @@ mod target;
 mod telemetry;
 
 pub use clock::Clock;
-pub use command::{Command, Health, StopReason, Takeover, TargetStatus};
+pub use command::{Command, FirstTick, Health, StopReason, Takeover, TargetStatus};
 pub use config::{ConfigError, NameEscaping, Protocol, ScrapeConfig};
 pub use fetch::{Fetch, FetchError, Fetched, MAX_BODY};
 pub use reader::{PageReader, ReadError};

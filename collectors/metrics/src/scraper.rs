@@ -18,7 +18,9 @@ use crate::clock::Clock;
 use crate::failure_log::FailureLog;
 use crate::page::{Families, Known};
 use crate::scrape::{Outcome, ROOM, Scrape, Shared, headers, known_of, pass_on};
-use crate::{Command, Fetch, ScrapeConfig, ScrapeTarget, StopReason, Takeover, Telemetry};
+use crate::{
+    Command, Fetch, FirstTick, ScrapeConfig, ScrapeTarget, StopReason, Takeover, Telemetry,
+};
 
 mod target;
 #[cfg(test)]
@@ -54,6 +56,7 @@ pub struct Scraper {
     headers: Arc<HeaderMap>,
     shared: Arc<Shared>,
     failures: FailureLog,
+    first_tick: Option<Arc<dyn FirstTick>>,
     /// Boxed, so that the table has room to spare for places, not for targets.
     targets: HashMap<u64, Box<Target>, BuildHasherDefault<DefaultHasher>>,
     /// What starts at which instant.
@@ -108,6 +111,7 @@ impl Scraper {
             fetch,
             shared,
             failures,
+            first_tick: None,
             targets: HashMap::default(),
             due: BTreeMap::new(),
             running: JoinSet::new(),
@@ -116,6 +120,12 @@ impl Scraper {
             series: Series::default(),
         };
         (scraper, sender)
+    }
+
+    /// The same, with somebody who hears of first ticks.
+    pub fn with_first_tick(mut self, first_tick: Arc<dyn FirstTick>) -> Self {
+        self.first_tick = Some(first_tick);
+        self
     }
 
     /// Scrapes until `cancel`. What is under way then is dropped: who wants every sample stops the
@@ -373,6 +383,13 @@ impl Scraper {
         if let Some(error) = &outcome.error {
             tracing::debug!(target = %target.target.url, %error, "a scrape failed");
             self.failures.write(now, &target.target, error);
+        }
+        // A tick of 0 is the end of the target.
+        if outcome.tick != 0
+            && !std::mem::replace(&mut target.collected, true)
+            && let Some(first_tick) = &self.first_tick
+        {
+            first_tick.collected(key, outcome.tick);
         }
         target.take(outcome);
         self.series.weigh(target);

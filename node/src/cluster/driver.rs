@@ -203,6 +203,9 @@ impl Driver {
             self.core.handle_timeout(now);
             self.act();
         }
+        for (component, key, first) in self.subscribers.first_ticks() {
+            self.core.note_first_tick(component, key, first.tick, first.at);
+        }
         for _ in 0..QUESTIONS_PER_TURN {
             match self.questions.try_recv() {
                 Ok(question) => self.answer(question),

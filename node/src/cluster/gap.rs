@@ -15,7 +15,7 @@ mod tests;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gap {
     /// The node before said what its last tick was, and that it stopped: the ticks between that and the
-    /// first that was due here. Whether a scrape then failed is in `up`, not here.
+    /// first that was collected here. Whether a scrape failed is in `up`, not here.
     Measured(u64),
     /// It could not, be it dead or out of reach: no more than this, if it collected the target for as long
     /// as it was heard from. Where it had the target from another that died just before, it may be more.
@@ -23,8 +23,9 @@ pub enum Gap {
 }
 
 impl Gap {
-    /// The gap before a start of a target with this key and interval; `None` of a stop, where nobody
-    /// collected it before, and where nothing is known of who did.
+    /// The gap before a start of a target with this key and interval; `None` of a stop, before
+    /// something was collected here, where nobody collected it before, and where nothing is known of
+    /// who did.
     ///
     /// Of a node that is out of reach, what is sure is that it lived when it was last heard from. The
     /// tick before that may have been under way still, since a scrape takes up to an interval; the one
@@ -40,8 +41,7 @@ impl Gap {
         let sure = last_tick.is_some() && !record.overlap;
         let alive = record.last_heard.map(|heard| tick::last(key, interval, heard - step));
         let collected = last_tick.max(alive)?;
-        let first = tick::first(key, interval, record.at, last_tick.unwrap_or(0), sure);
-        let missed = tick::missed_between(collected, first, interval);
+        let missed = tick::missed_between(collected, record.first_tick?, interval);
         let gap = u64::try_from(missed).ok()?.checked_mul(interval)?;
         Some(if sure { Self::Measured(gap) } else { Self::AtMost(gap) })
     }

@@ -15,7 +15,9 @@ use tracing::{error, info};
 
 use super::check::Nonce;
 use super::question::{Done, KeyHistory, KeyQuestion, Placed, Question, Reported, Thought};
-use super::subscription::{Checkpointed, Kept, PIECES_IN_FLIGHT, Snapshot, Subscription};
+use super::subscription::{
+    Checkpointed, FirstTicks, Kept, PIECES_IN_FLIGHT, Snapshot, Subscription,
+};
 use super::{ClusterState, Detail, PeerSeal, keys};
 use crate::deliveries::Deliveries;
 
@@ -111,17 +113,18 @@ impl Handle {
         let component = ComponentId::from(component);
         self.list(&component, true, announced.clone());
         let kept = self.kept(&component);
-        let checkpoints = Checkpointed::default();
+        let (checkpoints, first_ticks) = (Checkpointed::default(), FirstTicks::default());
         let question = Question::Subscribe {
             component,
             announced,
             deltas: pieces,
             checkpoints: checkpoints.clone(),
+            first_ticks: first_ticks.clone(),
         };
         // When nobody takes the question, the senders in it are dropped and the deltas end.
         let _ = self.questions.send(question).await;
         let subscription = Subscription::clustered(announce, deltas, Arc::clone(&self.wake));
-        subscription.with_kept(kept).with_checkpoints(checkpoints)
+        subscription.with_kept(kept).with_checkpoints(checkpoints).with_first_ticks(first_ticks)
     }
 
     /// A subscription that owns everything it announces, and is listed with the others.

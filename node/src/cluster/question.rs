@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Detail;
 use super::check::Nonce;
-use super::subscription::{Checkpointed, Delta, Snapshot};
+use super::subscription::{Checkpointed, Delta, FirstTicks, Snapshot};
 
 /// What becomes of a claim: the body of the answer.
 pub(super) type ClaimAnswer = Result<Bytes, QuestionError>;
@@ -40,6 +40,7 @@ pub(super) enum Question {
         announced: watch::Receiver<Snapshot>,
         deltas: mpsc::Sender<Vec<Delta>>,
         checkpoints: Checkpointed,
+        first_ticks: FirstTicks,
     },
     /// Another node compares its state with ours.
     Sync { body: Bytes, answer: oneshot::Sender<Result<Bytes, Refusal>> },
@@ -142,6 +143,9 @@ pub struct Recorded {
     pub cause: String,
     /// The last tick of the node before, in milliseconds since the Unix epoch, if it left word.
     pub last_tick: Option<i64>,
+    /// The first tick that was collected here since, in milliseconds since the Unix epoch, once there is
+    /// one.
+    pub first_tick: Option<i64>,
     /// When the node before was last heard from, in milliseconds since the Unix epoch, if it is out of
     /// reach and left no word.
     pub last_heard: Option<i64>,

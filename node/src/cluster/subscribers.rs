@@ -9,7 +9,7 @@ use ownership::{ComponentId, Key};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
-use super::subscription::{Checkpointed, DELTAS_PER_PIECE, Delta, Snapshot};
+use super::subscription::{Checkpointed, DELTAS_PER_PIECE, Delta, FirstTick, FirstTicks, Snapshot};
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +24,7 @@ struct Subscriber {
     announced: watch::Receiver<Snapshot>,
     deltas: mpsc::Sender<Vec<Delta>>,
     checkpoints: Checkpointed,
+    first_ticks: FirstTicks,
     pending: Pending,
 }
 
@@ -55,10 +56,10 @@ impl Subscribers {
         component: ComponentId,
         announced: watch::Receiver<Snapshot>,
         deltas: mpsc::Sender<Vec<Delta>>,
-        checkpoints: Checkpointed,
+        (checkpoints, first_ticks): (Checkpointed, FirstTicks),
     ) {
         let pending = Pending::default();
-        let subscriber = Subscriber { announced, deltas, checkpoints, pending };
+        let subscriber = Subscriber { announced, deltas, checkpoints, first_ticks, pending };
         self.by_component.insert(component, subscriber);
     }
 
@@ -90,6 +91,14 @@ impl Subscribers {
             (component.clone(), subscriber.checkpoints.take().into_iter().collect())
         });
         taken.filter(|(_, seals): &(_, Vec<_>)| !seals.is_empty()).collect()
+    }
+
+    /// Of which targets components have collected a first tick since the last call.
+    pub(super) fn first_ticks(&self) -> impl Iterator<Item = (&ComponentId, Key, FirstTick)> {
+        self.by_component.iter().flat_map(|(component, subscriber)| {
+            let taken = subscriber.first_ticks.take();
+            taken.into_iter().map(move |(key, first)| (component, key, first))
+        })
     }
 
     /// Has a component told of a change.

@@ -24,13 +24,13 @@ use model::{Labels, Seal};
 use ownership::Key;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-mod checkpointed;
 mod kept;
+mod latest;
 #[cfg(test)]
 mod tests;
 
-pub use checkpointed::Checkpointed;
 pub(crate) use kept::Kept;
+pub use latest::{Checkpointed, FirstTick, FirstTicks};
 
 /// Deltas travel in pieces of at most this many, so that a piece stays far below a millisecond of
 /// work for whoever receives it.
@@ -125,6 +125,7 @@ pub struct Subscription {
     ready: VecDeque<Delta>,
     kept: Option<Kept>,
     checkpoints: Checkpointed,
+    first_ticks: FirstTicks,
     /// What an earlier life of the component knew of targets that have not been started yet.
     inherited: BTreeMap<Key, Seal>,
 }
@@ -156,8 +157,8 @@ impl Subscription {
 
     fn of(announce: watch::Sender<Snapshot>, source: Source) -> Self {
         let (ready, inherited) = (VecDeque::new(), BTreeMap::new());
-        let checkpoints = Checkpointed::default();
-        Self { announce, source, ready, kept: None, checkpoints, inherited }
+        let (checkpoints, first_ticks) = (Checkpointed::default(), FirstTicks::default());
+        Self { announce, source, ready, kept: None, checkpoints, first_ticks, inherited }
     }
 
     /// Takes over what the component knew before it was made anew, and will leave what it knows
@@ -171,6 +172,17 @@ impl Subscription {
     pub(crate) fn with_checkpoints(mut self, checkpoints: Checkpointed) -> Self {
         self.checkpoints = checkpoints;
         self
+    }
+
+    pub(crate) fn with_first_ticks(mut self, first_ticks: FirstTicks) -> Self {
+        self.first_ticks = first_ticks;
+        self
+    }
+
+    /// Where the component says which tick of a target was the first that it collected since the
+    /// start, if it collects at ticks: what a move has cost is measured by that.
+    pub fn first_ticks(&self) -> FirstTicks {
+        self.first_ticks.clone()
     }
 
     /// Where the component says what it knows of targets while it collects them, if a crash is to

@@ -10,7 +10,7 @@ mod pressure;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::MemoryDialer;
 use metrics::{Clock, Command, Fetch, ScrapeConfig, Scraper, TargetStatus};
@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::receiver::Fanout;
 use super::{Context, Kind, Nothing, Refusal, Started, Updated, http_client};
-use crate::cluster::Subscription;
+use crate::cluster::{FirstTick, FirstTicks, Subscription};
 use crate::server::components::TargetHealth;
 use crate::telemetry::{Registration, clock};
 
@@ -68,6 +68,7 @@ impl Kind for PrometheusScrape {
         let telemetry = Arc::clone(&counts.scraper);
         let (config, fetch) = (Arc::clone(&told.config), Arc::clone(&told.fetch));
         let (scraper, commands) = Scraper::new(config, fetch, sink, telemetry, Clock::System);
+        let scraper = scraper.with_first_tick(Arc::new(Firsts(subscription.first_ticks())));
         let (refuse, refused) = watch::channel(Arc::default());
         let (told, changes) = watch::channel(Arc::new(told));
         let measured = (Arc::clone(&counts), Arc::clone(&fanout));
@@ -135,6 +136,16 @@ impl Kind for PrometheusScrape {
             Some(health(&statuses[found]))
         };
         keys.iter().map(health).collect()
+    }
+}
+
+/// Tells the cluster of first ticks.
+#[derive(Debug)]
+struct Firsts(FirstTicks);
+
+impl metrics::FirstTick for Firsts {
+    fn collected(&self, key: u64, tick: i64) {
+        self.0.put(Key::from(key), FirstTick { tick, at: Instant::now() });
     }
 }
 

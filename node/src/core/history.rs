@@ -83,6 +83,9 @@ pub struct Record {
     /// The last tick of the node before that is known of, in milliseconds since the Unix epoch; `None`
     /// when that node left no word.
     pub last_tick: Option<i64>,
+    /// The first tick that was collected here since, in milliseconds since the Unix epoch; `None`
+    /// before, and when it stopped.
+    pub first_tick: Option<i64>,
     /// When this node itself last heard from the node before, where that one is out of reach and could
     /// not say what its last tick was: it may have collected until then, and longer.
     pub last_heard: Option<Instant>,
@@ -120,6 +123,23 @@ impl History {
             self.records.pop_front();
         }
         self.records.push_back(record);
+    }
+
+    /// Notes the first tick that was collected of a key since its last start, by `at`.
+    pub(super) fn note_first_tick(
+        &mut self,
+        component: &ComponentId,
+        key: Key,
+        tick: i64,
+        at: Instant,
+    ) {
+        let started = self.records.iter_mut().rev().find(|record| {
+            let is_start = record.stopped.is_none() && record.at <= at;
+            record.key == key && is_start && record.component == *component
+        });
+        if let Some(record) = started {
+            record.first_tick.get_or_insert(tick);
+        }
     }
 
     /// The last changes of the participants, oldest first.

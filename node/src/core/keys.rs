@@ -158,6 +158,11 @@ impl Core {
         self.handover.remaining()
     }
 
+    /// Notes the first tick that was collected of a key since it was started last, by `at`.
+    pub fn note_first_tick(&mut self, component: &ComponentId, key: Key, tick: i64, at: Instant) {
+        self.history.note_first_tick(component, key, tick, at);
+    }
+
     /// How keys change hands: standings and counters.
     pub fn handover(&self) -> &handover::Handover {
         &self.handover
@@ -297,6 +302,7 @@ impl Core {
             cause,
             from: from.clone(),
             last_tick: seal.as_ref().map(|seal| seal.last_tick),
+            first_tick: None,
             last_heard,
             took,
             overlap,
@@ -320,6 +326,7 @@ impl Core {
             cause,
             from: None,
             last_tick: None,
+            first_tick: None,
             last_heard: None,
             took: Duration::ZERO,
             overlap: false,

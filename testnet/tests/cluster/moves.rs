@@ -52,6 +52,15 @@ async fn two_nodes_that_collect_a_target_at_once_are_told_with_how_long_they_did
         Ok(())
     })
     .await?;
+    // Each of them: what it took over and gave back in between has no gap.
+    let scrapes = || (0..TARGETS).map(|target| fleet.scrapes(target)).collect::<Vec<_>>();
+    let before = scrapes();
+    eventually("it to have collected all that", PATIENCE, async || {
+        let now = scrapes();
+        anyhow::ensure!(now.iter().zip(&before).all(|(now, before)| now > before), "{now:?}");
+        Ok(())
+    })
+    .await?;
     cluster.node(1).child.signal(Signal::CONT)?;
     let targets = addresses(&fleet, TARGETS);
     eventually("the overlap to end and to be told", PATIENCE, async || {

@@ -27,6 +27,8 @@ pub(super) struct Target {
     pub(super) overlap_until: i64,
     /// Who collected it before, until something has been collected here.
     pub(super) predecessor: Option<Predecessor>,
+    /// Whether a tick was collected since the start.
+    pub(super) collected: bool,
     /// The last tick, or the later timestamp that its samples got; 0 before the first.
     pub(super) last_timestamp: i64,
     pub(super) body: usize,
@@ -60,6 +62,7 @@ impl Target {
             next: 0,
             overlap_until: 0,
             predecessor: None,
+            collected: false,
             last_timestamp: last_tick,
             body: 0,
             series: 0,

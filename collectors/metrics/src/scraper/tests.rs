@@ -79,12 +79,23 @@ impl Fetch for Script {
     }
 }
 
+/// The first ticks that were heard of.
+#[derive(Debug, Default)]
+struct Firsts(Mutex<Vec<(u64, i64)>>);
+
+impl FirstTick for Firsts {
+    fn collected(&self, key: u64, tick: i64) {
+        self.0.lock().unwrap().push((key, tick - ORIGIN));
+    }
+}
+
 /// A scraper in virtual time, and everything that comes out of it.
 struct World {
     commands: mpsc::Sender<Command>,
     batches: mpsc::Receiver<Arc<Batch>>,
     telemetry: Arc<Telemetry>,
     clock: Clock,
+    firsts: Arc<Firsts>,
     _tasks: JoinSet<()>,
 }
 
@@ -99,9 +110,11 @@ impl World {
         let clock = Clock::Runtime { origin: ORIGIN + 1, since: Instant::now() };
         let (scraper, commands) =
             Scraper::new(Arc::new(config), script, sink, telemetry.clone(), clock);
+        let firsts = Arc::new(Firsts::default());
+        let scraper = scraper.with_first_tick(firsts.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(scraper.run(CancellationToken::new()));
-        Self { commands, batches, telemetry, clock, _tasks: tasks }
+        Self { commands, batches, telemetry, clock, firsts, _tasks: tasks }
     }
 
     async fn start(&self, seal: Option<Seal>) {
@@ -257,6 +270,23 @@ async fn a_tick_that_fell_into_the_move_is_made_up_for() {
     assert_eq!(world.next().await, ["a 1 @2000", "up 1 @2000"]);
     assert_eq!(world.next().await, ["a 1 @3000", "up 1 @3000"]);
     assert_eq!(world.clock.now(), ORIGIN + 3 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_tick_of_each_start_is_told_be_it_good_or_not() {
+    let delay = Duration::from_millis(400);
+    let script = [Answer::Status(500), Answer::Page("a 1\n"), Answer::After(delay, "a 1\n")];
+    let mut world = World::new(Script::new(script));
+    world.start(None).await;
+    assert_eq!(*world.firsts.0.lock().unwrap(), []);
+    assert_eq!(world.next().await, ["up 0 @1000"]);
+    assert_eq!(world.next().await, ["a 1 @2000", "up 1 @2000"]);
+    world.stop(StopReason::Moved).await.unwrap();
+    tokio::time::sleep(3 * Duration::from_millis(1000)).await;
+    world.start(None).await;
+    world.next().await;
+    world.stop(StopReason::Gone).await;
+    assert_eq!(*world.firsts.0.lock().unwrap(), [(KEY, 1000), (KEY, 6000)]);
 }
 
 #[tokio::test(start_paused = true)]

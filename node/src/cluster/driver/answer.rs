@@ -18,11 +18,11 @@ impl Driver {
     pub(super) fn answer(&mut self, question: Question) {
         let now = Instant::now();
         match question {
-            Question::Subscribe { component, announced, deltas, checkpoints } => {
+            Question::Subscribe { component, announced, deltas, checkpoints, first_ticks } => {
                 // An earlier subscription of the component has ended, and with it what it ran.
                 self.core.set_keys(&component, Vec::new(), now);
                 self.act();
-                self.subscribers.add(component, announced, deltas, checkpoints);
+                self.subscribers.add(component, announced, deltas, (checkpoints, first_ticks));
             }
             Question::Sync { body, answer } => {
                 let _ = answer.send(self.core.handle_sync(&body, now));
@@ -134,6 +134,7 @@ fn recorded(record: &Record, me: &str, now: Instant) -> Recorded {
         to,
         cause: record.cause.as_str().to_owned(),
         last_tick: record.last_tick,
+        first_tick: record.first_tick,
         last_heard: record.last_heard.map(|at| wall(at, now)),
         took_micros: u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX),
         overlap: record.overlap,

@@ -13,8 +13,7 @@ struct Component {
 fn subscribe(subscribers: &mut Subscribers, name: &str, room: usize) -> Component {
     let (announce, announced) = watch::channel(Snapshot::from([]));
     let (pieces, deltas) = mpsc::channel(room);
-    let checkpoints = Checkpointed::default();
-    subscribers.add(ComponentId::from(name), announced, pieces, checkpoints);
+    subscribers.add(ComponentId::from(name), announced, pieces, Default::default());
     Component { announce, deltas }
 }
 

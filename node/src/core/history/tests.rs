@@ -115,6 +115,7 @@ fn history_is_bounded() {
             cause,
             from: None,
             last_tick: None,
+            first_tick: None,
             last_heard: None,
             took: Duration::ZERO,
             overlap: false,
@@ -122,4 +123,42 @@ fn history_is_bounded() {
     }
     assert_eq!(history.changes().count(), CHANGES);
     assert_eq!(history.records().count(), RECORDS);
+}
+
+#[test]
+fn a_first_tick_is_of_the_start_before_it() {
+    let mut history = History::default();
+    let (begin, component) = (Instant::now(), ComponentId::from("c"));
+    let at = |second| begin + Duration::from_secs(second);
+    let record = |key, second, stopped| Record {
+        at: at(second),
+        component: component.clone(),
+        key: Key::from(key),
+        stopped,
+        cause: ChangeCause::Joined,
+        from: None,
+        last_tick: None,
+        first_tick: None,
+        last_heard: None,
+        took: Duration::ZERO,
+        overlap: false,
+    };
+    for (key, second, stopped) in
+        [(1, 1, None), (2, 2, None), (1, 3, Some(StopReason::Gone)), (1, 5, None)]
+    {
+        history.push_record(record(key, second, stopped));
+    }
+    let first_ticks = |history: &History| -> Vec<Option<i64>> {
+        history.records().map(|record| record.first_tick).collect()
+    };
+    // It is told late: by then the key was started once more.
+    history.note_first_tick(&component, Key::from(1), 100, at(4));
+    assert_eq!(first_ticks(&history), [Some(100), None, None, None]);
+    history.note_first_tick(&component, Key::from(1), 200, at(6));
+    history.note_first_tick(&ComponentId::from("d"), Key::from(2), 300, at(6));
+    history.note_first_tick(&component, Key::from(3), 300, at(6));
+    assert_eq!(first_ticks(&history), [Some(100), None, None, Some(200)]);
+    // A component that begins anew tells what is no first tick for the cluster.
+    history.note_first_tick(&component, Key::from(1), 400, at(7));
+    assert_eq!(first_ticks(&history), [Some(100), None, None, Some(200)]);
 }

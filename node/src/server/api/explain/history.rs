@@ -51,8 +51,9 @@ pub struct History {
     pub cause: String,
     /// Of a start: for how long the node wanted the target before it had it.
     pub took_seconds: f64,
-    /// Of a start: for how long the target had no tick, the ticks missed times the interval; null when
-    /// the node before could not say what its last tick was, and when the target has no ticks.
+    /// Of a start: for how long the target had no tick, the ticks missed times the interval, up to the
+    /// first that this node collected; null before that, when the node before could not say what its
+    /// last tick was, and when the target has no ticks.
     pub gap_seconds: Option<f64>,
     /// Of a start that takes over from a node out of reach: what the gap is at most, counted from when
     /// that node was last heard from. Null when the gap is measured, and when nothing is known.
@@ -165,7 +166,7 @@ fn read(node: &str, body: &[u8]) -> Result<Vec<Told>, String> {
         if of != node {
             return Err(format!("it tells what {of} did"));
         }
-        let instants = [Some(record.at), record.last_tick, record.last_heard];
+        let instants = [Some(record.at), record.last_tick, record.first_tick, record.last_heard];
         if let Some(odd) = instants.into_iter().flatten().find(|at| !clock::is_plausible(*at)) {
             return Err(format!("{odd} is no time"));
         }

@@ -11,6 +11,7 @@ fn done(at: i64, last_tick: Option<i64>, last_heard: Option<i64>) -> Done {
         to: "b".to_owned(),
         cause: "crash".to_owned(),
         last_tick,
+        first_tick: Some((at / 1000 + 1) * 1000),
         last_heard,
         took_micros: u64::try_from(at % 1000).expect("it is positive"),
         overlap: last_tick.is_none(),

@@ -8,6 +8,7 @@ fn record(action: &str, at: i64, overlap: bool) -> Recorded {
         to: String::new(),
         cause: "crash".to_owned(),
         last_tick: None,
+        first_tick: None,
         last_heard: None,
         took_micros: 0,
         overlap,
@@ -53,10 +54,11 @@ fn a_node_is_believed_what_it_did_and_nothing_of_others() {
     assert_eq!(read("b", &body(&[told("b")])), Ok(vec![told("b")]));
     assert!(read("b", &body(&[told("b"), told("a")])).is_err());
     for odd in [i64::MIN, -1, i64::MAX] {
-        let mut lies = [told("b"), told("b"), told("b")];
+        let mut lies = [told("b"), told("b"), told("b"), told("b")];
         lies[0].record.at = odd;
         lies[1].record.last_tick = Some(odd);
         lies[2].record.last_heard = Some(odd);
+        lies[3].record.first_tick = Some(odd);
         assert!(
             lies.iter().all(|lie| read("b", &body(std::slice::from_ref(lie))).is_err()),
             "{odd}"
