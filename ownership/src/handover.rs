@@ -36,6 +36,7 @@ mod output;
 mod phase;
 #[cfg(test)]
 mod tests;
+mod under_way;
 mod wire;
 
 pub use limits::{
@@ -47,11 +48,11 @@ pub use output::{HandoverCounters, MoveCause, Output, Standing, Start, StopReaso
 pub use checkpoints::Checkpoints;
 
 use answering::Waiting;
-use asking::Asked;
 use given::Given;
 use limits::FRESH_FOR;
 use offered::Offered;
 use phase::{Claiming, Phase};
+use under_way::UnderWay;
 
 /// A question or an answer that cannot be acted upon. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,7 +89,7 @@ pub struct Handover {
     /// What is to be asked of whom.
     queues: BTreeMap<(Name, asking::Matter), BTreeSet<Target>>,
     /// Questions under way.
-    asked: BTreeMap<u64, Asked>,
+    asked: UnderWay,
     /// When a node last answered.
     heard: BTreeMap<Name, Instant>,
     next_id: u64,
@@ -119,7 +120,7 @@ impl Handover {
             held: BTreeMap::new(),
             timers: BTreeSet::new(),
             queues: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            asked: UnderWay::default(),
             heard: BTreeMap::new(),
             next_id: 0,
             waiting: BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! The side that asks: claims out, outcomes in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use membership::Name;
@@ -11,6 +11,7 @@ use super::limits::{
     REQUESTS_PER_PEER, RETRY_PAUSE, SOON_LIMIT, SOON_PAUSE, WAY_PAUSE,
 };
 use super::phase::{Claiming, Phase, Stage, Yielding};
+use super::under_way::{Asked, UnderWay};
 use super::wire::{self, Answer, Ask, Had, Outcome, Question};
 use super::{Handover, Malformed, MoveCause, Output, Start, Target};
 use crate::rank;
@@ -22,21 +23,13 @@ pub(super) enum Matter {
     Offer,
 }
 
-/// A question under way.
-#[derive(Debug)]
-pub(super) struct Asked {
-    to: Name,
-    matter: Matter,
-    targets: Vec<Target>,
-}
-
 impl Handover {
     /// Handles the answer to an [`Output::Ask`].
     ///
     /// # Errors
     /// When it is no answer to that question; the keys are asked for again.
     pub fn handle_answer(&mut self, id: u64, body: &[u8], now: Instant) -> Result<(), Malformed> {
-        let Some(asked) = self.asked.get(&id) else { return Ok(()) };
+        let Some(asked) = self.asked.get(id) else { return Ok(()) };
         let answer = Answer::decode(body).and_then(|answer| {
             let (got, wanted) = (answer.outcomes.len(), asked.targets.len());
             if got != wanted || answer.from != asked.to {
@@ -53,7 +46,7 @@ impl Handover {
                 return Err(error);
             }
         };
-        let Some(asked) = self.asked.remove(&id) else { return Ok(()) };
+        let Some(asked) = self.asked.remove(id) else { return Ok(()) };
         self.heard.insert(asked.to.clone(), now);
         for (target, outcome) in asked.targets.iter().zip(answer.outcomes) {
             match asked.matter {
@@ -66,7 +59,7 @@ impl Handover {
 
     /// Notes that an [`Output::Ask`] got no answer.
     pub fn handle_failure(&mut self, id: u64, now: Instant) {
-        let Some(asked) = self.asked.remove(&id) else { return };
+        let Some(asked) = self.asked.remove(id) else { return };
         self.counters.failed += 1;
         let gone = !self.present.contains_key(&asked.to);
         for target in &asked.targets {
@@ -412,23 +405,20 @@ impl Handover {
         if self.queues.is_empty() {
             return;
         }
-        let mut under_way: BTreeMap<Name, usize> = BTreeMap::new();
-        for asked in self.asked.values() {
-            *under_way.entry(asked.to.clone()).or_default() += 1;
-        }
-        for ((to, matter), mut queue) in std::mem::take(&mut self.queues) {
-            let under_way = under_way.entry(to.clone()).or_default();
-            if *under_way < REQUESTS_PER_PEER {
-                queue.retain(|target| self.is_queued(target, &to, matter));
-            }
-            while *under_way < REQUESTS_PER_PEER && !queue.is_empty() {
+        let has_room = |asked: &UnderWay, to: &Name| asked.of(to) < REQUESTS_PER_PEER;
+        let ready = self.queues.keys().filter(|(to, _)| has_room(&self.asked, to)).cloned();
+        for (to, matter) in ready.collect::<Vec<_>>() {
+            let place = (to, matter);
+            let Some(mut queue) = self.queues.remove(&place) else { continue };
+            let to = &place.0;
+            queue.retain(|target| self.is_queued(target, to, matter));
+            while has_room(&self.asked, to) && !queue.is_empty() {
                 let rest = queue.iter().nth(BATCH_KEYS).cloned();
                 let rest = rest.map(|first| queue.split_off(&first)).unwrap_or_default();
-                self.ask(&to, matter, std::mem::replace(&mut queue, rest), now);
-                *under_way += 1;
+                self.ask(to, matter, std::mem::replace(&mut queue, rest), now);
             }
             if !queue.is_empty() {
-                self.queues.insert((to, matter), queue);
+                self.queues.insert(place, queue);
             }
         }
     }
