@@ -135,29 +135,40 @@ impl Sender {
             newest_ms: meta.newest_ms,
         };
         loop {
-            if parcel.protocol == Protocol::V2 && self.must_speak_v1() {
-                match wire::decode_v2(&parcel.body).and_then(|request| request.to_v1()) {
-                    Ok(request) => {
-                        parcel.protocol = Protocol::V1;
-                        parcel.body = wire::encode_v1(&request).into();
-                    }
-                    Err(error) => {
-                        warn!(%error, endpoint = self.config.name, "could not translate a frame to 1.0");
-                        self.telemetry.dropped(DropReason::Corrupt).add(parcel.counts);
-                        return meta;
-                    }
-                }
+            if self.must_speak_v1() && !self.translate(&mut parcel) {
+                return meta;
             }
             match self.send(&mut parcel).await {
                 End::NotUnderstood => self.fall_back(),
                 End::Doubles(reason) => {
-                    self.bisect(&parcel, reason).await;
+                    if self.translate(&mut parcel) {
+                        self.bisect(&parcel, reason).await;
+                    }
                     return meta;
                 }
                 end => {
                     self.count(&parcel, &end);
                     return meta;
                 }
+            }
+        }
+    }
+
+    /// Makes a parcel one of 1.0, if it is not; whether that was possible.
+    fn translate(&self, parcel: &mut Parcel) -> bool {
+        if parcel.protocol == Protocol::V1 {
+            return true;
+        }
+        match wire::decode_v2(&parcel.body).and_then(|request| request.to_v1()) {
+            Ok(request) => {
+                parcel.protocol = Protocol::V1;
+                parcel.body = wire::encode_v1(&request).into();
+                true
+            }
+            Err(error) => {
+                warn!(%error, endpoint = self.config.name, "could not translate a frame to 1.0");
+                self.telemetry.dropped(DropReason::Corrupt).add(parcel.counts);
+                false
             }
         }
     }

@@ -125,7 +125,7 @@ pub struct Subscription {
     ready: VecDeque<Delta>,
     kept: Option<Kept>,
     checkpoints: Checkpointed,
-    first_ticks: FirstTicks,
+    first_ticks: Option<FirstTicks>,
     /// What an earlier life of the component knew of targets that have not been started yet.
     inherited: BTreeMap<Key, Seal>,
 }
@@ -157,8 +157,8 @@ impl Subscription {
 
     fn of(announce: watch::Sender<Snapshot>, source: Source) -> Self {
         let (ready, inherited) = (VecDeque::new(), BTreeMap::new());
-        let (checkpoints, first_ticks) = (Checkpointed::default(), FirstTicks::default());
-        Self { announce, source, ready, kept: None, checkpoints, first_ticks, inherited }
+        let checkpoints = Checkpointed::default();
+        Self { announce, source, ready, kept: None, checkpoints, first_ticks: None, inherited }
     }
 
     /// Takes over what the component knew before it was made anew, and will leave what it knows
@@ -175,13 +175,14 @@ impl Subscription {
     }
 
     pub(crate) fn with_first_ticks(mut self, first_ticks: FirstTicks) -> Self {
-        self.first_ticks = first_ticks;
+        self.first_ticks = Some(first_ticks);
         self
     }
 
     /// Where the component says which tick of a target was the first that it collected since the
-    /// start, if it collects at ticks: what a move has cost is measured by that.
-    pub fn first_ticks(&self) -> FirstTicks {
+    /// start, if it collects at ticks: what a move has cost is measured by that. `None` where nothing
+    /// moves.
+    pub fn first_ticks(&self) -> Option<FirstTicks> {
         self.first_ticks.clone()
     }
 

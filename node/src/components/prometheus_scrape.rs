@@ -68,7 +68,10 @@ impl Kind for PrometheusScrape {
         let telemetry = Arc::clone(&counts.scraper);
         let (config, fetch) = (Arc::clone(&told.config), Arc::clone(&told.fetch));
         let (scraper, commands) = Scraper::new(config, fetch, sink, telemetry, Clock::System);
-        let scraper = scraper.with_first_tick(Arc::new(Firsts(subscription.first_ticks())));
+        let scraper = match subscription.first_ticks() {
+            Some(first_ticks) => scraper.with_first_tick(Arc::new(Firsts(first_ticks))),
+            None => scraper,
+        };
         let (refuse, refused) = watch::channel(Arc::default());
         let (told, changes) = watch::channel(Arc::new(told));
         let measured = (Arc::clone(&counts), Arc::clone(&fanout));

@@ -24,7 +24,7 @@ pub(super) enum Answer {
     },
     /// The endpoint does not speak 2.0.
     NotUnderstood,
-    /// Refused for samples that are there already or came too late; 1.0 has then written nothing.
+    /// Refused for samples that are there already or came too late; nothing is written then.
     Doubles {
         /// [`DropReason::Double`] or [`DropReason::OutOfOrder`].
         kind: DropReason,
@@ -112,7 +112,10 @@ impl Answer {
                 Self::Again { reason, after }
             }
             _ if status.is_server_error() => Self::Again { reason, after },
-            (StatusCode::BAD_REQUEST | StatusCode::CONFLICT, Some(kind)) if !v2 => {
+            // A receiver of 2.0 that does not say how much it wrote has written nothing.
+            (StatusCode::BAD_REQUEST | StatusCode::CONFLICT, Some(kind))
+                if !v2 || written.is_none() =>
+            {
                 Self::Doubles { kind, reason }
             }
             // 2.0 writes what it can and says how much that was.

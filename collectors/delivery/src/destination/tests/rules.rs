@@ -324,6 +324,35 @@ async fn who_has_spoken_2_0_may_refuse_a_request_of_it() {
 }
 
 #[tokio::test]
+async fn doubles_in_2_0_of_who_does_not_say_what_it_wrote_are_looked_for_in_1_0() {
+    let script = |_, received: &Received| {
+        if received.body.is_empty() {
+            return Reply::ok();
+        }
+        let samples = received.samples();
+        match samples.iter().any(|(name, value)| name == "3" && *value > 1.0) {
+            true => Reply::status(400, "duplicate sample for timestamp"),
+            false if received.is_v2() => Reply::written(samples.len()),
+            false => Reply::ok(),
+        }
+    };
+    let change = |config: &mut EndpointConfig| {
+        config.protocol = Protocol::V2;
+        config.queue.max_samples_per_send = 5;
+        config.queue.max_shards = 1;
+    };
+    let batches = vec![batch(0..5, 1.0), batch(0..5, 2.0), batch(5..10, 3.0)];
+    let (backend, telemetry) = deliver(change, batches, script).await;
+    let mut accepted = backend.accepted();
+    accepted.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut expected = [of(0..5, 1.0), of([0, 1, 2, 4], 2.0), of(5..10, 3.0)].concat();
+    expected.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    assert_eq!(accepted, expected);
+    assert_eq!(telemetry.dropped(DropReason::Double).samples.get(), 1);
+    assert_eq!((telemetry.failed.samples.get(), telemetry.fallbacks.get()), (0, 0));
+}
+
+#[tokio::test]
 async fn a_partial_write_of_2_0_is_counted_and_not_repeated() {
     for status in [200, 400] {
         let script = move |_, _: &Received| {
