@@ -56,6 +56,10 @@ pub(crate) struct Sender {
 }
 
 /// Values of [`Sender::last`].
+/// How often a request of 2.0 gets no answer that counts, from who has not been seen to speak 2.0, before
+/// it is sent in 1.0. Whoever stands on the way may break on what it does not know.
+const UNPROVEN: u32 = 3;
+
 const NONE_YET: u8 = 0;
 const ANSWERED: u8 = 1;
 const AWAY: u8 = 2;
@@ -77,8 +81,10 @@ enum End {
     Written(Written),
     /// Everything in it is past the age limit.
     TooOld,
-    /// 2.0 is not understood there.
-    NotUnderstood,
+    /// 2.0 is not understood there, as it seems by this.
+    NotUnderstood(String),
+    /// It may be that 2.0 was not understood this time: it is sent in 1.0.
+    Unsaid,
     /// Refused because of samples that are there already or came too late.
     Doubles(DropReason),
     /// Refused for another reason.
@@ -139,7 +145,12 @@ impl Sender {
                 return meta;
             }
             match self.send(&mut parcel).await {
-                End::NotUnderstood => self.fall_back(),
+                End::NotUnderstood(reason) => self.fall_back(&reason),
+                End::Unsaid => {
+                    if !self.translate(&mut parcel) {
+                        return meta;
+                    }
+                }
                 End::Doubles(reason) => {
                     if self.translate(&mut parcel) {
                         self.bisect(&parcel, reason).await;
@@ -178,11 +189,14 @@ impl Sender {
         spoken == [Protocol::V1; 2] || self.speaks_only_v1()
     }
 
-    fn fall_back(&self) {
+    fn fall_back(&self, reason: &str) {
         if !self.only_v1.swap(true, Relaxed) {
             self.telemetry.fallbacks.add(1);
             let endpoint = &self.config.name;
-            info!(endpoint, "the endpoint does not speak remote write 2.0: going on with 1.0");
+            info!(
+                endpoint,
+                reason, "the endpoint does not speak remote write 2.0: going on with 1.0"
+            );
         }
     }
 
@@ -207,13 +221,16 @@ impl Sender {
             }
             End::TooOld => telemetry.dropped(DropReason::TooOld).add(parcel.counts),
             End::Doubles(reason) => telemetry.dropped(*reason).add(parcel.counts),
-            End::Refused | End::NotUnderstood => telemetry.failed.add(parcel.counts),
+            End::Refused | End::NotUnderstood(_) | End::Unsaid => {
+                telemetry.failed.add(parcel.counts);
+            }
         }
     }
 
     /// Sends a parcel again and again until there is an answer that counts.
     async fn send(&self, parcel: &mut Parcel) -> End {
         let mut backoff = Backoff::new(&self.config.queue);
+        let mut unproven = 0;
         loop {
             self.hold.wait().await;
             if !self.shed_old(parcel) {
@@ -232,7 +249,12 @@ impl Sender {
                     self.check_written(parcel, written);
                     return End::Written(written);
                 }
-                Answer::NotUnderstood => return End::NotUnderstood,
+                Answer::NotUnderstood(reason) => return End::NotUnderstood(reason),
+                Answer::Unsaid(reason) => {
+                    let endpoint = &self.config.name;
+                    debug!(endpoint, reason, "sending a request again in 1.0");
+                    return End::Unsaid;
+                }
                 Answer::Doubles { kind, reason } => {
                     debug!(
                         endpoint = self.config.name,
@@ -256,6 +278,13 @@ impl Sender {
                         self.hold.for_at_least(after);
                     }
                     tokio::time::sleep(backoff.next()).await;
+                    let is_proven = self.speaks_v2.load(Relaxed);
+                    if parcel.protocol == Protocol::V2 && !is_proven {
+                        unproven += 1;
+                        if unproven == UNPROVEN {
+                            return End::Unsaid;
+                        }
+                    }
                 }
             }
         }

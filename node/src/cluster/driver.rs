@@ -203,7 +203,7 @@ impl Driver {
             self.core.handle_timeout(now);
             self.act();
         }
-        for (component, key, first) in self.subscribers.first_ticks() {
+        for (component, key, first) in self.subscribers.take_first_ticks() {
             self.core.note_first_tick(component, key, first.tick, first.at);
         }
         for _ in 0..QUESTIONS_PER_TURN {

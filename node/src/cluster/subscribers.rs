@@ -94,7 +94,7 @@ impl Subscribers {
     }
 
     /// Of which targets components have collected a first tick since the last call.
-    pub(super) fn first_ticks(&self) -> impl Iterator<Item = (&ComponentId, Key, FirstTick)> {
+    pub(super) fn take_first_ticks(&self) -> impl Iterator<Item = (&ComponentId, Key, FirstTick)> {
         self.by_component.iter().flat_map(|(component, subscriber)| {
             let taken = subscriber.first_ticks.take();
             taken.into_iter().map(move |(key, first)| (component, key, first))

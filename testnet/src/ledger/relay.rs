@@ -27,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(25);
 const MAX_ANSWER: usize = 64 << 10;
 
 /// Hands a request on, and answers as the backend does. What it takes is stored in the book; what it
-/// refuses for good is noted there.
+/// refuses for good is noted there. Of a request that is written in part nothing is: none of the backends
+/// of which this is used does that.
 pub(super) async fn hand_on(
     url: &str,
     headers: &HeaderMap,
@@ -41,9 +42,10 @@ pub(super) async fn hand_on(
     };
     let code = head.status;
     let message = String::from_utf8_lossy(&text).into_owned();
-    // Who speaks 1.0 alone takes a request of 2.0 for an empty one, and does not say what it wrote.
-    let missed = writing.partial && !written::is_said(&head.headers);
-    let noted = if code.is_success() && missed {
+    // Who speaks 1.0 alone takes a request of 2.0 for an empty one, or refuses it, and does not say what
+    // it wrote: all of it comes again in 1.0.
+    let is_unsaid = writing.partial && !written::is_said(&head.headers);
+    let noted = if is_unsaid {
         true
     } else if code.is_success() {
         let (answer, answered) = oneshot::channel();

@@ -1,4 +1,6 @@
-use delivery::wire::{self, v1};
+use std::net::SocketAddr;
+
+use delivery::wire::{self, v1, v2};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -135,12 +137,36 @@ async fn post(url: &str, timestamp: i64, value: f64) -> (::http::StatusCode, Str
         }],
         ..v1::WriteRequest::default()
     };
-    let body = Full::new(bytes::Bytes::from(wire::encode_v1(&request)));
-    let request = ::http::Request::post(url).body(body).unwrap();
+    let (head, text) = ask(::http::Request::post(url), wire::encode_v1(&request)).await;
+    (head.status, text)
+}
+
+/// The same in protocol 2.0; returns the status, and how many samples the answer says were written.
+async fn post_v2(url: &str, timestamp: i64, value: f64) -> (u16, Option<u64>) {
+    let request = v2::Request {
+        symbols: ["", "__name__", "up", "instance", "x"].map(str::to_owned).to_vec(),
+        timeseries: vec![v2::TimeSeries {
+            labels_refs: vec![1, 2, 3, 4],
+            samples: vec![v2::Sample { value, timestamp, ..v2::Sample::default() }],
+            ..v2::TimeSeries::default()
+        }],
+    };
+    let kind = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+    let post = ::http::Request::post(url).header("content-type", kind);
+    let (head, _) = ask(post, wire::encode_v2(&request)).await;
+    let written = head.headers.get("x-prometheus-remote-write-samples-written");
+    (head.status.as_u16(), written.map(|count| count.to_str().unwrap().parse().unwrap()))
+}
+
+async fn ask(
+    request: ::http::request::Builder,
+    body: Vec<u8>,
+) -> (::http::response::Parts, String) {
+    let request = request.body(Full::new(bytes::Bytes::from(body))).unwrap();
     let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
     let (head, body) = answer.into_parts();
     let body = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
-    (head.status, String::from_utf8_lossy(&body).into_owned())
+    (head, String::from_utf8_lossy(&body).into_owned())
 }
 
 #[tokio::test]
@@ -284,5 +310,49 @@ async fn a_relay_hands_on_answers_as_the_backend_and_remembers_what_was_taken() 
     relay.behave(Behaviour::Relay { to: ([127, 0, 0, 1], 1).into(), path: "/" });
     assert_eq!(post(&url, 30, 1.0).await.0, 502);
     assert_eq!(relay.account().await.unwrap().series[0].ticks.len(), 1);
+    world.end().await;
+}
+
+/// Answers what it is sent in the way of one that speaks 1.0 alone, and does not look at it.
+async fn older(world: &World) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    world.tasks.spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = hyper::service::service_fn(|request: ::http::Request<_>| async {
+            let body: hyper::body::Incoming = request.into_body();
+            http_body_util::BodyExt::collect(body).await?;
+            let answer =
+                ::http::Response::builder().status(204).body(Full::<bytes::Bytes>::default());
+            Ok::<_, hyper::Error>(answer.unwrap())
+        });
+        let stream = hyper_util::rt::TokioIo::new(stream);
+        // Whoever asked may hang up.
+        let _ = hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await;
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_relay_remembers_of_2_0_what_the_backend_says_that_it_wrote() {
+    let world = World::new().unwrap();
+    let start = || Ledger::start(LIMITS, &world.tasks, &world.cancel);
+    let (backend, relay) = (start().await.unwrap(), start().await.unwrap());
+    let relay_to = |to| relay.behave(Behaviour::Relay { to, path: "/write/relay" });
+    let url = relay.write_url("a");
+    relay_to(older(&world).await);
+    assert_eq!(post_v2(&url, 10, 1.0).await, (204, None));
+    relay_to(backend.address());
+    backend.behave(Behaviour::Refuse(400));
+    assert_eq!(post_v2(&url, 10, 1.0).await, (400, None));
+    let seen = relay.account().await.unwrap();
+    assert!(seen.series.is_empty() && seen.refused.is_empty(), "it comes again in 1.0: {seen:?}");
+
+    backend.behave(Behaviour::Prometheus);
+    assert_eq!(post_v2(&url, 20, 1.0).await, (204, Some(1)));
+    assert_eq!(post_v2(&url, 10, 1.0).await, (400, Some(0)));
+    let seen = relay.account().await.unwrap();
+    assert_eq!(seen.series[0].ticks.len(), 1);
+    assert_eq!(seen.rejected, [(ObjectionKind::OutOfOrder, 1)].into());
     world.end().await;
 }

@@ -16,7 +16,8 @@ pub(crate) fn say(headers: &mut HeaderMap, samples: u64) {
     }
 }
 
-/// Whether an answer says anything of it.
+/// Whether an answer says anything of it that can be read.
 pub(super) fn is_said(headers: &HeaderMap) -> bool {
-    HEADERS.iter().any(|name| headers.contains_key(name))
+    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok();
+    HEADERS.iter().any(|name| number(name).is_some())
 }

@@ -22,8 +22,11 @@ pub(super) enum Answer {
         reason: String,
         after: Option<Duration>,
     },
-    /// The endpoint does not speak 2.0.
-    NotUnderstood,
+    /// The endpoint does not speak 2.0, as it seems by this.
+    NotUnderstood(String),
+    /// Refused, in 2.0, by somebody who does not say what was written, and so may not know 2.0: there may
+    /// be several behind the endpoint, or somebody on the way.
+    Unsaid(String),
     /// Refused for samples that are there already or came too late; nothing is written then.
     Doubles {
         /// [`DropReason::Double`] or [`DropReason::OutOfOrder`].
@@ -91,42 +94,57 @@ impl Answer {
                 Some(counts) if v2 => Self::Written(Written::Counted { counts, doubles: None }),
                 // Who does not count what it wrote has not understood 2.0: to a receiver of 1.0 the
                 // request looks like an empty one.
-                None if v2 && parcel.counts.weight() > 0 => Self::NotUnderstood,
+                None if v2 && parcel.counts.total() > 0 => {
+                    Self::NotUnderstood(format!("{status}, and nothing of what it wrote"))
+                }
                 _ => Self::Written(Written::Everything),
             };
         }
         let message = response.excerpt(EXCERPT).await;
         let reason = format!("{status}: {message}");
-        let doubles = doubles(&message);
-        match (status, doubles) {
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, _) if v2 => Self::NotUnderstood,
-            // The specification names 415 alone, but who knows 1.0 only, or stands on the way and
-            // looks into requests, complains in other words.
-            (
-                StatusCode::BAD_REQUEST
-                | StatusCode::NOT_ACCEPTABLE
-                | StatusCode::UNPROCESSABLE_ENTITY,
-                _,
-            ) if v2 && !proven && written.is_none() => Self::NotUnderstood,
-            (StatusCode::TOO_MANY_REQUESTS, _) if queue.retry_on_http_429 => {
-                Self::Again { reason, after }
-            }
-            _ if status.is_server_error() => Self::Again { reason, after },
-            // A receiver of 2.0 that does not say how much it wrote has written nothing.
-            (StatusCode::BAD_REQUEST | StatusCode::CONFLICT, Some(kind))
-                if !v2 || written.is_none() =>
+        match status {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::NOT_IMPLEMENTED
+            | StatusCode::HTTP_VERSION_NOT_SUPPORTED
+                if v2 =>
             {
-                Self::Doubles { kind, reason }
+                return Self::NotUnderstood(reason);
             }
-            // 2.0 writes what it can and says how much that was.
-            _ => match written {
-                Some(counts) if v2 && (doubles.is_some() || counts.total() > 0) => {
-                    Self::Written(Written::Counted { counts, doubles })
-                }
-                _ => Self::Refused(reason),
-            },
+            StatusCode::TOO_MANY_REQUESTS if queue.retry_on_http_429 => {
+                return Self::Again { reason, after };
+            }
+            _ if status.is_server_error() => return Self::Again { reason, after },
+            _ => {}
+        }
+        let names_doubles = matches!(status, StatusCode::BAD_REQUEST | StatusCode::CONFLICT)
+            .then(|| doubles(&message));
+        let doubles = names_doubles.flatten();
+        match (doubles, written) {
+            // 2.0 writes what it can and says how much that was. Where that is nothing of many, one
+            // may have kept the others out.
+            (_, Some(counts))
+                if v2
+                    && (counts.total() > 0 || doubles.is_some() && parcel.counts.total() == 1) =>
+            {
+                Self::Written(Written::Counted { counts, doubles })
+            }
+            (Some(kind), _) => Self::Doubles { kind, reason },
+            // The specification names 415 alone, but who knows 1.0 only complains in other words.
+            (None, None) if v2 && !proven && is_about_the_body(status) => {
+                Self::NotUnderstood(reason)
+            }
+            (None, None) if v2 => Self::Unsaid(reason),
+            _ => Self::Refused(reason),
         }
     }
+}
+
+/// Whether a request was refused for what is in it, not for who sent it, or when.
+fn is_about_the_body(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::NOT_ACCEPTABLE | StatusCode::UNPROCESSABLE_ENTITY
+    )
 }
 
 /// The headers by which 2.0 says what it has written; `None` when there is none of them.

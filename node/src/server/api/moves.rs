@@ -107,7 +107,7 @@ pub struct Move {
     pub targets: u64,
     /// Of a start: the longest time from wanting one to starting it.
     pub took_seconds: f64,
-    /// Of how many the gap was measured.
+    /// Of how many the gap was measured so far: of a target that is not collected yet it is unknown.
     pub gaps_measured: u64,
     /// The longest of these gaps.
     pub gap_seconds: Option<f64>,
