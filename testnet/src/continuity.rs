@@ -32,7 +32,7 @@ pub use backend::BackendKind;
 pub use scenario::Scenario;
 use stage::Stage;
 pub use stage::{Event, EventKind};
-pub use table::Table;
+pub use table::{OVERLONG, Table};
 
 /// `testnet continuity`.
 #[derive(Debug, Clone, clap::Args)]

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tokio::sync::Mutex;
 
-use testnet::continuity::{self, Arguments, BackendKind, Played, Scenario};
+use testnet::continuity::{self, Arguments, BackendKind, OVERLONG, Played, Scenario};
 use testnet::process::World;
 
 /// One scenario is played after the other: each has up to twelve nodes that must keep their ticks.
@@ -39,7 +39,7 @@ async fn goal_is_met(scenario: Scenario, backend: BackendKind) -> anyhow::Result
         world.end().await;
         let Played { table, explained, .. } = played?;
         let late = table.count("late by more than a tenth") + table.count("failed scrapes");
-        let busy = late * TOO_BUSY > table.count("ticks expected");
+        let busy = late * TOO_BUSY > table.count("ticks expected") || table.count(OVERLONG) > 0;
         let interval = model::duration::format(arguments.interval);
         if busy && attempt < ATTEMPTS {
             let all = format!("{table}{explained:#?}");

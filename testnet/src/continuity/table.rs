@@ -35,16 +35,23 @@ pub struct Suspicions {
     pub raised: u64,
     /// How often one was taken for dead.
     pub confirmed: u64,
+    /// How often a link was cut for so much longer than it was meant to be that this may well be: the
+    /// machine was too busy to mend it in time.
+    pub overlong: u64,
 }
+
+/// The row of [`Suspicions::overlong`].
+pub const OVERLONG: &str = "flaps that took too long";
 
 impl Suspicions {
     /// That a link flapped, and nobody fell for it.
-    pub(crate) fn rows(&self) -> [Row; 3] {
+    pub(crate) fn rows(&self) -> [Row; 4] {
         let unnoticed = u64::from(self.raised == 0);
         [
             ("suspicions", self.raised, None),
             ("flaps that nobody noticed", unnoticed, Some(0)),
             ("nodes taken for dead", self.confirmed, Some(0)),
+            (OVERLONG, self.overlong, None),
         ]
         .map(|(name, count, goal)| Row { name, count, goal })
     }

@@ -180,7 +180,7 @@ fn planned_moves_are_in_time_but_for_one_in_ten() {
 #[test]
 fn a_link_that_flaps_is_noticed_and_buries_nobody() {
     let judged = |raised, confirmed| {
-        let flapped = Some(Suspicions { raised, confirmed });
+        let flapped = Some(Suspicions { raised, confirmed, overlong: 1 });
         let all: Vec<(i64, u64)> = (0..7).map(|tick| (tick * 1000, 1)).collect();
         table(vec![series("up", &all)], &Goal { flapped, ..Goal::default() }).met()
     };

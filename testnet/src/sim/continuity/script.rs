@@ -344,5 +344,6 @@ fn flapping(stage: &mut Stage, nodes: usize, outage: Duration) -> Suspicions {
     Suspicions {
         raised: after.raised - before.raised,
         confirmed: after.confirmed - before.confirmed,
+        overlong: 0,
     }
 }
