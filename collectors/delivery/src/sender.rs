@@ -55,11 +55,11 @@ pub(crate) struct Sender {
     known_doubles: KnownDoubles,
 }
 
-/// Values of [`Sender::last`].
-/// How often a request of 2.0 gets no answer that counts, from who has not been seen to speak 2.0, before
-/// it is sent in 1.0. Whoever stands on the way may break on what it does not know.
+/// How often a request of 2.0 that nobody asked for gets no answer that counts, from who has not been seen to
+/// speak 2.0, before it is sent in 1.0. Whoever stands on the way may break on what it does not know.
 const UNPROVEN: u32 = 3;
 
+/// Values of [`Sender::last`].
 const NONE_YET: u8 = 0;
 const ANSWERED: u8 = 1;
 const AWAY: u8 = 2;
@@ -189,6 +189,13 @@ impl Sender {
         spoken == [Protocol::V1; 2] || self.speaks_only_v1()
     }
 
+    /// Whether a parcel is in 2.0 though the endpoint has spoken 1.0 alone, for all that is known. Where 2.0
+    /// is asked for throughout, 1.0 may be what it does not speak.
+    fn doubts(&self, parcel: &Parcel) -> bool {
+        let is_asked_for = self.config.protocol == Protocol::V2;
+        parcel.protocol == Protocol::V2 && !is_asked_for && !self.speaks_v2.load(Relaxed)
+    }
+
     fn fall_back(&self, reason: &str) {
         if !self.only_v1.swap(true, Relaxed) {
             self.telemetry.fallbacks.add(1);
@@ -230,7 +237,7 @@ impl Sender {
     /// Sends a parcel again and again until there is an answer that counts.
     async fn send(&self, parcel: &mut Parcel) -> End {
         let mut backoff = Backoff::new(&self.config.queue);
-        let mut unproven = 0;
+        let mut failures = 0;
         loop {
             self.hold.wait().await;
             if !self.shed_old(parcel) {
@@ -278,12 +285,9 @@ impl Sender {
                         self.hold.for_at_least(after);
                     }
                     tokio::time::sleep(backoff.next()).await;
-                    let is_proven = self.speaks_v2.load(Relaxed);
-                    if parcel.protocol == Protocol::V2 && !is_proven {
-                        unproven += 1;
-                        if unproven == UNPROVEN {
-                            return End::Unsaid;
-                        }
+                    failures += 1;
+                    if failures >= UNPROVEN && self.doubts(parcel) {
+                        return End::Unsaid;
                     }
                 }
             }

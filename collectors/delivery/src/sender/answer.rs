@@ -116,9 +116,8 @@ impl Answer {
             _ if status.is_server_error() => return Self::Again { reason, after },
             _ => {}
         }
-        let names_doubles = matches!(status, StatusCode::BAD_REQUEST | StatusCode::CONFLICT)
-            .then(|| doubles(&message));
-        let doubles = names_doubles.flatten();
+        let may_name_some = matches!(status, StatusCode::BAD_REQUEST | StatusCode::CONFLICT);
+        let doubles = doubles(&message).filter(|_| may_name_some);
         match (doubles, written) {
             // 2.0 writes what it can and says how much that was. Where that is nothing of many, one
             // may have kept the others out.

@@ -341,17 +341,16 @@ impl Endpoint {
     }
 
     fn config(&self, url: Url, place: usize) -> EndpointConfig {
+        let (protocol, overlap_protocol) = match self.protobuf_message {
+            None => (Protocol::V1, Protocol::V2),
+            Some(Message::V1) => (Protocol::V1, Protocol::V1),
+            Some(Message::V2) => (Protocol::V2, Protocol::V2),
+        };
         EndpointConfig {
             remote_timeout: self.remote_timeout,
             headers: self.headers.iter().filter_map(|(n, v)| header(n, v)).collect::<HeaderMap>(),
-            protocol: match self.protobuf_message {
-                Some(Message::V2) => Protocol::V2,
-                Some(Message::V1) | None => Protocol::V1,
-            },
-            overlap_protocol: match self.protobuf_message {
-                Some(Message::V2) | None => Protocol::V2,
-                Some(Message::V1) => Protocol::V1,
-            },
+            protocol,
+            overlap_protocol,
             send_exemplars: self.send_exemplars,
             send_native_histograms: self.send_native_histograms,
             queue: self.queue_config.config(),

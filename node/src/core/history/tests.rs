@@ -99,27 +99,30 @@ fn a_node_out_of_reach_was_heard_last_before_it_went_and_one_that_came_back_is_i
     assert_eq!(history.last_heard(&a), None);
 }
 
+/// This node started, or stopped, to collect a key of the component `c`.
+fn record(key: u64, at: Instant, stopped: Option<StopReason>) -> Record {
+    Record {
+        at,
+        component: ComponentId::from("c"),
+        key: Key::from(key),
+        stopped,
+        cause: ChangeCause::Targets,
+        from: None,
+        last_tick: None,
+        first_tick: None,
+        last_heard: None,
+        took: Duration::ZERO,
+        overlap: false,
+    }
+}
+
 #[test]
 fn history_is_bounded() {
     let mut history = History::default();
     for _ in 0..10_000 {
         let at = Instant::now();
         history.push_change(Change { at, joined: vec![], left: vec![] });
-        let component = ComponentId::from("c");
-        let (key, cause) = (Key::from(1), ChangeCause::Targets);
-        history.push_record(Record {
-            at,
-            component,
-            key,
-            stopped: None,
-            cause,
-            from: None,
-            last_tick: None,
-            first_tick: None,
-            last_heard: None,
-            took: Duration::ZERO,
-            overlap: false,
-        });
+        history.push_record(record(1, at, None));
     }
     assert_eq!(history.changes().count(), CHANGES);
     assert_eq!(history.records().count(), RECORDS);
@@ -130,23 +133,10 @@ fn a_first_tick_is_of_the_start_before_it() {
     let mut history = History::default();
     let (begin, component) = (Instant::now(), ComponentId::from("c"));
     let at = |second| begin + Duration::from_secs(second);
-    let record = |key, second, stopped| Record {
-        at: at(second),
-        component: component.clone(),
-        key: Key::from(key),
-        stopped,
-        cause: ChangeCause::Joined,
-        from: None,
-        last_tick: None,
-        first_tick: None,
-        last_heard: None,
-        took: Duration::ZERO,
-        overlap: false,
-    };
     for (key, second, stopped) in
         [(1, 1, None), (2, 2, None), (1, 3, Some(StopReason::Gone)), (1, 5, None)]
     {
-        history.push_record(record(key, second, stopped));
+        history.push_record(record(key, at(second), stopped));
     }
     let first_ticks = |history: &History| -> Vec<Option<i64>> {
         history.records().map(|record| record.first_tick).collect()

@@ -49,13 +49,14 @@ impl Received {
     }
 }
 
+/// A longer body is refused with 413 as soon as the head is there, and never read.
+pub(super) const LONGEST: usize = 5 << 19;
+
 /// What to do with a request.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
     /// Answer with a status, headers and a body.
     Status(u16, Vec<(&'static str, String)>, String),
-    /// Answer as soon as the head is there, and never read the body.
-    Early(u16),
     /// Close the connection without an answer.
     Cut,
     /// Never answer.
@@ -154,12 +155,9 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
         let length: usize = received.header("content-length").unwrap().parse().unwrap();
         let total = head_end + length;
         let whole = |buffer: &[u8]| (buffer.len() >= total).then_some(total);
-        let number = state.log.borrow().len();
-        // An early answer is decided by the head alone.
-        let early = (state.script.lock().unwrap())(number, &received);
-        if let Reply::Early(status) = early {
-            state.log.send_modify(|log| log.push((received, status)));
-            answer(&mut stream, status, &[], "too large").await;
+        if length > LONGEST {
+            state.log.send_modify(|log| log.push((received, 413)));
+            answer(&mut stream, 413, &[], "too large").await;
             // The body stays unread and the connection open, which is what hurts careless clients.
             let () = std::future::pending().await;
             return;
@@ -177,7 +175,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
             Reply::Status(status, headers, body) => {
                 answer(&mut stream, status, &headers, &body).await;
             }
-            Reply::Cut | Reply::Early(_) => return,
+            Reply::Cut => return,
             Reply::Stall => std::future::pending().await,
         }
     }

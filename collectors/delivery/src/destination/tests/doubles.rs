@@ -17,9 +17,6 @@ fn refuse(
     is_refused: impl Fn(&str, i64, f64) -> bool + Send + 'static,
 ) -> impl FnMut(usize, &Received) -> Reply + Send {
     move |_, received| {
-        if received.body.is_empty() {
-            return Reply::ok();
-        }
         let request = received.request();
         let spoils = request.timeseries.iter().any(|series| {
             let name = series.label("n").unwrap_or_default();
@@ -370,9 +367,6 @@ fn prometheus(
     let mut rng = StdRng::seed_from_u64(seed);
     let mut newest: BTreeMap<String, (i64, f64)> = BTreeMap::new();
     move |_, received| {
-        if received.body.is_empty() {
-            return Reply::ok();
-        }
         // So that neither keeps in step with the other.
         if rng.random_ratio(1, 4) {
             return Reply::status(503, "busy");

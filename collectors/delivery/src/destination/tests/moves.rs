@@ -106,9 +106,6 @@ async fn strict() -> (Backend, Arc<AtomicBool>) {
     let is_away = Arc::clone(&away);
     let mut newest: BTreeMap<String, f64> = BTreeMap::new();
     let backend = Backend::start(move |_, received| {
-        if received.body.is_empty() {
-            return Reply::ok();
-        }
         if is_away.load(Relaxed) {
             return Reply::status(503, "away");
         }

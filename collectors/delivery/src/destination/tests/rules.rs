@@ -86,14 +86,11 @@ async fn a_429_is_a_refusal_where_it_is_not_to_be_repeated() {
 
 #[tokio::test]
 async fn an_answer_before_the_body_was_read_counts() {
-    let script = |number, received: &Received| {
-        if number == 0 && received.body.is_empty() { Reply::Early(413) } else { Reply::ok() }
-    };
     let mut huge = Batch::default();
-    // Larger than what sockets buffer, and nothing that compresses.
+    // Larger than what the backend reads and sockets buffer, and nothing that compresses.
     let mut noise = 1u64;
     for index in 0..2_000 {
-        let text: String = (0..1_000)
+        let text: String = (0..1_500)
             .map(|_| {
                 noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 char::from(b'!' + (noise >> 33) as u8 % 90)
@@ -104,7 +101,8 @@ async fn an_answer_before_the_body_was_read_counts() {
     }
     // A server that does not read on stalls whoever comes next on the same connection.
     let short = |config: &mut EndpointConfig| config.remote_timeout = Duration::from_secs(1);
-    let (backend, telemetry) = deliver(short, vec![huge, batch(["next"], 2.0)], script).await;
+    let (backend, telemetry) =
+        deliver(short, vec![huge, batch(["next"], 2.0)], |_, _| Reply::ok()).await;
     assert_eq!(telemetry.failed.samples.get(), 2_000);
     assert_eq!(backend.accepted(), of(["next"], 2.0));
 }
@@ -186,7 +184,7 @@ async fn after_a_start_everything_waits_for_the_overlaps_that_are_in_the_log() {
     let is_released = Arc::clone(&released);
     // The first one is refused until then, the second one always.
     let backend = Backend::start(move |_, received: &Received| {
-        let samples = if received.body.is_empty() { Vec::new() } else { received.samples() };
+        let samples = received.samples();
         let is_refused = |(name, value): &(String, f64)| {
             name == "moved" && (*value == 3.0 || (*value == 1.0 && !is_released.load(Relaxed)))
         };
@@ -226,13 +224,7 @@ async fn after_a_start_everything_waits_for_the_overlaps_that_are_in_the_log() {
 
 #[tokio::test]
 async fn requests_of_2_0_say_so() {
-    let script = |_, received: &Received| {
-        if received.body.is_empty() {
-            Reply::ok()
-        } else {
-            Reply::written(received.samples().len())
-        }
-    };
+    let script = |_, received: &Received| Reply::written(received.samples().len());
     let v2 = |config: &mut EndpointConfig| config.protocol = Protocol::V2;
     let (backend, telemetry) = deliver(v2, vec![batch(0..5, 1.0)], script).await;
     let (request, _) = &backend.received()[0];
@@ -268,23 +260,27 @@ async fn an_endpoint_without_2_0_gets_1_0_and_nothing_is_lost() {
     }
 }
 
+/// Speaks what is spoken where nothing else is asked for.
+fn as_usual(config: &mut EndpointConfig) {
+    config.overlap_protocol = EndpointConfig::new("test", config.url.clone()).overlap_protocol;
+}
+
+fn overlap(names: impl IntoIterator<Item = impl ToString>, value: f64) -> Batch {
+    Batch { overlap: true, ..batch(names, value) }
+}
+
 #[tokio::test]
 async fn what_another_node_may_have_written_goes_in_2_0_where_that_is_understood() {
     for speaks_v2 in [true, false] {
         let script = move |_, received: &Received| {
-            if speaks_v2 && received.is_v2() && !received.body.is_empty() {
+            if speaks_v2 && received.is_v2() {
                 Reply::written(received.samples().len())
             } else {
                 Reply::ok()
             }
         };
-        let change = |config: &mut EndpointConfig| {
-            let default = EndpointConfig::new("test", config.url.clone());
-            config.overlap_protocol = default.overlap_protocol;
-        };
-        let overlap = |value| Batch { overlap: true, ..batch(["moved"], value) };
-        let batches = vec![batch(0..5, 1.0), overlap(1.0), overlap(2.0)];
-        let (backend, telemetry) = deliver(change, batches, script).await;
+        let batches = vec![batch(0..5, 1.0), overlap(["moved"], 1.0), overlap(["moved"], 2.0)];
+        let (backend, telemetry) = deliver(as_usual, batches, script).await;
         let received = backend.received();
         let of_protocol = |v2| {
             let of_it = received.iter().filter(move |(request, _)| request.is_v2() == v2);
@@ -307,9 +303,6 @@ fn refuse_2_0(
     and_1_0: bool,
 ) -> impl FnMut(usize, &Received) -> Reply + Send {
     move |_, received| {
-        if received.body.is_empty() {
-            return Reply::ok();
-        }
         let samples = received.samples();
         match received.is_v2() {
             true if samples == these => Reply::status(status, "what?"),
@@ -320,9 +313,10 @@ fn refuse_2_0(
     }
 }
 
-/// Speaks 2.0, one request at a time.
+/// Speaks 2.0 throughout, one request at a time.
 fn one_by_one(config: &mut EndpointConfig) {
     config.protocol = Protocol::V2;
+    config.overlap_protocol = Protocol::V2;
     config.queue.max_samples_per_send = 5;
     config.queue.max_shards = 1;
 }
@@ -356,36 +350,49 @@ async fn what_is_broken_on_its_way_in_2_0_alone_is_sent_in_1_0() {
         let script = move |_, received: &Received| {
             if received.is_v2() { Reply::status(status, "oops") } else { Reply::ok() }
         };
-        let batches = vec![batch(0..5, 1.0), batch(0..5, 2.0)];
-        let (backend, telemetry) = deliver(one_by_one, batches, script).await;
+        let batches = vec![overlap(0..5, 1.0), overlap(0..5, 2.0)];
+        let alone = |config: &mut EndpointConfig| {
+            as_usual(config);
+            config.queue.max_samples_per_send = 5;
+        };
+        let (backend, telemetry) = deliver(alone, batches, script).await;
         assert_eq!(backend.accepted(), [of(0..5, 1.0), of(0..5, 2.0)].concat(), "{status}");
         assert_eq!(telemetry.fallbacks.get(), fallbacks, "{status}");
     }
-    // Who has spoken 2.0 is waited for: it is away.
-    let mut away = 0;
-    let script = move |_, received: &Received| {
-        if received.body.is_empty() {
-            return Reply::ok();
+}
+
+/// It is away, and 1.0 may be what it does not speak.
+#[tokio::test]
+async fn who_has_spoken_2_0_or_is_to_speak_nothing_else_is_waited_for() {
+    let change: [fn(&mut EndpointConfig); 2] = [as_usual, one_by_one];
+    for (change, late) in change.into_iter().zip([2.0, 1.0]) {
+        let mut away = 0;
+        let backend = Backend::start(move |_, received: &Received| {
+            let samples = received.samples();
+            if samples == of(0..5, late) && away < 10 {
+                away += 1;
+                return Reply::status(503, "later");
+            }
+            Reply::written(samples.len())
+        })
+        .await;
+        let mut config = config(&backend);
+        change(&mut config);
+        let (_keep, path) = directory();
+        let running = Running::start(&path, config);
+        for (value, accepted) in [(1.0, 5), (2.0, 10)] {
+            running.send(overlap(0..5, value)).await;
+            backend.until_accepted(accepted).await;
         }
-        let samples = received.samples();
-        if samples == of(0..5, 2.0) && away < 10 {
-            away += 1;
-            return Reply::status(503, "later");
-        }
-        Reply::written(samples.len())
-    };
-    let batches = vec![batch(0..5, 1.0), batch(0..5, 2.0)];
-    let (backend, telemetry) = deliver(one_by_one, batches, script).await;
-    assert!(backend.received().iter().all(|(request, _)| request.is_v2()));
-    assert_eq!((telemetry.sent.samples.get(), telemetry.failed.samples.get()), (10, 0));
+        assert!(backend.received().iter().all(|(request, _)| request.is_v2()));
+        assert_eq!(running.telemetry.failed.samples.get(), 0);
+        assert_eq!(running.stop().await, Left::default());
+    }
 }
 
 #[tokio::test]
 async fn doubles_in_2_0_of_who_does_not_say_what_it_wrote_are_looked_for_in_1_0() {
     let script = |_, received: &Received| {
-        if received.body.is_empty() {
-            return Reply::ok();
-        }
         let samples = received.samples();
         match samples.iter().any(|(name, value)| name == "3" && *value > 1.0) {
             true => Reply::status(400, "duplicate sample for timestamp"),
@@ -412,9 +419,6 @@ async fn doubles_in_2_0_of_who_does_not_say_what_it_wrote_are_looked_for_in_1_0(
 #[tokio::test]
 async fn nothing_is_lost_to_who_writes_all_of_a_request_of_2_0_or_nothing() {
     let script = |_, received: &Received| {
-        if received.body.is_empty() {
-            return Reply::ok();
-        }
         let samples = received.samples();
         let is_double = samples.iter().any(|(name, _)| name == "3");
         match (is_double, received.is_v2()) {
