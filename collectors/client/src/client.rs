@@ -90,7 +90,18 @@ impl Client {
     /// Everything that is not an answer. [`Error::is_transient`] tells whether to try again.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response, Error> {
         let (head, body) = request.into_parts();
-        self.follow(head.method, &head.uri, &head.headers, body).await
+        self.follow(head.method, &head.uri, &head.headers, body, false).await
+    }
+
+    /// As [`Client::send`], of a request whose body has to arrive: a redirect that would make it a `GET`
+    /// without one is returned as the answer, whatever the place it names would say to that `GET`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::send`].
+    pub async fn deliver(&self, request: Request<Bytes>) -> Result<Response, Error> {
+        let (head, body) = request.into_parts();
+        self.follow(head.method, &head.uri, &head.headers, body, true).await
     }
 
     /// As [`Client::send`], a `GET` of a URL with headers that are only lent: for who asks the same
@@ -100,7 +111,7 @@ impl Client {
     ///
     /// As [`Client::send`].
     pub async fn get(&self, url: &Uri, headers: &HeaderMap) -> Result<Response, Error> {
-        self.follow(Method::GET, url, headers, Bytes::new()).await
+        self.follow(Method::GET, url, headers, Bytes::new(), false).await
     }
 
     async fn follow(
@@ -109,6 +120,7 @@ impl Client {
         url: &Uri,
         headers: &HeaderMap,
         mut body: Bytes,
+        keeps_body: bool,
     ) -> Result<Response, Error> {
         let mut url = Cow::Borrowed(url);
         let mut headers = Cow::Borrowed(headers);
@@ -143,9 +155,13 @@ impl Client {
             let Some(next) = redirect::target(status, response.headers(), &url)? else {
                 return Ok(response);
             };
+            let repeats = redirect::repeats(status, &method);
+            if keeps_body && !repeats {
+                return Ok(response);
+            }
             origin = Arc::new(Origin::of(&next)?);
             url = Cow::Owned(next);
-            if !redirect::repeats(status, &method) {
+            if !repeats {
                 method = Method::GET;
                 body = Bytes::new();
                 redirect::forget_body(headers.to_mut());

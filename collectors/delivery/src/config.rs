@@ -77,7 +77,7 @@ impl EndpointConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueueConfig {
     /// Samples per shard that are kept in memory, ready to send; what is behind them is read back
-    /// from the log. At least [`Self::max_samples_per_send`].
+    /// from the log. At least 1.
     pub capacity: usize,
     /// Fewest requests in flight when there is something to send. At least 1.
     pub min_shards: usize,
@@ -134,7 +134,7 @@ impl Default for QueueConfig {
 pub struct MetadataConfig {
     /// Whether anything is told.
     pub send: bool,
-    /// How often everything known is sent (1.0).
+    /// How often everything known is sent (1.0); at least [`Self::MIN_SEND_INTERVAL`].
     pub send_interval: Duration,
     /// Families in a request at most (1.0).
     pub max_samples_per_send: usize,
@@ -267,12 +267,15 @@ impl QueueConfig {
 }
 
 impl MetadataConfig {
+    /// The shortest [`Self::send_interval`].
+    pub const MIN_SEND_INTERVAL: Duration = Duration::from_secs(1);
+
     /// Every field that cannot be honoured; none matters where nothing is told.
     pub fn problems(&self) -> Vec<ConfigError> {
         let mut problems = Vec::new();
-        if self.send && self.send_interval.is_zero() {
-            problems
-                .push(ConfigError::new("send_interval", "must be greater than 0s").against("send"));
+        if self.send && self.send_interval < Self::MIN_SEND_INTERVAL {
+            let problem = format!("must be at least {:?}", Self::MIN_SEND_INTERVAL);
+            problems.push(ConfigError::new("send_interval", problem).against("send"));
         }
         if self.send && self.max_samples_per_send == 0 {
             let error = ConfigError::new("max_samples_per_send", "must be at least 1");

@@ -20,7 +20,7 @@ mod leave;
 #[cfg(test)]
 mod tests;
 
-use crate::config::{ConfigError, EndpointConfig};
+use crate::config::{ConfigError, EndpointConfig, MetadataConfig};
 use crate::handle::{Ask, Handle};
 use crate::label::label;
 use crate::log::{self, FrameMeta, Log, NewFrame, Overlap, Wanted};
@@ -212,7 +212,8 @@ impl Destination {
         let mut tick = interval(TICK);
         let mut sync = interval(self.config.log.sync_interval.max(Duration::from_millis(10)));
         let mut reshard = interval(RESHARD);
-        let mut metadata = interval(self.config.metadata.send_interval.max(TICK));
+        let mut metadata =
+            interval(self.config.metadata.send_interval.max(MetadataConfig::MIN_SEND_INTERVAL));
         for timer in [&mut tick, &mut sync, &mut reshard, &mut metadata] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
             timer.reset();
@@ -431,6 +432,7 @@ impl Destination {
     }
 
     fn reshard(&mut self) {
+        self.forget_adopted();
         let telemetry = &self.telemetry;
         let pending = self.logs().map(Log::queued).map(|queued| queued.samples + queued.histograms);
         let samples = |kinds: &PerKind| kinds.samples.get() + kinds.histograms.get();

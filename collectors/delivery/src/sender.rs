@@ -326,7 +326,7 @@ impl Sender {
     async fn attempt(&self, parcel: &Parcel) -> Answer {
         let request = self.template.request(parcel.protocol, parcel.body.clone());
         let exchange = async {
-            let response = self.client.send(request).await?;
+            let response = self.client.deliver(request).await?;
             let speaks_v2 = self.speaks_v2.load(Relaxed);
             Ok(Answer::read(response, parcel, &self.config.queue, speaks_v2).await)
         };

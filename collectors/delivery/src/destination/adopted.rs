@@ -32,6 +32,8 @@ pub(super) struct Replica {
     giver: Arc<str>,
     /// Which of the giver's logs they come from.
     route: u64,
+    /// Where they are, if that is for nothing else.
+    folder: Option<PathBuf>,
     pub(super) log: Log,
 }
 
@@ -50,16 +52,14 @@ impl Replica {
                 continue;
             };
             let log = Log::open_replica(&path, 0, config.clone(), Arc::clone(telemetry))?;
-            if log.is_empty() && !log.has_gates() && is_older(&path, config) {
-                drop(log);
-                if let Err(error) = fs::remove_dir_all(&path) {
-                    warn!(path = %path.display(), %error, "could not remove an adopted log");
-                }
+            let replica = Self { origin, giver, route, folder: Some(path), log };
+            if replica.is_done(config) {
+                replica.remove();
                 continue;
             }
-            let frames = log.queued().frames;
+            let (frames, Self { origin, giver, .. }) = (replica.log.queued().frames, &replica);
             info!(%origin, %giver, frames, "goes on with frames of another node");
-            replicas.push(Self { origin, giver, route, log });
+            replicas.push(replica);
         }
         Ok(replicas)
     }
@@ -73,7 +73,7 @@ impl Replica {
     ) -> Result<Self, OpenError> {
         let log = Log::open_replica(path, 0, config.clone(), Arc::clone(telemetry))?;
         // No consignment has this node for its giver.
-        Ok(Self { origin: Arc::clone(node), giver: Arc::clone(node), route: 0, log })
+        Ok(Self { origin: Arc::clone(node), giver: Arc::clone(node), route: 0, folder: None, log })
     }
 
     fn create(
@@ -95,7 +95,23 @@ impl Replica {
         if log.id() != *id {
             return Err(NotAdopted::Log("another log is in its place".to_owned()));
         }
-        Ok(Self { origin: Arc::clone(origin), giver: Arc::clone(giver), route: *route, log })
+        let (origin, giver, route) = (Arc::clone(origin), Arc::clone(giver), *route);
+        Ok(Self { origin, giver, route, folder: Some(path), log })
+    }
+
+    /// Whether all is delivered, and that so long ago that nobody gives any of it again.
+    fn is_done(&self, config: &LogConfig) -> bool {
+        let is_old = self.folder.as_ref().is_some_and(|path| is_older(path, config));
+        self.log.is_empty() && !self.log.has_gates() && is_old
+    }
+
+    fn remove(self) {
+        drop(self.log);
+        if let Some(path) = self.folder
+            && let Err(error) = fs::remove_dir_all(&path)
+        {
+            warn!(path = %path.display(), %error, "could not remove an adopted log");
+        }
     }
 
     /// The route of what is given from here: see [`Consignment::route`].
@@ -177,6 +193,14 @@ impl Destination {
         self.adopted.extend(adopted);
         self.publish_adopted();
         Ok(())
+    }
+
+    /// Removes the logs of other nodes that are done with.
+    pub(super) fn forget_adopted(&mut self) {
+        let config = &self.config.log;
+        for done in self.adopted.extract_if(.., |replica| replica.is_done(config)) {
+            done.remove();
+        }
     }
 
     pub(super) fn publish_adopted(&self) {

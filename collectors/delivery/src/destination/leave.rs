@@ -140,13 +140,19 @@ impl Destination {
         self.syncing.shutdown().await;
         while self.adopting.join_next().await.is_some() {}
         let works: Vec<_> = self.logs_mut().map(crate::log::Log::sync_work).collect();
-        for work in works.into_iter().flatten().flatten() {
-            self.syncing.spawn_blocking(|| work.run());
+        for work in works {
+            match work {
+                Ok(Some(work)) => drop(self.syncing.spawn_blocking(|| work.run())),
+                Ok(None) => {}
+                Err(error) => self.complain_of_sync(&error.to_string()),
+            }
         }
         while let Some(done) = self.syncing.join_next().await {
-            if let Ok(Err(error)) = done {
-                self.complain_of_sync(&error.to_string());
-            }
+            let problem = match done {
+                Ok(written) => written.err().map(|error| error.to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            problem.iter().for_each(|problem| self.complain_of_sync(problem));
         }
     }
 

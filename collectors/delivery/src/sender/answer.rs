@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use client::Response;
-use http::header::RETRY_AFTER;
+use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
 use super::{MAX_RETRY_AFTER, Parcel};
@@ -95,24 +95,30 @@ impl Answer {
                 // Who does not count what it wrote has not understood 2.0: to a receiver of 1.0 the
                 // request looks like an empty one.
                 None if v2 && parcel.counts.total() > 0 => {
-                    Self::NotUnderstood(format!("{status}, and nothing of what it wrote"))
+                    let reason = format!("{status}, and nothing of what it wrote");
+                    if proven { Self::Unsaid(reason) } else { Self::NotUnderstood(reason) }
                 }
                 _ => Self::Written(Written::Everything),
             };
         }
+        if status.is_redirection() {
+            return Self::Again { reason: redirected(&response), after };
+        }
         let message = response.excerpt(EXCERPT).await;
         let reason = format!("{status}: {message}");
         match status {
-            StatusCode::UNSUPPORTED_MEDIA_TYPE
-            | StatusCode::NOT_IMPLEMENTED
-            | StatusCode::HTTP_VERSION_NOT_SUPPORTED
-                if v2 =>
+            StatusCode::UNSUPPORTED_MEDIA_TYPE if v2 => return Self::NotUnderstood(reason),
+            // Of who has spoken 2.0 they are failures as others are.
+            StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED
+                if v2 && !proven =>
             {
                 return Self::NotUnderstood(reason);
             }
             StatusCode::TOO_MANY_REQUESTS if queue.retry_on_http_429 => {
                 return Self::Again { reason, after };
             }
+            // It says when, not what: it would say the same of 1.0.
+            StatusCode::TOO_MANY_REQUESTS => return Self::Refused(reason),
             _ if status.is_server_error() => return Self::Again { reason, after },
             _ => {}
         }
@@ -135,6 +141,16 @@ impl Answer {
             (None, None) if v2 => Self::Unsaid(reason),
             _ => Self::Refused(reason),
         }
+    }
+}
+
+/// What to say of a redirect that is not followed. The backend is elsewhere, and nothing was written: that
+/// is put right here or there, and until then nothing is lost.
+fn redirected(response: &Response) -> String {
+    let status = response.status();
+    match response.headers().get(LOCATION).and_then(|location| location.to_str().ok()) {
+        Some(location) => format!("{status}, to {location}, which is not followed: check the url"),
+        None => format!("{status}, to nowhere: check the url"),
     }
 }
 

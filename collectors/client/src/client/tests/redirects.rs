@@ -72,6 +72,10 @@ async fn a_post_becomes_a_get_on_302_and_stays_a_post_on_308() {
     };
     assert_eq!(text(&client, post("/302")).await, "GET  ");
     assert_eq!(text(&client, post("/308")).await, "POST body text/x");
+    // Unless the body has to arrive.
+    assert_eq!(client.deliver(post("/302")).await.unwrap().status(), 302);
+    let delivered = client.deliver(post("/308")).await.unwrap();
+    assert_eq!(delivered.excerpt(100).await, "POST body text/x");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use model::Predecessor;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::Consignment;
@@ -239,4 +240,30 @@ async fn a_node_that_is_killed_while_it_writes_gates_goes_on_with_all_it_sealed(
     assert!(times.values().all(|times| *times == 1), "nothing twice: {delivered:?}");
     let lost: Vec<_> = sealed.iter().filter(|value| !times.contains_key(value)).collect();
     assert_eq!(lost, [&0; 0]);
+}
+
+#[tokio::test]
+async fn what_was_adopted_is_forgotten_once_it_is_delivered_and_nobody_gives_it_again() {
+    let given = given(2).await;
+    let (_keep, path) = directory();
+    let (mut destination, _) = open(&path, "heir", 1, Pending::None);
+    for consignment in &given {
+        let (answer, answered) = oneshot::channel();
+        destination.adopt(consignment, answer);
+        answered.await.unwrap().unwrap();
+    }
+    let age = |destination: &mut Destination, max_age| {
+        let mut config = (*destination.config).clone();
+        config.log.max_age = max_age;
+        destination.config = Arc::new(config);
+        destination.forget_adopted();
+        (destination.adopted.len(), replicas(&path).len())
+    };
+    let kept = age(&mut destination, Duration::ZERO);
+    assert!(kept.0 > 0 && kept.0 == kept.1, "nothing is delivered yet: {kept:?}");
+    drop(destination);
+    delivered(&path, "heir", 2).await;
+    let (mut destination, _) = open(&path, "heir", 1, Pending::None);
+    assert_eq!(age(&mut destination, Duration::from_secs(3600)), kept);
+    assert_eq!(age(&mut destination, Duration::ZERO), (0, 0));
 }

@@ -78,10 +78,37 @@ async fn a_429_is_a_refusal_where_it_is_not_to_be_repeated() {
     let script = |number, _: &Received| {
         if number == 0 { Reply::status(429, "slow down") } else { Reply::ok() }
     };
-    let once = |config: &mut EndpointConfig| config.queue.retry_on_http_429 = false;
-    let (backend, telemetry) = deliver(once, vec![batch(0..5, 1.0)], script).await;
-    assert_eq!(statuses(&backend), [429]);
-    assert_eq!(telemetry.failed.samples.get(), 5);
+    for protocol in [Protocol::V1, Protocol::V2] {
+        let once = |config: &mut EndpointConfig| {
+            config.protocol = protocol;
+            config.queue.retry_on_http_429 = false;
+        };
+        let (backend, telemetry) = deliver(once, vec![batch(0..5, 1.0)], script).await;
+        assert_eq!(statuses(&backend), [429]);
+        assert_eq!(telemetry.failed.samples.get(), 5);
+    }
+}
+
+/// A page to log in at, say, answers 200 to who asks for it without a body.
+#[tokio::test]
+async fn a_redirect_that_would_lose_the_body_is_a_failure_that_may_pass() {
+    for (status, header) in
+        [(301, "Location"), (302, "Location"), (303, "Location"), (308, "X-None")]
+    {
+        for protocol in [Protocol::V1, Protocol::V2] {
+            let script = move |number, received: &Received| match number {
+                0..3 => Reply::with(status, header, "/login"),
+                _ if received.is_v2() => Reply::written(received.samples().len()),
+                _ => Reply::ok(),
+            };
+            let change = |config: &mut EndpointConfig| config.protocol = protocol;
+            let (backend, telemetry) = deliver(change, vec![batch(0..5, 1.0)], script).await;
+            assert_eq!(statuses(&backend).len(), 4, "{status}");
+            assert_eq!(backend.accepted(), of(0..5, 1.0), "{status}");
+            assert_eq!(telemetry.sent.samples.get(), 5, "{status}");
+            assert_eq!((telemetry.failed.samples.get(), telemetry.fallbacks.get()), (0, 0));
+        }
+    }
 }
 
 #[tokio::test]
@@ -358,6 +385,33 @@ async fn what_is_broken_on_its_way_in_2_0_alone_is_sent_in_1_0() {
         let (backend, telemetry) = deliver(alone, batches, script).await;
         assert_eq!(backend.accepted(), [of(0..5, 1.0), of(0..5, 2.0)].concat(), "{status}");
         assert_eq!(telemetry.fallbacks.get(), fallbacks, "{status}");
+    }
+}
+
+/// Somebody on the way does not know what to do with it, once, or one of several behind the endpoint.
+#[tokio::test]
+async fn who_has_spoken_2_0_is_not_given_up_for_what_others_say() {
+    for (status, in_v1) in [(501, 0), (505, 0), (200, 1)] {
+        let mut once = true;
+        let script = move |_: usize, received: &Received| {
+            let samples = received.samples();
+            match received.is_v2() {
+                true if samples == of(0..5, 2.0) && std::mem::take(&mut once) => {
+                    Reply::status(status, "what?")
+                }
+                true => Reply::written(samples.len()),
+                false => Reply::ok(),
+            }
+        };
+        let batches = (1..4).map(|value| batch(0..5, f64::from(value))).collect();
+        let (backend, telemetry) = deliver(one_by_one, batches, script).await;
+        let received = backend.received();
+        assert_eq!(received.iter().filter(|(request, _)| !request.is_v2()).count(), in_v1);
+        let all = [of(0..5, 1.0), of(0..5, 2.0), of(0..5, 3.0)].concat();
+        let written = received.iter().filter(|(_, status)| *status == 204);
+        let written: Vec<_> = written.flat_map(|(request, _)| request.samples()).collect();
+        assert_eq!(written, all, "{status}");
+        assert_eq!((telemetry.sent.samples.get(), telemetry.fallbacks.get()), (15, 0), "{status}");
     }
 }
 
