@@ -1,8 +1,11 @@
-//! Who collects what: stable keys and rendezvous assignment, pure.
+//! Who collects what: stable keys, rendezvous assignment, handover and audit, pure.
 //!
 //! A target's [`Key`] is the same on every node, and so is the ranking of the nodes for it:
 //! whoever agrees on the participants agrees on the owners. A join or a leave moves only the keys
 //! that the joined node gains or the left one loses.
+//!
+//! What moves is handed over: [`handover`] has the claims, the seals and the checkpoints, and [`audit`] finds
+//! what nobody collects, or two do.
 //!
 //! ```
 //! use membership::Name;

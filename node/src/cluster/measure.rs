@@ -199,6 +199,7 @@ impl Measures {
         for (name, help, count) in [
             ("claimed", "Targets that were claimed from another node.", now.claimed),
             ("sealed", "Claims that were answered with a seal.", now.sealed),
+            ("unsealed", "Claims that were answered without one by who had it.", now.unsealed),
             ("idle", "Claims of targets that nobody collected.", now.idle),
             ("kept", "Claims that a node of higher rank refused.", now.kept),
             ("followed", "Claims that were sent on to another node.", now.followed),
@@ -285,6 +286,16 @@ impl Measures {
                 "evidence_of_life",
                 "Signs of life from a suspect, which put a verdict off.",
                 counters.evidence_of_life,
+            ),
+            (
+                "stale_verdicts",
+                "Verdicts that were dropped because the suspect had refuted the suspicion.",
+                counters.stale_verdicts,
+            ),
+            (
+                "inconsistencies",
+                "Errors of the gossip protocol's own; each is a bug worth reporting.",
+                counters.inconsistencies,
             ),
             ("knocks", "TCP ports of silent peers that were tried.", counters.knocks),
             ("zombies", "Messages about ended lives, which were ignored.", counters.zombies),

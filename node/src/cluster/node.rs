@@ -200,7 +200,7 @@ impl Node {
     ///
     /// When the system gives no thread or no timer.
     pub fn start(
-        self,
+        mut self,
         peers: PeerAccess,
         registry: &Registry,
     ) -> Result<(Started, TcpListener), StartError> {

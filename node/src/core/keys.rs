@@ -290,8 +290,8 @@ impl Core {
             }
             (seal, checkpoint) => seal.or(checkpoint),
         };
-        // Whoever gave its seal and stopped has said all there is to say.
-        let unheard = from.as_ref().filter(|_| overlap || seal.is_none());
+        // Whoever stopped has said all there is to say, and may have stopped long ago.
+        let unheard = from.as_ref().filter(|_| overlap);
         let last_heard = unheard.and_then(|from| self.history.last_heard(from));
         let Target { component, key } = target;
         self.history.push_record(Record {

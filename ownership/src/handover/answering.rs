@@ -260,7 +260,7 @@ impl Handover {
         let lately = |at: Instant| now.saturating_duration_since(at) < SOON_LIMIT;
         let mine = |gift: &&Gift| gift.to == *to.name && lately(gift.at) && !to.has_had(gift);
         let gift = self.given.find(target).filter(mine)?;
-        Some(gift.seal.clone().map_or(Outcome::Idle, |seal| Outcome::Sealed(seal.into())))
+        Some(gift.seal.clone().map_or(Outcome::Unsealed, |seal| Outcome::Sealed(seal.into())))
     }
 
     /// Takes what a collector knows about a target that it has stopped, in answer to an
@@ -306,7 +306,7 @@ impl Handover {
                 _ if waiting.from != *to => Outcome::Elsewhere(to.clone()),
                 None => {
                     self.given.fetched(target);
-                    Outcome::Idle
+                    Outcome::Unsealed
                 }
                 Some(_) if waiting.is_full() => Outcome::Soon,
                 Some(seal) => {

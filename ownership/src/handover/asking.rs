@@ -47,7 +47,10 @@ impl Handover {
             }
         };
         let Some(asked) = self.asked.remove(id) else { return Ok(()) };
-        self.heard.insert(asked.to.clone(), now);
+        // Who has left meanwhile is remembered by nobody.
+        if self.present.contains_key(&asked.to) {
+            self.heard.insert(asked.to.clone(), now);
+        }
         for (target, outcome) in asked.targets.iter().zip(answer.outcomes) {
             match asked.matter {
                 Matter::Claim => self.take_outcome(id, &asked.to, target, outcome, now),
@@ -212,7 +215,8 @@ impl Handover {
         let travels = self.given.travels(target, from, now);
         let Some(claiming) = self.claiming(id, target) else { return };
         match outcome {
-            Outcome::Sealed(seal) => self.take_seal(target, from, seal.into(), now),
+            Outcome::Sealed(seal) => self.take_over(target, from, Some(seal.into()), now),
+            Outcome::Unsealed => self.take_over(target, from, None, now),
             Outcome::Elsewhere(name) => self.follow(target, from, name, now),
             // What it was given here it has not got yet.
             Outcome::Unsure if travels => {
@@ -379,21 +383,20 @@ impl Handover {
         self.counters.followed += 1;
     }
 
-    fn take_seal(&mut self, target: &Target, from: &Name, seal: Seal, now: Instant) {
+    /// The other node has stopped a key; a seal is missing where its collector had none in time.
+    fn take_over(&mut self, target: &Target, from: &Name, seal: Option<Seal>, now: Instant) {
         let Some(Phase::Claiming(claiming)) = self.phase(target) else { return };
         let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
         let lost = claiming.lost.clone();
-        self.counters.sealed += 1;
-        self.counters.seal_bytes += seal.payload.len() as u64;
+        match &seal {
+            Some(seal) => {
+                self.counters.sealed += 1;
+                self.counters.seal_bytes += seal.payload.len() as u64;
+            }
+            None => self.counters.unsealed += 1,
+        }
         let from = Some(from.clone());
-        self.start(Start {
-            target: target.clone(),
-            seal: Some(seal),
-            overlap: false,
-            from,
-            took,
-            cause,
-        });
+        self.start(Start { target: target.clone(), seal, overlap: false, from, took, cause });
         if lost.is_some() {
             let yielding = self.yield_to(lost, cause, now);
             self.set(target, yielding);

@@ -21,6 +21,7 @@ pub struct Checkpoints {
     order: VecDeque<(u64, Target)>,
     next: u64,
     bytes: usize,
+    changes: u64,
 }
 
 #[derive(Debug)]
@@ -96,6 +97,12 @@ impl Checkpoints {
         self.held.len()
     }
 
+    /// How often something was put in or taken out; as long as that is the same, so is what
+    /// [`Self::save`] returns.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
@@ -132,6 +139,7 @@ impl Checkpoints {
 
     fn put(&mut self, target: Target, from: Name, seal: Seal) {
         self.remove(&target);
+        self.changes += 1;
         self.next += 1;
         self.bytes += seal.payload.len() + OVERHEAD;
         self.order.push_back((self.next, target.clone()));
@@ -151,6 +159,7 @@ impl Checkpoints {
 
     fn remove(&mut self, target: &Target) -> Option<Seal> {
         let held = self.held.remove(target)?;
+        self.changes += 1;
         self.bytes -= held.seal.payload.len() + OVERHEAD;
         Some(held.seal)
     }
@@ -187,8 +196,11 @@ mod tests {
         }
         let mut kept = Checkpoints::restore(&kept.save()).expect("it was saved");
         assert_eq!(kept.len(), 1);
+        let changes = kept.changes();
         assert_eq!(kept.take(&target(1), Some(&b)), None);
+        assert_eq!(kept.changes(), changes);
         assert_eq!(kept.take(&target(1), Some(&a)), Some(seal(2, 10)));
+        assert!(kept.changes() > changes, "what was taken is not to be found after a restart");
         assert_eq!(kept.take(&target(1), None), None);
         assert_eq!(kept.bytes(), 0);
         Checkpoints::restore(b"nonsense").expect_err("it is none");

@@ -99,6 +99,12 @@ pub const ANSWER_MAX: usize = SEALS_PER_ANSWER + SEAL_MAX + (1 << 20);
 /// get the answer.
 pub(super) const GIVEN_FOR: Duration = Duration::from_secs(60);
 
+/// Keys of which that is remembered at most, and as many of which it is that they were let go of or offered.
+pub(super) const GIVEN_KEYS: usize = 65_536;
+
+/// Bytes of seals that are kept for it.
+pub(super) const GIVEN_BYTES: usize = 64 << 20;
+
 /// How long a node that leaves waits for a claimant that was told to ask again: it does so after
 /// [`SOON_PAUSE`], unless it is gone or needs the key no more.
 pub(super) const FETCHED_WITHIN: Duration = CLAIM_TIMEOUT;
@@ -106,12 +112,6 @@ pub(super) const FETCHED_WITHIN: Duration = CLAIM_TIMEOUT;
 /// How long a seal may be under way to the node that it was given to. It waits for others of its batch for
 /// [`LINGER`], and the round trip of a busy node takes some tenths of a second at most.
 pub(super) const TRAVELS: Duration = Duration::from_millis(500);
-
-/// Keys of which that is remembered.
-pub(super) const GIVEN_KEYS: usize = 65_536;
-
-/// Bytes of seals that are kept for it.
-pub(super) const GIVEN_BYTES: usize = 64 << 20;
 
 /// How long an answer waits for further seals once it has one: a target that has stopped must not
 /// wait for others of the same batch.

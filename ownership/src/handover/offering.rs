@@ -44,6 +44,7 @@ impl Handover {
             Outcome::Mine => {
                 self.counters.doubled += 1;
                 self.forget(target);
+                self.given.let_go(target, now);
                 self.stop(target, StopReason::Moved { to: from.clone() }, false, cause);
             }
             Outcome::Unknown => {

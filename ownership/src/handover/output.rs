@@ -191,6 +191,8 @@ pub struct HandoverCounters {
     pub claimed: u64,
     /// Of these, how many came with a seal.
     pub sealed: u64,
+    /// How many came without one from a node that had stopped them, since its collector had none in time.
+    pub unsealed: u64,
     /// How many were not collected there.
     pub idle: u64,
     /// How many another node kept, because it ranks higher; each attempt counts.

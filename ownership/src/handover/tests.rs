@@ -4,7 +4,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::Seal;
 
-use super::limits::{FETCHED_WITHIN, FRESH_FOR, HOLD, REQUESTS_PER_PEER, SEAL_MAX, SOON_PAUSE};
+use super::limits::{
+    FETCHED_WITHIN, FRESH_FOR, HOLD, REQUESTS_PER_PEER, RETRY_PAUSE, SEAL_MAX, SOON_PAUSE,
+};
 use super::*;
 use crate::Assignment;
 
@@ -97,6 +99,39 @@ fn a_claim_brings_the_seal_and_the_start_and_nobody_else_is_asked() {
     assert_eq!(a.standing(&target), None);
     assert_eq!(b.standing(&target), Some(Standing::Active));
     assert_eq!((a.counters().given, b.counters().sealed), (1, 1));
+}
+
+/// What the other one collected may wait there to be delivered still, so it matters whose the key was.
+#[test]
+fn who_stopped_a_key_and_could_not_seal_it_is_the_one_before_all_the_same() {
+    for answer_is_lost in [false, true] {
+        let mut now = Instant::now();
+        let (mut a, mut b, target) = pair(now);
+        a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
+        b.gained(&target, None, MoveCause::Joined, now);
+        b.handle_timeout(now);
+        let (_, id, body) = asked(&mut b);
+        a.handle_question(id, &body, |_| true, now).expect("it is a question");
+        assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
+        a.handle_seal(&target, None, now);
+        a.handle_timeout(now);
+        let (mut id, mut answer) = (id, answered(&mut a));
+        if answer_is_lost {
+            b.handle_failure(id, now);
+            now += RETRY_PAUSE;
+            b.handle_timeout(now);
+            let (_, again, body) = asked(&mut b);
+            a.handle_question(again, &body, |_| true, now).expect("it is a question");
+            a.handle_timeout(now);
+            (id, answer) = (again, answered(&mut a));
+        }
+        b.handle_answer(id, &answer, now).expect("it is the answer");
+        let start = outputs(&mut b);
+        let [Output::Start(start)] = &start[..] else { panic!("{start:?}") };
+        assert_eq!((&start.seal, start.overlap, &start.from), (&None, false, &Some(name("a"))));
+        assert_eq!((a.counters().given_unsealed, b.counters().unsealed), (1, 1));
+        assert_eq!(b.counters().idle, 0);
+    }
 }
 
 #[test]

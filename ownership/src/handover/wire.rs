@@ -79,6 +79,8 @@ pub(super) enum Outcome {
     /// Claim: I do not collect it, and I have not been here for long enough, or know too little, to
     /// say that nobody does. Ask on.
     Unsure,
+    /// Claim: I have stopped, and my collector could not say what it knows.
+    Unsealed,
 }
 
 /// A seal on its way.

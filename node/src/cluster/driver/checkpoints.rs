@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,6 +16,9 @@ use crate::cluster::CHECKPOINT_PATH;
 /// The rhythm of checkpoints: what a crash loses of a position at most, besides the detection.
 pub(in crate::cluster) const EVERY: Duration = Duration::from_secs(5);
 
+/// What no [`Checkpoints::changes`] is.
+const NEVER: u64 = u64::MAX;
+
 /// The longest answer to a checkpoint, in bytes.
 const ANSWER: usize = 1024;
 
@@ -23,18 +26,27 @@ const ANSWER: usize = 1024;
 #[derive(Debug)]
 pub(in crate::cluster) struct Rhythm {
     next: Instant,
-    file: PathBuf,
-    /// Whether something came that is not on disk.
-    unsaved: bool,
+    shelf: Arc<Shelf>,
+    /// What is on disk or on its way there, by [`Checkpoints::changes`].
+    saved: u64,
     /// Whether a write is under way.
     writing: bool,
+}
+
+/// The file in which checkpoints are kept.
+#[derive(Debug)]
+struct Shelf {
+    file: PathBuf,
+    /// Which state was written last, so that none takes the place of a later one.
+    written: Mutex<u64>,
 }
 
 impl Rhythm {
     /// Checkpoints are kept below `storage`.
     pub(in crate::cluster) fn new(storage: &Path, now: Instant) -> Self {
         let file = storage.join("cluster").join("checkpoints");
-        Self { next: now + EVERY, file, unsaved: false, writing: false }
+        let shelf = Arc::new(Shelf { file, written: Mutex::new(0) });
+        Self { next: now + EVERY, shelf, saved: 0, writing: false }
     }
 
     /// When the next are due.
@@ -43,7 +55,15 @@ impl Rhythm {
     }
 
     /// What was kept by an earlier life of this node; nothing when that cannot be read.
-    pub(in crate::cluster) fn load(&self) -> Checkpoints {
+    pub(in crate::cluster) fn load(&mut self) -> Checkpoints {
+        let checkpoints = self.shelf.read();
+        self.saved = checkpoints.changes();
+        checkpoints
+    }
+}
+
+impl Shelf {
+    fn read(&self) -> Checkpoints {
         let saved = match std::fs::read(&self.file) {
             Ok(saved) => saved,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Checkpoints::default(),
@@ -57,10 +77,30 @@ impl Rhythm {
             Checkpoints::default()
         })
     }
+
+    /// Replaces the file so that either the old or the new text is there, whatever happens; not by a state
+    /// that is older than the one that it has.
+    fn write(&self, changes: u64, text: &[u8]) -> io::Result<()> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if changes < *written {
+            return Ok(());
+        }
+        let directory = self.file.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(directory)?;
+        let beside = self.file.with_extension("new");
+        let mut new = std::fs::File::create(&beside)?;
+        io::Write::write_all(&mut new, text)?;
+        new.sync_all()?;
+        std::fs::rename(&beside, &self.file)?;
+        std::fs::File::open(directory)?.sync_all()?;
+        *written = changes;
+        Ok(())
+    }
 }
 
 impl Driver {
-    /// Sends what collectors have checkpointed since the last time, and saves what came from others.
+    /// Sends what collectors have checkpointed since the last time, and saves what came from others, and what
+    /// of it was used.
     pub(super) fn keep_rhythm(&mut self) {
         let now = Instant::now();
         if self.rhythm.next > now {
@@ -78,36 +118,38 @@ impl Driver {
             warn!(left_out, "checkpoints are too long, or too many");
         }
         self.act();
-        if std::mem::take(&mut self.rhythm.unsaved) && !self.rhythm.writing {
-            self.rhythm.writing = true;
-            let (file, saved) = (self.rhythm.file.clone(), self.core.checkpoints().save());
-            self.errands.spawn_blocking(move || Errand::Saved(write(&file, &saved)));
+        let changes = self.core.checkpoints().changes();
+        if changes != self.rhythm.saved && !self.rhythm.writing {
+            (self.rhythm.saved, self.rhythm.writing) = (changes, true);
+            let (shelf, text) = (Arc::clone(&self.rhythm.shelf), self.core.checkpoints().save());
+            self.errands.spawn_blocking(move || Errand::Saved(shelf.write(changes, &text)));
         }
     }
 
     /// Saves what came from others for the next start. Blocks, at the end only.
     pub(super) fn save_for_good(&self) {
-        if !self.rhythm.unsaved {
+        let (checkpoints, rhythm) = (self.core.checkpoints(), &self.rhythm);
+        // What is being written now may fail, and nobody would hear of it.
+        if checkpoints.changes() == rhythm.saved && !rhythm.writing {
             return;
         }
-        if let Err(error) = write(&self.rhythm.file, &self.core.checkpoints().save()) {
-            warn!(file = %self.rhythm.file.display(), %error, "cannot keep checkpoints");
+        if let Err(error) = rhythm.shelf.write(checkpoints.changes(), &checkpoints.save()) {
+            warn!(file = %rhythm.shelf.file.display(), %error, "cannot keep checkpoints");
         }
     }
 
     pub(super) fn saved(&mut self, written: io::Result<()>) {
         self.rhythm.writing = false;
         if let Err(error) = written {
-            warn!(file = %self.rhythm.file.display(), %error, "cannot keep checkpoints");
+            warn!(file = %self.rhythm.shelf.file.display(), %error, "cannot keep checkpoints");
             // Tried again at the next beat.
-            self.rhythm.unsaved = true;
+            self.rhythm.saved = NEVER;
         }
     }
 
     /// Another node sends checkpoints.
     pub(super) fn keep(&mut self, body: &[u8]) -> Result<(), QuestionError> {
         self.core.handle_checkpoints(body)?;
-        self.rhythm.unsaved = true;
         self.measures.checkpoints_kept(self.core.checkpoints());
         Ok(())
     }
@@ -122,16 +164,4 @@ impl Driver {
             Errand::Checkpointed { to, result: sent.map(|_| ()) }
         });
     }
-}
-
-/// Replaces a file so that either the old or the new text is there, whatever happens.
-fn write(file: &Path, text: &[u8]) -> io::Result<()> {
-    let directory = file.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
-    let beside = file.with_extension("new");
-    let mut new = std::fs::File::create(&beside)?;
-    io::Write::write_all(&mut new, text)?;
-    new.sync_all()?;
-    std::fs::rename(&beside, file)?;
-    std::fs::File::open(directory)?.sync_all()
 }

@@ -21,6 +21,7 @@ fn each_count_of_the_handover_is_told_under_its_own_name() {
         covered: 14,
         malformed: 15,
         failed: 16,
+        unsealed: 18,
     };
     measures.yielding(17);
     let registry = Registry::default();
@@ -45,6 +46,7 @@ fn each_count_of_the_handover_is_told_under_its_own_name() {
         "shoal_handover_seals_cut_total 10",
         "shoal_handover_timed_out_total 6",
         "shoal_handover_unknown_total 13",
+        "shoal_handover_unsealed_total 18",
         "shoal_handover_yielding 17",
     ];
     let told: std::collections::BTreeSet<&str> = told.into_iter().collect();
