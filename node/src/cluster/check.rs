@@ -1,8 +1,8 @@
 //! The self-test of paths: datagrams that carry a number and nothing else.
 //!
 //! Two nodes agree on a number over the peer API; whoever waits for it learns that the datagram
-//! arrived. Nobody answers a datagram, and numbers that nobody waits for are ignored, so there is
-//! nothing here to guess, to replay or to amplify.
+//! arrived. Nobody answers a datagram, and one with a number that nobody waits for is refused as gossip that
+//! makes no sense, so there is nothing here to guess, to replay or to amplify.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -51,13 +51,10 @@ impl Awaited {
         }
     }
 
-    /// Takes a datagram, and says whether it was of this kind.
+    /// Takes a datagram, and says whether it was one that was waited for.
     pub(super) fn take(&mut self, datagram: &[u8], from: SocketAddr) -> bool {
-        let Some(nonce) = nonce(datagram) else { return false };
-        if let Some(arrived) = self.0.remove(&nonce) {
-            // Whoever waited may have given up.
-            let _ = arrived.send(from);
-        }
-        true
+        let arrived = nonce(datagram).and_then(|nonce| self.0.remove(&nonce));
+        // Whoever waited may have given up.
+        arrived.map(|arrived| arrived.send(from)).is_some()
     }
 }

@@ -1,6 +1,7 @@
 //! Who subscribed, what each announced, and what each is still to be told. Neither asks for the
 //! time nor waits.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU64;
 
@@ -28,13 +29,20 @@ struct Subscriber {
     pending: Pending,
 }
 
-/// What a component is still to be told, in order, at most one delta for each key.
+/// What a component is still to be told, in order of keys.
 #[derive(Default)]
 struct Pending {
-    /// Keys in the order of their first pending delta. A key whose delta was cancelled since is
+    /// Keys in the order of their first pending delta. A key whose deltas were cancelled since is
     /// skipped.
     order: VecDeque<Key>,
-    deltas: BTreeMap<Key, Delta>,
+    deltas: BTreeMap<Key, Due>,
+}
+
+/// What is to be told of one key: a stop, a start, or the one before the other.
+#[derive(Default)]
+struct Due {
+    stop: Option<Delta>,
+    start: Option<Delta>,
 }
 
 /// What a component announces now.
@@ -124,7 +132,7 @@ impl Subscribers {
 
     /// The deltas that wait for room.
     pub(super) fn backlog(&self) -> usize {
-        self.by_component.values().map(|subscriber| subscriber.pending.deltas.len()).sum()
+        self.by_component.values().map(|subscriber| subscriber.pending.len()).sum()
     }
 }
 
@@ -133,33 +141,23 @@ impl Pending {
         self.deltas.is_empty()
     }
 
-    /// Adds a delta. It takes the place of one about the same key, or they cancel out: what was
-    /// never started needs no stop, and what was never stopped no start.
+    fn len(&self) -> usize {
+        let of = |due: &Due| usize::from(due.stop.is_some()) + usize::from(due.start.is_some());
+        self.deltas.values().map(of).sum()
+    }
+
     fn put(&mut self, delta: Delta) {
         let key = delta.key();
-        match (self.deltas.remove(&key), delta) {
-            // What was never started goes on to the next owner as it came.
-            (Some(Delta::Start { seal, .. }), Delta::Stop { seal: wanted, .. }) => {
-                if let (Some(seal), Some(wanted)) = (seal, wanted) {
-                    let _ = wanted.send(seal);
-                }
-            }
-            // Where a seal is wanted or brought, both must be heard, and the later one stands for
-            // both: the seal that comes with it is the newer one.
-            (Some(Delta::Stop { seal: None, .. }), Delta::Start { seal: None, .. }) => {}
-            (
-                Some(Delta::Stop { seal: earlier @ Some(_), .. }),
-                Delta::Stop { reason, seal: None, .. },
-            ) => {
-                self.deltas.insert(key, Delta::Stop { key, reason, seal: earlier });
-            }
-            (Some(_), delta) => {
-                self.deltas.insert(key, delta);
-            }
-            (None, delta) => {
-                self.deltas.insert(key, delta);
+        let due = match self.deltas.entry(key) {
+            Entry::Occupied(due) => due.into_mut(),
+            Entry::Vacant(free) => {
                 self.order.push_back(key);
+                free.insert(Due::default())
             }
+        };
+        due.put(delta);
+        if due.stop.is_none() && due.start.is_none() {
+            self.deltas.remove(&key);
         }
         // Cancelled keys leave their place in the order behind; do not let them pile up.
         if self.order.len() > 2 * self.deltas.len() + DELTAS_PER_PIECE {
@@ -172,8 +170,46 @@ impl Pending {
         while piece.len() < DELTAS_PER_PIECE
             && let Some(key) = self.order.pop_front()
         {
-            piece.extend(self.deltas.remove(&key));
+            let due = self.deltas.remove(&key).unwrap_or_default();
+            piece.extend(due.stop.into_iter().chain(due.start));
         }
         piece
+    }
+}
+
+impl Due {
+    /// Adds a delta: what was never started needs no stop, and what was never stopped no start.
+    fn put(&mut self, delta: Delta) {
+        match delta {
+            Delta::Start { ref seal, .. } => match &self.stop {
+                // Where a seal is wanted or brought, both must be heard.
+                Some(Delta::Stop { seal: None, .. }) if seal.is_none() && self.start.is_none() => {
+                    self.stop = None;
+                }
+                _ => self.start = Some(delta),
+            },
+            Delta::Stop { key, reason, seal: wanted } => {
+                match (self.start.take(), self.stop.take()) {
+                    (Some(Delta::Start { seal, .. }), stop) => {
+                        let wanted = match (seal, wanted) {
+                            // What was never started goes on to the next owner as it came.
+                            (Some(seal), Some(wanted)) => {
+                                let _ = wanted.send(seal);
+                                None
+                            }
+                            (_, wanted) => wanted,
+                        };
+                        // It runs still, from before.
+                        if let Some(Delta::Stop { seal: earlier, .. }) = stop {
+                            self.stop = Some(Delta::Stop { key, reason, seal: earlier.or(wanted) });
+                        }
+                    }
+                    (_, Some(Delta::Stop { seal: earlier, .. })) => {
+                        self.stop = Some(Delta::Stop { key, reason, seal: wanted.or(earlier) });
+                    }
+                    _ => self.stop = Some(Delta::Stop { key, reason, seal: wanted }),
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::cluster::subscription::{Announced, Reason};
@@ -91,6 +93,40 @@ fn deltas_about_one_key_that_nobody_heard_of_become_one_or_none() {
         subscribers.flush();
         assert_eq!(heard(&mut component), hears);
     }
+}
+
+/// It ran all the while, so it has to hear of both; what comes back is not what it knows.
+#[test]
+fn a_target_that_comes_back_with_a_seal_is_stopped_and_started_again() {
+    let seal = |tick| Seal { version: 1, last_tick: tick, payload: Bytes::new() };
+    let sealed = |tick| Delta::Start {
+        key: Key::from(1),
+        seal: Some(seal(tick)),
+        overlap: false,
+        from: None,
+    };
+    let wants = || {
+        let (wanted, given) = oneshot::channel();
+        let reason = Reason::Moved { to: Arc::from("b") };
+        (Delta::Stop { key: Key::from(1), reason, seal: Some(wanted) }, given)
+    };
+    let mut subscribers = Subscribers::default();
+    let mut component = subscribe(&mut subscribers, "a", 1);
+    let mut told = |deltas: Vec<Delta>| {
+        deltas.into_iter().for_each(|delta| subscribers.tell(&"a".into(), delta));
+        let backlog = subscribers.backlog();
+        subscribers.flush();
+        let heard = heard(&mut component);
+        assert_eq!(backlog, heard.len());
+        heard
+    };
+    assert_eq!(told(vec![stop(1, Some("b")), sealed(7)]), ["-1", "+1"]);
+    assert_eq!(told(vec![stop(1, Some("b")), sealed(7), stop(1, None)]), ["-1"]);
+    let (wanting, _) = wants();
+    assert_eq!(told(vec![wanting, start(1)]), ["-1", "+1"]);
+    let (wanting, mut given) = wants();
+    assert_eq!(told(vec![sealed(7), wanting]), [] as [&str; 0]);
+    assert_eq!(given.try_recv(), Ok(seal(7)));
 }
 
 #[test]
