@@ -1,6 +1,6 @@
 //! The alert rules and the dashboard: right in themselves, and about metrics that exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -27,6 +27,45 @@ async fn promtool(arguments: &[&str], file: &str) -> anyhow::Result<()> {
 async fn the_alert_rules_are_right_and_fire_when_they_should() -> anyhow::Result<()> {
     promtool(&["check", "rules"], "alerts.yaml").await?;
     promtool(&["test", "rules"], "alerts_test.yaml").await
+}
+
+/// What a node says of itself, with every label, as the suite of the cluster holds it.
+const FAMILIES: &str = include_str!("../cluster/telemetry/families.txt");
+
+/// An expression that adds up what has other labels finds nothing, in a test of rules only where that has
+/// the labels that nodes give it.
+#[test]
+fn the_series_in_the_test_of_the_rules_have_the_labels_that_nodes_give_them() {
+    let families: BTreeMap<&str, Vec<&str>> = FAMILIES
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            Some((words.next()?, words.skip(1).collect()))
+        })
+        .collect();
+    let test =
+        std::fs::read_to_string(ops().join("alerts_test.yaml")).expect("the test of the rules");
+    let mut looked_at = 0;
+    for line in test.lines() {
+        let Some(series) = line.trim().strip_prefix("- series: '") else { continue };
+        let (name, labels) = series.trim_end_matches("}'").split_once('{').expect("a series");
+        let known = families.get(name).unwrap_or_else(|| panic!("nodes have no {name}"));
+        let given: BTreeMap<&str, String> = labels
+            .split(',')
+            .filter_map(|label| label.split_once('='))
+            .map(|(label, value)| (label, format!("{label}={}", value.trim_matches('"'))))
+            .filter(|(label, _)| !["job", "instance"].contains(label))
+            .collect();
+        for (label, pair) in &given {
+            let is_known = known.contains(label) || known.contains(&pair.as_str());
+            assert!(is_known, "{name} has no {pair}: {known:?}");
+        }
+        for label in known.iter().filter_map(|label| label.split_once('=')).map(|(name, _)| name) {
+            assert!(given.contains_key(label), "{name} has a {label} always");
+        }
+        looked_at += 1;
+    }
+    assert!(looked_at > 30, "the test has series: {looked_at}");
 }
 
 /// The names of metrics in a text, by their prefixes.
