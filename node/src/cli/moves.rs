@@ -147,6 +147,7 @@ fn doing(history: &History) -> String {
         (Some(0.0), _) => ", no gap".to_owned(),
         (Some(gap), _) => format!(", a gap of {gap:.1} s"),
         (None, Some(gap)) => format!(", a gap of at most {gap:.1} s"),
+        (None, None) if history.gap_open => ", no tick so far".to_owned(),
         (None, None) => String::new(),
     };
     let overlap = match (history.overlap, history.overlap_seconds) {

@@ -20,12 +20,13 @@ pub enum Gap {
     /// It could not, be it dead or out of reach: no more than this, if it collected the target for as long
     /// as it was heard from. Where it had the target from another that died just before, it may be more.
     AtMost(u64),
+    /// Nothing was collected here so far: it is known with the first tick.
+    Open,
 }
 
 impl Gap {
-    /// The gap before a start of a target with this key and interval; `None` of a stop, before
-    /// something was collected here, where nobody collected it before, and where nothing is known of
-    /// who did.
+    /// The gap before a start of a target with this key and interval; `None` of a stop,
+    /// where nobody collected it before, and where nothing is known of who did.
     ///
     /// Of a node that is out of reach, what is sure is that it lived when it was last heard from. The
     /// tick before that may have been under way still, since a scrape takes up to an interval; the one
@@ -41,7 +42,8 @@ impl Gap {
         let sure = last_tick.is_some() && !record.overlap;
         let alive = record.last_heard.map(|heard| tick::last(key, interval, heard - step));
         let collected = last_tick.max(alive)?;
-        let missed = tick::missed_between(collected, record.first_tick?, interval);
+        let Some(first_tick) = record.first_tick else { return Some(Self::Open) };
+        let missed = tick::missed_between(collected, first_tick, interval);
         let gap = u64::try_from(missed).ok()?.checked_mul(interval)?;
         Some(if sure { Self::Measured(gap) } else { Self::AtMost(gap) })
     }
@@ -50,14 +52,14 @@ impl Gap {
     pub fn measured_seconds(self) -> Option<f64> {
         match self {
             Self::Measured(gap) => Some(gap as f64 / 1e3),
-            Self::AtMost(_) => None,
+            Self::AtMost(_) | Self::Open => None,
         }
     }
 
     /// What it was at most, in seconds, where that is all that is known.
     pub fn at_most_seconds(self) -> Option<f64> {
         match self {
-            Self::Measured(_) => None,
+            Self::Measured(_) | Self::Open => None,
             Self::AtMost(gap) => Some(gap as f64 / 1e3),
         }
     }

@@ -103,6 +103,9 @@ fn continuity(moved: &Move) -> String {
     if let Some(gap) = moved.gap_at_most_seconds {
         said.push(format!("a gap of at most {} {}", duration(gap), of(moved.gaps_bounded)));
     }
+    if moved.gaps_open > 0 {
+        said.push(format!("no tick so far {}", of(moved.gaps_open)));
+    }
     if moved.overlaps > 0 {
         said.push(format!("{} perhaps collected twice", number(moved.overlaps)));
     }

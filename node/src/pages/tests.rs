@@ -309,10 +309,11 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         to: "node-0".to_owned(),
         targets,
         took_seconds: 0.0042,
-        gaps_measured: 2,
+        gaps_measured: 1,
         gap_seconds: Some(0.0),
         gaps_bounded: 1,
         gap_at_most_seconds: Some(4.0),
+        gaps_open: 1,
         overlaps: 1,
     };
     let silent = serde_json::from_value(serde_json::json!([
@@ -371,7 +372,8 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         "env: <code>x-here</code> here, none there",
         "started 3 targets",
         "<td data-name=\"Node\">node-0</td>",
-        "no gap for 2 of 3, a gap of at most 4.00 s for 1 of 3, 1 perhaps collected twice, within 4.2 ms",
+        "no gap for 1 of 3, a gap of at most 4.00 s for 1 of 3, no tick so far for 1 of 3, \
+         1 perhaps collected twice, within 4.2 ms",
         "No answer from node-6 (&#60;gone&#62;): what it moved is not here.",
         "<rect class=\"crash\" x=\"0.0\"",
     ] {

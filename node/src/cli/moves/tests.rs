@@ -19,17 +19,20 @@ fn a_history_reads_as_sentences() {
             "moves": [{"at": "T1", "from": "a", "to": "b", "cause": "join"}],
             "history": [
                 {"node": "a", "at": "T2", "action": "stop", "from": "a", "to": "b", "cause": "join",
-                 "took_seconds": 0.0, "gap_seconds": null, "gap_at_most_seconds": null, "overlap": false,
-                 "overlap_seconds": null},
+                 "took_seconds": 0.0, "gap_seconds": null, "gap_at_most_seconds": null, "gap_open": false,
+                 "overlap": false, "overlap_seconds": null},
                 {"node": "b", "at": "T3", "action": "start", "from": "a", "to": "b", "cause": "join",
-                 "took_seconds": 0.0042, "gap_seconds": 0.0, "gap_at_most_seconds": null, "overlap": false,
-                 "overlap_seconds": 0.0},
+                 "took_seconds": 0.0042, "gap_seconds": 0.0, "gap_at_most_seconds": null, "gap_open": false,
+                 "overlap": false, "overlap_seconds": 0.0},
                 {"node": "b", "at": "T4", "action": "start", "from": "a", "to": "b", "cause": "crash",
-                 "took_seconds": 0.0042, "gap_seconds": null, "gap_at_most_seconds": 3.0, "overlap": true,
-                 "overlap_seconds": 2.125},
+                 "took_seconds": 0.0042, "gap_seconds": null, "gap_at_most_seconds": 3.0, "gap_open": false,
+                 "overlap": true, "overlap_seconds": 2.125},
                 {"node": "b", "at": "T5", "action": "start", "from": "a", "to": "b", "cause": "leave",
-                 "took_seconds": 0.0042, "gap_seconds": 15.0, "gap_at_most_seconds": null, "overlap": true,
-                 "overlap_seconds": null},
+                 "took_seconds": 0.0042, "gap_seconds": 15.0, "gap_at_most_seconds": null, "gap_open": false,
+                 "overlap": true, "overlap_seconds": null},
+                {"node": "b", "at": "T6", "action": "start", "from": "a", "to": "b", "cause": "join",
+                 "took_seconds": 0.0042, "gap_seconds": null, "gap_at_most_seconds": null, "gap_open": true,
+                 "overlap": false, "overlap_seconds": 0.0},
             ],
         }],
     }))
@@ -40,7 +43,8 @@ fn a_history_reads_as_sentences() {
          a does not collect it\n  T1  its owner changes from a to b: join\n  T2  a stops for b: join\n  \
          T3  b starts from a: join, after 4.2 ms, no gap\n  \
          T4  b starts from a: crash, after 4.2 ms, a gap of at most 3.0 s, beside another node for 2.1 s\n  \
-         T5  b starts from a: leave, after 4.2 ms, a gap of 15.0 s, perhaps beside another node\n\n\
+         T5  b starts from a: leave, after 4.2 ms, a gap of 15.0 s, perhaps beside another node\n  \
+         T6  b starts from a: join, after 4.2 ms, no tick so far\n\n\
          and more targets: say more of the one you mean\nwithout the history of c: no answer in 2s\n"
     );
 }

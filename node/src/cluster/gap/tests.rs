@@ -52,7 +52,14 @@ fn where_nothing_is_known_of_the_node_before_there_is_no_gap_to_tell() {
     assert_eq!(gap(&start(1_001_000, None, None, true)), None);
     assert_eq!(gap(&start(1_001_000, None, None, false)), None);
     assert_eq!(gap(&start(1_001_000, Some(0), None, false)), None, "it was never collected");
-    assert_eq!(gap(&start(None, Some(1_000_000), None, false)), None, "not collected yet");
     let stop = Recorded { action: "stop".to_owned(), ..start(None, Some(1), None, false) };
     assert_eq!(gap(&stop), None);
+}
+
+#[test]
+fn a_gap_is_open_until_something_was_collected_unless_it_never_can_be_known() {
+    assert_eq!(gap(&start(None, Some(1_000_000), None, false)), Some(Gap::Open));
+    assert_eq!(gap(&start(None, None, Some(1_000_200), true)), Some(Gap::Open));
+    assert_eq!(gap(&start(None, Some(0), None, false)), None);
+    assert_eq!(Gap::Open.measured_seconds().or(Gap::Open.at_most_seconds()), None);
 }

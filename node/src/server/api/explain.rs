@@ -3,22 +3,22 @@
 //! `target` is a key in hexadecimal, a URL, or words as in a search. The answer:
 //!
 //! ```json
-//! {"truncated": false, "matches": [{
+//! {"truncated": false, "missing": [], "matches": [{
 //!   "component": "prometheus.scrape.a", "key": "9f..", "url": "http://..", "clustered": true,
 //!   "hashed": {"component": "prometheus.scrape.a", "url": "http://..", "labels": {"job": "a"}},
 //!   "owner": "b", "deputy": "a", "ranking": ["b", "a", "c"], "node": "a", "collected_here": false,
 //!   "moves": [{"at": "2026-..", "from": "a", "to": "b", "cause": "join"}],
 //!   "history": [{"node": "b", "at": "2026-..", "action": "start", "from": "a", "to": "b",
 //!     "cause": "join", "took_seconds": 0.004, "gap_seconds": 0.0,
-//!     "gap_at_most_seconds": null, "overlap": false, "overlap_seconds": 0.0}]}]}
+//!     "gap_at_most_seconds": null, "gap_open": false, "overlap": false, "overlap_seconds": 0.0}]}]}
 //! ```
 //!
 //! `moves` follow from the changes of the cluster that the answering node saw since it knows the target,
 //! and begin with what brought it; `history` is what the nodes did, all that answer. The gap of a move is
 //! the ticks that it missed times the interval: measured where the node before left its last tick, at
-//! most so long where that node was out of reach and had the target until then. `cause` is `join`,
-//! `leave`, `crash`, `discovery`, `reload`, `cover` (its
-//! owner did not know the target), `size` or `withdrawal`.
+//! most so long where that node was out of reach and had the target until then, and open until the new
+//! one collected a tick. `cause` is `join`, `leave`, `crash`, `discovery`, `reload`, `cover` (its owner did
+//! not know the target), `size` or `withdrawal`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -8,15 +8,16 @@
 //!  "missing": [{"node": "c", "address": "10.0.0.3:12345", "error": "no answer in 2s"}],
 //!  "moves": [{"node": "b", "at": "2026-..", "action": "start", "cause": "crash", "from": "a",
 //!    "to": "b", "targets": 12, "took_seconds": 0.004, "gaps_measured": 0, "gap_seconds": null,
-//!    "gaps_bounded": 12, "gap_at_most_seconds": 4.0, "overlaps": 12}]}
+//!    "gaps_bounded": 12, "gap_at_most_seconds": 4.0, "gaps_open": 0,
+//!    "overlaps": 12}]}
 //! ```
 //!
-//! Of the targets of a line, the gap of so many was measured and of so many is known what it was at most;
-//! the seconds are those of the longest, as in `/api/v1/explain`. `limit` is 100 by default and 1000 at
+//! Of the targets of a line, the gap of so many was measured, of so many is known what it was at most, and
+//! so many have no tick so far; the seconds are those of the longest, as in `/api/v1/explain`. `limit` is 100 by default and 1000 at
 //! most; `truncated` says that there is more. What a node did that does not answer, or is gone, is
 //! not there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +69,7 @@ struct Sum {
     gap: u64,
     gaps_bounded: u64,
     gap_at_most: u64,
+    gaps_open: u64,
     overlaps: u64,
     took_micros: u64,
 }
@@ -107,7 +109,7 @@ pub struct Move {
     pub targets: u64,
     /// Of a start: the longest time from wanting one to starting it.
     pub took_seconds: f64,
-    /// Of how many the gap was measured so far: of a target that is not collected yet it is unknown.
+    /// Of how many the gap was measured.
     pub gaps_measured: u64,
     /// The longest of these gaps.
     pub gap_seconds: Option<f64>,
@@ -115,6 +117,8 @@ pub struct Move {
     pub gaps_bounded: u64,
     /// The longest of these.
     pub gap_at_most_seconds: Option<f64>,
+    /// How many have no tick yet: their gaps are known with the first.
+    pub gaps_open: u64,
     /// How many two nodes may have collected for a while.
     pub overlaps: u64,
 }
@@ -156,6 +160,7 @@ impl Move {
             gap_seconds: seconds(sum.gaps_measured, sum.gap),
             gaps_bounded: sum.gaps_bounded,
             gap_at_most_seconds: seconds(sum.gaps_bounded, sum.gap_at_most),
+            gaps_open: sum.gaps_open,
             overlaps: sum.overlaps,
             from: sum.from,
             to: sum.to,
@@ -216,10 +221,25 @@ async fn here(context: &Context, count: usize) -> Result<Vec<Sum>, Closed> {
     Ok(sums(&done, interval, count))
 }
 
+/// Whether each target that was started was stopped again.
+fn ended(done: &[Done]) -> Vec<bool> {
+    let mut stopped = BTreeSet::new();
+    let of = |one: &Done| {
+        let target = (one.component.clone(), one.key);
+        match one.record.action.as_str() {
+            "start" => stopped.contains(&target),
+            _ => !stopped.insert(target),
+        }
+    };
+    let mut ended: Vec<bool> = done.iter().rev().map(of).collect();
+    ended.reverse();
+    ended
+}
+
 /// In sums of a second each, the last `count` of them, newest first.
 fn sums(done: &[Done], interval: impl Fn(&Done) -> Option<NonZeroU64>, count: usize) -> Vec<Sum> {
     let mut sums: BTreeMap<_, Sum> = BTreeMap::new();
-    for one in done {
+    for (one, ended) in done.iter().zip(ended(done)) {
         let record = &one.record;
         let started = record.action == "start";
         let second = record.at.div_euclid(1000);
@@ -235,6 +255,7 @@ fn sums(done: &[Done], interval: impl Fn(&Done) -> Option<NonZeroU64>, count: us
             gap: 0,
             gaps_bounded: 0,
             gap_at_most: 0,
+            gaps_open: 0,
             overlaps: 0,
             took_micros: 0,
         });
@@ -251,7 +272,8 @@ fn sums(done: &[Done], interval: impl Fn(&Done) -> Option<NonZeroU64>, count: us
                 sum.gaps_bounded += 1;
                 sum.gap_at_most = sum.gap_at_most.max(gap);
             }
-            None => {}
+            Some(Gap::Open) if !ended => sum.gaps_open += 1,
+            Some(Gap::Open) | None => {}
         }
     }
     let mut sums: Vec<Sum> = sums.into_values().collect();

@@ -52,12 +52,14 @@ pub struct History {
     /// Of a start: for how long the node wanted the target before it had it.
     pub took_seconds: f64,
     /// Of a start: for how long the target had no tick, the ticks missed times the interval, up to the
-    /// first that this node collected; null before that, when the node before could not say what its
-    /// last tick was, and when the target has no ticks.
+    /// first that this node collected; null before that (see `gap_open`), when the node before could not
+    /// say what its last tick was, and when the target has no ticks.
     pub gap_seconds: Option<f64>,
     /// Of a start that takes over from a node out of reach: what the gap is at most, counted from when
     /// that node was last heard from. Null when the gap is measured, and when nothing is known.
     pub gap_at_most_seconds: Option<f64>,
+    /// Of a start: whether this node collects the target and has no tick yet, so that the gap will be known.
+    pub gap_open: bool,
     /// Of a start: whether both nodes may have collected it for a while.
     pub overlap: bool,
     /// For how long they did, by their clocks: 0 when the node before had stopped; null while they do,
@@ -84,6 +86,7 @@ impl History {
     ) -> Self {
         let (node, record) = &records[index];
         let gap = interval.and_then(|interval| Gap::of(record, key, interval));
+        let ends = |(other, later): &(String, Recorded)| other == node && later.action == "stop";
         Self {
             node: node.clone(),
             at: clock::rfc3339(record.at),
@@ -94,6 +97,7 @@ impl History {
             took_seconds: record.took_micros as f64 / 1e6,
             gap_seconds: gap.and_then(Gap::measured_seconds),
             gap_at_most_seconds: gap.and_then(Gap::at_most_seconds),
+            gap_open: gap == Some(Gap::Open) && !records[index..].iter().any(ends),
             overlap: record.overlap,
             overlap_seconds: beside(records, index).map(|millis| millis as f64 / 1e3),
         }

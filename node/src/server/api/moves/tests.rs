@@ -26,23 +26,33 @@ fn what_happens_within_a_second_for_one_reason_is_summed_up() {
         done.record = Recorded { action: "stop".to_owned(), overlap: false, ..done.record };
         done
     };
+    let open = |at| {
+        let mut done = done(at, Some(1_000_000), None);
+        done.record.first_tick = None;
+        done
+    };
     let done = [
         done(1_000_100, Some(1_000_000), None),
         done(1_000_900, Some(998_000), None),
         done(1_000_500, None, Some(999_500)),
         stop(1_000_300),
         done(1_001_000, None, None),
+        open(1_001_000),
     ];
     let sums = |count| sums(&done, |_| NonZeroU64::new(1000), count);
     let all = sums(10);
     let told: Vec<_> = all.iter().map(|sum| (sum.at, sum.started, sum.targets)).collect();
-    assert_eq!(told, [(1_001_000, true, 1), (1_000_300, false, 1), (1_000_100, true, 3)]);
+    assert_eq!(told, [(1_001_000, true, 2), (1_000_300, false, 1), (1_000_100, true, 3)]);
     let three = &all[2];
     assert_eq!((three.gaps_measured, three.gap), (2, 2000));
     assert_eq!((three.gaps_bounded, three.gap_at_most), (1, 2000));
     assert_eq!((three.overlaps, three.took_micros), (1, 900));
-    assert_eq!((all[0].gaps_measured, all[0].gaps_bounded), (0, 0));
+    assert_eq!(three.gaps_open, 0);
+    assert_eq!((all[0].gaps_measured, all[0].gaps_bounded, all[0].gaps_open), (0, 0, 1));
     assert_eq!(sums(1), all[..1], "the newest are wanted");
+    // It is too late for a first tick once it has stopped.
+    let left = super::sums(&[open(1_001_000), stop(1_001_500)], |_| NonZeroU64::new(1000), 10);
+    assert_eq!(left.iter().map(|sum| sum.gaps_open).sum::<u64>(), 0);
 }
 
 fn sum() -> Sum {
@@ -57,6 +67,7 @@ fn sum() -> Sum {
         gap: 0,
         gaps_bounded: 0,
         gap_at_most: 0,
+        gaps_open: 0,
         overlaps: 0,
         took_micros: 4_000,
     }

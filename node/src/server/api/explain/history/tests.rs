@@ -16,6 +16,27 @@ fn record(action: &str, at: i64, overlap: bool) -> Recorded {
 }
 
 #[test]
+fn a_gap_is_open_as_long_as_there_may_be_a_first_tick() {
+    let start = Recorded { last_tick: Some(1000), ..record("start", 1500, false) };
+    let began = Recorded { first_tick: Some(2000), ..start.clone() };
+    let told = |record: &Recorded, later: &[(&str, &str)]| {
+        let later = later.iter().map(|(node, what)| ((*node).to_owned(), record_at(what)));
+        let records: Vec<_> =
+            std::iter::once(("b".to_owned(), record.clone())).chain(later).collect();
+        let told = History::of(&records, Key::from(0), NonZeroU64::new(1000)).swap_remove(0);
+        (told.gap_open, told.gap_seconds)
+    };
+    assert_eq!(told(&start, &[]), (true, None));
+    assert_eq!(told(&start, &[("a", "stop")]), (true, None));
+    assert_eq!(told(&start, &[("b", "stop")]), (false, None));
+    assert_eq!(told(&began, &[]), (false, Some(0.0)));
+}
+
+fn record_at(what: &str) -> Recorded {
+    record(what, 2500, false)
+}
+
+#[test]
 fn the_overlap_of_a_move_ends_when_one_of_both_stops() {
     let after = |doings: &[(&str, &str, i64)]| {
         let start = ("b".to_owned(), record("start", 1000, true));
