@@ -25,7 +25,7 @@ mod tests;
 pub(crate) mod written;
 
 pub use account::{Account, MAX_OBJECTIONS, Objection, ObjectionKind, SeriesAccount};
-pub use book::{Book, Limits, Refusal, Sample, Totals, Writing};
+pub use book::{Book, Limits, MAX_NODES, Refusal, Sample, Totals, Writing};
 pub use history::Stored;
 pub use report::{Report, TargetReport, Tick};
 

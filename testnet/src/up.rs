@@ -1,13 +1,14 @@
 //! A whole cluster on loopback: nodes, targets, a ledger, and a table that lives.
 
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exporter::{self, Fleet};
-use crate::ledger::{Ledger, Limits};
+use crate::ledger::{Ledger, Limits, MAX_NODES};
 use crate::process::{Cluster, Setup, World};
 
 mod table;
@@ -15,7 +16,7 @@ mod table;
 /// `testnet up`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// How many nodes.
+    /// How many nodes; the ledger tells at most 64 apart.
     #[arg(long, default_value_t = 3)]
     pub nodes: usize,
     /// How many synthetic targets.
@@ -82,17 +83,18 @@ const DRAIN: Duration = Duration::from_secs(30);
 ///
 /// When a part does not start, or the report cannot be written.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let nodes = arguments.nodes;
+    anyhow::ensure!((1..=MAX_NODES).contains(&nodes), "--nodes is 1 to {MAX_NODES}, not {nodes}");
     let world = World::new()?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let stop = async {
+    let interrupted = pin!(async {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            () = lasts(arguments.duration) => {}
         }
-    };
-    let outcome = show(&arguments, &world, stop).await;
+    });
+    let outcome = show(&arguments, &world, interrupted).await;
     world.end().await;
     outcome
 }
@@ -107,7 +109,7 @@ async fn lasts(duration: Option<Duration>) {
 async fn show(
     arguments: &Arguments,
     world: &World,
-    stop: impl Future<Output = ()>,
+    mut interrupted: Pin<&mut impl Future<Output = ()>>,
 ) -> anyhow::Result<()> {
     let fleet = exporter::Config {
         targets: arguments.targets,
@@ -133,10 +135,15 @@ async fn show(
         flags: Vec::new(),
     };
     let write_url = |node: &str| ledger.write_url(node);
-    let mut cluster = Cluster::start(world, setup, arguments.nodes, write_url).await?;
+    let mut cluster = tokio::select! {
+        // Nodes that are not ready yet have nothing to hand over: they end with their handles.
+        () = &mut interrupted => return Ok(()),
+        cluster = Cluster::start(world, setup, arguments.nodes, write_url) => cluster?,
+    };
     let mut table = table::Table::new(&cluster, &ledger, fleet.len())?;
     let watched = tokio::select! {
-        () = stop => Ok(()),
+        () = interrupted => Ok(()),
+        () = lasts(arguments.duration) => Ok(()),
         watched = table.watch(&mut cluster, &ledger) => watched,
     };
     drain(cluster).await?;

@@ -128,6 +128,7 @@ pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
         verdict(&late),
     )?;
     anyhow::ensure!(gaps == 0, "{gaps} planned moves with a gap");
+    anyhow::ensure!(unknown < moves.len(), "no gap of {unknown} planned moves is known");
     if arguments.quick {
         return Ok(());
     }

@@ -128,6 +128,9 @@ async fn partition(stage: &mut Stage<'_>, nodes: usize, outage: Duration) -> any
     stage.note(EventKind::Harm, "partition");
     cut(stage, &first, &last, true).await?;
     stage.wait(outage).await?;
+    for side in [&first, &last] {
+        stage.until_alone(side).await?;
+    }
     stage.note(EventKind::Planned, "healed");
     cut(stage, &first, &last, false).await?;
     stage.until_all_see(nodes).await?;

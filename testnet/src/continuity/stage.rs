@@ -208,6 +208,21 @@ impl<'a> Stage<'a> {
         .await
     }
 
+    /// Waits until each of some nodes sees those of them alone.
+    pub(super) async fn until_alone(&mut self, side: &[usize]) -> anyhow::Result<()> {
+        let cluster = &mut self.cluster;
+        eventually(&format!("{side:?} to see nobody else"), PATIENCE, async || {
+            for index in side {
+                let node = cluster.node(*index);
+                let page = ask::text(&node.url("/metrics")).await?;
+                let seen = ask::metric(&page, "cluster_node_peers");
+                ensure!(seen == side.len() as f64, "{} sees {seen}", node.setup.name);
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// What the nodes that run have thought of each other since they were started.
     pub(super) async fn suspicions(&mut self) -> anyhow::Result<Suspicions> {
         let mut all = Suspicions::default();

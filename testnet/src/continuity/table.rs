@@ -28,6 +28,9 @@ pub struct Goal {
 /// just then.
 pub const PUNCTUAL: u64 = 10;
 
+/// Of so many planned moves one may begin with a scrape that fails: a target may be slow just then.
+pub const SOUND: u64 = 100;
+
 /// What nodes thought of each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Suspicions {
@@ -219,6 +222,7 @@ impl Judge<'_> {
         let missing = self.sum(|course| course.missing().count());
         let torn = self.sum(|course| course.torn().count());
         let late = self.courses.iter().map(|course| course.late).sum();
+        let failed = self.sum(|course| course.ticks.iter().filter(|tick| tick.failed).count());
         let excused = self.sum(|course| course.missing().count().min(self.allowance(course)));
         let mut rows = vec![
             free("ticks expected", expected),
@@ -237,7 +241,7 @@ impl Judge<'_> {
             none("ends without staleness", self.sum(|course| usize::from(course.unended))),
             none("jumps of phase", self.sum(|course| course.jumps.len())),
             free("late by more than a tenth", late),
-            free("failed scrapes", self.sum(|c| c.ticks.iter().filter(|t| t.failed).count())),
+            free("failed scrapes", failed),
             free(
                 "scraped beyond once a tick",
                 self.courses.iter().map(|course| course.extra_scrapes).sum(),
@@ -245,15 +249,28 @@ impl Judge<'_> {
             free("targets that moved", self.sum(|c| usize::from(c.moves().next().is_some()))),
             free("moves", moves),
         ];
-        let moved = self.sum(|course| course.moves().filter(|tick| tick.late).count());
-        let name = "moves with a late first sample";
-        // What is late where nothing moved is the machine's fault, and no less a share of what moved may be.
-        let (elsewhere, others) =
-            (late.saturating_sub(moved), expected.saturating_sub(moves).max(1));
-        rows.push(match self.goal.planned {
-            true => bound(name, moved, moves / PUNCTUAL + (moves * elsewhere).div_ceil(others)),
-            false => free(name, moved),
-        });
+        // What is late or fails where nothing moved is the machine's fault, and no less a share of what moved
+        // may be.
+        let share = |all: u64, moved: u64| {
+            let (elsewhere, others) = (all.saturating_sub(moved), expected.saturating_sub(moves));
+            (moves * elsewhere).div_ceil(others.max(1))
+        };
+        let first_late = self.sum(|course| course.moves().filter(|tick| tick.late).count());
+        let first_failed = self.sum(|course| course.moves().filter(|tick| tick.failed).count());
+        for (name, count, goal) in [
+            (
+                "moves with a late first sample",
+                first_late,
+                moves / PUNCTUAL + share(late, first_late),
+            ),
+            (
+                "moves with a failed first scrape",
+                first_failed,
+                moves / SOUND + share(failed, first_failed),
+            ),
+        ] {
+            rows.push(if self.goal.planned { bound(name, count, goal) } else { free(name, count) });
+        }
         rows.extend(self.goal.flapped.iter().flat_map(Suspicions::rows));
         if overlap {
             let doubles =

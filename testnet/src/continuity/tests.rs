@@ -178,6 +178,28 @@ fn planned_moves_are_in_time_but_for_one_in_ten() {
 }
 
 #[test]
+fn planned_moves_do_not_begin_with_scrapes_that_fail_where_others_do_not() {
+    // Every two ticks another one has it; the scrapes at these ticks fail.
+    let judged = |failing: &[usize], planned| {
+        let ticks: Vec<(i64, u64)> =
+            (0..22i64).map(|tick| (tick * 1000, 1 + (tick / 2 % 2) as u64)).collect();
+        let mut up = series("up", &ticks);
+        for (tick, stored) in up.ticks.iter_mut().enumerate() {
+            stored.value = if failing.contains(&tick) { 0.0 } else { 1.0 };
+        }
+        let account = account(vec![up]);
+        let courses = courses(&account, &[expected(0, 21_500)], INTERVAL);
+        let goal = Goal { planned, ..Goal::default() };
+        let table = Table::of(String::new(), &account, &courses, &goal, INTERVAL);
+        (table.count("moves with a failed first scrape"), table.met())
+    };
+    assert_eq!(judged(&[], true), (0, true));
+    assert_eq!(judged(&[4], true), (1, false));
+    assert_eq!(judged(&[4], false), (1, true));
+    assert_eq!(judged(&[3, 4], true), (1, true), "it fails elsewhere, too");
+}
+
+#[test]
 fn a_link_that_flaps_is_noticed_and_buries_nobody() {
     let judged = |raised, confirmed| {
         let flapped = Some(Suspicions { raised, confirmed, overlong: 1 });

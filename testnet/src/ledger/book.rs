@@ -9,7 +9,7 @@ use super::account::{Account, MAX_OBJECTIONS, Objection, ObjectionKind, SeriesAc
 use super::history::{Effect, History};
 
 /// Nodes that can be told apart; more share the last place.
-const MAX_NODES: usize = 64;
+pub const MAX_NODES: usize = 64;
 
 /// How much the ledger remembers.
 #[derive(Debug, Clone, Copy)]
@@ -20,12 +20,20 @@ pub struct Limits {
     pub max_series: usize,
     /// Ticks of each series. Older ones stay counted, but a double of them is not recognised.
     pub ticks_per_series: usize,
+    /// The same of each `up`, whose ticks a report tells one by one.
+    pub ticks_of_up: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        // A million series with a few ticks each are some hundred megabytes.
-        Self { interval: 15_000, max_series: 1_000_000, ticks_per_series: 1_000 }
+        // A million series with a few ticks each are some hundred megabytes, and 300 targets for five days
+        // at 5 s another hundred, or two with room to grow.
+        Self {
+            interval: 15_000,
+            max_series: 1_000_000,
+            ticks_per_series: 1_000,
+            ticks_of_up: 100_000,
+        }
     }
 }
 
@@ -290,7 +298,9 @@ impl Book {
     }
 
     fn store(&mut self, sample: &Sample, bit: u64) {
-        let Limits { interval, ticks_per_series, .. } = self.limits;
+        let Limits { interval, ticks_per_series, ticks_of_up, .. } = self.limits;
+        let is_up = sample.labels.get("__name__") == Some("up");
+        let keep = if is_up { ticks_of_up } else { ticks_per_series };
         let history = match self.series.get_mut(&sample.labels) {
             Some(history) => history,
             None => {
@@ -299,7 +309,7 @@ impl Book {
             }
         };
         let Effect { double, conflict, late, missing } =
-            history.store(sample.timestamp, sample.value, bit, interval, ticks_per_series);
+            history.store(sample.timestamp, sample.value, bit, interval, keep);
         let totals = &mut self.totals;
         totals.samples += 1;
         totals.stale += u64::from(is_stale(sample.value));

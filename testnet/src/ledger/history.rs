@@ -9,7 +9,7 @@ pub(super) struct History {
     /// The newest tick ever, even when its record is gone.
     newest: Option<(i64, f64)>,
     /// Ticks older than this have been forgotten, though counted.
-    forgotten_before: i64,
+    forgotten_before: Option<i64>,
 }
 
 /// One tick.
@@ -55,6 +55,11 @@ impl History {
         &self.ticks
     }
 
+    /// The ticks before this instant are forgotten, if any are.
+    pub(super) fn forgotten_before(&self) -> Option<i64> {
+        self.forgotten_before
+    }
+
     /// Stores a sample of the node with this bit. `interval` is in milliseconds; `keep` is how
     /// many ticks are remembered.
     pub(super) fn store(
@@ -72,7 +77,7 @@ impl History {
         if self.ticks.len() > keep.max(2) {
             let gone = self.ticks.len() / 2;
             self.ticks.drain(..gone);
-            self.forgotten_before = self.ticks[0].at;
+            self.forgotten_before = Some(self.ticks[0].at);
         }
         effect
     }
@@ -92,7 +97,9 @@ impl History {
                 Effect { double: true, conflict, ..Effect::default() }
             }
             // What is forgotten cannot be told from what was missing.
-            Err(0) if at < self.forgotten_before => Effect { late: true, ..Effect::default() },
+            Err(0) if self.forgotten_before.is_some_and(|before| at < before) => {
+                Effect { late: true, ..Effect::default() }
+            }
             Err(index) => {
                 let before = index.checked_sub(1).and_then(|before| self.ticks.get(before));
                 let after = self.ticks.get(index);

@@ -38,6 +38,9 @@ pub struct TargetReport {
     pub labels: BTreeMap<String, String>,
     /// Its ticks, oldest first.
     pub ticks: Vec<Tick>,
+    /// Ticks before this were too many to be told, in milliseconds since the Unix epoch; null when none
+    /// were. The sums have them all the same.
+    pub forgotten_before: Option<i64>,
 }
 
 /// One tick of one target.
@@ -114,7 +117,11 @@ impl Report {
                 });
                 let labels = labels.iter().filter(|(name, _)| *name != "__name__");
                 let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
-                targets.push(TargetReport { labels: labels.collect(), ticks: ticks.collect() });
+                targets.push(TargetReport {
+                    labels: labels.collect(),
+                    ticks: ticks.collect(),
+                    forgotten_before: history.forgotten_before(),
+                });
             }
         }
         worst.sort_by_key(|series| std::cmp::Reverse(series.doubles + series.missing));

@@ -9,7 +9,8 @@ use model::{Labels, STALE_NAN};
 use super::*;
 use crate::process::{World, http};
 
-const LIMITS: Limits = Limits { interval: 10, max_series: 3, ticks_per_series: 1_000 };
+const LIMITS: Limits =
+    Limits { interval: 10, max_series: 3, ticks_per_series: 1_000, ticks_of_up: 1_000 };
 
 /// A request of a node: pairs of timestamp and value of one series.
 fn writing(node: &str, series: &str, samples: &[(i64, f64)], partial: bool) -> Writing {
@@ -109,7 +110,7 @@ fn as_prometheus_one_bad_sample_refuses_a_request_of_1_0_and_itself_in_2_0() {
 
 #[test]
 fn the_book_is_bounded_in_series_and_in_ticks() {
-    let mut book = Book::new(Limits { ticks_per_series: 10, ..LIMITS });
+    let mut book = Book::new(Limits { ticks_per_series: 5, ticks_of_up: 10, ..LIMITS });
     for series in ["x", "y", "z"] {
         book.accept(&writing("a", series, &[(0, 1.0)], false)).unwrap();
     }
@@ -120,7 +121,11 @@ fn the_book_is_bounded_in_series_and_in_ticks() {
     }
     // What is forgotten is counted still, and not taken for missing.
     let report = Report::of(&book, None);
-    assert!(report.targets.iter().all(|target| target.ticks.len() <= 11));
+    let told: Vec<_> =
+        report.targets.iter().map(|told| (told.ticks.len(), told.forgotten_before)).collect();
+    assert!(told[0].0 > 5 && told[0].0 <= 11, "{told:?}");
+    assert_eq!(told[0].1, Some(report.targets[0].ticks[0].at));
+    assert_eq!(told[1..], [(1, None), (1, None)]);
     assert_eq!((report.totals.samples, report.totals.missing), (102, 0));
     book.accept(&writing("a", "x", &[(10, 1.0)], false)).unwrap();
     assert_eq!((book.totals().late, book.totals().missing), (1, 0));

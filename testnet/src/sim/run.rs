@@ -267,6 +267,13 @@ impl<W: Write> Run<'_, W> {
     }
 
     fn check(&mut self) -> anyhow::Result<()> {
+        for host in 0..self.world.hosts() {
+            let swim = self.world.core(host).and_then(node::core::Core::swim);
+            let inconsistencies = swim.map_or(0, |swim| swim.counters().inconsistencies);
+            if inconsistencies > 0 {
+                self.fail(&format!("host {host} has {inconsistencies} inconsistencies"))?;
+            }
+        }
         let violations = self.world.checks().violations();
         if violations.is_empty() { Ok(()) } else { bail!("{}", violations.join("\n")) }
     }

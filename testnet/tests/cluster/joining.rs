@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context as _;
 use testnet::process::{Cluster, NODE_NAME, Node, World, eventually, http};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -90,15 +91,13 @@ async fn answer(
 /// What a node says of the cluster: the state of each peer, and the targets of each owner.
 async fn seen(node: &Node) -> anyhow::Result<(BTreeMap<String, String>, BTreeMap<String, u64>)> {
     let cluster = http::json(&node.url("/api/v1/cluster")).await?;
-    let mut states = BTreeMap::new();
+    let (mut states, mut owned) = (BTreeMap::new(), BTreeMap::new());
     for peer in cluster["peers"].as_array().into_iter().flatten() {
         let text = |what: &str| peer[what].as_str().unwrap_or_default().to_owned();
         states.insert(text("name"), text("state"));
+        owned.insert(text("name"), peer["targets"].as_u64().context("no number of targets")?);
     }
-    let owners = cluster["components"]["prometheus.scrape.targets"]["owners"].as_object();
-    let owners = owners.into_iter().flatten();
-    let owners = owners.map(|(name, targets)| (name.clone(), targets.as_u64().unwrap_or_default()));
-    Ok((states, owners.collect()))
+    Ok((states, owned))
 }
 
 async fn collected(node: &Node) -> anyhow::Result<f64> {
@@ -126,9 +125,10 @@ async fn stays(first: &Node, known: &[(&str, &str)], share: f64) -> anyhow::Resu
         rhythm.tick().await;
         let (seen, owners) = seen(first).await?;
         anyhow::ensure!(seen == states(known), "{seen:?}");
-        let idle = known.iter().filter(|(_, state)| *state == "joining");
-        for (name, _) in idle {
-            anyhow::ensure!(!owners.contains_key(*name), "{name} owns targets: {owners:?}");
+        for (name, state) in known {
+            // Whoever takes part owns what the others do not.
+            let owns = owners.get(*name).is_some_and(|owned| *owned > 0);
+            anyhow::ensure!(owns == (*state == "participant"), "{name} is {state}: {owners:?}");
         }
         let now = collected(first).await?;
         anyhow::ensure!(now == share, "{share} ran, and {now} run now");

@@ -25,6 +25,11 @@ latency_seconds_count 6
 # EOF
 "#;
 
+/// The histogram of the page, made a native one, has two.
+const ONE_BUCKET: &str = "scrape_native_histograms = true
+  convert_classic_histograms_to_nhcb = true
+  native_histogram_bucket_limit = 1";
+
 /// The same series twice, and one from the far future.
 const ODD: &str = "a 1\na 2\nb 1 99999999999999\n";
 
@@ -103,6 +108,7 @@ prometheus.remote_write "backend" {{
         ("labels", "/page", "label_limit = 1"),
         ("targets", "/page", "target_limit = 1"),
         ("odd", "/odd", ""),
+        ("buckets", "/page", ONE_BUCKET),
     ] {
         config += &format!(
             r#"
@@ -121,9 +127,10 @@ prometheus.scrape "{name}" {{
 }
 
 /// What this takes to happen: counters that must not stay at zero.
-const PROVOKED: [&str; 17] = [
+const PROVOKED: [&str; 18] = [
     "prometheus_target_scrapes_exceeded_sample_limit_total",
     "prometheus_target_scrapes_exceeded_body_size_limit_total",
+    "prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total",
     "prometheus_target_scrape_pool_exceeded_label_limits_total",
     "prometheus_target_scrape_pool_exceeded_target_limit_total",
     "prometheus_target_scrapes_sample_duplicate_timestamp_total",
