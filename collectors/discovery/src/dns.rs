@@ -65,13 +65,6 @@ impl Record {
         }
     }
 
-    /// The type of that name, in any case.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Srv, Self::A, Self::Aaaa, Self::Mx, Self::Ns]
-            .into_iter()
-            .find(|record| record.name().eq_ignore_ascii_case(name))
-    }
-
     fn record_type(self) -> RecordType {
         match self {
             Self::Srv => RecordType::SRV,

@@ -211,11 +211,6 @@ impl Protocol {
         }
     }
 
-    /// The protocol of a name in the configuration.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|protocol| protocol.as_str() == name)
-    }
-
     fn media_type(self) -> &'static str {
         match self {
             Self::PrometheusProto => {

@@ -117,18 +117,26 @@ async fn live(options: Options, control: logging::Control) -> anyhow::Result<()>
         }
         _ = twice => {}
     }
-    if tokio::time::timeout(LAST_LOOK, tell_left(&cluster)).await.is_err() {
-        warn!("what is not delivered stays on disk for the next start");
-    }
+    tell_left(&cluster).await;
     anyhow::bail!("stopped at once, as asked twice")
 }
 
-/// Says what a node leaves behind that stops at once.
+/// Says what a node leaves behind that does not wait until all is done.
 async fn tell_left(cluster: &cluster::Handle) {
-    let targets = cluster.remaining().await.unwrap_or_default();
-    let pending = cluster.deliveries().pending().await;
-    let frames: u64 = pending.iter().flat_map(|(_, reports)| reports).map(|r| r.frames).sum();
-    warn!(targets, frames, "leaves targets to be missed, and frames on disk for the next start");
+    let look = async {
+        let targets = cluster.remaining().await.unwrap_or_default();
+        let pending = cluster.deliveries().pending().await;
+        (targets, pending.iter().flat_map(|(_, reports)| reports).map(|r| r.frames).sum::<u64>())
+    };
+    match tokio::time::timeout(LAST_LOOK, look).await {
+        Ok((targets, frames)) => {
+            warn!(
+                targets,
+                frames, "leaves targets to be missed, and frames on disk for the next start"
+            );
+        }
+        Err(_) => warn!("what is not delivered stays on disk for the next start"),
+    }
 }
 
 /// A running node.
@@ -361,7 +369,8 @@ impl Process {
         };
         let in_time = tokio::time::timeout(deadline, drain).await.is_ok();
         if !in_time {
-            warn!(?deadline, "did not stop in time; what was not delivered stays on disk");
+            warn!(?deadline, "did not stop in time");
+            tell_left(&self.cluster.handle).await;
         }
         in_time
     }

@@ -67,7 +67,7 @@ pub use eval::evaluate;
 pub use format::format;
 pub use kind::Type;
 pub use parser::{MAX_NESTING, parse, parse_expression};
-pub use reference::{FieldDoc, FieldKind, markdown};
+pub use reference::{FieldDoc, FieldKind};
 pub use references::{Traversal, references};
 pub use scope::{Host, Scope, Variables};
 pub use source::{MAX_SOURCE, Position, Source, Span};

@@ -1,11 +1,8 @@
 //! What can be written in a body: its reference documentation, from the same declaration that
 //! decodes it.
 
-mod markdown;
 #[cfg(test)]
 mod tests;
-
-pub use markdown::markdown;
 
 use crate::kind::Type;
 use crate::value::{Stability, Value};

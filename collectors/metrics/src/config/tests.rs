@@ -12,14 +12,6 @@ fn the_default_accept_header_is_that_of_prometheus() {
 }
 
 #[test]
-fn names_of_protocols_round_trip() {
-    for protocol in Protocol::ALL {
-        assert_eq!(Protocol::from_name(protocol.as_str()), Some(protocol));
-    }
-    assert_eq!(Protocol::from_name("OpenMetricsText2.0.0"), None);
-}
-
-#[test]
 fn all_contradictions_are_reported_at_once() {
     let config = ScrapeConfig {
         scrape_interval: Duration::from_secs(1),

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::inventory::{Inventory, Refused};
 use super::measure::Counts;
@@ -21,6 +22,10 @@ use crate::components::{Fanout, HealthReport, Refusal};
 
 /// How often a scraper that is to end is asked whether it has.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// How long the last scrapes may take besides their timeout: until what they brought is with those it is
+/// forwarded to, which takes milliseconds unless these are stuck.
+const FORWARDED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the arguments say, made ready.
 #[derive(Debug)]
@@ -264,7 +269,7 @@ impl Director {
     /// known of targets that go on is left to the component's next life, if there is one.
     async fn end(mut self, reason: StopReason) {
         let longest = self.owned.values().map(|owned| owned.target.timeout).max();
-        let deadline = Instant::now() + longest.unwrap_or_default() + Duration::from_secs(1);
+        let deadline = Instant::now() + longest.unwrap_or_default() + FORWARDED_WITHIN;
         let mut sealing = Vec::new();
         for key in std::mem::take(&mut self.owned).into_keys() {
             let (answer, answered) = oneshot::channel();
@@ -273,8 +278,16 @@ impl Director {
             sealing.push((key, answered));
         }
         self.counts.owned.set(0);
-        while self.is_scraping().await && Instant::now() < deadline {
+        let mut scraping = self.scraping().await;
+        while scraping > 0 && Instant::now() < deadline {
             tokio::time::sleep(LOOK).await;
+            scraping = self.scraping().await;
+        }
+        if scraping > 0 {
+            warn!(
+                targets = scraping,
+                "scrapes that nobody took in time are lost, and so are their seals"
+            );
         }
         let seals =
             sealing.into_iter().filter_map(|(key, mut seal)| Some((key, seal.try_recv().ok()?)));
@@ -282,10 +295,11 @@ impl Director {
         self.subscription.leave(seals);
     }
 
-    async fn is_scraping(&self) -> bool {
+    /// How many targets there are that are not done with.
+    async fn scraping(&self) -> usize {
         let (answer, answered) = oneshot::channel();
         self.tell(Command::Targets(answer)).await;
-        answered.await.is_ok_and(|targets| !targets.is_empty())
+        answered.await.map_or(0, |targets| targets.len())
     }
 
     async fn tell(&self, command: Command) {

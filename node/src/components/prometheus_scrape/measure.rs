@@ -74,7 +74,7 @@ impl Counts {
         }
     }
 
-    fn counters(&self) -> [(&'static str, &'static str, &Counter); 20] {
+    fn counters(&self) -> [(&'static str, &'static str, &Counter); 21] {
         let scraper = &self.scraper;
         [
             ("shoal_scrapes_total", "Scrapes that succeeded.", &scraper.scrapes),
@@ -146,6 +146,11 @@ impl Counts {
                 "prometheus_target_scrapes_exceeded_body_size_limit_total",
                 "Scrapes failed by the body size limit.",
                 &scraper.exceeded_body_size_limit,
+            ),
+            (
+                "prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total",
+                "Scrapes failed by the limit of buckets.",
+                &scraper.exceeded_bucket_limit,
             ),
             (
                 "prometheus_target_scrape_pool_exceeded_label_limits_total",

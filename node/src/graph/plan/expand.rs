@@ -341,6 +341,17 @@ impl<'a> Expander<'a> {
         if !self.has_label(block) || !self.claim(block, &block.id(), place) {
             return;
         }
+        let label = label(block);
+        if let Some(other) = self.environments.at(place.environment).imports.get(&label) {
+            let other = self.expanded.nodes[other.node].block.header();
+            let text =
+                format!("two imports are called {label:?}: what is theirs cannot be told apart");
+            return self.problem(
+                Diagnostic::error(text, &block.header())
+                    .note("this is the other", &other)
+                    .hint("another label keeps them apart"),
+            );
+        }
         if self.imports == MAX_IMPORTS {
             self.limit(format!("the configuration has more than {MAX_IMPORTS} imports"), block);
             return;
@@ -374,7 +385,7 @@ impl<'a> Expander<'a> {
             right.then_some(inside.environment)
         });
         let environment = self.environments.at(place.environment);
-        environment.imports.insert(label(block), Import { content, node });
+        environment.imports.insert(label, Import { content, node });
     }
 }
 

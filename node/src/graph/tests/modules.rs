@@ -285,6 +285,22 @@ test.sink "out" { value = outer.o.text }
     assert_eq!(world.journal(), ["start test.sink.out with deep"]);
 }
 
+#[test]
+fn two_imports_of_one_name_are_refused_whatever_their_kinds() {
+    check(
+        r#"
+import.string "lib" { content = "" }
+import.file "lib" { filename = "/nowhere" }
+"#,
+        expect![[r#"
+            config.alloy:3:1: error: two imports are called "lib": what is theirs cannot be told apart
+            3 | import.file "lib" { filename = "…" }
+              | ^^^^^^^^^^^^^^^^^
+            config.alloy:2:1: note: this is the other
+            hint: another label keeps them apart"#]],
+    );
+}
+
 #[tokio::test]
 async fn a_file_is_imported_and_may_import_others() {
     let world = World::new("");

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use crate::cluster::Announced;
 
-/// Words that must all occur, upper and lower case alike, in a target's URL, its component, its
+/// Words that must all occur, upper and lower case of ASCII alike, in a target's URL, its component, its
 /// key, or one of its labels written `name=value` or, as pages show it, `name="value"`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::server) struct Search(Vec<String>);
 
 impl Search {
     pub(in crate::server) fn new(text: &str) -> Self {
-        Self(text.split_whitespace().map(|word| unquoted(word).to_lowercase()).collect())
+        Self(text.split_whitespace().map(|word| unquoted(word).to_ascii_lowercase()).collect())
     }
 
     pub(in crate::server) fn matches(&self, component: &str, target: &Announced) -> bool {
@@ -41,6 +41,20 @@ fn unquoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_found_as_they_are_written_and_in_ascii_in_either_case() {
+        let labels = model::Labels::from_pairs([("city", "Évian"), ("job", "Node")]);
+        let target = Announced { labels, ..Announced::new(ownership::Key::from(7), "http://A/m") };
+        for (text, found) in [
+            ("Évian", true),
+            ("city=Évian NODE http://a", true),
+            ("évian", false),
+            ("node nothing", false),
+        ] {
+            assert_eq!(Search::new(text).matches("prometheus.scrape.a", &target), found, "{text}");
+        }
+    }
 
     #[test]
     fn a_label_is_found_as_it_is_shown() {

@@ -11,7 +11,8 @@
 //!    "last_error": "", "last_scrape": "2026-..", "last_scrape_duration_seconds": 0.01}]}
 //! ```
 //!
-//! `owner` is who should collect a target, `node` who says that it does. Of a node that did not
+//! `owner` is who should collect a target, `node` who says that it does, which is what the parameter
+//! `owner` goes by: while a target moves it may be another. Of a node that did not
 //! answer, its targets are listed all the same as far as this node knows them, with an empty `node`
 //! and the health `unknown`; `partial` says that there are such nodes.
 

@@ -23,7 +23,8 @@ async fn bodies_of_all_kinds_are_answered_and_change_nothing() {
     let mut stranger = Channel::new("", Keyring::default(), &mut rng);
     let mut refused = 0;
     for question in
-        "sync checkpoint claim audit describe findings history pending adopt targets".split(' ')
+        "sync checkpoint claim audit describe findings history pending adopt targets moves check"
+            .split(' ')
     {
         let path = format!("{PREFIX}{question}");
         for number in 0..BODIES {

@@ -49,19 +49,6 @@ impl<'a> Problems<'a> {
         }
     }
 
-    /// As [`Self::field`], with a hint on what to do.
-    pub fn field_with_hint(
-        &mut self,
-        name: &str,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
-        if self.are_known(&[name]) {
-            let found = self.found(name, &[], message).hint(hint);
-            self.push(found);
-        }
-    }
-
     /// Something is wrong with a part of an attribute's value, such as one element of a list. Of a
     /// part that has a stand-in, or holds or lies in one that has, nothing is said.
     pub fn part(&mut self, name: &str, path: &[Step], message: impl Into<String>) {

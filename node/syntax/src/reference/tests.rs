@@ -1,6 +1,6 @@
 use expect_test::expect;
 
-use super::markdown;
+use super::{FieldDoc, FieldKind};
 use crate::{Arguments, Blocks, Choice};
 
 #[derive(Arguments)]
@@ -51,26 +51,44 @@ struct Custom {
     label: String,
 }
 
+/// A line for each field, and below it those of a block, though not of one within itself.
+fn told(fields: &[FieldDoc], path: &mut Vec<&'static str>) -> String {
+    let mut text = String::new();
+    for field in fields {
+        let FieldDoc { name, required, doc, stability, .. } = field;
+        let default = field.default_text();
+        let indent = "  ".repeat(path.len());
+        let kind = match &field.kind {
+            FieldKind::Attribute(kind) => kind.to_string(),
+            FieldKind::Block { repeated, .. } => format!("block, repeated: {repeated}"),
+            FieldKind::Label => "label".to_owned(),
+        };
+        let line =
+            format!("{name}: {kind}, required: {required}, {default:?}, {doc:?}, {stability}");
+        text.push_str(&format!("{indent}{line}\n"));
+        if let FieldKind::Block { nested, .. } = field.kind
+            && !path.contains(name)
+        {
+            path.push(name);
+            text.push_str(&told(&nested(), path));
+            path.pop();
+        }
+    }
+    text
+}
+
 #[test]
-fn a_declaration_is_its_own_page() {
+fn a_declaration_is_its_own_reference() {
     expect![[r#"
-        | attribute | type | default | |
-        |---|---|---|---|
-        | `url` | string | required | Where to send to. |
-        | `mode` | one of "fast", "a\|b" | `"fast"` | How the target is asked. |
-        | `odd` | bool | `false` | Needs `--stability.level=experimental`. |
-
-        Block `stage.match`, any number of times. Stages within stages.
-
-        | attribute | type | default | |
-        |---|---|---|---|
-        | `selector` | string | required |  |
-
-        Block `stage.match > stage.match`, any number of times. Stages within stages.
-
-        Block `stage.match > stage.custom "label"`, any number of times. Needs `--stability.level=public-preview`.
-
-        Block `stage.custom "label"`, any number of times. Needs `--stability.level=public-preview`.
-
-    "#]].assert_eq(&markdown(&Example::reference()));
+        url: string, required: true, None, "Where to send to.", generally-available
+        mode: one of "fast", "a|b", required: false, Some("\"fast\""), "How the target is asked.", generally-available
+        odd: bool, required: false, Some("false"), "", experimental
+        stage.match: block, repeated: true, required: false, None, "Stages within stages.", generally-available
+          selector: string, required: true, None, "", generally-available
+          stage.match: block, repeated: true, required: false, None, "Stages within stages.", generally-available
+          stage.custom: block, repeated: true, required: false, None, "", public-preview
+            label: label, required: true, None, "", generally-available
+        stage.custom: block, repeated: true, required: false, None, "", public-preview
+          label: label, required: true, None, "", generally-available
+    "#]].assert_eq(&told(&Example::reference(), &mut Vec::new()));
 }
