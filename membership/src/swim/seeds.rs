@@ -137,11 +137,20 @@ impl Seeds {
         }
     }
 
-    /// Takes a new resolution. What came of an address that stays is kept.
-    pub(super) fn resolved(&mut self, addresses: &[SocketAddr]) {
+    /// Takes a whole answer. What came of an address that stays is kept. After a failure the wait for
+    /// seeds begins anew, as they could not be asked before.
+    pub(super) fn resolved(&mut self, config: &Config, addresses: &[SocketAddr], now: Instant) {
         self.replace(addresses, false);
-        self.unresolved = None;
+        if self.unresolved.take().is_some() {
+            self.bootstrap = self.bootstrap.max(now + config.bootstrap_timeout);
+        }
         self.resolved_once = true;
+    }
+
+    /// Takes an answer that leads to some seeds, while others could not be resolved.
+    pub(super) fn partly_resolved(&mut self, addresses: &[SocketAddr], error: String) {
+        self.replace(addresses, false);
+        self.unresolved(error);
     }
 
     /// Takes the addresses of earlier peers. A node that had no place to look at looks from now on.
@@ -223,13 +232,14 @@ impl Seeds {
     }
 
     /// Whether a node that found nobody may be a cluster of its own once it has waited: not while
-    /// its seeds cannot be resolved, one of them refuses it, or one that answered is about to be
-    /// asked again, which is so after a look for a namesake.
+    /// its seeds cannot be resolved, one of them refuses it, one has not had the time to answer at all, or
+    /// one that answered is about to be asked again, which is so after a look for a namesake.
     fn may_form(&self) -> bool {
         let forbids = |status: &SeedStatus| match status.result {
             SeedResult::Refused(_) => !status.remembered,
+            SeedResult::Untried => !status.remembered && self.asked.contains_key(&status.address),
             SeedResult::Joined => true,
-            _ => false,
+            SeedResult::Itself | SeedResult::Unreachable(_) => false,
         };
         self.resolved_once && self.unresolved.is_none() && !self.statuses.iter().any(forbids)
     }

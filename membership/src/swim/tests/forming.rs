@@ -78,6 +78,46 @@ fn a_failing_name_server_never_makes_a_cluster() {
 }
 
 #[test]
+fn seeds_behind_a_name_server_that_recovers_are_joined_and_nothing_is_formed() {
+    let mut net = Net::new(&[]);
+    net.boot(peer("b", 2, 7), Config::default());
+    net.seeds = Err("server failure".to_owned());
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(60));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.seeds = Ok(vec![at(2)]);
+    net.run_until("they are one", |net| net.agree(2));
+    assert!(net.events(1).all(|event| *event != Event::Formed));
+}
+
+#[test]
+fn a_node_whose_name_server_recovers_waits_for_its_seeds_as_long_as_at_its_start() {
+    let mut net = Net::new(&[2]);
+    let found = std::mem::replace(&mut net.seeds, Err("server failure".to_owned()));
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(60));
+    net.seeds = found;
+    net.act(at(1), |swim, now| swim.handle_seeds(&[at(2)], now));
+    net.run_for(Duration::from_millis(9_900));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.run_for(Duration::from_millis(200));
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
+#[test]
+fn a_seed_that_is_known_only_when_the_wait_is_over_has_the_time_to_answer() {
+    let mut net = Net::new(&[]);
+    net.boot(peer("b", 2, 7), Config::default());
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_millis(9_999));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.seeds = Ok(vec![at(2)]);
+    net.act(at(1), |swim, now| swim.handle_seeds(&[at(2)], now));
+    net.run_until("they are one", |net| net.agree(2));
+    assert!(net.events(1).all(|event| *event != Event::Formed));
+}
+
+#[test]
 fn another_cluster_s_refusal_never_makes_a_cluster() {
     let mut net = Net::new(&[1]);
     net.boot(peer("a", 1, 7), Config { cluster: "theirs".into(), ..seeded() });
