@@ -281,6 +281,37 @@ fn a_seed_that_refuses_is_not_taken_for_gone_when_it_is_late_now_and_then() {
 }
 
 #[test]
+fn a_seed_that_refused_is_gone_only_after_three_whole_answers_without_it() {
+    let mut net = Net::new(&[2]);
+    net.boot(peer("x", 2, 7), Config { cluster: "theirs".into(), ..Config::default() });
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(30));
+    let refused = |net: &mut Net| {
+        let seed = net.node(1).seeds().iter().find(|seed| seed.address == at(2));
+        seed.is_some_and(|seed| matches!(seed.result, SeedResult::Refused(_)))
+    };
+    for _ in 0..5 {
+        // What leads to it again begins the count anew.
+        net.act(at(1), |swim, now| swim.handle_seeds(&[at(2)], now));
+        for _ in 0..2 {
+            net.act(at(1), |swim, now| swim.handle_seeds(&[], now));
+        }
+        // Nor does an answer count that is short of something.
+        for _ in 0..2 {
+            let error = || "server failure".to_owned();
+            net.act(at(1), |swim, now| swim.handle_some_seeds(&[at(9)], error(), now));
+            net.act(at(1), |swim, now| swim.handle_seeds_failure(error(), now));
+        }
+        assert!(refused(&mut net));
+        assert_eq!(net.node(1).me().state, State::Joining);
+    }
+    // It goes on refusing, and is asked no more once it is gone.
+    net.seeds = Ok(Vec::new());
+    net.run_until("it is on its own", |net| net.node(1).me().state == State::Participant);
+    assert!(!refused(&mut net));
+}
+
+#[test]
 fn a_node_without_seeds_finds_its_lost_peers_where_they_were() {
     let mut net = Net::new(&[1]);
     net.boot(peer("a", 1, 7), Config::default());
