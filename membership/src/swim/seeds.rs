@@ -101,6 +101,8 @@ pub(super) struct Seeds {
     next: Option<Instant>,
     retry: Duration,
     bootstrap: Instant,
+    /// Whether any of them is a name, so that there may be more of them in a moment.
+    named: bool,
 }
 
 impl Seeds {
@@ -113,6 +115,7 @@ impl Seeds {
             next: config.seeded.then_some(now),
             retry: RETRY_FIRST,
             bootstrap: now + config.bootstrap_timeout,
+            named: config.named_seeds,
         }
     }
 
@@ -265,10 +268,11 @@ impl Seeds {
         self.resolved_once && self.unresolved.is_none() && !self.statuses.iter().any(forbids)
     }
 
-    /// Whether a node at `me` that has not joined is on its own now: it waited long enough, or the
-    /// only seed there is, is itself.
+    /// Whether a node at `me` that has not joined is on its own now: it waited long enough, or was told to
+    /// be alone, by itself as the only seed.
     pub(super) fn alone(&self, me: SocketAddr, now: Instant) -> bool {
-        let only_me = !self.statuses.is_empty()
+        let only_me = !self.named
+            && !self.statuses.is_empty()
             && self
                 .statuses
                 .iter()

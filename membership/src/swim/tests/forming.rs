@@ -21,6 +21,17 @@ fn a_node_whose_only_seed_is_itself_is_a_cluster_at_once() {
     assert_eq!(net.node(1).me().state, State::Participant);
 }
 
+/// The name of a service may lead to its first instance alone for a while.
+#[test]
+fn a_node_whose_names_lead_to_itself_alone_waits_before_it_is_a_cluster() {
+    let mut net = Net::new(&[1]);
+    net.boot(peer("a", 1, 7), Config { named_seeds: true, ..seeded() });
+    net.run_for(Duration::from_millis(9_900));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.run_for(Duration::from_millis(200));
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
 #[test]
 fn a_node_that_its_seed_leads_back_to_itself_is_a_cluster_of_its_own() {
     let mut net = Net::new(&[2]);
