@@ -247,7 +247,7 @@ async fn service(
                 // Its addresses came along, so that nothing is missing.
                 Err(_) if !hosts.is_empty() => {}
                 Err(error) => {
-                    failure = Some(format!("{}: {error}", service.host.trim_end_matches('.')))
+                    failure = Some(format!("{}: {error}", service.host.trim_end_matches('.')));
                 }
             }
         }
