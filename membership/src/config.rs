@@ -21,6 +21,9 @@ pub struct Config {
     /// Whether seeds were asked for at all. A node without seeds is a cluster of its own at once;
     /// a node with seeds waits for them, even while they cannot be resolved.
     pub seeded: bool,
+    /// Whether any of the seeds is a name. One that leads to this node alone is what a name server says
+    /// at this moment, and a reason to wait; an address that is this node's own tells it to be alone.
+    pub named_seeds: bool,
     /// How often seeds are resolved again, and those of them that are not known to be alive are
     /// tried. Zero: never after joining, and then partitions heal only by gossip.
     pub rejoin_interval: Duration,
@@ -59,6 +62,7 @@ impl Default for Config {
             cluster: String::new(),
             keyring: Keyring::default(),
             seeded: false,
+            named_seeds: false,
             rejoin_interval: Duration::from_secs(60),
             max_join_peers: 5,
             bootstrap_timeout: Duration::from_secs(10),

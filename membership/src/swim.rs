@@ -293,7 +293,7 @@ impl Swim {
     /// be none yet. An unrequested answer is as welcome.
     pub fn handle_seeds(&mut self, addresses: &[SocketAddr], now: Instant) {
         self.begin(now);
-        self.seeds.resolved(addresses);
+        self.seeds.resolved(&self.config, addresses, now);
         self.contact_seeds(now);
         self.settle(now);
     }

@@ -19,7 +19,8 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many times in a row a seed that refused must be silent to be believed gone: one that is busy
-/// may be too late now and then with what it would refuse.
+/// may be too late now and then with what it would refuse. As many answers of the name server in a row
+/// must leave it out: some of its answers are short of an instance that is just being replaced.
 const SILENCES: u8 = 3;
 
 /// What came of asking a seed.
@@ -52,11 +53,20 @@ pub struct SeedStatus {
     pub remembered: bool,
     /// How many times in a row it was silent since it refused.
     silences: u8,
+    /// How many whole answers in a row no longer led to it.
+    absences: u8,
 }
 
 impl SeedStatus {
     fn untried(address: SocketAddr, remembered: bool) -> Self {
-        Self { address, result: SeedResult::Untried, at: None, remembered, silences: 0 }
+        Self {
+            address,
+            result: SeedResult::Untried,
+            at: None,
+            remembered,
+            silences: 0,
+            absences: 0,
+        }
     }
 
     fn answered(&mut self, result: SeedResult, now: Instant) {
@@ -69,6 +79,14 @@ impl SeedStatus {
         }
         self.silences = 0;
         self.result = result;
+    }
+
+    /// Whether a configured seed to which the names no longer lead stays one: a refusal is not forgotten
+    /// because of one answer.
+    fn outlasts(&mut self, whole: bool) -> bool {
+        // An answer that is not whole may have kept quiet about it.
+        self.absences += u8::from(whole);
+        matches!(self.result, SeedResult::Refused(_)) && self.absences < SILENCES
     }
 }
 
@@ -83,6 +101,8 @@ pub(super) struct Seeds {
     next: Option<Instant>,
     retry: Duration,
     bootstrap: Instant,
+    /// Whether any of them is a name, so that there may be more of them in a moment.
+    named: bool,
 }
 
 impl Seeds {
@@ -95,6 +115,7 @@ impl Seeds {
             next: config.seeded.then_some(now),
             retry: RETRY_FIRST,
             bootstrap: now + config.bootstrap_timeout,
+            named: config.named_seeds,
         }
     }
 
@@ -137,36 +158,48 @@ impl Seeds {
         }
     }
 
-    /// Takes a new resolution. What came of an address that stays is kept.
-    pub(super) fn resolved(&mut self, addresses: &[SocketAddr]) {
-        self.replace(addresses, false);
-        self.unresolved = None;
+    /// Takes a whole answer. What came of an address that stays is kept. After a failure the wait for
+    /// seeds begins anew, as they could not be asked before.
+    pub(super) fn resolved(&mut self, config: &Config, addresses: &[SocketAddr], now: Instant) {
+        self.replace(addresses, false, true);
+        if self.unresolved.take().is_some() {
+            self.bootstrap = self.bootstrap.max(now + config.bootstrap_timeout);
+        }
         self.resolved_once = true;
+    }
+
+    /// Takes an answer that leads to some seeds, while others could not be resolved.
+    pub(super) fn partly_resolved(&mut self, addresses: &[SocketAddr], error: String) {
+        self.replace(addresses, false, false);
+        self.unresolved(error);
     }
 
     /// Takes the addresses of earlier peers. A node that had no place to look at looks from now on.
     pub(super) fn remembered(&mut self, config: &Config, addresses: &[SocketAddr], now: Instant) {
-        self.replace(addresses, true);
+        self.replace(addresses, true, true);
         if self.next.is_none() && !self.statuses.is_empty() && !config.rejoin_interval.is_zero() {
             self.next = Some(now);
         }
     }
 
-    /// Replaces the seeds of one kind. A configured address that also is a remembered one counts
-    /// as configured.
-    fn replace(&mut self, addresses: &[SocketAddr], remembered: bool) {
+    /// Replaces the seeds of one kind: by all of them, or by a part. A configured address that also is
+    /// a remembered one counts as configured.
+    fn replace(&mut self, addresses: &[SocketAddr], remembered: bool, whole: bool) {
         let mut before: BTreeMap<SocketAddr, SeedStatus> =
             self.statuses.drain(..).map(|status| (status.address, status)).collect();
         let mut after = BTreeMap::new();
         for address in addresses {
             let status = match before.remove(address) {
                 Some(status) if remembered => status,
-                Some(status) => SeedStatus { remembered, ..status },
+                Some(status) => SeedStatus { remembered, absences: 0, ..status },
                 None => SeedStatus::untried(*address, remembered),
             };
             after.entry(*address).or_insert(status);
         }
-        after.extend(before.into_iter().filter(|(_, status)| status.remembered != remembered));
+        after.extend(before.into_iter().filter_map(|(address, mut status)| {
+            let stays = status.remembered != remembered || !remembered && status.outlasts(whole);
+            stays.then_some((address, status))
+        }));
         self.statuses = after.into_values().collect();
     }
 
@@ -223,21 +256,23 @@ impl Seeds {
     }
 
     /// Whether a node that found nobody may be a cluster of its own once it has waited: not while
-    /// its seeds cannot be resolved, one of them refuses it, or one that answered is about to be
-    /// asked again, which is so after a look for a namesake.
+    /// its seeds cannot be resolved, one of them refuses it, one has not had the time to answer at all, or
+    /// one that answered is about to be asked again, which is so after a look for a namesake.
     fn may_form(&self) -> bool {
         let forbids = |status: &SeedStatus| match status.result {
             SeedResult::Refused(_) => !status.remembered,
+            SeedResult::Untried => !status.remembered && self.asked.contains_key(&status.address),
             SeedResult::Joined => true,
-            _ => false,
+            SeedResult::Itself | SeedResult::Unreachable(_) => false,
         };
         self.resolved_once && self.unresolved.is_none() && !self.statuses.iter().any(forbids)
     }
 
-    /// Whether a node at `me` that has not joined is on its own now: it waited long enough, or the
-    /// only seed there is, is itself.
+    /// Whether a node at `me` that has not joined is on its own now: it waited long enough, or was told to
+    /// be alone, by itself as the only seed.
     pub(super) fn alone(&self, me: SocketAddr, now: Instant) -> bool {
-        let only_me = !self.statuses.is_empty()
+        let only_me = !self.named
+            && !self.statuses.is_empty()
             && self
                 .statuses
                 .iter()

@@ -41,7 +41,7 @@ pub enum Error {
 /// A node of this host alone is to join nodes of other hosts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the seed {seed} is on another host, and this node {}: listen on an address of this host \
+    "{seed}, where others are looked for, is on another host, and this node {}: listen on an address of this host \
      (--server.http.listen-addr=0.0.0.0:{port}), which is then advertised, or is given by \
      --cluster.advertise-address",
     if *listens { "listens on loopback only" } else { "advertises a loopback address" }

@@ -47,9 +47,11 @@ pub(super) fn event(event: &Event) {
                 info!(from = %from.state, to = %to.state, "this node changed its state");
             }
             if from.generation != to.generation {
+                // It was taken for dead, or its clock went back, or a namesake was there.
                 warn!(
                     generation = to.generation,
-                    "this node was taken for dead and came back under a higher generation"
+                    "others know of another life of this node, or take it for dead; it goes on \
+                     under a higher generation"
                 );
             }
         }

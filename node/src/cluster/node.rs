@@ -291,10 +291,12 @@ impl Options {
     /// What membership is told. A node that had peers looks for them before it is a cluster of
     /// its own, even if nobody configured a seed: it may be the one that the others have as theirs.
     fn membership(&self, keyring: Keyring, had_no_peers: bool) -> membership::Config {
+        let is_name = |seed: &String| seeds::literal(seed, 0).is_none();
         membership::Config {
             cluster: self.name.clone(),
             keyring,
             seeded: !self.join_addresses.is_empty() || !had_no_peers,
+            named_seeds: self.join_addresses.iter().any(is_name),
             rejoin_interval: self.rejoin_interval,
             max_join_peers: self.max_join_peers,
             bootstrap_timeout: self.bootstrap_timeout,

@@ -47,7 +47,7 @@ pub trait Dns: Send + Sync {
 /// One instance of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// The host it runs on, without a trailing dot.
+    /// The host it runs on: a whole name, which ends with a dot.
     pub host: String,
     /// Its port.
     pub port: u16,
@@ -242,10 +242,13 @@ async fn service(
             let found = tokio::time::timeout_at(until, dns.hosts(&service.host)).await;
             match found.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
                 Ok(found) if !found.is_empty() => hosts = found,
+                // Every server that was asked says that there is no such host (yet).
                 Ok(_) => {}
                 // Its addresses came along, so that nothing is missing.
                 Err(_) if !hosts.is_empty() => {}
-                Err(error) => failure = Some(format!("{}: {error}", service.host)),
+                Err(error) => {
+                    failure = Some(format!("{}: {error}", service.host.trim_end_matches('.')));
+                }
             }
         }
         addresses.extend(hosts.into_iter().map(|ip| SocketAddr::new(ip, port)));

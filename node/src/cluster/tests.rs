@@ -17,6 +17,7 @@ use crate::server::config::HttpConfig;
 use crate::telemetry::Registry;
 
 mod checkpoints;
+mod remembered;
 mod resets;
 
 /// Far beyond what any step takes, so that a loaded machine fails no test.

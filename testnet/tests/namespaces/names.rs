@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, SRV};
-use hickory_resolver::proto::rr::{Name, RData, Record};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use http::Method;
 use testnet::process::{Switch, World, eventually, http as ask};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,8 +18,16 @@ use tokio::task::JoinSet;
 
 use super::lab::{Lab, PATIENCE, PORT};
 
-/// What there is: names and their records. `None`: the server is broken.
-type Zone = Option<BTreeMap<String, Vec<RData>>>;
+/// Names and their records.
+type Records = BTreeMap<String, Vec<RData>>;
+
+/// What the server says.
+enum Zone {
+    Broken,
+    /// It fails to find IPv4 addresses, and knows the rest.
+    HalfBroken(Records),
+    Whole(Records),
+}
 
 /// A name server on the switch, whose answers fit no datagram: each is asked for again over TCP.
 struct Server {
@@ -30,7 +38,7 @@ struct Server {
 
 impl Server {
     async fn start() -> anyhow::Result<Self> {
-        let zone = Arc::new(Mutex::new(None));
+        let zone = Arc::new(Mutex::new(Zone::Broken));
         let at = (Switch::ADDRESS, 53);
         let (udp, tcp) = (UdpSocket::bind(at).await?, TcpListener::bind(at).await?);
         let mut tasks = JoinSet::new();
@@ -88,15 +96,20 @@ fn answer(query: &[u8], zone: &Mutex<Zone>) -> Message {
     let question = query.queries[0].clone();
     let (asked, kind) = (question.name().clone(), question.query_type());
     answer.add_query(question);
-    match &*zone.lock().expect("nobody panics with it") {
-        None => answer.metadata.response_code = ResponseCode::ServFail,
-        Some(zone) => match zone.get(asked.to_utf8().trim_end_matches('.')) {
-            None => answer.metadata.response_code = ResponseCode::NXDomain,
-            Some(records) => {
-                let fitting = records.iter().filter(|data| data.record_type() == kind).cloned();
-                answer.add_answers(fitting.map(|data| Record::from_rdata(asked.clone(), 1, data)));
-            }
-        },
+    let zone = zone.lock().expect("nobody panics with it");
+    let records = match &*zone {
+        Zone::Broken => Err(ResponseCode::ServFail),
+        Zone::HalfBroken(_) if kind == RecordType::A => Err(ResponseCode::ServFail),
+        Zone::HalfBroken(records) | Zone::Whole(records) => {
+            records.get(asked.to_utf8().trim_end_matches('.')).ok_or(ResponseCode::NXDomain)
+        }
+    };
+    match records {
+        Err(code) => answer.metadata.response_code = code,
+        Ok(records) => {
+            let fitting = records.iter().filter(|data| data.record_type() == kind).cloned();
+            answer.add_answers(fitting.map(|data| Record::from_rdata(asked.clone(), 1, data)));
+        }
     }
     answer
 }
@@ -117,6 +130,16 @@ fn found_by(lab: &mut Lab, flags: &[&str]) {
         ]);
         setup.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
     }
+}
+
+/// Nothing else tells that no node begins alone than that time passes in which it might.
+async fn nobody_begins_alone(lab: &mut Lab, hosts: usize) -> anyhow::Result<()> {
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    for host in 0..hosts {
+        let cluster = lab.cluster(host).await?;
+        anyhow::ensure!(cluster["joined"] == false, "node-{host} has begun alone: {cluster}");
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -141,20 +164,19 @@ async fn a_service_record_makes_one_cluster_and_nobody_begins_alone_while_the_se
         })
         .await?;
     }
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    for host in 0..HOSTS {
-        let cluster = lab.cluster(host).await?;
-        anyhow::ensure!(cluster["joined"] == false, "node-{host} has begun alone: {cluster}");
-    }
+    nobody_begins_alone(&mut lab, HOSTS).await?;
 
-    let mut zone = BTreeMap::new();
+    let mut zone = Records::new();
     let instance =
         |host: usize| RData::SRV(SRV::new(1, 1, PORT, name(&format!("node-{host}.lab.example."))));
     zone.insert("_shoal._tcp.lab.example".to_owned(), (0..HOSTS).map(instance).collect());
     for host in 0..HOSTS {
         zone.insert(format!("node-{host}.lab.example"), vec![address(host)]);
     }
-    server.has(Some(zone));
+    // That there are no IPv6 addresses is an answer, but not the whole of it.
+    server.has(Zone::HalfBroken(zone.clone()));
+    nobody_begins_alone(&mut lab, HOSTS).await?;
+    server.has(Zone::Whole(zone));
     lab.everybody_sees_all(PATIENCE).await?;
     for host in 0..HOSTS {
         // Each must have heard what the others see.
@@ -164,6 +186,10 @@ async fn a_service_record_makes_one_cluster_and_nobody_begins_alone_while_the_se
             Ok(())
         })
         .await?;
+        // Nor at the moment at which the server recovered, before a seed could answer.
+        let log = std::fs::read_to_string(&lab.setups[host].log)?;
+        anyhow::ensure!(!log.contains("a cluster of its own"), "node-{host} began alone: {log}");
+        anyhow::ensure!(log.contains("joined the cluster"), "node-{host} says how it came: {log}");
     }
     lab.end(world).await
 }
@@ -176,14 +202,14 @@ async fn peers_are_discovered_by_name_and_remembered_when_the_name_server_lies()
     let mut lab = Lab::new(&world, HOSTS).await?;
     let server = Server::start().await?;
     let pods = "shoal.lab.example".to_owned();
-    server.has(Some(BTreeMap::from([(pods.clone(), (0..HOSTS).map(address).collect())])));
+    server.has(Zone::Whole(Records::from([(pods.clone(), (0..HOSTS).map(address).collect())])));
     let discover = "--cluster.discover-peers=provider=dns names=shoal.lab.example type=host";
     found_by(&mut lab, &[discover]);
     lab.start_all().await?;
 
     // The name leads to a host without a node, and later nowhere; a node dies and is started again.
     for records in [vec![address(100)], Vec::new()] {
-        server.has(Some(BTreeMap::from([(pods.clone(), records)])));
+        server.has(Zone::Whole(Records::from([(pods.clone(), records)])));
         if let Some(dead) = lab.nodes[2].take() {
             dead.child.kill().await?;
         }
@@ -206,7 +232,8 @@ async fn a_node_that_listens_on_loopback_stays_out_where_a_name_leads_to_another
     let world = World::new()?;
     let mut lab = Lab::new(&world, 1).await?;
     let server = Server::start().await?;
-    server.has(Some(BTreeMap::from([("shoal.lab.example".to_owned(), vec![address(0)])])));
+    let pods = Records::from([("shoal.lab.example".to_owned(), vec![address(0)])]);
+    server.has(Zone::Whole(pods));
     lab.start_all().await?;
 
     // On the switch, whose loopback is this test's.

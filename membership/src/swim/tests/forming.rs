@@ -21,6 +21,17 @@ fn a_node_whose_only_seed_is_itself_is_a_cluster_at_once() {
     assert_eq!(net.node(1).me().state, State::Participant);
 }
 
+/// The name of a service may lead to its first instance alone for a while.
+#[test]
+fn a_node_whose_names_lead_to_itself_alone_waits_before_it_is_a_cluster() {
+    let mut net = Net::new(&[1]);
+    net.boot(peer("a", 1, 7), Config { named_seeds: true, ..seeded() });
+    net.run_for(Duration::from_millis(9_900));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.run_for(Duration::from_millis(200));
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
 #[test]
 fn a_node_that_its_seed_leads_back_to_itself_is_a_cluster_of_its_own() {
     let mut net = Net::new(&[2]);
@@ -75,6 +86,46 @@ fn a_failing_name_server_never_makes_a_cluster() {
     net.seeds = Ok(vec![at(1)]);
     net.run_for(Duration::from_secs(6));
     assert_eq!(net.node(1).me().state, State::Participant);
+}
+
+#[test]
+fn seeds_behind_a_name_server_that_recovers_are_joined_and_nothing_is_formed() {
+    let mut net = Net::new(&[]);
+    net.boot(peer("b", 2, 7), Config::default());
+    net.seeds = Err("server failure".to_owned());
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(60));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.seeds = Ok(vec![at(2)]);
+    net.run_until("they are one", |net| net.agree(2));
+    assert!(net.events(1).all(|event| *event != Event::Formed));
+}
+
+#[test]
+fn a_node_whose_name_server_recovers_waits_for_its_seeds_as_long_as_at_its_start() {
+    let mut net = Net::new(&[2]);
+    let found = std::mem::replace(&mut net.seeds, Err("server failure".to_owned()));
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(60));
+    net.seeds = found;
+    net.act(at(1), |swim, now| swim.handle_seeds(&[at(2)], now));
+    net.run_for(Duration::from_millis(9_900));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.run_for(Duration::from_millis(200));
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
+#[test]
+fn a_seed_that_is_known_only_when_the_wait_is_over_has_the_time_to_answer() {
+    let mut net = Net::new(&[]);
+    net.boot(peer("b", 2, 7), Config::default());
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_millis(9_999));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.seeds = Ok(vec![at(2)]);
+    net.act(at(1), |swim, now| swim.handle_seeds(&[at(2)], now));
+    net.run_until("they are one", |net| net.agree(2));
+    assert!(net.events(1).all(|event| *event != Event::Formed));
 }
 
 #[test]
@@ -238,6 +289,37 @@ fn a_seed_that_refuses_is_not_taken_for_gone_when_it_is_late_now_and_then() {
     net.island = [at(2)].into();
     net.run_until("it is gone for good", |net| net.node(1).me().state == State::Participant);
     assert!(matches!(net.node(1).seeds()[0].result, SeedResult::Unreachable(_)));
+}
+
+#[test]
+fn a_seed_that_refused_is_gone_only_after_three_whole_answers_without_it() {
+    let mut net = Net::new(&[2]);
+    net.boot(peer("x", 2, 7), Config { cluster: "theirs".into(), ..Config::default() });
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(30));
+    let refused = |net: &mut Net| {
+        let seed = net.node(1).seeds().iter().find(|seed| seed.address == at(2));
+        seed.is_some_and(|seed| matches!(seed.result, SeedResult::Refused(_)))
+    };
+    for _ in 0..5 {
+        // What leads to it again begins the count anew.
+        net.act(at(1), |swim, now| swim.handle_seeds(&[at(2)], now));
+        for _ in 0..2 {
+            net.act(at(1), |swim, now| swim.handle_seeds(&[], now));
+        }
+        // Nor does an answer count that is short of something.
+        for _ in 0..2 {
+            let error = || "server failure".to_owned();
+            net.act(at(1), |swim, now| swim.handle_some_seeds(&[at(9)], error(), now));
+            net.act(at(1), |swim, now| swim.handle_seeds_failure(error(), now));
+        }
+        assert!(refused(&mut net));
+        assert_eq!(net.node(1).me().state, State::Joining);
+    }
+    // It goes on refusing, and is asked no more once it is gone.
+    net.seeds = Ok(Vec::new());
+    net.run_until("it is on its own", |net| net.node(1).me().state == State::Participant);
+    assert!(!refused(&mut net));
 }
 
 #[test]

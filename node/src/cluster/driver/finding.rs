@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::{Driver, Errand};
 use crate::cluster::ClusterState;
-use crate::cluster::advertise::Reach;
+use crate::cluster::advertise::{Reach, Unreachable};
 use crate::cluster::known::{Known, file};
 use crate::cluster::seeds::{self, Dns, Lookup, Outcome, Resolved};
 
@@ -31,6 +31,8 @@ pub(in crate::cluster) struct Finding {
     writing: bool,
     /// What was complained about last.
     complaint: Option<String>,
+    /// Whether it was said that earlier peers could not reach this node.
+    hidden: bool,
     /// The size of the cluster and the expected one, when that was too little.
     shortfall: Option<(usize, usize)>,
 }
@@ -54,8 +56,23 @@ impl Finding {
             resolving: false,
             writing: false,
             complaint: None,
+            hidden: false,
             shortfall: None,
         }
+    }
+
+    /// Leaves out who could never reach this node back, and says why: to join them would only spread an
+    /// address that is of no use to them.
+    fn leave_out_of_reach(&self, addresses: &mut Vec<SocketAddr>) -> Option<Unreachable> {
+        let mut unreachable = None;
+        addresses.retain(|address| match self.reach.check(*address) {
+            Ok(()) => true,
+            Err(error) => {
+                unreachable.get_or_insert(error);
+                false
+            }
+        });
+        unreachable
     }
 
     /// Remembers what an event says about a peer.
@@ -100,21 +117,13 @@ impl Driver {
             .spawn(async move { Errand::Resolved(seeds::resolve(&names, port, &dns).await) });
     }
 
-    /// Takes what the seeds lead to. Seeds that could never reach this node back are a failure: to
-    /// join them would only spread an address that is of no use to them.
+    /// Takes what the seeds lead to. Seeds that could never reach this node back are a failure.
     pub(super) fn resolved(&mut self, resolved: Resolved, now: Instant) {
         self.finding.resolving = false;
         debug!(addresses = ?resolved.addresses, "discovered peers");
         let mut failures: Vec<String> = resolved.failure().into_iter().collect();
         let mut addresses = resolved.addresses;
-        let mut unreachable = None;
-        addresses.retain(|address| match self.finding.reach.check(*address) {
-            Ok(()) => true,
-            Err(error) => {
-                unreachable.get_or_insert(error);
-                false
-            }
-        });
+        let unreachable = self.finding.leave_out_of_reach(&mut addresses);
         failures.extend(unreachable.map(|error| error.to_string()));
         let unknown = resolved.lookups.iter().filter(|l| l.outcome == Outcome::Unknown);
         let unknown: Vec<&str> = unknown.map(|lookup| lookup.seed.as_str()).collect();
@@ -183,7 +192,12 @@ impl Driver {
     }
 
     fn tell_remembered(&mut self) {
-        if let Some(addresses) = self.finding.known.places(unix_seconds()) {
+        if let Some(mut addresses) = self.finding.known.places(unix_seconds()) {
+            if let Some(error) = self.finding.leave_out_of_reach(&mut addresses)
+                && !std::mem::replace(&mut self.finding.hidden, true)
+            {
+                warn!(%error, "does not look for earlier peers that could not reach this node");
+            }
             self.core.handle_remembered(&addresses, Instant::now());
             self.act();
         }

@@ -24,4 +24,9 @@ fn membership_is_told_what_the_command_line_says_of_it() {
     assert_eq!(options.membership(Keyring::default(), false), seeded);
     let options = Options { join_addresses: vec!["10.0.0.1".to_owned()], ..options };
     assert_eq!(options.membership(Keyring::default(), true), seeded);
+    // What a name leads to may be more in a moment.
+    let join_addresses = vec!["10.0.0.1".to_owned(), "shoal.example:80".to_owned()];
+    let options = Options { join_addresses, ..options };
+    let named = membership::Config { named_seeds: true, ..seeded };
+    assert_eq!(options.membership(Keyring::default(), true), named);
 }

@@ -1,81 +1,216 @@
 //! The name server of this host.
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
+use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::rr::{RData, Record, RecordType};
-use hickory_resolver::{ResolverBuilder, TokioResolver};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use hickory_resolver::{Resolver, TokioResolver, system_conf};
 
 use super::{BoxFuture, Dns, Service};
 
-type Builder = ResolverBuilder<TokioRuntimeProvider>;
+/// What says how to resolve. Both may change while a node runs: hosts move between networks.
+const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
+
+/// What such a file says.
+pub(super) type Settings = (ResolverConfig, ResolverOpts);
+type Read = dyn Fn() -> Result<Settings, NetError> + Send + Sync;
 
 /// Resolves as `/etc/resolv.conf` and `/etc/hosts` say. Answers that were cut short over UDP are
 /// asked for again over TCP.
-#[derive(Default)]
 pub struct System {
-    resolver: OnceLock<TokioResolver>,
+    files: Vec<PathBuf>,
+    read: Arc<Read>,
+    /// As of the last time that the files were read.
+    stub: Mutex<Option<Arc<Stub>>>,
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self::of(FILES.map(PathBuf::from).into(), system_conf::read_system_conf)
+    }
 }
 
 impl System {
-    /// Asks these servers and no others.
-    #[cfg(test)]
-    pub(super) fn of(resolver: TokioResolver) -> Self {
-        Self { resolver: OnceLock::from(resolver) }
+    /// Resolves as `read` says, which is asked again when one of the files has changed.
+    pub(super) fn of(
+        files: Vec<PathBuf>,
+        read: impl Fn() -> Result<Settings, NetError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { files, read: Arc::new(read), stub: Mutex::default() }
     }
 
-    fn resolver(&self) -> Result<&TokioResolver, String> {
-        if let Some(resolver) = self.resolver.get() {
-            return Ok(resolver);
+    async fn stub(&self) -> Result<Arc<Stub>, String> {
+        let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|file| file.modified());
+        let written: Vec<_> = self.files.iter().map(|path| modified(path).ok()).collect();
+        let known = self.known().clone();
+        if let Some(stub) = known.filter(|stub| stub.written == written) {
+            return Ok(stub);
         }
-        let builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
-        let resolver = build(builder)?;
-        Ok(self.resolver.get_or_init(|| resolver))
+        let read = Arc::clone(&self.read);
+        // A long list of hosts must not keep the loop of the cluster from its timers.
+        let stub = tokio::task::spawn_blocking(move || Stub::new(read()?, written)).await;
+        let stub = stub.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let stub = Arc::new(stub);
+        *self.known() = Some(Arc::clone(&stub));
+        Ok(stub)
     }
 
-    async fn records(&self, name: &str, kind: RecordType) -> Result<Vec<Record>, String> {
-        match self.resolver()?.lookup(name, kind).await {
-            Ok(lookup) => Ok([lookup.answers(), lookup.additionals()].concat()),
-            Err(error) => nothing_or(error),
+    async fn records(&self, name: &str, wanted: Wanted) -> Result<Vec<Record>, String> {
+        let found = self.stub().await?.records(name, wanted).await;
+        if found.is_err() {
+            // A file may have changed within the same tick of its clock, or be another one by now.
+            *self.known() = None;
         }
+        found
     }
-}
 
-pub(super) fn build(mut builder: Builder) -> Result<TokioResolver, String> {
-    // A seed that is gone must be seen to be gone at the next attempt.
-    builder.options_mut().cache_size = 0;
-    builder.build().map_err(|error| error.to_string())
+    fn known(&self) -> std::sync::MutexGuard<'_, Option<Arc<Stub>>> {
+        self.stub.lock().expect("nobody panics with it")
+    }
 }
 
 impl Dns for System {
     fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
         Box::pin(async move {
-            match self.resolver()?.lookup_ip(name).await {
-                Ok(lookup) => Ok(lookup.iter().collect()),
-                Err(error) => nothing_or(error),
+            if let Ok(ip) = name.parse() {
+                return Ok(vec![ip]);
             }
+            let records = self.records(name, Wanted::Addresses).await?;
+            Ok(records.iter().filter_map(address).collect())
         })
     }
 
     fn services<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Service>, String>> {
-        Box::pin(async move { Ok(services(&self.records(name, RecordType::SRV).await?)) })
+        Box::pin(async move { Ok(services(&self.records(name, Wanted::Services).await?)) })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    Addresses,
+    Services,
+}
+
+/// The name servers as they were written down at some time.
+struct Stub {
+    resolver: TokioResolver,
+    /// What may be missing at the end of a name, in the order in which it is tried.
+    suffixes: Vec<Name>,
+    /// When the files were written.
+    written: Vec<Option<SystemTime>>,
+}
+
+impl Stub {
+    fn new(
+        (config, options): Settings,
+        written: Vec<Option<SystemTime>>,
+    ) -> Result<Self, NetError> {
+        let suffixes = config.domain().into_iter().chain(config.search()).cloned().collect();
+        let provider = TokioRuntimeProvider::default();
+        let mut builder = Resolver::builder_with_config(config, provider).with_options(options);
+        // A seed that is gone must be seen to be gone at the next attempt.
+        builder.options_mut().cache_size = 0;
+        Ok(Self { resolver: builder.build()?, suffixes, written })
+    }
+
+    /// The records of the first of the names `name` may stand for that has any. There are none only if
+    /// every question was answered so: hickory alone would tell what came of the last name, and of the
+    /// first kind of address, and a failure before that would look like a name that does not exist.
+    async fn records(&self, name: &str, wanted: Wanted) -> Result<Vec<Record>, String> {
+        let mut failure = None;
+        for name in self.candidates(name)? {
+            let answers = match wanted {
+                Wanted::Addresses => {
+                    let (v6, v4) = tokio::join!(
+                        self.ask(&name, RecordType::AAAA),
+                        self.ask(&name, RecordType::A)
+                    );
+                    vec![v6, v4]
+                }
+                Wanted::Services => vec![self.ask(&name, RecordType::SRV).await],
+            };
+            let mut found = Vec::new();
+            for answer in answers {
+                match answer {
+                    Ok(records) => found.extend(records),
+                    Err(error) => {
+                        failure.get_or_insert(format!("{name}: {error}"));
+                    }
+                }
+            }
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        failure.map_or(Ok(Vec::new()), Err)
+    }
+
+    /// The whole names that `name` may stand for, in the order in which every resolver tries them.
+    fn candidates(&self, name: &str) -> Result<Vec<Name>, String> {
+        let name = Name::from_utf8(name).map_err(|error| error.to_string())?;
+        if name.is_fqdn() {
+            return Ok(vec![name]);
+        }
+        let mut whole = name.clone();
+        whole.set_fqdn(true);
+        let ndots = self.resolver.options().ndots;
+        let first = usize::from(name.num_labels()) > ndots || name.is_localhost();
+        // What would be too long a name is none.
+        let longer = self.suffixes.iter().filter_map(|end| name.clone().append_domain(end).ok());
+        let mut names: Vec<Name> = Vec::new();
+        let before = first.then(|| whole.clone());
+        for name in before.into_iter().chain(longer).chain([whole]) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// The records of one kind that one name has, and behind those of services what came along.
+    async fn ask(&self, name: &Name, kind: RecordType) -> Result<Vec<Record>, NetError> {
+        let lookup = match self.resolver.lookup(name.clone(), kind).await {
+            Ok(lookup) => lookup,
+            Err(NetError::Dns(DnsError::NoRecordsFound(none)))
+                if matches!(none.response_code, ResponseCode::NoError | ResponseCode::NXDomain) =>
+            {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut records = lookup.answers().to_vec();
+        records.retain(|record| record.record_type() == kind);
+        if kind == RecordType::SRV && !records.is_empty() {
+            records.extend(lookup.additionals().iter().cloned());
+        }
+        Ok(records)
+    }
+}
+
+fn address(record: &Record) -> Option<IpAddr> {
+    match &record.data {
+        RData::A(a) => Some(IpAddr::V4(a.0)),
+        RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
+        _ => None,
     }
 }
 
 /// The instances that records name, with the addresses that came along.
 fn services(records: &[Record]) -> Vec<Service> {
-    let address = |record: &Record| match &record.data {
-        RData::A(a) => Some(IpAddr::V4(a.0)),
-        RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
-        _ => None,
-    };
     let service = |record: &Record| match &record.data {
         RData::SRV(srv) => {
             let of_host = records.iter().filter(|record| record.name == srv.target);
+            // It is a whole name, and stands for no other.
+            let mut host = srv.target.clone();
+            host.set_fqdn(true);
             Some(Service {
-                host: srv.target.to_utf8().trim_end_matches('.').to_owned(),
+                host: host.to_utf8(),
                 port: srv.port,
                 addresses: of_host.filter_map(address).collect(),
             })
@@ -83,12 +218,4 @@ fn services(records: &[Record]) -> Vec<Service> {
         _ => None,
     };
     records.iter().filter_map(service).collect()
-}
-
-/// Nothing, when the error says that there is nothing.
-fn nothing_or<T>(error: NetError) -> Result<Vec<T>, String> {
-    match error {
-        NetError::Dns(DnsError::NoRecordsFound(_)) => Ok(Vec::new()),
-        error => Err(error.to_string()),
-    }
 }

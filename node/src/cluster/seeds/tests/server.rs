@@ -2,20 +2,22 @@
 
 use std::str::FromStr as _;
 
-use hickory_resolver::Resolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, SRV};
-use hickory_resolver::proto::rr::{Name, RData, Record};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::super::dns;
+use super::super::dns::Settings;
 use super::*;
 
 /// What the server has: names, and behind each its records or an error.
 type Zone = BTreeMap<&'static str, Result<Vec<RData>, ResponseCode>>;
+
+/// Names of which the server has records of one kind, and fails when it is asked for this other one.
+const HALF_BROKEN: [(&str, RecordType); 2] =
+    [("no-v4.example", RecordType::A), ("no-v6.example", RecordType::AAAA)];
 
 /// Records that answer no question but come along with an answer.
 type Along = Vec<(&'static str, RData)>;
@@ -39,7 +41,11 @@ fn answer(query: &[u8], zone: &Zone, along: &Along) -> Message {
     let (asked, kind) = (question.name().clone(), question.query_type());
     answer.add_query(question);
     let text = asked.to_utf8();
-    match zone.get(text.trim_end_matches('.')) {
+    let text = text.trim_end_matches('.');
+    match zone.get(text) {
+        Some(Ok(_)) if HALF_BROKEN.contains(&(text, kind)) => {
+            answer.metadata.response_code = ResponseCode::ServFail;
+        }
         Some(Ok(records)) => {
             let fitting = records.iter().filter(|data| data.record_type() == kind).cloned();
             answer.add_answers(fitting.map(|data| Record::from_rdata(asked.clone(), 60, data)));
@@ -55,8 +61,27 @@ fn answer(query: &[u8], zone: &Zone, along: &Along) -> Message {
 /// What fits a datagram, as most servers have it.
 const FITS: usize = 1232;
 
-/// Answers in full over TCP; over UDP too if it fits, else it says that there is more.
+/// A resolver of a host without search domains, and the server that it asks.
 async fn serve(zone: Zone, along: Along) -> (Arc<dyn Dns>, JoinSet<()>) {
+    let (address, tasks) = listen(zone, along).await;
+    (Arc::new(System::of(Vec::new(), move || Ok(settings(address, "", 1)))), tasks)
+}
+
+/// What a host is told that is to ask the server at `address`, and append the domains in `search`.
+fn settings(address: SocketAddr, search: &str, ndots: usize) -> Settings {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut way| {
+        way.port = address.port();
+        way
+    });
+    let server = NameServerConfig::new(address.ip(), true, connections.into());
+    let search = search.split_whitespace().map(name).collect();
+    let mut options = ResolverOpts::default();
+    options.ndots = ndots;
+    (ResolverConfig::from_parts(None, search, vec![server]), options)
+}
+
+/// Answers in full over TCP; over UDP too if it fits, else it says that there is more.
+async fn listen(zone: Zone, along: Along) -> (SocketAddr, JoinSet<()>) {
     let (udp, tcp) = loop {
         let tcp = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         if let Ok(udp) = UdpSocket::bind(tcp.local_addr().expect("bound")).await {
@@ -92,14 +117,7 @@ async fn serve(zone: Zone, along: Along) -> (Arc<dyn Dns>, JoinSet<()>) {
             }
         }
     });
-    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut way| {
-        way.port = address.port();
-        way
-    });
-    let server = NameServerConfig::new(address.ip(), true, connections.into());
-    let config = ResolverConfig::from_name_servers(vec![server]);
-    let builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
-    (Arc::new(System::of(dns::build(builder).expect("settings that fit"))), tasks)
+    (address, tasks)
 }
 
 fn zone() -> Zone {
@@ -110,6 +128,15 @@ fn zone() -> Zone {
         ("_shoal._udp.example", Ok(pods)),
         ("along.example", Ok(vec![srv(9, "nowhere.example")])),
         ("broken.example", Err(ResponseCode::ServFail)),
+        ("refused.example", Err(ResponseCode::Refused)),
+        ("no-v4.example", Ok(Vec::new())),
+        ("no-v6.example", Ok(vec![a(4)])),
+        ("empty.example", Ok(Vec::new())),
+        ("_broken._udp.example", Ok(vec![srv(9, "no-v4.example")])),
+        ("_gone._udp.example", Ok(vec![srv(9, "missing.example")])),
+        ("pod.broken.zone", Err(ResponseCode::ServFail)),
+        ("_shoal._udp.broken.zone", Err(ResponseCode::ServFail)),
+        ("pod.last.zone", Ok(vec![a(9)])),
     ])
 }
 
@@ -143,4 +170,89 @@ async fn a_server_s_failure_is_a_failure_and_a_missing_name_is_none() {
     let seeds = ["broken.example", "missing.example"].map(str::to_owned);
     let resolved = resolve(&seeds, 80, &dns).await;
     assert_eq!(outcomes(&resolved), ["failed", "unknown"], "{resolved:?}");
+}
+
+#[tokio::test]
+async fn only_what_every_kind_of_record_is_missing_of_does_not_exist() {
+    let (dns, _tasks) = serve(zone(), Along::new()).await;
+    for (seed, outcome) in [
+        ("no-v4.example", "failed"),
+        ("dns+no-v4.example", "failed"),
+        // The addresses of one kind are enough.
+        ("no-v6.example", "found"),
+        ("refused.example", "failed"),
+        ("empty.example", "unknown"),
+        ("dnssrv+_broken._udp.example", "failed"),
+        ("dnssrv+_gone._udp.example", "unknown"),
+        ("dnssrv+broken.example", "failed"),
+        ("dnssrv+missing.example", "unknown"),
+    ] {
+        let resolved = resolve(&[seed.to_owned()], 80, &dns).await;
+        assert_eq!(outcomes(&resolved), [outcome], "{seed}: {resolved:?}");
+    }
+}
+
+/// As in a pod of Kubernetes, whose search domains are tried before the name as it was written.
+#[tokio::test]
+async fn a_search_domain_that_fails_is_a_failure_unless_another_name_leads_somewhere() {
+    let (address, _tasks) = listen(zone(), Along::new()).await;
+    for (search, ndots, seed, outcome) in [
+        ("broken.zone", 5, "dns+pod", Err("pod.broken.zone")),
+        ("nowhere.zone broken.zone other.zone", 5, "pod", Err("pod.broken.zone")),
+        ("broken.zone", 5, "dnssrv+_shoal._udp", Err("_shoal._udp.broken.zone")),
+        ("nowhere.zone other.zone", 5, "pod", Ok(0)),
+        ("broken.zone last.zone", 5, "dns+pod", Ok(1)),
+        ("nowhere.zone", 5, "dns+pod.example", Ok(1)),
+        ("broken.zone", 1, "dns+pod.example", Ok(1)),
+        // A name with a dot at its end stands for no other.
+        ("broken.zone", 5, "dns+pod.", Ok(0)),
+    ] {
+        let dns = System::of(Vec::new(), move || Ok(settings(address, search, ndots)));
+        let resolved = resolve(&[seed.to_owned()], 80, &(Arc::new(dns) as Arc<dyn Dns>)).await;
+        let failure = resolved.failure();
+        match outcome {
+            Ok(found) => assert_eq!((resolved.addresses.len(), failure), (found, None), "{seed}"),
+            Err(of) => assert!(failure.is_some_and(|text| text.contains(of)), "{seed} in {search}"),
+        }
+    }
+}
+
+/// A resolver that says what the file at `path` does: search domains.
+fn written(path: &std::path::Path, address: SocketAddr) -> Arc<dyn Dns> {
+    let path = path.to_owned();
+    let read = {
+        let path = path.clone();
+        move || Ok(settings(address, &std::fs::read_to_string(&path)?, 5))
+    };
+    Arc::new(System::of(vec![path], read))
+}
+
+#[tokio::test]
+async fn settings_are_read_anew_once_their_file_has_changed_or_a_lookup_failed() {
+    let (address, _tasks) = listen(zone(), Along::new()).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("resolv.conf");
+    let write = |text: &str, at: u64| {
+        std::fs::write(&path, text).expect("it can be written");
+        let file = std::fs::File::options().write(true).open(&path).expect("it is there");
+        let at = std::time::UNIX_EPOCH + Duration::from_secs(at);
+        file.set_modified(at).expect("its time can be set");
+    };
+    write("nowhere.zone", 1);
+    let dns = written(&path, address);
+    assert_eq!(found("dns+pod", &dns).await, []);
+    write("last.zone", 2);
+    assert_eq!(found("dns+pod", &dns).await, ["10.0.0.9:80".parse().expect("an address")]);
+
+    write("broken.zone", 3);
+    let resolved = resolve(&["dns+pod".to_owned()], 80, &dns).await;
+    assert_eq!(outcomes(&resolved), ["failed"]);
+    // It was written a moment later, which its time does not tell.
+    write("example", 3);
+    assert_eq!(found("dns+pod", &dns).await, ["10.0.0.1:80".parse().expect("an address")]);
+
+    // Settings that cannot be read lead nowhere, which is no answer.
+    std::fs::remove_file(&path).expect("it was there");
+    let resolved = resolve(&["dns+pod".to_owned()], 80, &dns).await;
+    assert_eq!(outcomes(&resolved), ["failed"]);
 }
