@@ -134,7 +134,7 @@ impl Default for QueueConfig {
 pub struct MetadataConfig {
     /// Whether anything is told.
     pub send: bool,
-    /// How often everything known is sent (1.0); at least [`Self::MIN_SEND_INTERVAL`].
+    /// How often everything known is sent (1.0); zero only where nothing is.
     pub send_interval: Duration,
     /// Families in a request at most (1.0).
     pub max_samples_per_send: usize,
@@ -267,15 +267,12 @@ impl QueueConfig {
 }
 
 impl MetadataConfig {
-    /// The shortest [`Self::send_interval`].
-    pub const MIN_SEND_INTERVAL: Duration = Duration::from_secs(1);
-
     /// Every field that cannot be honoured; none matters where nothing is told.
     pub fn problems(&self) -> Vec<ConfigError> {
         let mut problems = Vec::new();
-        if self.send && self.send_interval < Self::MIN_SEND_INTERVAL {
-            let problem = format!("must be at least {:?}", Self::MIN_SEND_INTERVAL);
-            problems.push(ConfigError::new("send_interval", problem).against("send"));
+        if self.send && self.send_interval.is_zero() {
+            problems
+                .push(ConfigError::new("send_interval", "must be greater than 0s").against("send"));
         }
         if self.send && self.max_samples_per_send == 0 {
             let error = ConfigError::new("max_samples_per_send", "must be at least 1");

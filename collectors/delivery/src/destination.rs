@@ -20,7 +20,7 @@ mod leave;
 #[cfg(test)]
 mod tests;
 
-use crate::config::{ConfigError, EndpointConfig, MetadataConfig};
+use crate::config::{ConfigError, EndpointConfig};
 use crate::handle::{Ask, Handle};
 use crate::label::label;
 use crate::log::{self, FrameMeta, Log, NewFrame, Overlap, Wanted};
@@ -212,8 +212,9 @@ impl Destination {
         let mut tick = interval(TICK);
         let mut sync = interval(self.config.log.sync_interval.max(Duration::from_millis(10)));
         let mut reshard = interval(RESHARD);
-        let mut metadata =
-            interval(self.config.metadata.send_interval.max(MetadataConfig::MIN_SEND_INTERVAL));
+        // It may be zero where nothing is told.
+        let often = self.config.metadata.send_interval.max(Duration::from_millis(1));
+        let mut metadata = interval(often);
         for timer in [&mut tick, &mut sync, &mut reshard, &mut metadata] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
             timer.reset();

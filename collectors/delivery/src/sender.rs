@@ -1,7 +1,7 @@
 //! Sends one frame until the backend has answered for good.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use crate::log::FrameMeta;
 use crate::telemetry::{Counts, DropReason, Telemetry};
 use crate::throttle::Throttle;
 use crate::wire;
-use answer::{Answer, Written};
+use answer::{Answer, Spoken, Written};
 use backoff::{Backoff, Hold};
 use bisect::{FullSearches, KnownDoubles};
 use request::Template;
@@ -41,6 +41,8 @@ pub(crate) struct Sender {
     only_v1: AtomicBool,
     /// Whether the endpoint has said how much of a request of 2.0 it wrote.
     speaks_v2: AtomicBool,
+    /// How many requests of 2.0 in a row were answered by who does not say how much of them it wrote.
+    unsaid: AtomicU32,
     /// How the last attempt went: see [`Self::accepting`].
     last: AtomicU8,
     /// When the endpoint wants to be asked again.
@@ -56,7 +58,9 @@ pub(crate) struct Sender {
 }
 
 /// How often a request of 2.0 that nobody asked for gets no answer that counts, from who has not been seen to
-/// speak 2.0, before it is sent in 1.0. Whoever stands on the way may break on what it does not know.
+/// speak 2.0, before it is sent in 1.0: whoever stands on the way may break on what it does not know. And how
+/// many requests in a row are answered as if they were not understood before who has spoken 2.0 is not taken
+/// for one that does.
 const UNPROVEN: u32 = 3;
 
 /// Values of [`Sender::last`].
@@ -105,6 +109,7 @@ impl Sender {
             telemetry,
             only_v1: AtomicBool::new(false),
             speaks_v2: AtomicBool::new(false),
+            unsaid: AtomicU32::new(0),
             last: AtomicU8::new(NONE_YET),
             hold: Hold::default(),
             retries: Throttle::default(),
@@ -192,8 +197,24 @@ impl Sender {
     /// Whether a parcel is in 2.0 though the endpoint has spoken 1.0 alone, for all that is known. Where 2.0
     /// is asked for throughout, 1.0 may be what it does not speak.
     fn doubts(&self, parcel: &Parcel) -> bool {
-        let is_asked_for = self.config.protocol == Protocol::V2;
-        parcel.protocol == Protocol::V2 && !is_asked_for && !self.speaks_v2.load(Relaxed)
+        let Spoken { proven, asked_for } = self.spoken();
+        parcel.protocol == Protocol::V2 && !asked_for && !proven
+    }
+
+    fn spoken(&self) -> Spoken {
+        let asked_for = self.config.protocol == Protocol::V2;
+        Spoken { proven: self.speaks_v2.load(Relaxed), asked_for }
+    }
+
+    /// Notes whether a request of 2.0 was understood. Who has spoken it and does not any more, for so many
+    /// requests in a row, is taken for one that never has.
+    fn note_understood(&self, understood: bool) {
+        if understood {
+            self.speaks_v2.store(true, Relaxed);
+            self.unsaid.store(0, Relaxed);
+        } else if self.unsaid.fetch_add(1, Relaxed) + 1 >= UNPROVEN {
+            self.speaks_v2.store(false, Relaxed);
+        }
     }
 
     fn fall_back(&self, reason: &str) {
@@ -251,13 +272,14 @@ impl Sender {
             match answer {
                 Answer::Written(written) => {
                     if matches!(written, Written::Counted { .. }) {
-                        self.speaks_v2.store(true, Relaxed);
+                        self.note_understood(true);
                     }
                     self.check_written(parcel, written);
                     return End::Written(written);
                 }
                 Answer::NotUnderstood(reason) => return End::NotUnderstood(reason),
                 Answer::Unsaid(reason) => {
+                    self.note_understood(false);
                     let endpoint = &self.config.name;
                     debug!(endpoint, reason, "sending a request again in 1.0");
                     return End::Unsaid;
@@ -327,8 +349,7 @@ impl Sender {
         let request = self.template.request(parcel.protocol, parcel.body.clone());
         let exchange = async {
             let response = self.client.deliver(request).await?;
-            let speaks_v2 = self.speaks_v2.load(Relaxed);
-            Ok(Answer::read(response, parcel, &self.config.queue, speaks_v2).await)
+            Ok(Answer::read(response, parcel, &self.config.queue, self.spoken()).await)
         };
         match tokio::time::timeout(self.config.remote_timeout, exchange).await {
             Ok(Ok(answer)) => answer,

@@ -13,6 +13,9 @@ use crate::telemetry::{Counts, DropReason};
 /// Bytes of an answer that are read for its message.
 const EXCERPT: usize = 1024;
 
+/// Characters of the place that a redirect names.
+const PLACE: usize = 200;
+
 /// What to do after an answer, or after none.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -35,6 +38,15 @@ pub(super) enum Answer {
         reason: String,
     },
     Refused(String),
+}
+
+/// What is known of an endpoint and 2.0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spoken {
+    /// It has been seen to speak it.
+    pub(super) proven: bool,
+    /// It is asked for throughout, so 1.0 may be what is not spoken there.
+    pub(super) asked_for: bool,
 }
 
 /// What the endpoint says that it has written.
@@ -76,12 +88,12 @@ impl Answer {
         Self::Again { reason, after: None }
     }
 
-    /// `proven` is whether the endpoint has been seen to speak 2.0.
+    /// `spoken` is what is known of the endpoint and 2.0.
     pub(super) async fn read(
         response: Response,
         parcel: &Parcel,
         queue: &QueueConfig,
-        proven: bool,
+        Spoken { proven, asked_for }: Spoken,
     ) -> Self {
         let status = response.status();
         let written = counted(response.headers());
@@ -102,17 +114,19 @@ impl Answer {
             };
         }
         if status.is_redirection() {
-            return Self::Again { reason: redirected(&response), after };
+            let reason = redirected(&response);
+            response.excerpt(EXCERPT).await;
+            return Self::Again { reason, after };
         }
         let message = response.excerpt(EXCERPT).await;
         let reason = format!("{status}: {message}");
         match status {
             StatusCode::UNSUPPORTED_MEDIA_TYPE if v2 => return Self::NotUnderstood(reason),
-            // Of who has spoken 2.0 they are failures as others are.
+            // Of who is to speak nothing else, and has, they are failures as others are.
             StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED
-                if v2 && !proven =>
+                if v2 && !(proven && asked_for) =>
             {
-                return Self::NotUnderstood(reason);
+                return if proven { Self::Unsaid(reason) } else { Self::NotUnderstood(reason) };
             }
             StatusCode::TOO_MANY_REQUESTS if queue.retry_on_http_429 => {
                 return Self::Again { reason, after };
@@ -148,8 +162,13 @@ impl Answer {
 /// is put right here or there, and until then nothing is lost.
 fn redirected(response: &Response) -> String {
     let status = response.status();
-    match response.headers().get(LOCATION).and_then(|location| location.to_str().ok()) {
-        Some(location) => format!("{status}, to {location}, which is not followed: check the url"),
+    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    // What a query says may be secret.
+    let place: Option<String> = location
+        .and_then(|location| location.split(['?', '#']).next())
+        .map(|place| place.chars().take(PLACE).collect());
+    match place {
+        Some(place) => format!("{status}, to {place}, which is not followed: check the url"),
         None => format!("{status}, to nowhere: check the url"),
     }
 }

@@ -133,7 +133,7 @@ struct Metadata {
     /// Whether anything is told.
     #[arg(default = true)]
     send: bool,
-    /// How often everything known is told; at least 1s.
+    /// How often everything known is told.
     #[arg(default = Duration::from_secs(60))]
     send_interval: Duration,
     /// Families in a request at most.

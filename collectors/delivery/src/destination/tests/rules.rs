@@ -415,6 +415,38 @@ async fn who_has_spoken_2_0_is_not_given_up_for_what_others_say() {
     }
 }
 
+/// It was exchanged for one that is older, or somebody on the way takes its words away.
+#[tokio::test]
+async fn who_has_spoken_2_0_and_does_not_any_more_is_given_up() {
+    for status in [200, 501] {
+        let script = move |_, received: &Received| {
+            let samples = received.samples();
+            match received.is_v2() {
+                true if samples == of(0..5, 0.0) => Reply::written(samples.len()),
+                true => Reply::status(status, "what?"),
+                false => Reply::ok(),
+            }
+        };
+        let batches: Vec<Batch> = (0..12).map(|value| overlap(0..5, f64::from(value))).collect();
+        let alone = |config: &mut EndpointConfig| {
+            as_usual(config);
+            config.queue.max_samples_per_send = 5;
+        };
+        let (backend, telemetry) = deliver(alone, batches, script).await;
+        let received = backend.received();
+        let in_v2 = received.iter().filter(|(request, _)| request.is_v2()).count();
+        assert_eq!(
+            in_v2, 5,
+            "one that is understood, three that are not, and one that tells: {status}"
+        );
+        let written = received.iter().filter(|(_, status)| *status == 204);
+        let written: Vec<_> = written.flat_map(|(request, _)| request.samples()).collect();
+        let all: Vec<_> = (0..12).flat_map(|value| of(0..5, f64::from(value))).collect();
+        assert_eq!(written, all, "{status}");
+        assert_eq!((telemetry.sent.samples.get(), telemetry.fallbacks.get()), (60, 1), "{status}");
+    }
+}
+
 /// It is away, and 1.0 may be what it does not speak.
 #[tokio::test]
 async fn who_has_spoken_2_0_or_is_to_speak_nothing_else_is_waited_for() {

@@ -229,7 +229,7 @@ fn every_mistake_of_a_queue_is_told_at_its_argument() {
     let queue = "queue_config {\ncapacity = 0\nmin_shards = 0\nmax_shards = 2000\n\
                  max_samples_per_send = 0\nbatch_send_deadline = \"0s\"\nmin_backoff = \"0s\"\n\
                  max_backoff = \"0s\"\nretry_on_http_429 = 1\n}";
-    let metadata = "metadata_config {\nsend_interval = \"900ms\"\nmax_samples_per_send = 0\n}";
+    let metadata = "metadata_config {\nsend_interval = \"0s\"\nmax_samples_per_send = 0\n}";
     let (count, problems) = mistakes(&write(&format!("url = \"http://a\"\n{queue}\n{metadata}")));
     for line in [5, 6, 7, 8, 9, 10, 11, 12, 15, 16] {
         assert!(problems.contains(&format!("config.alloy:{line}:")), "{line}\n{problems}");
