@@ -40,7 +40,15 @@ impl Swim {
             && holder.address != source.address
             && holder.outranks(&source)
         {
-            // Told only that it is dead, it would take the name back, and the other would in turn.
+            // Told only that it is dead, it would take the name back, and the other would in turn. What it
+            // says to that, if this node is dead to it, is an answer already: told of at once, the two would
+            // never stop.
+            if packet.header.message == Message::TurnUndead {
+                if self.next_reminder.is_some_and(|next| next > now) {
+                    return Ok(());
+                }
+                self.next_reminder = Some(now + REMINDER_INTERVAL);
+            }
             self.outbox.tell(&self.me, &source, holder);
             return Ok(());
         }

@@ -44,7 +44,8 @@ pub enum SeedResult {
 pub struct SeedStatus {
     /// Where it is.
     pub address: SocketAddr,
-    /// What came of asking it last. A refusal stands until it was silent three times in a row.
+    /// What came of asking it last. A refusal stands until it was silent three times in a row,
+    /// or three whole answers in a row left it out.
     pub result: SeedResult,
     /// When it answered last, or did not.
     pub at: Option<Instant>,
@@ -101,6 +102,8 @@ pub(super) struct Seeds {
     next: Option<Instant>,
     retry: Duration,
     bootstrap: Instant,
+    /// When there was a whole answer last.
+    answered: Option<Instant>,
     /// Whether any of them is a name, so that there may be more of them in a moment.
     named: bool,
 }
@@ -115,6 +118,7 @@ impl Seeds {
             next: config.seeded.then_some(now),
             retry: RETRY_FIRST,
             bootstrap: now + config.bootstrap_timeout,
+            answered: None,
             named: config.named_seeds,
         }
     }
@@ -158,12 +162,16 @@ impl Seeds {
         }
     }
 
-    /// Takes a whole answer. What came of an address that stays is kept. After a failure the wait for
-    /// seeds begins anew, as they could not be asked before.
+    /// Takes a whole answer. What came of an address that stays is kept. After failures the wait for
+    /// seeds begins anew, as they could not be asked before; not after one of many attempts, or a long wait
+    /// would never end.
     pub(super) fn resolved(&mut self, config: &Config, addresses: &[SocketAddr], now: Instant) {
         self.replace(addresses, false, true);
-        if self.unresolved.take().is_some() {
-            self.bootstrap = self.bootstrap.max(now + config.bootstrap_timeout);
+        let wait = config.bootstrap_timeout;
+        let before = self.answered.replace(now);
+        let lately = before.is_some_and(|at| now.saturating_duration_since(at) < wait);
+        if self.unresolved.take().is_some() && !lately {
+            self.bootstrap = self.bootstrap.max(now + wait);
         }
         self.resolved_once = true;
     }
