@@ -1,10 +1,10 @@
 //! The self-test of paths: datagrams that carry a number and nothing else.
 //!
 //! Two nodes agree on a number over the peer API; whoever waits for it learns that the datagram
-//! arrived. Nobody answers a datagram, and one with a number that nobody waits for is refused as gossip that
-//! makes no sense, so there is nothing here to guess, to replay or to amplify.
+//! arrived. Nobody answers a datagram, and one with a number that nobody waits for, or waited for lately, is
+//! counted as out of date, so there is nothing here to guess, to replay or to amplify.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use tokio::sync::oneshot;
@@ -37,24 +37,50 @@ fn nonce(datagram: &[u8]) -> Option<Nonce> {
     datagram.strip_prefix(&MAGIC)?.try_into().ok()
 }
 
+/// Numbers that have arrived which are remembered: each is sent several times.
+const ARRIVED: usize = AWAITED;
+
+/// What a datagram is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Check {
+    /// Not of this kind.
+    Other,
+    /// One that is waited for, or was lately.
+    Known,
+    /// Of this kind, and nobody waits for it.
+    Strange,
+}
+
 /// Who waits for which datagram.
 #[derive(Debug, Default)]
-pub(super) struct Awaited(BTreeMap<Nonce, oneshot::Sender<SocketAddr>>);
+pub(super) struct Awaited {
+    waiting: BTreeMap<Nonce, oneshot::Sender<SocketAddr>>,
+    /// What came, the last of it at the end.
+    arrived: VecDeque<Nonce>,
+}
 
 impl Awaited {
     /// Tells `arrived` where the datagram with this number came from, once it comes. When too many
     /// are waited for, `arrived` is dropped.
     pub(super) fn add(&mut self, nonce: Nonce, arrived: oneshot::Sender<SocketAddr>) {
-        self.0.retain(|_, arrived| !arrived.is_closed());
-        if self.0.len() < AWAITED {
-            self.0.insert(nonce, arrived);
+        self.waiting.retain(|_, arrived| !arrived.is_closed());
+        if self.waiting.len() < AWAITED {
+            self.waiting.insert(nonce, arrived);
         }
     }
 
-    /// Takes a datagram, and says whether it was one that was waited for.
-    pub(super) fn take(&mut self, datagram: &[u8], from: SocketAddr) -> bool {
-        let arrived = nonce(datagram).and_then(|nonce| self.0.remove(&nonce));
-        // Whoever waited may have given up.
-        arrived.map(|arrived| arrived.send(from)).is_some()
+    /// Takes a datagram of this kind.
+    pub(super) fn take(&mut self, datagram: &[u8], from: SocketAddr) -> Check {
+        let Some(nonce) = nonce(datagram) else { return Check::Other };
+        if let Some(arrived) = self.waiting.remove(&nonce) {
+            // Whoever waited may have given up.
+            let _ = arrived.send(from);
+            if self.arrived.len() == ARRIVED {
+                self.arrived.pop_front();
+            }
+            self.arrived.push_back(nonce);
+            return Check::Known;
+        }
+        if self.arrived.contains(&nonce) { Check::Known } else { Check::Strange }
     }
 }

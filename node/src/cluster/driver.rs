@@ -17,7 +17,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
-use super::check::Awaited;
+use super::check::{Awaited, Check};
 use super::datagrams::{Datagrams, Icmp};
 use super::exchange::{PeerAccess, PeerError};
 use super::generation::Generation;
@@ -41,7 +41,7 @@ pub(super) use audit::Audits;
 pub(super) use checkpoints::EVERY as CHECKPOINTS_EVERY;
 pub(super) use checkpoints::Rhythm;
 pub(super) use finding::Finding;
-pub(super) use moves::Sealed;
+pub(super) use moves::{Sealed, Stops};
 
 /// Datagrams that are read before timers and questions have their turn.
 const DATAGRAMS_PER_TURN: usize = 256;
@@ -87,6 +87,8 @@ pub(super) struct Driver {
     pub(super) errands: JoinSet<Errand>,
     /// Seals that collectors were asked for.
     pub(super) seals: JoinSet<Sealed>,
+    /// Which of them count.
+    pub(super) stops: Stops,
     /// Who waits for the answer to a claim, by the number that the core knows it under. The core
     /// bounds their number.
     pub(super) claims: BTreeMap<u64, oneshot::Sender<ClaimAnswer>>,
@@ -258,8 +260,13 @@ impl Driver {
                 }
             };
             self.measures.received(length);
-            if self.awaited.take(&buffer[..length], from) {
-                continue;
+            match self.awaited.take(&buffer[..length], from) {
+                Check::Other => {}
+                Check::Known => continue,
+                Check::Strange => {
+                    self.measures.refused_check();
+                    continue;
+                }
             }
             if let Err(refusal) = self.core.handle_datagram(&buffer[..length], Instant::now()) {
                 self.refusals.note(from.ip(), "a datagram", &refusal, Instant::now());

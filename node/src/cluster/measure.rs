@@ -31,6 +31,7 @@ pub(super) struct Measures {
     /// ICMP messages that nobody listens where a datagram went, and all others.
     icmp_unreachable: AtomicU64,
     icmp_ignored: AtomicU64,
+    checks_refused: AtomicU64,
     starts: AtomicU64,
     stops_moved: AtomicU64,
     stops_gone: AtomicU64,
@@ -77,6 +78,11 @@ fn get(counter: &AtomicU64) -> f64 {
 impl Measures {
     pub(super) fn received(&self, bytes: usize) {
         self.received.add(bytes);
+    }
+
+    /// Notes a datagram of the self-test that nobody waits for.
+    pub(super) fn refused_check(&self) {
+        add(&self.checks_refused, 1);
     }
 
     pub(super) fn receive_failed(&self) {
@@ -255,9 +261,11 @@ impl Measures {
         }
         let name = "shoal_cluster_refused_total";
         let help = "Datagrams and bodies of the peer API that were not acted upon, by reason.";
-        let counts = counters.refused.iter().zip(bodies_refused).map(|(a, b)| a + b);
+        let counts = counters.refused.iter().zip(bodies_refused).map(|(a, b)| (a + b) as f64);
         for (reason, count) in Refusal::NAMES.iter().zip(counts) {
-            page.counter(name, help, &[("reason", reason)], count as f64);
+            let of_checks =
+                if *reason == Refusal::Stale.reason() { get(&self.checks_refused) } else { 0.0 };
+            page.counter(name, help, &[("reason", reason)], count + of_checks);
         }
         for (name, help, count) in [
             ("probes_failed", "Probes that nobody answered.", counters.probes_failed),

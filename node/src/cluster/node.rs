@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use super::advertise::Reach;
 use super::check::Awaited;
 use super::datagrams::Datagrams;
-use super::driver::{Audits, Driver, Finding, Rhythm, Shares};
+use super::driver::{Audits, Driver, Finding, Rhythm, Shares, Stops};
 use super::known::{Known, file};
 use super::measure::Measures;
 use super::refusals::Refusals;
@@ -264,6 +264,7 @@ impl Node {
             started: now,
             errands: JoinSet::new(),
             seals: JoinSet::new(),
+            stops: Stops::default(),
             claims: BTreeMap::new(),
             claim_id: 0,
             rhythm: self.rhythm,

@@ -29,7 +29,7 @@ struct Subscriber {
     pending: Pending,
 }
 
-/// What a component is still to be told, in order of keys.
+/// What a component is still to be told, at most two deltas of each key.
 #[derive(Default)]
 struct Pending {
     /// Keys in the order of their first pending delta. A key whose deltas were cancelled since is
@@ -201,7 +201,7 @@ impl Due {
                         };
                         // It runs still, from before.
                         if let Some(Delta::Stop { seal: earlier, .. }) = stop {
-                            self.stop = Some(Delta::Stop { key, reason, seal: earlier.or(wanted) });
+                            self.stop = Some(Delta::Stop { key, reason, seal: wanted.or(earlier) });
                         }
                     }
                     (_, Some(Delta::Stop { seal: earlier, .. })) => {

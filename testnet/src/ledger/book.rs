@@ -26,13 +26,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        // A million series with a few ticks each are some hundred megabytes, and 300 targets for five days
-        // at 5 s another hundred, or two with room to grow.
+        // A million series with a few ticks each are some hundred megabytes, and 300 targets for a day at 5 s
+        // two hundred, or twice that with room to grow.
         Self {
             interval: 15_000,
             max_series: 1_000_000,
             ticks_per_series: 1_000,
-            ticks_of_up: 100_000,
+            ticks_of_up: 20_000,
         }
     }
 }

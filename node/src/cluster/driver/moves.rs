@@ -1,5 +1,6 @@
 //! Keys on their way: claims out and in, seals from collectors.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +27,35 @@ const SEALS_PER_TURN: usize = 1024;
 pub(in crate::cluster) struct Sealed {
     component: ComponentId,
     key: Key,
+    /// In answer to which stop.
+    stop: u64,
     seal: Option<Seal>,
+}
+
+/// Which seals are waited for: of each target that of the last stop. Of an earlier one, that a component never
+/// heard of since the target came back meanwhile, it is not to be told that there is none.
+#[derive(Debug, Default)]
+pub(in crate::cluster) struct Stops {
+    next: u64,
+    last: BTreeMap<(ComponentId, Key), u64>,
+}
+
+impl Stops {
+    fn begin(&mut self, component: &ComponentId, key: Key) -> u64 {
+        self.next += 1;
+        self.last.insert((component.clone(), key), self.next);
+        self.next
+    }
+
+    /// Whether a seal is the one that is waited for, which it is once.
+    fn end(&mut self, component: &ComponentId, key: Key, stop: u64) -> bool {
+        let target = (component.clone(), key);
+        let is_last = self.last.get(&target) == Some(&stop);
+        if is_last {
+            self.last.remove(&target);
+        }
+        is_last
+    }
 }
 
 impl Driver {
@@ -61,10 +90,13 @@ impl Driver {
         self.measures.stopped(&reason);
         let (answer, answered) = oneshot::channel();
         let seal = sealed.then_some(answer);
+        // Before the component is told, which may end an earlier wait.
+        let stop = sealed.then(|| self.stops.begin(&component, key));
         self.subscribers.tell(&component, Delta::Stop { key, reason, seal });
-        if sealed {
+        if let Some(stop) = stop {
             // Ends at the latest when the component does, which drops its end.
-            self.seals.spawn(async move { Sealed { component, key, seal: answered.await.ok() } });
+            self.seals
+                .spawn(async move { Sealed { component, key, stop, seal: answered.await.ok() } });
         }
     }
 
@@ -74,7 +106,9 @@ impl Driver {
         for _ in 0..SEALS_PER_TURN {
             let Some(sealed) = next else { break };
             // Waiting for a seal cannot fail.
-            if let Ok(Sealed { component, key, seal }) = sealed {
+            if let Ok(Sealed { component, key, stop, seal }) = sealed
+                && self.stops.end(&component, key, stop)
+            {
                 self.core.handle_seal(&component, key, seal, Instant::now());
                 self.act();
             }

@@ -62,11 +62,9 @@ impl System {
     }
 
     async fn records(&self, name: &str, wanted: Wanted) -> Result<Vec<Record>, String> {
-        let found = self.stub().await?.records(name, wanted).await;
-        if found.is_err() {
-            // A file may have changed within the same tick of its clock, or be another one by now.
-            *self.known() = None;
-        }
+        let mut trust = Trust { system: self, stub: self.stub().await?, kept: false };
+        let found = trust.stub.records(name, wanted).await;
+        trust.kept = found.is_ok();
         found
     }
 
@@ -78,7 +76,8 @@ impl System {
 impl Dns for System {
     fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
         Box::pin(async move {
-            if let Ok(ip) = name.parse() {
+            // A service may name an address, which is no name and ends as one does.
+            if let Ok(ip) = name.trim_end_matches('.').parse() {
                 return Ok(vec![ip]);
             }
             let records = self.records(name, Wanted::Addresses).await?;
@@ -88,6 +87,22 @@ impl Dns for System {
 
     fn services<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Service>, String>> {
         Box::pin(async move { Ok(services(&self.records(name, Wanted::Services).await?)) })
+    }
+}
+
+/// A lookup that fails, or that nobody waits for any longer, has the settings read anew: a file may have
+/// changed within the same tick of its clock, or be another one by now.
+struct Trust<'a> {
+    system: &'a System,
+    stub: Arc<Stub>,
+    kept: bool,
+}
+
+impl Drop for Trust<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.system.known().take_if(|known| Arc::ptr_eq(known, &self.stub));
+        }
     }
 }
 

@@ -112,20 +112,41 @@ fn a_target_that_comes_back_with_a_seal_is_stopped_and_started_again() {
     };
     let mut subscribers = Subscribers::default();
     let mut component = subscribe(&mut subscribers, "a", 1);
-    let mut told = |deltas: Vec<Delta>| {
+    let told = |subscribers: &mut Subscribers, component: &mut Component, deltas: Vec<Delta>| {
         deltas.into_iter().for_each(|delta| subscribers.tell(&"a".into(), delta));
         let backlog = subscribers.backlog();
         subscribers.flush();
-        let heard = heard(&mut component);
+        let heard = heard(component);
         assert_eq!(backlog, heard.len());
         heard
     };
-    assert_eq!(told(vec![stop(1, Some("b")), sealed(7)]), ["-1", "+1"]);
-    assert_eq!(told(vec![stop(1, Some("b")), sealed(7), stop(1, None)]), ["-1"]);
+    assert_eq!(
+        told(&mut subscribers, &mut component, vec![stop(1, Some("b")), sealed(7)]),
+        ["-1", "+1"]
+    );
+    assert_eq!(
+        told(&mut subscribers, &mut component, vec![stop(1, Some("b")), sealed(7), stop(1, None)]),
+        ["-1"]
+    );
     let (wanting, _) = wants();
-    assert_eq!(told(vec![wanting, start(1)]), ["-1", "+1"]);
+    assert_eq!(told(&mut subscribers, &mut component, vec![wanting, start(1)]), ["-1", "+1"]);
+    // Whoever wants it last gets what is known of it.
+    let (first, second) = (wants(), wants());
+    for delta in [first.0, start(1), second.0] {
+        subscribers.tell(&"a".into(), delta);
+    }
+    subscribers.flush();
+    let piece = component.deltas.try_recv().expect("a piece");
+    let [Delta::Stop { seal: Some(wanted), .. }] = <[Delta; 1]>::try_from(piece).expect("one")
+    else {
+        panic!("no stop");
+    };
+    wanted.send(seal(8)).expect("somebody waits");
+    let (mut early, mut late) = (first.1, second.1);
+    assert!(early.try_recv().is_err());
+    assert_eq!(late.try_recv(), Ok(seal(8)));
     let (wanting, mut given) = wants();
-    assert_eq!(told(vec![sealed(7), wanting]), [] as [&str; 0]);
+    assert_eq!(told(&mut subscribers, &mut component, vec![sealed(7), wanting]), [] as [&str; 0]);
     assert_eq!(given.try_recv(), Ok(seal(7)));
 }
 
