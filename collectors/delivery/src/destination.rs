@@ -236,7 +236,7 @@ impl Destination {
                 _ = tick.tick() => self.tick(),
                 _ = sync.tick() => self.sync(),
                 _ = reshard.tick() => self.reshard(),
-                _ = metadata.tick() => self.tell_metadata(),
+                _ = metadata.tick(), if self.config.metadata.send => self.tell_metadata(),
             }
         }
         self.drain(drain).await

@@ -39,10 +39,9 @@ pub(crate) struct Sender {
     telemetry: Arc<Telemetry>,
     /// Whether the endpoint was found not to speak 2.0.
     only_v1: AtomicBool,
-    /// Whether the endpoint has said how much of a request of 2.0 it wrote.
-    speaks_v2: AtomicBool,
-    /// How many requests of 2.0 in a row were answered by who does not say how much of them it wrote.
-    unsaid: AtomicU32,
+    /// How many requests in a row were understood in 1.0 alone since the endpoint last said how much of a
+    /// request of 2.0 it wrote; [`NEVER`] before it has.
+    misunderstood: AtomicU32,
     /// How the last attempt went: see [`Self::accepting`].
     last: AtomicU8,
     /// When the endpoint wants to be asked again.
@@ -59,9 +58,11 @@ pub(crate) struct Sender {
 
 /// How often a request of 2.0 that nobody asked for gets no answer that counts, from who has not been seen to
 /// speak 2.0, before it is sent in 1.0: whoever stands on the way may break on what it does not know. And how
-/// many requests in a row are answered as if they were not understood before who has spoken 2.0 is not taken
-/// for one that does.
+/// many requests in a row are understood in 1.0 alone before who has spoken 2.0 is not taken for one that does.
 const UNPROVEN: u32 = 3;
+
+/// Of [`Sender::misunderstood`]: 2.0 has not been understood yet.
+const NEVER: u32 = u32::MAX;
 
 /// Values of [`Sender::last`].
 const NONE_YET: u8 = 0;
@@ -108,8 +109,7 @@ impl Sender {
             template,
             telemetry,
             only_v1: AtomicBool::new(false),
-            speaks_v2: AtomicBool::new(false),
-            unsaid: AtomicU32::new(0),
+            misunderstood: AtomicU32::new(NEVER),
             last: AtomicU8::new(NONE_YET),
             hold: Hold::default(),
             retries: Throttle::default(),
@@ -145,6 +145,7 @@ impl Sender {
             oldest_ms: meta.oldest_ms,
             newest_ms: meta.newest_ms,
         };
+        let mut unsaid = false;
         loop {
             if self.must_speak_v1() && !self.translate(&mut parcel) {
                 return meta;
@@ -155,6 +156,7 @@ impl Sender {
                     if !self.translate(&mut parcel) {
                         return meta;
                     }
+                    unsaid = true;
                 }
                 End::Doubles(reason) => {
                     if self.translate(&mut parcel) {
@@ -163,6 +165,9 @@ impl Sender {
                     return meta;
                 }
                 end => {
+                    if unsaid && matches!(end, End::Written(_)) {
+                        self.note_misunderstood();
+                    }
                     self.count(&parcel, &end);
                     return meta;
                 }
@@ -203,18 +208,15 @@ impl Sender {
 
     fn spoken(&self) -> Spoken {
         let asked_for = self.config.protocol == Protocol::V2;
-        Spoken { proven: self.speaks_v2.load(Relaxed), asked_for }
+        Spoken { proven: self.misunderstood.load(Relaxed) < UNPROVEN, asked_for }
     }
 
-    /// Notes whether a request of 2.0 was understood. Who has spoken it and does not any more, for so many
-    /// requests in a row, is taken for one that never has.
-    fn note_understood(&self, understood: bool) {
-        if understood {
-            self.speaks_v2.store(true, Relaxed);
-            self.unsaid.store(0, Relaxed);
-        } else if self.unsaid.fetch_add(1, Relaxed) + 1 >= UNPROVEN {
-            self.speaks_v2.store(false, Relaxed);
-        }
+    /// Notes that a request was understood in 1.0 and not in 2.0. Who has spoken 2.0 and does not any more,
+    /// for so many requests in a row, is taken for one that never has.
+    fn note_misunderstood(&self) {
+        let next = |before: u32| Some(if before >= UNPROVEN { NEVER } else { before + 1 });
+        // There always is a next.
+        let _ = self.misunderstood.fetch_update(Relaxed, Relaxed, next);
     }
 
     fn fall_back(&self, reason: &str) {
@@ -271,15 +273,11 @@ impl Sender {
             self.last.store(if away { AWAY } else { ANSWERED }, Relaxed);
             match answer {
                 Answer::Written(written) => {
-                    if matches!(written, Written::Counted { .. }) {
-                        self.note_understood(true);
-                    }
                     self.check_written(parcel, written);
                     return End::Written(written);
                 }
                 Answer::NotUnderstood(reason) => return End::NotUnderstood(reason),
                 Answer::Unsaid(reason) => {
-                    self.note_understood(false);
                     let endpoint = &self.config.name;
                     debug!(endpoint, reason, "sending a request again in 1.0");
                     return End::Unsaid;
@@ -349,6 +347,9 @@ impl Sender {
         let request = self.template.request(parcel.protocol, parcel.body.clone());
         let exchange = async {
             let response = self.client.deliver(request).await?;
+            if parcel.protocol == Protocol::V2 && answer::counted(response.headers()).is_some() {
+                self.misunderstood.store(0, Relaxed);
+            }
             Ok(Answer::read(response, parcel, &self.config.queue, self.spoken()).await)
         };
         match tokio::time::timeout(self.config.remote_timeout, exchange).await {

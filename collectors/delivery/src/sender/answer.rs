@@ -163,14 +163,16 @@ impl Answer {
 fn redirected(response: &Response) -> String {
     let status = response.status();
     let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-    // What a query says may be secret.
-    let place: Option<String> = location
-        .and_then(|location| location.split(['?', '#']).next())
-        .map(|place| place.chars().take(PLACE).collect());
-    match place {
-        Some(place) => format!("{status}, to {place}, which is not followed: check the url"),
-        None => format!("{status}, to nowhere: check the url"),
-    }
+    let Some(place) = location.and_then(|location| location.split(['?', '#']).next()) else {
+        return format!("{status}, to nowhere: check the url");
+    };
+    // What a query says may be secret, and so is what stands before a host.
+    let (scheme, rest) = place.split_once("://").unwrap_or(("", place));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    let place: String = [scheme, separator, host, path].concat().chars().take(PLACE).collect();
+    format!("{status}, to {place}, which is not followed: check the url")
 }
 
 /// Whether a request was refused for what is in it, not for who sent it, or when.
@@ -182,7 +184,7 @@ fn is_about_the_body(status: StatusCode) -> bool {
 }
 
 /// The headers by which 2.0 says what it has written; `None` when there is none of them.
-fn counted(headers: &HeaderMap) -> Option<Counts> {
+pub(super) fn counted(headers: &HeaderMap) -> Option<Counts> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok();
     let samples = number("x-prometheus-remote-write-samples-written");
     let histograms = number("x-prometheus-remote-write-histograms-written");

@@ -415,6 +415,26 @@ async fn who_has_spoken_2_0_is_not_given_up_for_what_others_say() {
     }
 }
 
+/// Refusals that are about who asks, or about what is sent, say nothing about 2.0.
+#[tokio::test]
+async fn who_has_spoken_2_0_is_not_given_up_for_refusals_of_both() {
+    let script = move |_, received: &Received| {
+        let samples = received.samples();
+        match samples[0].1 {
+            1.0..=6.0 => Reply::status(401, "who are you?"),
+            7.0 if received.is_v2() => Reply::status(422, "what?"),
+            _ if received.is_v2() => Reply::written(samples.len()),
+            _ => Reply::ok(),
+        }
+    };
+    let batches: Vec<Batch> = (0..9).map(|value| batch(0..5, f64::from(value))).collect();
+    let (backend, telemetry) = deliver(one_by_one, batches, script).await;
+    assert_eq!((telemetry.failed.samples.get(), telemetry.fallbacks.get()), (30, 0));
+    assert_eq!(telemetry.sent.samples.get(), 15);
+    let (last, _) = backend.received().pop().unwrap();
+    assert!(last.is_v2(), "it still does");
+}
+
 /// It was exchanged for one that is older, or somebody on the way takes its words away.
 #[tokio::test]
 async fn who_has_spoken_2_0_and_does_not_any_more_is_given_up() {
