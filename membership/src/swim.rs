@@ -128,6 +128,7 @@ pub struct Swim {
     /// The pause between state syncs while views differ, when it is shorter than configured.
     sync_eager: Option<Duration>,
     next_reminder: Option<Instant>,
+    next_retort: Option<Instant>,
     contradictions: join::Contradictions,
     outputs: VecDeque<Output>,
     counters: Counters,
@@ -187,6 +188,7 @@ impl Swim {
             next_sync: None,
             sync_eager: None,
             next_reminder: None,
+            next_retort: None,
             contradictions: join::Contradictions::default(),
             outputs: VecDeque::new(),
             counters: Counters::default(),
@@ -310,7 +312,7 @@ impl Swim {
     /// or timed out, as against a name that does not exist yet. Earlier seeds are tried instead.
     pub fn handle_seeds_failure(&mut self, error: String, now: Instant) {
         self.begin(now);
-        self.seeds.unresolved(error);
+        self.seeds.unresolved(error, now);
         self.contact_seeds(now);
         self.settle(now);
     }

@@ -9,8 +9,8 @@ use super::{Farewell, Swim};
 use crate::Peer;
 use crate::refusal::Refusal;
 
-/// How often a peer that addresses an earlier life of this node is told of the present one: any
-/// message tells it, so this needs no hurry.
+/// How often a peer that addresses an earlier life of this node is told of the present one, and one to whom this
+/// node is dead of who has its name: any other message tells it, so this needs no hurry.
 const REMINDER_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Swim {
@@ -42,12 +42,13 @@ impl Swim {
         {
             // Told only that it is dead, it would take the name back, and the other would in turn. What it
             // says to that, if this node is dead to it, is an answer already: told of at once, the two would
-            // never stop.
+            // answer each other ever faster.
             if packet.header.message == Message::TurnUndead {
-                if self.next_reminder.is_some_and(|next| next > now) {
+                self.counters.zombies += 1;
+                if self.next_retort.is_some_and(|next| next > now) {
                     return Ok(());
                 }
-                self.next_reminder = Some(now + REMINDER_INTERVAL);
+                self.next_retort = Some(now + REMINDER_INTERVAL);
             }
             self.outbox.tell(&self.me, &source, holder);
             return Ok(());

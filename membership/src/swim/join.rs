@@ -53,7 +53,7 @@ impl Swim {
     /// resolved, and why. That is no reason to be a cluster of its own, whoever of the former answers.
     pub fn handle_some_seeds(&mut self, addresses: &[SocketAddr], error: String, now: Instant) {
         self.begin(now);
-        self.seeds.partly_resolved(addresses, error);
+        self.seeds.partly_resolved(addresses, error, now);
         self.contact_seeds(now);
         self.settle(now);
     }

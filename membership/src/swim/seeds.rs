@@ -102,8 +102,8 @@ pub(super) struct Seeds {
     next: Option<Instant>,
     retry: Duration,
     bootstrap: Instant,
-    /// When there was a whole answer last.
-    answered: Option<Instant>,
+    /// Since when there was no whole answer, if there is none.
+    failing: Option<Instant>,
     /// Whether any of them is a name, so that there may be more of them in a moment.
     named: bool,
 }
@@ -118,7 +118,7 @@ impl Seeds {
             next: config.seeded.then_some(now),
             retry: RETRY_FIRST,
             bootstrap: now + config.bootstrap_timeout,
-            answered: None,
+            failing: None,
             named: config.named_seeds,
         }
     }
@@ -162,24 +162,29 @@ impl Seeds {
         }
     }
 
-    /// Takes a whole answer. What came of an address that stays is kept. After failures the wait for
-    /// seeds begins anew, as they could not be asked before; not after one of many attempts, or a long wait
-    /// would never end.
+    /// Takes a whole answer. What came of an address that stays is kept. The wait for seeds is as
+    /// much longer as they could not be looked up, and begins with the first answer.
     pub(super) fn resolved(&mut self, config: &Config, addresses: &[SocketAddr], now: Instant) {
         self.replace(addresses, false, true);
-        let wait = config.bootstrap_timeout;
-        let before = self.answered.replace(now);
-        let lately = before.is_some_and(|at| now.saturating_duration_since(at) < wait);
-        if self.unresolved.take().is_some() && !lately {
-            self.bootstrap = self.bootstrap.max(now + wait);
+        self.unresolved = None;
+        if let Some(since) = self.failing.take() {
+            self.bootstrap += now.saturating_duration_since(since);
+            if !self.resolved_once {
+                self.bootstrap = self.bootstrap.max(now + config.bootstrap_timeout);
+            }
         }
         self.resolved_once = true;
     }
 
     /// Takes an answer that leads to some seeds, while others could not be resolved.
-    pub(super) fn partly_resolved(&mut self, addresses: &[SocketAddr], error: String) {
+    pub(super) fn partly_resolved(
+        &mut self,
+        addresses: &[SocketAddr],
+        error: String,
+        now: Instant,
+    ) {
         self.replace(addresses, false, false);
-        self.unresolved(error);
+        self.unresolved(error, now);
     }
 
     /// Takes the addresses of earlier peers. A node that had no place to look at looks from now on.
@@ -212,8 +217,9 @@ impl Seeds {
     }
 
     /// Keeps the seeds of the last resolution.
-    pub(super) fn unresolved(&mut self, error: String) {
+    pub(super) fn unresolved(&mut self, error: String, now: Instant) {
         self.unresolved = Some(error);
+        self.failing.get_or_insert(now);
     }
 
     /// The seeds to ask now: at most `limit` (0: all) of the configured ones and as many of the

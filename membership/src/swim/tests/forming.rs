@@ -116,6 +116,22 @@ fn a_node_whose_name_server_recovers_waits_for_its_seeds_as_long_as_at_its_start
 }
 
 #[test]
+fn the_wait_for_seeds_is_as_much_longer_as_they_could_not_be_looked_up() {
+    let mut net = Net::new(&[]);
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(1));
+    net.seeds = Err("server failure".to_owned());
+    net.act(at(1), |swim, now| swim.handle_seeds_failure("server failure".to_owned(), now));
+    net.run_for(Duration::from_secs(60));
+    net.seeds = Ok(Vec::new());
+    net.act(at(1), |swim, now| swim.handle_seeds(&[], now));
+    net.run_for(Duration::from_millis(8_900));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.run_for(Duration::from_millis(200));
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
+#[test]
 fn a_seed_that_is_known_only_when_the_wait_is_over_has_the_time_to_answer() {
     let mut net = Net::new(&[]);
     net.boot(peer("b", 2, 7), Config::default());
