@@ -45,9 +45,9 @@ const ARRIVED: usize = AWAITED;
 pub(super) enum Check {
     /// Not of this kind.
     Other,
-    /// One that is waited for, or was lately.
+    /// One that is waited for, or has arrived lately.
     Known,
-    /// Of this kind, and nobody waits for it.
+    /// Of this kind, and nobody waits for it; whoever did may have given up.
     Strange,
 }
 

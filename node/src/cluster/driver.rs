@@ -264,6 +264,7 @@ impl Driver {
                 Check::Other => {}
                 Check::Known => continue,
                 Check::Strange => {
+                    debug!(source = %from.ip(), "nobody waits for a datagram of the self-test");
                     self.measures.refused_check();
                     continue;
                 }

@@ -55,8 +55,8 @@ pub(super) async fn until_told(
         // The clock of the last one; on a busy machine an estimate is off by some milliseconds.
         let wanted = apart.as_secs_f64();
         let found = |peer: &Value| {
-            let skew = peer["clock_skew_seconds"].as_f64().unwrap_or_default();
-            (skew.abs() - wanted).abs() <= (wanted / 8.0).max(0.02)
+            let off = |skew: f64| (skew.abs() - wanted).abs() <= (wanted / 8.0).max(0.02);
+            peer["clock_skew_seconds"].as_f64().is_some_and(off)
         };
         let peers = audit["peers"].as_array().map_or(&[][..], Vec::as_slice);
         ensure!(peers.iter().any(found), "no clock is {wanted} s away: {audit}");

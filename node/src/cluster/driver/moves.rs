@@ -33,7 +33,8 @@ pub(in crate::cluster) struct Sealed {
 }
 
 /// Which seals are waited for: of each target that of the last stop. Of an earlier one, that a component never
-/// heard of since the target came back meanwhile, it is not to be told that there is none.
+/// heard of since the target came back meanwhile, it is not to be told that there is none; and what it still
+/// says then is older than the last stop.
 #[derive(Debug, Default)]
 pub(in crate::cluster) struct Stops {
     next: u64,
@@ -90,7 +91,6 @@ impl Driver {
         self.measures.stopped(&reason);
         let (answer, answered) = oneshot::channel();
         let seal = sealed.then_some(answer);
-        // Before the component is told, which may end an earlier wait.
         let stop = sealed.then(|| self.stops.begin(&component, key));
         self.subscribers.tell(&component, Delta::Stop { key, reason, seal });
         if let Some(stop) = stop {
@@ -171,5 +171,24 @@ impl Driver {
                 let _ = done.send(());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seal_of_the_last_stop_counts_once() {
+        let (component, key) = (ComponentId::from("a"), Key::from(1));
+        let mut stops = Stops::default();
+        let first = stops.begin(&component, key);
+        let other = stops.begin(&component, Key::from(2));
+        let last = stops.begin(&component, key);
+        assert!(!stops.end(&component, key, first));
+        assert!(stops.end(&component, key, last));
+        assert!(!stops.end(&component, key, last));
+        assert!(stops.end(&component, Key::from(2), other));
+        assert!(stops.last.is_empty());
     }
 }
