@@ -318,6 +318,8 @@ fn what_nobody_claims_is_offered_and_stops_when_the_owner_has_it() {
     a.handle_answer(id, &answer, at).expect("it is the answer");
     assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: false, .. }]));
     assert_eq!(a.counters().doubled, 1);
+    // Whom it asks for the key later is not to give it what it has had since.
+    assert_eq!(a.given.had(&target), Some(at));
 }
 
 #[test]

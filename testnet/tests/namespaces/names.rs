@@ -1,7 +1,7 @@
 //! Seeds that a name server knows.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
@@ -29,23 +29,30 @@ enum Zone {
     Whole(Records),
 }
 
+/// What the server says, and when each host asked first and last since it says so.
+struct Told {
+    zone: Zone,
+    asked: BTreeMap<IpAddr, (Instant, Instant)>,
+}
+
 /// A name server on the switch, whose answers fit no datagram: each is asked for again over TCP.
 struct Server {
-    zone: Arc<Mutex<Zone>>,
+    told: Arc<Mutex<Told>>,
     /// Ends with the server.
     _tasks: JoinSet<()>,
 }
 
 impl Server {
     async fn start() -> anyhow::Result<Self> {
-        let zone = Arc::new(Mutex::new(Zone::Broken));
+        let told = Arc::new(Mutex::new(Told { zone: Zone::Broken, asked: BTreeMap::new() }));
         let at = (Switch::ADDRESS, 53);
         let (udp, tcp) = (UdpSocket::bind(at).await?, TcpListener::bind(at).await?);
         let mut tasks = JoinSet::new();
-        let shared = Arc::clone(&zone);
+        let shared = Arc::clone(&told);
         tasks.spawn(async move {
             let mut buffer = [0; 1500];
             while let Ok((size, from)) = udp.recv_from(&mut buffer).await {
+                shared.lock().expect("nobody panics with it").note(from.ip());
                 let mut message = answer(&buffer[..size], &shared);
                 if !message.answers.is_empty() {
                     message.answers.clear();
@@ -56,7 +63,7 @@ impl Server {
                 let _ = udp.send_to(&bytes, from).await;
             }
         });
-        let shared = Arc::clone(&zone);
+        let shared = Arc::clone(&told);
         tasks.spawn(async move {
             let mut streams = JoinSet::new();
             while let Ok((stream, _)) = tcp.accept().await {
@@ -67,20 +74,35 @@ impl Server {
                 });
             }
         });
-        Ok(Self { zone, _tasks: tasks })
+        Ok(Self { told, _tasks: tasks })
     }
 
     fn has(&self, zone: Zone) {
-        *self.zone.lock().expect("nobody panics with it") = zone;
+        let told = Told { zone, asked: BTreeMap::new() };
+        *self.told.lock().expect("nobody panics with it") = told;
+    }
+
+    /// For how long a host has been told the same.
+    fn told_for(&self, host: usize) -> Duration {
+        let told = self.told.lock().expect("nobody panics with it");
+        let asked = told.asked.get(&Switch::address(host).into());
+        asked.map_or(Duration::ZERO, |(first, last)| *last - *first)
     }
 }
 
-async fn converse(mut stream: TcpStream, zone: &Mutex<Zone>) -> std::io::Result<()> {
+impl Told {
+    fn note(&mut self, host: IpAddr) {
+        let now = Instant::now();
+        self.asked.entry(host).or_insert((now, now)).1 = now;
+    }
+}
+
+async fn converse(mut stream: TcpStream, told: &Mutex<Told>) -> std::io::Result<()> {
     loop {
         let size = stream.read_u16().await?;
         let mut query = vec![0; usize::from(size)];
         stream.read_exact(&mut query).await?;
-        let answer = answer(&query, zone).to_vec().expect("it can be encoded");
+        let answer = answer(&query, told).to_vec().expect("it can be encoded");
         stream.write_u16(answer.len().try_into().expect("short")).await?;
         stream.write_all(&answer).await?;
     }
@@ -90,14 +112,14 @@ fn name(text: &str) -> Name {
     Name::from_str(text).expect("a name")
 }
 
-fn answer(query: &[u8], zone: &Mutex<Zone>) -> Message {
+fn answer(query: &[u8], told: &Mutex<Told>) -> Message {
     let query = Message::from_vec(query).expect("a query of a node");
     let mut answer = Message::response(query.metadata.id, OpCode::Query);
     let question = query.queries[0].clone();
     let (asked, kind) = (question.name().clone(), question.query_type());
     answer.add_query(question);
-    let zone = zone.lock().expect("nobody panics with it");
-    let records = match &*zone {
+    let told = told.lock().expect("nobody panics with it");
+    let records = match &told.zone {
         Zone::Broken => Err(ResponseCode::ServFail),
         Zone::HalfBroken(_) if kind == RecordType::A => Err(ResponseCode::ServFail),
         Zone::HalfBroken(records) | Zone::Whole(records) => {
@@ -132,10 +154,18 @@ fn found_by(lab: &mut Lab, flags: &[&str]) {
     }
 }
 
-/// Nothing else tells that no node begins alone than that time passes in which it might.
-async fn nobody_begins_alone(lab: &mut Lab, hosts: usize) -> anyhow::Result<()> {
-    tokio::time::sleep(Duration::from_secs(5)).await;
+/// How long nodes wait before they begin alone.
+const ALONE_AFTER: Duration = Duration::from_secs(2);
+
+/// No node begins alone for what the server says, although it has heard that for longer than it would wait.
+async fn nobody_begins_alone(lab: &mut Lab, server: &Server, hosts: usize) -> anyhow::Result<()> {
     for host in 0..hosts {
+        eventually("a node to hear the same for long", PATIENCE, async || {
+            let told_for = server.told_for(host);
+            anyhow::ensure!(told_for > ALONE_AFTER, "node-{host} has heard it for {told_for:?}");
+            Ok(())
+        })
+        .await?;
         let cluster = lab.cluster(host).await?;
         anyhow::ensure!(cluster["joined"] == false, "node-{host} has begun alone: {cluster}");
     }
@@ -150,7 +180,8 @@ async fn a_service_record_makes_one_cluster_and_nobody_begins_alone_while_the_se
     let mut lab = Lab::new(&world, HOSTS).await?;
     let server = Server::start().await?;
     let seeds = "--cluster.join-addresses=dnssrv+_shoal._tcp.lab.example";
-    found_by(&mut lab, &[seeds, "--cluster.bootstrap-timeout=2s"]);
+    let wait = format!("--cluster.bootstrap-timeout={}s", ALONE_AFTER.as_secs());
+    found_by(&mut lab, &[seeds, &wait]);
     (0..HOSTS).try_for_each(|host| lab.start(host))?;
     // Long after each might have formed a cluster of its own, had it been told that there is nobody.
     for host in 0..HOSTS {
@@ -164,7 +195,7 @@ async fn a_service_record_makes_one_cluster_and_nobody_begins_alone_while_the_se
         })
         .await?;
     }
-    nobody_begins_alone(&mut lab, HOSTS).await?;
+    nobody_begins_alone(&mut lab, &server, HOSTS).await?;
 
     let mut zone = Records::new();
     let instance =
@@ -175,7 +206,7 @@ async fn a_service_record_makes_one_cluster_and_nobody_begins_alone_while_the_se
     }
     // That there are no IPv6 addresses is an answer, but not the whole of it.
     server.has(Zone::HalfBroken(zone.clone()));
-    nobody_begins_alone(&mut lab, HOSTS).await?;
+    nobody_begins_alone(&mut lab, &server, HOSTS).await?;
     server.has(Zone::Whole(zone));
     lab.everybody_sees_all(PATIENCE).await?;
     for host in 0..HOSTS {

@@ -152,7 +152,9 @@ impl Destination {
                 Ok(written) => written.err().map(|error| error.to_string()),
                 Err(error) => Some(error.to_string()),
             };
-            problem.iter().for_each(|problem| self.complain_of_sync(problem));
+            if let Some(problem) = problem {
+                self.complain_of_sync(&problem);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use client::Response;
 use http::header::{LOCATION, RETRY_AFTER};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 
 use super::{MAX_RETRY_AFTER, Parcel};
 use crate::config::{Protocol, QueueConfig};
@@ -88,7 +88,6 @@ impl Answer {
         Self::Again { reason, after: None }
     }
 
-    /// `spoken` is what is known of the endpoint and 2.0.
     pub(super) async fn read(
         response: Response,
         parcel: &Parcel,
@@ -163,16 +162,15 @@ impl Answer {
 fn redirected(response: &Response) -> String {
     let status = response.status();
     let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-    let Some(place) = location.and_then(|location| location.split(['?', '#']).next()) else {
-        return format!("{status}, to nowhere: check the url");
-    };
-    // What a query says may be secret, and so is what stands before a host.
-    let (scheme, rest) = place.split_once("://").unwrap_or(("", place));
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let separator = if scheme.is_empty() { "" } else { "://" };
-    let place: String = [scheme, separator, host, path].concat().chars().take(PLACE).collect();
-    format!("{status}, to {place}, which is not followed: check the url")
+    match location.and_then(|location| location.parse::<Uri>().ok()) {
+        // What stands before a host or behind a path may be secret.
+        Some(uri) => {
+            let place = [uri.host().unwrap_or_default(), uri.path()].concat();
+            let place: String = place.chars().take(PLACE).collect();
+            format!("{status}, to {place}, which is not followed: check the url")
+        }
+        None => format!("{status}, to nowhere: check the url"),
+    }
 }
 
 /// Whether a request was refused for what is in it, not for who sent it, or when.

@@ -26,10 +26,7 @@ fn a_node_whose_only_seed_is_itself_is_a_cluster_at_once() {
 fn a_node_whose_names_lead_to_itself_alone_waits_before_it_is_a_cluster() {
     let mut net = Net::new(&[1]);
     net.boot(peer("a", 1, 7), Config { named_seeds: true, ..seeded() });
-    net.run_for(Duration::from_millis(9_900));
-    assert_eq!(net.node(1).me().state, State::Joining);
-    net.run_for(Duration::from_millis(200));
-    assert_eq!(net.node(1).me().state, State::Participant);
+    waits(&mut net, Duration::from_secs(10));
 }
 
 #[test]
@@ -54,14 +51,20 @@ fn a_node_that_its_seed_leads_back_to_itself_is_a_cluster_of_its_own() {
     assert_eq!(net.node(1).me().state, State::Participant);
 }
 
+/// The first node waits for so long, and is a cluster of its own then.
+fn waits(net: &mut Net, wait: Duration) {
+    const BESIDE: Duration = Duration::from_millis(100);
+    net.run_for(wait - BESIDE);
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.run_for(2 * BESIDE);
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
 #[test]
 fn a_node_whose_seeds_are_silent_waits_before_it_is_a_cluster() {
     let mut net = Net::new(&[2, 3]);
     net.boot(peer("a", 1, 7), seeded());
-    net.run_for(Duration::from_millis(9_900));
-    assert_eq!(net.node(1).me().state, State::Joining);
-    net.run_for(Duration::from_millis(200));
-    assert_eq!(net.node(1).me().state, State::Participant);
+    waits(&mut net, Duration::from_secs(10));
 }
 
 #[test]
@@ -109,10 +112,7 @@ fn a_node_whose_name_server_recovers_waits_for_its_seeds_as_long_as_at_its_start
     net.run_for(Duration::from_secs(60));
     net.seeds = found;
     net.act(at(1), |swim, now| swim.handle_seeds(&[at(2)], now));
-    net.run_for(Duration::from_millis(9_900));
-    assert_eq!(net.node(1).me().state, State::Joining);
-    net.run_for(Duration::from_millis(200));
-    assert_eq!(net.node(1).me().state, State::Participant);
+    waits(&mut net, Duration::from_secs(10));
 }
 
 #[test]
@@ -125,10 +125,7 @@ fn the_wait_for_seeds_is_as_much_longer_as_they_could_not_be_looked_up() {
     net.run_for(Duration::from_secs(60));
     net.seeds = Ok(Vec::new());
     net.act(at(1), |swim, now| swim.handle_seeds(&[], now));
-    net.run_for(Duration::from_millis(8_900));
-    assert_eq!(net.node(1).me().state, State::Joining);
-    net.run_for(Duration::from_millis(200));
-    assert_eq!(net.node(1).me().state, State::Participant);
+    waits(&mut net, Duration::from_secs(9));
 }
 
 #[test]
@@ -272,10 +269,7 @@ fn earlier_peers_that_are_gone_or_of_another_cluster_are_no_reason_to_form_or_no
     net.boot(peer("x", 4, 7), Config { cluster: "theirs".into(), ..Config::default() });
     net.boot(peer("a", 1, 7), seeded());
     net.act(at(1), |swim, now| swim.handle_remembered(&[at(2), at(4)], now));
-    net.run_for(Duration::from_millis(9_900));
-    assert_eq!(net.node(1).me().state, State::Joining);
-    net.run_for(Duration::from_millis(200));
-    assert_eq!(net.node(1).me().state, State::Participant);
+    waits(&mut net, Duration::from_secs(10));
     let refused = |seed: &&crate::SeedStatus| matches!(seed.result, SeedResult::Refused(_));
     assert_eq!(net.node(1).seeds().iter().filter(refused).count(), 1);
 

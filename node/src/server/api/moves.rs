@@ -223,16 +223,14 @@ async fn here(context: &Context, count: usize) -> Result<Vec<Sum>, Closed> {
 
 /// Whether each target that was started was stopped again.
 fn ended(done: &[Done]) -> Vec<bool> {
-    let mut stopped = BTreeSet::new();
-    let of = |one: &Done| {
-        let target = (one.component.clone(), one.key);
+    let (mut stopped, mut ended) = (BTreeSet::new(), vec![false; done.len()]);
+    for (one, ended) in done.iter().zip(&mut ended).rev() {
+        let target = (one.component.as_str(), one.key);
         match one.record.action.as_str() {
-            "start" => stopped.contains(&target),
-            _ => !stopped.insert(target),
+            "start" => *ended = stopped.contains(&target),
+            _ => drop(stopped.insert(target)),
         }
-    };
-    let mut ended: Vec<bool> = done.iter().rev().map(of).collect();
-    ended.reverse();
+    }
     ended
 }
 
