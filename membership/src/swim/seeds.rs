@@ -102,6 +102,8 @@ pub(super) struct Seeds {
     next: Option<Instant>,
     retry: Duration,
     bootstrap: Instant,
+    /// When the names were looked up of which there is no answer yet: a server may be silent for long.
+    looking: Option<Instant>,
     /// Since when there was no whole answer, if there is none.
     failing: Option<Instant>,
     /// Whether any of them is a name, so that there may be more of them in a moment.
@@ -118,6 +120,7 @@ impl Seeds {
             next: config.seeded.then_some(now),
             retry: RETRY_FIRST,
             bootstrap: now + config.bootstrap_timeout,
+            looking: None,
             failing: None,
             named: config.named_seeds,
         }
@@ -140,6 +143,7 @@ impl Seeds {
         if self.next.is_none_or(|next| next > now) {
             return false;
         }
+        self.looking.get_or_insert(now);
         // A jitter of a tenth keeps the nodes of a mass restart from asking in step.
         let jitter = 0.9 + 0.2 * rng.random::<f64>();
         self.next = if !joined {
@@ -167,6 +171,7 @@ impl Seeds {
     pub(super) fn resolved(&mut self, config: &Config, addresses: &[SocketAddr], now: Instant) {
         self.replace(addresses, false, true);
         self.unresolved = None;
+        self.looking = None;
         if let Some(since) = self.failing.take() {
             self.bootstrap += now.saturating_duration_since(since);
             if !self.resolved_once {
@@ -219,7 +224,8 @@ impl Seeds {
     /// Keeps the seeds of the last resolution.
     pub(super) fn unresolved(&mut self, error: String, now: Instant) {
         self.unresolved = Some(error);
-        self.failing.get_or_insert(now);
+        let since = self.looking.take().unwrap_or(now);
+        self.failing.get_or_insert(since);
     }
 
     /// The seeds to ask now: at most `limit` (0: all) of the configured ones and as many of the
@@ -270,7 +276,7 @@ impl Seeds {
     }
 
     /// Whether a node that found nobody may be a cluster of its own once it has waited: not while
-    /// its seeds cannot be resolved, one of them refuses it, one has not had the time to answer at all, or
+    /// its seeds cannot be resolved or are being looked up, one of them refuses it, one has not had the time to answer at all, or
     /// one that answered is about to be asked again, which is so after a look for a namesake.
     fn may_form(&self) -> bool {
         let forbids = |status: &SeedStatus| match status.result {
@@ -279,7 +285,8 @@ impl Seeds {
             SeedResult::Joined => true,
             SeedResult::Itself | SeedResult::Unreachable(_) => false,
         };
-        self.resolved_once && self.unresolved.is_none() && !self.statuses.iter().any(forbids)
+        let resolved = self.resolved_once && self.unresolved.is_none() && self.looking.is_none();
+        resolved && !self.statuses.iter().any(forbids)
     }
 
     /// Whether a node at `me` that has not joined is on its own now: it waited long enough, or was told to

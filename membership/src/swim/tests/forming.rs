@@ -128,6 +128,25 @@ fn the_wait_for_seeds_is_as_much_longer_as_they_could_not_be_looked_up() {
     waits(&mut net, Duration::from_secs(9));
 }
 
+/// The server says at first that there is no such name, and then nothing at all.
+#[test]
+fn a_lookup_that_takes_long_is_no_time_to_form_a_cluster_in() {
+    let mut net = Net::new(&[]);
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_for(Duration::from_secs(1));
+    net.silent_server = true;
+    net.run_for(Duration::from_secs(60));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    // It had not waited for three seconds when the server fell silent.
+    net.act(at(1), |swim, now| swim.handle_seeds_failure("silence".to_owned(), now));
+    net.silent_server = false;
+    net.act(at(1), |swim, now| swim.handle_seeds(&[], now));
+    net.run_for(Duration::from_secs(6));
+    assert_eq!(net.node(1).me().state, State::Joining);
+    net.run_for(Duration::from_secs(4));
+    assert_eq!(net.node(1).me().state, State::Participant);
+}
+
 #[test]
 fn a_seed_that_is_known_only_when_the_wait_is_over_has_the_time_to_answer() {
     let mut net = Net::new(&[]);

@@ -30,6 +30,8 @@ pub(super) struct Net {
     pub resolutions: usize,
     /// What names resolve to; an error is a failing server.
     pub seeds: Result<Vec<SocketAddr>, String>,
+    /// Whether nobody says what they are.
+    pub silent_server: bool,
     /// Addresses that hear only each other.
     pub island: BTreeSet<SocketAddr>,
     /// Addresses whose datagrams are all lost, both ways; TCP gets through.
@@ -76,6 +78,7 @@ impl Net {
             departed: BTreeSet::new(),
             resolutions: 0,
             seeds: Ok(seeds.iter().map(|port| at(*port)).collect()),
+            silent_server: false,
             island: BTreeSet::new(),
             mute: BTreeSet::new(),
             vanished: BTreeSet::new(),
@@ -298,7 +301,7 @@ impl Net {
                 }
             }
         }
-        if resolve {
+        if resolve && !self.silent_server {
             self.resolutions += 1;
             match self.seeds.clone() {
                 Ok(seeds) => self.act(address, |swim, now| swim.handle_seeds(&seeds, now)),

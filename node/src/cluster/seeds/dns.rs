@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -16,6 +17,10 @@ use super::{BoxFuture, Dns, Service};
 
 /// What says how to resolve. Both may change while a node runs: hosts move between networks.
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
+
+/// How much longer a server may take to tell of addresses of one kind once it has told of some of the other:
+/// some never answer what they do not know.
+const OTHER_KIND: Duration = Duration::from_secs(1);
 
 /// What such a file says.
 pub(super) type Settings = (ResolverConfig, ResolverOpts);
@@ -141,13 +146,7 @@ impl Stub {
         let mut failure = None;
         for name in self.candidates(name)? {
             let answers = match wanted {
-                Wanted::Addresses => {
-                    let (v6, v4) = tokio::join!(
-                        self.ask(&name, RecordType::AAAA),
-                        self.ask(&name, RecordType::A)
-                    );
-                    vec![v6, v4]
-                }
+                Wanted::Addresses => self.both_kinds(&name).await,
                 Wanted::Services => vec![self.ask(&name, RecordType::SRV).await],
             };
             let mut found = Vec::new();
@@ -186,6 +185,24 @@ impl Stub {
             }
         }
         Ok(names)
+    }
+
+    /// What is said of both kinds of addresses; of one alone if that has some and nothing is said of the
+    /// other.
+    async fn both_kinds(&self, name: &Name) -> Vec<Result<Vec<Record>, NetError>> {
+        type Answer<'a> = Pin<&'a mut (dyn Future<Output = Result<Vec<Record>, NetError>> + Send)>;
+        let mut v6 = pin!(self.ask(name, RecordType::AAAA));
+        let mut v4 = pin!(self.ask(name, RecordType::A));
+        let (first, other): (_, Answer<'_>) = tokio::select! {
+            first = &mut v6 => (first, v4),
+            first = &mut v4 => (first, v6),
+        };
+        let found = first.as_ref().is_ok_and(|records| !records.is_empty());
+        let second = match found {
+            true => tokio::time::timeout(OTHER_KIND, other).await.ok(),
+            false => Some(other.await),
+        };
+        std::iter::once(first).chain(second).collect()
     }
 
     /// The records of one kind that one name has, and behind those of services what came along.

@@ -19,6 +19,9 @@ type Zone = BTreeMap<&'static str, Result<Vec<RData>, ResponseCode>>;
 const HALF_BROKEN: [(&str, RecordType); 2] =
     [("no-v4.example", RecordType::A), ("no-v6.example", RecordType::AAAA)];
 
+/// A name of which the server says nothing when it is asked for this kind of records.
+const SILENT: (&str, RecordType) = ("half-silent.example", RecordType::AAAA);
+
 /// Records that answer no question but come along with an answer.
 type Along = Vec<(&'static str, RData)>;
 
@@ -96,6 +99,10 @@ async fn listen(zone: Zone, along: Along) -> (SocketAddr, JoinSet<()>) {
         let mut buffer = [0; 4096];
         while let Ok((size, peer)) = udp.recv_from(&mut buffer).await {
             let mut answer = answer(&buffer[..size], &shared.0, &shared.1);
+            let asked = &answer.queries[0];
+            if (asked.name().to_utf8().trim_end_matches('.'), asked.query_type()) == SILENT {
+                continue;
+            }
             let mut bytes = answer.to_vec().expect("it can be encoded");
             if bytes.len() > FITS {
                 answer.answers.truncate(1);
@@ -130,6 +137,7 @@ fn zone() -> Zone {
         ("broken.example", Err(ResponseCode::ServFail)),
         ("refused.example", Err(ResponseCode::Refused)),
         ("no-v4.example", Ok(Vec::new())),
+        ("half-silent.example", Ok(vec![a(5)])),
         ("no-v6.example", Ok(vec![a(4)])),
         ("empty.example", Ok(Vec::new())),
         ("_broken._udp.example", Ok(vec![srv(9, "no-v4.example")])),
@@ -180,6 +188,7 @@ async fn only_what_every_kind_of_record_is_missing_of_does_not_exist() {
         ("dns+no-v4.example", "failed"),
         // The addresses of one kind are enough.
         ("no-v6.example", "found"),
+        ("half-silent.example", "found"),
         ("refused.example", "failed"),
         ("empty.example", "unknown"),
         ("dnssrv+_broken._udp.example", "failed"),
