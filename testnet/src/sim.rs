@@ -25,6 +25,7 @@ mod exchange;
 mod faults;
 mod host;
 mod keys;
+mod lookups;
 mod network;
 mod oracle;
 mod queue;
@@ -36,7 +37,9 @@ mod tests;
 mod world;
 
 pub use catalog::Catalog;
-pub use checks::{Bounds, Burials, Checks, Findings, Journal, Names, Ownership, Replays, Verdicts};
+pub use checks::{
+    Bounds, Burials, Checks, Findings, Forming, Journal, Names, Ownership, Replays, Verdicts,
+};
 pub use collector::{End, Hold};
 pub use exchange::{Errand, Outcome};
 pub use faults::{Fault, Strike, Undo};

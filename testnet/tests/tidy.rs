@@ -77,7 +77,7 @@ const IMPURE: &[&str] = &[
     "std::env::",
     "std::thread",
     "std::process",
-    // Their order is not defined; what is never iterated is as well kept in a B-tree.
+    // Their order is another one in each process. That of an `FxHashMap` follows from what was done to it.
     "HashMap",
     "HashSet",
 ];
@@ -222,7 +222,7 @@ fn pure_folders_have_no_clock_no_socket_and_no_file() {
         }
         let forbidden = |word: &&&str| pure || !["Instant::now", "std::thread"].contains(*word);
         for (number, line) in text.lines().enumerate() {
-            let code = line.split("//").next().unwrap_or_default();
+            let code = line.split("//").next().unwrap_or_default().replace("FxHashMap", "");
             for word in IMPURE.iter().filter(forbidden).filter(|word| code.contains(**word)) {
                 wrong.push(format!("{name}:{}: {word}", number + 1));
             }

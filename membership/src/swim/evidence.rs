@@ -243,15 +243,14 @@ impl Swim {
     }
 
     fn hear_rumour(&mut self, rumour: Rumour, now: Instant) {
-        let Some(peer) = self.live.find_hash(rumour.suspect) else { return };
-        if peer.generation != rumour.generation || !self.config.dynamic_suspicion {
+        let Some(known) = self.live.find_hash(rumour.suspect) else { return };
+        if known.peer.generation != rumour.generation
+            || rumour.incarnation < known.incarnation
+            || !self.config.dynamic_suspicion
+        {
             return;
         }
-        let peer = peer.clone();
-        let known = self.live.get(&peer).map_or(0, |known| known.incarnation);
-        if rumour.incarnation < known {
-            return;
-        }
+        let peer = known.peer.clone();
         let held = self.suspicions.get(&peer.name);
         if held.is_none_or(|held| held.incarnation < rumour.incarnation) {
             self.apply(Member::new(peer.clone(), rumour.incarnation, Liveness::Suspect));

@@ -1,6 +1,8 @@
 //! The generations of the dead: what is not above them is not believed to live.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
 
 use crate::Name;
 
@@ -11,7 +13,7 @@ const KEPT: usize = 20_000;
 /// Names are told apart by their hash: this is asked for every peer that a datagram mentions.
 #[derive(Debug, Default)]
 pub(super) struct Floors {
-    floors: BTreeMap<u64, u64>,
+    floors: FxHashMap<u64, u64>,
     /// In the order in which they were buried last.
     order: VecDeque<(u64, u64)>,
 }

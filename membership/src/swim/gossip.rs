@@ -142,11 +142,10 @@ impl Swim {
             if self.floors.has_ended(&id.name, id.generation) {
                 return false;
             }
-            match (self.live.get(id), update.state()) {
-                (None, Liveness::Down) => {
-                    self.live.find(&id.name).is_none_or(|known| !known.outranks(id))
-                }
-                (None, _) => self.live.find(&id.name).is_none_or(|known| id.outranks(known)),
+            let other = self.live.called(&id.name);
+            match (other.filter(|known| known.peer.is(id)), update.state()) {
+                (None, Liveness::Down) => other.is_none_or(|other| !other.peer.outranks(id)),
+                (None, _) => other.is_none_or(|other| id.outranks(&other.peer)),
                 (Some(known), Liveness::Alive) => update.incarnation() > known.incarnation,
                 (Some(known), Liveness::Suspect) => {
                     let held = self.suspicions.get(&id.name);

@@ -81,8 +81,8 @@ impl Swim {
         if count == 0 {
             return None;
         }
-        let index = self.rng.random_range(0..count);
-        self.live.peers().nth(index).map(|peer| peer.address)
+        let number = self.rng.random_range(0..count);
+        self.live.nth(number).map(|peer| peer.address)
     }
 
     fn schedule_sync(&mut self, now: Instant) {

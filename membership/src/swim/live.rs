@@ -1,9 +1,10 @@
 //! The live peers, this node excepted.
 
-use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use foca::Incarnation;
+use rustc_hash::FxHashMap;
 
 use super::PeerStatus;
 use super::sync::{BUCKETS, bucket};
@@ -62,8 +63,8 @@ impl Known {
 #[derive(Debug)]
 pub(super) struct Live {
     /// By [`Name::hash`]: several lookups for each datagram, of which none has to follow a pointer to
-    /// a text. In boxes, since a third of a map's places is empty.
-    peers: BTreeMap<u64, Box<Known>>,
+    /// a text. In boxes, since up to half of a map's places is empty.
+    peers: FxHashMap<u64, Box<Known>>,
     /// The sum of the digests of all, so that it follows changes at no cost.
     digest: u64,
     /// The same for each bucket.
@@ -72,7 +73,7 @@ pub(super) struct Live {
 
 impl Default for Live {
     fn default() -> Self {
-        Self { peers: BTreeMap::new(), digest: 0, buckets: [0; BUCKETS] }
+        Self { peers: FxHashMap::default(), digest: 0, buckets: [0; BUCKETS] }
     }
 }
 
@@ -148,17 +149,33 @@ impl Live {
     }
 
     pub(super) fn find(&self, name: &Name) -> Option<&Peer> {
-        self.peers.get(&name.hash()).map(|known| &known.peer)
+        self.called(name).map(|known| &known.peer)
+    }
+
+    /// The one of this name, in whatever life and state.
+    pub(super) fn called(&self, name: &Name) -> Option<&Known> {
+        self.peers.get(&name.hash()).map(Box::as_ref)
     }
 
     /// The one whose name has this hash, as it travels.
-    pub(super) fn find_hash(&self, hash: [u8; 8]) -> Option<&Peer> {
-        self.peers.get(&u64::from_le_bytes(hash)).map(|known| &known.peer)
+    pub(super) fn find_hash(&self, hash: [u8; 8]) -> Option<&Known> {
+        self.peers.get(&u64::from_le_bytes(hash)).map(Box::as_ref)
     }
 
-    /// The one at `address`.
-    pub(super) fn find_address(&self, address: std::net::SocketAddr) -> Option<&Peer> {
-        self.peers().find(|peer| peer.address == address)
+    /// The one at `address`; should there be more, always the same.
+    pub(super) fn find_address(&self, address: SocketAddr) -> Option<&Peer> {
+        let there = self.peers().filter(|peer| peer.address == address);
+        there.min_by_key(|peer| peer.name.hash())
+    }
+
+    /// One of them for each number below their count.
+    pub(super) fn nth(&self, number: usize) -> Option<&Peer> {
+        let mut hashes: Vec<u64> = self.peers.keys().copied().collect();
+        if number >= hashes.len() {
+            return None;
+        }
+        let (_, hash, _) = hashes.select_nth_unstable(number);
+        self.peers.get(hash).map(|known| &known.peer)
     }
 
     pub(super) fn contains(&self, name: &Name) -> bool {
@@ -190,6 +207,8 @@ impl Live {
     pub(super) fn clear(&mut self) -> impl Iterator<Item = Box<Known>> + use<> {
         self.digest = 0;
         self.buckets = [0; BUCKETS];
-        std::mem::take(&mut self.peers).into_values()
+        let mut peers: Vec<_> = std::mem::take(&mut self.peers).into_values().collect();
+        peers.sort_unstable_by_key(|known| known.peer.name.hash());
+        peers.into_iter()
     }
 }

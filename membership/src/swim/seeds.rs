@@ -174,9 +174,9 @@ impl Seeds {
         self.looking = None;
         if let Some(since) = self.failing.take() {
             self.bootstrap += now.saturating_duration_since(since);
-            if !self.resolved_once {
-                self.bootstrap = self.bootstrap.max(now + config.bootstrap_timeout);
-            }
+        }
+        if !self.resolved_once {
+            self.bootstrap = self.bootstrap.max(now + config.bootstrap_timeout);
         }
         self.resolved_once = true;
     }
@@ -276,8 +276,9 @@ impl Seeds {
     }
 
     /// Whether a node that found nobody may be a cluster of its own once it has waited: not while
-    /// its seeds cannot be resolved or are being looked up, one of them refuses it, one has not had the time to answer at all, or
-    /// one that answered is about to be asked again, which is so after a look for a namesake.
+    /// its seeds cannot be resolved or are being looked up, one of them refuses it, one has not had the
+    /// time to answer at all, or one that answered is about to be asked again, which is so after a look
+    /// for a namesake.
     fn may_form(&self) -> bool {
         let forbids = |status: &SeedStatus| match status.result {
             SeedResult::Refused(_) => !status.remembered,

@@ -14,6 +14,7 @@ use super::oracle::{Fact, Oracle};
 mod bounds;
 mod burials;
 mod findings;
+mod forming;
 mod journal;
 mod names;
 mod owners;
@@ -23,6 +24,7 @@ mod verdicts;
 pub use bounds::Bounds;
 pub use burials::Burials;
 pub use findings::Findings;
+pub use forming::Forming;
 pub use journal::Journal;
 pub use names::Names;
 pub use owners::Ownership;
@@ -37,6 +39,8 @@ pub struct Checks {
     pub burials: Burials,
     /// Who has which name, and which cluster.
     pub names: Names,
+    /// Who is a cluster of its own.
+    pub forming: Forming,
     /// What was acted upon.
     pub replays: Replays,
     /// What a datagram, and a second, may cost.
@@ -54,6 +58,7 @@ impl Checks {
             ownership: Ownership::new(keys),
             burials: Burials::default(),
             names: Names::default(),
+            forming: Forming::default(),
             replays: Replays::default(),
             bounds: Bounds::default(),
             verdicts: Verdicts::default(),
@@ -113,6 +118,7 @@ impl Oracle for Checks {
                 self.verdicts.event(host, event, truth, findings);
                 self.burials.event(at, host, event, truth, findings);
                 self.names.event(host, event, truth, findings);
+                self.forming.event(at, host, event, truth, findings);
             }
             Fact::Started { host, key } => self.ownership.started(host, key, findings),
             Fact::Stopped { host, key } => self.ownership.stopped(host, key, findings),

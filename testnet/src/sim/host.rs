@@ -13,6 +13,7 @@ use node::core::{Core, Output};
 use super::catalog::Shared;
 use super::collector::Collector;
 use super::exchange::Delivery;
+use super::lookups::Lookups;
 
 /// The receive buffer of a UDP socket, in bytes as Linux counts them: its default.
 const RECEIVE_BUFFER: usize = 212_992;
@@ -121,6 +122,8 @@ pub(super) struct Host {
     /// When a slow process is done with its present input, while it has one.
     pub(super) busy: Option<Duration>,
     pub(super) dns: Dns,
+    /// What that told the node on it.
+    pub(super) lookups: Lookups,
     /// What its discovery has found.
     pub(super) catalog: Option<Shared>,
     pub(super) collector: Collector,
@@ -156,6 +159,7 @@ impl Host {
             outbox: VecDeque::new(),
             busy: None,
             dns: Dns::Honest,
+            lookups: Lookups::default(),
             catalog: None,
             collector: Collector::default(),
             draining: false,
@@ -200,6 +204,7 @@ impl Host {
         self.buffered = 0;
         self.outbox.clear();
         self.busy = None;
+        self.lookups = Lookups::default();
         self.catalog = None;
         self.draining = false;
     }

@@ -237,3 +237,39 @@ fn one_seed_that_is_found_is_enough_and_none_but_failures_are_no_reason_to_be_al
     agreed_within(&mut world, 60);
     ok(&world);
 }
+
+#[test]
+fn a_node_whose_name_server_recovers_late_joins_the_others_and_forms_no_cluster_before() {
+    for seed in 0..20 {
+        let mut world = World::new(Settings { seed, hosts: 4, ..Settings::default() });
+        world.boot(3);
+        // It finds its seeds closed, and is told no more when they are there, at other addresses.
+        world.run_until(Duration::from_secs(4));
+        world.set_dns(3, Dns::Failing);
+        for host in 0..3 {
+            world.boot(host);
+            world.crash(host);
+            world.readdress(host);
+            world.boot(host);
+        }
+        // Later than its patience, while it waits for an answer or between two.
+        world.run_until(Duration::from_millis(40_000 + 700 * seed));
+        let before = world.checks().forming.formed;
+        world.set_dns(3, Dns::Honest);
+        agreed_within(&mut world, 30);
+        ok(&world);
+        assert_eq!(world.checks().forming.formed, before, "seed {seed}");
+    }
+}
+
+#[test]
+fn nodes_whose_seeds_are_not_there_form_clusters_which_become_one() {
+    let mut world = World::new(Settings { seed: 6, hosts: 5, ..Settings::default() });
+    world.boot(3);
+    world.boot(4);
+    world.run_until(world.now() + Duration::from_secs(30));
+    assert_eq!(world.checks().forming.formed, 2);
+    world.boot(0);
+    agreed_within(&mut world, 120);
+    ok(&world);
+}

@@ -77,7 +77,11 @@ impl Default for Settings {
             neighbours: 0,
             targets: 100,
             seeds: 3,
-            membership: membership::Config { seeded: true, ..membership::Config::default() },
+            membership: membership::Config {
+                seeded: true,
+                named_seeds: true,
+                ..membership::Config::default()
+            },
             gate: GateConfig::default(),
             network: Network::default(),
             keyed: false,

@@ -15,7 +15,7 @@ const FORMING: Duration = Duration::from_secs(300);
 pub(super) fn settings(seed: u64, nodes: usize, membership: membership::Config) -> Settings {
     let usual = Settings::default();
     let seeds = usual.seeds.min(nodes);
-    let membership = membership::Config { seeded: true, ..membership };
+    let membership = membership::Config { seeded: true, named_seeds: true, ..membership };
     Settings { seed, hosts: nodes, targets: 0, seeds, membership, ..usual }
 }
 

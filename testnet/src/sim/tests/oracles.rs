@@ -188,3 +188,25 @@ fn a_verdict_about_the_living_is_noticed_while_nothing_happens() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("node-0 takes node-1"), "{found:?}");
 }
+
+#[test]
+fn a_node_forms_no_cluster_before_it_could_have_found_one() {
+    let forms_after = |seconds: u64, dns: Dns| {
+        violations(|world| {
+            world.crash(1);
+            world.set_dns(1, dns);
+            world.boot(1);
+            world.run_until(world.now() + Duration::from_secs(seconds));
+            pretend(world, 1, &Event::Formed);
+        })
+    };
+    for dns in [Dns::Failing, Dns::Partly] {
+        let found = forms_after(60, dns);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("knows not all of what its seeds lead to"), "{found:?}");
+    }
+    let found = forms_after(5, Dns::Honest);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("after it learnt where its seeds are"), "{found:?}");
+    assert_eq!(forms_after(60, Dns::Honest), Vec::<String>::new());
+}

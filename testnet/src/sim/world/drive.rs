@@ -7,6 +7,7 @@ use bytes::Bytes;
 use membership::Swim;
 use node::cluster::seeds::{Failure, Resolved};
 use node::core::Output;
+use rand::RngExt as _;
 
 use super::{Event, World};
 use crate::sim::collector::{End, Takeover};
@@ -14,8 +15,9 @@ use crate::sim::exchange::{Delivery, Errand};
 use crate::sim::host::{Dns, Pace, Role};
 use crate::sim::oracle::{Fact, Oracle};
 
-/// How long it takes to resolve the seeds.
+/// How long it takes to resolve the seeds, and at most until it turns out that it fails.
 const RESOLVE: Duration = Duration::from_millis(2);
+const RESOLVE_IN_VAIN: Duration = Duration::from_secs(9);
 
 /// What a process that sends while it is blocked keeps, and then drops: a send buffer of 208 KiB
 /// holds no more small datagrams than that.
@@ -146,9 +148,17 @@ impl<O: Oracle> World<O> {
         self.population.at(to)
     }
 
-    /// Lets the name server answer about each seed, which has a name of its own; what it says is that of
-    /// the moment of the question.
+    /// Lets the name server answer about each seed, which has a name of its own, unless it is being asked;
+    /// what it says is that of the moment of the question. One that fails may be silent, or say so.
     fn resolve(&mut self, host: usize) {
+        if !self.population.hosts[host].lookups.begin(self.now) {
+            return;
+        }
+        let fails = matches!(self.population.hosts[host].dns, Dns::Failing | Dns::Partly);
+        let after = match fails && self.pick(2) == 0 {
+            true => RESOLVE_IN_VAIN.mul_f64(self.rng.random()),
+            false => RESOLVE,
+        };
         let state = &self.population.hosts[host];
         let life = state.life;
         let failed = || Err("the name server does not answer".to_owned().into());
@@ -167,7 +177,7 @@ impl<O: Oracle> World<O> {
         let names = (0..).map(|number| format!("seed-{number}"));
         let resolved = Resolved::of(names.zip(answers));
         let delivery = Delivery::Seeds { life, resolved };
-        self.schedule(RESOLVE, Event::Deliver { host, delivery });
+        self.schedule(after, Event::Deliver { host, delivery });
     }
 
     /// Where the seeds of such hosts really are.

@@ -116,6 +116,7 @@ impl<O: Oracle> World<O> {
             Input::Delivery(Delivery::Seeds { life, resolved }) => {
                 if self.population.hosts[host].life == life {
                     let failures: Vec<String> = resolved.failure().into_iter().collect();
+                    self.population.hosts[host].lookups.end(failures.is_empty(), self.now);
                     self.with_core(host, |core, now| {
                         seeds::tell(core, &resolved.addresses, &failures, now);
                     });
