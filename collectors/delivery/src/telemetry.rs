@@ -128,11 +128,13 @@ pub enum DropReason {
     Untried,
     /// No request holds it.
     TooLarge,
+    /// An exemplar of which no sample is sent: remote write 2.0 has no place for it.
+    NoSample,
 }
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Relabelled,
         Self::TooOld,
         Self::LogFull,
@@ -143,6 +145,7 @@ impl DropReason {
         Self::OutOfOrder,
         Self::Untried,
         Self::TooLarge,
+        Self::NoSample,
     ];
 
     /// The value of the `reason` label.
@@ -158,6 +161,7 @@ impl DropReason {
             Self::OutOfOrder => "out_of_order",
             Self::Untried => "untried",
             Self::TooLarge => "too_large",
+            Self::NoSample => "no_sample",
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use model::Batch;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+mod attached;
 mod body;
 mod dress;
 mod families;
@@ -28,6 +29,7 @@ mod tests;
 use crate::config::{EndpointConfig, Protocol};
 use crate::log::{Lane, NewFrame, Overlap};
 use crate::telemetry::{Counts, DropReason, Telemetry};
+use attached::Attached;
 use body::{Body, Compressor};
 use dress::Dresser;
 use families::Families;
@@ -173,12 +175,17 @@ impl Writer {
     pub fn write(&mut self, batch: &Batch, now_ms: i64, sealed: &mut Vec<NewFrame>) {
         self.count_received(batch);
         let oldest = self.options.age_limit_ms.map_or(i64::MIN, |limit| now_ms - limit);
-        self.write_each(batch, &batch.samples, oldest, sealed);
+        let mut exemplars = Attached::default();
+        let speaks_v2 = self.options.overlap_protocol == Protocol::V2;
+        if self.options.exemplars && (speaks_v2 || self.options.protocol == Protocol::V2) {
+            exemplars = Attached::of(batch, oldest);
+        }
+        self.write_each(batch, &batch.samples, &mut exemplars, oldest, sealed);
         if self.options.histograms {
-            self.write_each(batch, &batch.histograms, oldest, sealed);
+            self.write_each(batch, &batch.histograms, &mut exemplars, oldest, sealed);
         }
         if self.options.exemplars {
-            self.write_each(batch, &batch.exemplars, oldest, sealed);
+            self.write_each(batch, &batch.exemplars, &mut exemplars, oldest, sealed);
         }
         if self.options.metadata && self.options.protocol == Protocol::V1 {
             self.families.learn(&batch.families);
@@ -198,10 +205,11 @@ impl Writer {
         }
     }
 
-    fn write_each<T: Item>(
+    fn write_each<'b, T: Item>(
         &mut self,
-        batch: &Batch,
-        items: &[T],
+        batch: &'b Batch,
+        items: &'b [T],
+        exemplars: &mut Attached<'b>,
         oldest: i64,
         sealed: &mut Vec<NewFrame>,
     ) {
@@ -229,7 +237,9 @@ impl Writer {
                 self.overlapping.open(origin);
             }
             let body = self.shards[shard].body(overlap);
-            item.push(body, labels, batch, self.options.metadata);
+            if !item.push(body, labels, (batch, self.options.metadata), exemplars) {
+                dropped.alone += 1;
+            }
             let is_full = body.counts.total() >= self.options.max_samples as u64;
             if is_full || is_large || body.len() >= FULL {
                 seal_shard(&mut self.shards, &mut self.compressor, (shard, plain), sealed);
@@ -299,12 +309,17 @@ fn origin_of(labels: &[u8]) -> u64 {
 struct Dropped {
     too_old: u32,
     relabelled: u32,
+    /// Exemplars of which no sample is sent.
+    alone: u32,
 }
 
 impl Dropped {
     fn count(self, telemetry: &Telemetry, counts: impl Fn(u32) -> Counts) {
-        let dropped =
-            [(DropReason::TooOld, self.too_old), (DropReason::Relabelled, self.relabelled)];
+        let dropped = [
+            (DropReason::TooOld, self.too_old),
+            (DropReason::Relabelled, self.relabelled),
+            (DropReason::NoSample, self.alone),
+        ];
         for (reason, count) in dropped {
             if count > 0 {
                 telemetry.dropped(reason).add(counts(count));

@@ -58,6 +58,7 @@ struct Update {
     /// Chunks from this one on are replaced; `None` when the series are those of the page before.
     chunks: Option<(usize, Vec<known::Chunk>)>,
     families: Option<Vec<(u64, Arc<Family>)>>,
+    exemplars: Vec<u64>,
     shape: u64,
 }
 
@@ -78,6 +79,9 @@ impl Page {
         if let Some(mut families) = update.families {
             families.shrink_to_fit();
             known.families = families;
+        }
+        if *known.exemplars != *update.exemplars {
+            known.exemplars = update.exemplars.into();
         }
         known.shape = update.shape;
         known.ended = false;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::Uri;
+use model::names::is_label_name;
 use model::{Labels, duration};
 
 use crate::config::ScrapeConfig;
@@ -61,6 +62,10 @@ pub fn prepare(discovered: &Labels, config: &ScrapeConfig) -> Result<ScrapeTarge
     let timeout = duration_of(discovered, "__scrape_timeout__", config.scrape_timeout)?;
     if timeout > interval {
         return Err(TargetError::TimeoutPastInterval { timeout, interval });
+    }
+    let mut names = discovered.iter().map(|(name, _)| name).filter(|name| !name.starts_with("__"));
+    if let Some(name) = names.find(|name| !is_label_name(name, config.name_validation)) {
+        return Err(TargetError::LabelName(name.to_owned()));
     }
     let path = or_default("__metrics_path__", &config.metrics_path);
     let url = url_of(&scheme, address, &path, &params_of(discovered, config))?;
@@ -169,6 +174,9 @@ pub enum TargetError {
     /// The scheme is neither of the two.
     #[error("__scheme__ must be \"http\" or \"https\", not {0:?}")]
     Scheme(String),
+    /// A label that no series may have.
+    #[error("{0:?} is not a label name by metric_name_validation_scheme")]
+    LabelName(String),
     /// A pace of nothing.
     #[error("{0} must be longer than nothing")]
     NoPace(&'static str),

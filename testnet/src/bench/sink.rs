@@ -108,7 +108,7 @@ async fn answer(
         Some(samples) => {
             counts.samples.fetch_add(samples, Ordering::Relaxed);
             if is_v2 {
-                written::say(answer.headers_mut(), samples);
+                written::say(answer.headers_mut(), [samples, 0, 0]);
             }
             StatusCode::NO_CONTENT
         }

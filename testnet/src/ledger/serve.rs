@@ -182,11 +182,10 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
         Behaviour::Swallow | Behaviour::Relay { .. } => false,
     };
     let partial = is_v2(&head.headers);
-    let samples = match if partial { samples_v2(&body) } else { samples_v1(&body) } {
-        Ok(samples) => samples,
-        Err(error) => {
-            return desk.unreadable(node, StatusCode::BAD_REQUEST, error.to_string()).await;
-        }
+    let read = if partial { samples_v2(&body) } else { samples_v1(&body) };
+    let (samples, beside) = match read {
+        Ok(read) => read,
+        Err(error) => return desk.unreadable(node, StatusCode::BAD_REQUEST, error).await,
     };
     let writing = Writing { node: node.to_owned(), samples, partial };
     if let Behaviour::Relay { to, path } = behaviour {
@@ -198,10 +197,14 @@ async fn write(request: Request<Incoming>, node: &str, desk: &Desk) -> Answer {
         return gone();
     }
     let (mut reply, count) = match answered.await {
-        Ok(Ok(count)) => (status(StatusCode::NO_CONTENT, ""), count),
+        Ok(Ok(count)) => {
+            let Beside { histograms, exemplars } = beside;
+            let kept = [count.saturating_sub(histograms), histograms, exemplars];
+            (status(StatusCode::NO_CONTENT, ""), kept)
+        }
         Ok(Err(refusal)) => {
             let code = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
-            (status(code, &format!("{}\n", refusal.message)), refusal.written)
+            (status(code, &format!("{}\n", refusal.message)), [refusal.written, 0, 0])
         }
         Err(_) => return gone(),
     };
@@ -224,12 +227,34 @@ fn is_v2(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.contains("io.prometheus.write.v2.Request"))
 }
 
-fn samples_v1(body: &[u8]) -> Result<Vec<Sample>, wire::Error> {
-    Ok(samples(wire::decode_v1(body)?))
+/// How many of the samples of a request are histograms, and how many exemplars it has besides.
+#[derive(Debug, Default, Clone, Copy)]
+struct Beside {
+    histograms: u64,
+    exemplars: u64,
 }
 
-fn samples_v2(body: &[u8]) -> Result<Vec<Sample>, wire::Error> {
-    Ok(samples(wire::decode_v2(body)?.to_v1()?))
+/// What a request says, or why nobody can tell.
+type Read = Result<(Vec<Sample>, Beside), String>;
+
+fn samples_v1(body: &[u8]) -> Read {
+    let request = wire::decode_v1(body).map_err(|error| error.to_string())?;
+    Ok((samples(request), Beside::default()))
+}
+
+/// In 2.0 every series has to have a sample or a histogram, and receivers refuse what has exemplars alone.
+fn samples_v2(body: &[u8]) -> Read {
+    let request = wire::decode_v2(body).and_then(|request| request.to_v1());
+    let request = request.map_err(|error| error.to_string())?;
+    let mut beside = Beside::default();
+    for series in &request.timeseries {
+        if series.samples.is_empty() && series.histograms.is_empty() {
+            return Err("a series must have at least one sample or histogram".to_owned());
+        }
+        beside.histograms += series.histograms.len() as u64;
+        beside.exemplars += series.exemplars.len() as u64;
+    }
+    Ok((samples(request), beside))
 }
 
 fn samples(request: wire::v1::WriteRequest) -> Vec<Sample> {

@@ -9,9 +9,9 @@ pub(super) const HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("x-prometheus-remote-write-exemplars-written"),
 ];
 
-/// Says that so many samples were kept, and nothing else.
-pub(crate) fn say(headers: &mut HeaderMap, samples: u64) {
-    for (name, count) in HEADERS.into_iter().zip([samples, 0, 0]) {
+/// Says how many samples, histograms and exemplars were kept.
+pub(crate) fn say(headers: &mut HeaderMap, kept: [u64; 3]) {
+    for (name, count) in HEADERS.into_iter().zip(kept) {
         headers.insert(name, HeaderValue::from(count));
     }
 }

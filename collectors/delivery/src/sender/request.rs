@@ -59,6 +59,14 @@ pub(super) fn shed_older(parcel: &mut Parcel, oldest: i64) -> Result<(), wire::E
         }
         Protocol::V2 => {
             let mut request = wire::decode_v2(&parcel.body)?;
+            // An exemplar has no place without a sample.
+            let shed_samples = |series: &mut v2::TimeSeries| {
+                series.shed_older(oldest);
+                if series.samples.is_empty() && series.histograms.is_empty() {
+                    series.exemplars.clear();
+                }
+            };
+            request.timeseries.iter_mut().for_each(shed_samples);
             shed(&mut request.timeseries, oldest);
             measure(&request.timeseries, parcel);
             parcel.body = wire::encode_v2(&request).into();

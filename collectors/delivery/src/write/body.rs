@@ -1,8 +1,9 @@
 //! A request under way, and its sealing into a frame.
 
-use model::{Exemplar, Family, HistogramSample, Sample};
+use model::{Batch, Exemplar, Family, HistogramSample, Sample, Span};
 use snap::raw::{Encoder, max_compress_len};
 
+use super::attached::{Along, Attached};
 use super::{v1, v2};
 use crate::config::Protocol;
 use crate::log::{Content, HEADER, Lane, NewFrame};
@@ -54,13 +55,35 @@ impl Body {
         }
     }
 
+    pub(super) fn is_v2(&self) -> bool {
+        matches!(self.message, Message::V2(_))
+    }
+
+    /// The exemplars of a series that travel with its sample.
     #[inline]
-    pub(super) fn push_sample(&mut self, labels: &[u8], sample: &Sample, family: Option<&Family>) {
+    pub(super) fn takes_along<'b>(
+        &self,
+        exemplars: &mut Attached<'b>,
+        batch: &'b Batch,
+        series: Span,
+    ) -> Along<'b> {
+        if self.is_v2() { exemplars.take(batch, series) } else { Along::default() }
+    }
+
+    #[inline]
+    pub(super) fn push_sample(
+        &mut self,
+        labels: &[u8],
+        sample: &Sample,
+        family: Option<&Family>,
+        along: &Along<'_>,
+    ) {
         self.counts.samples += 1;
         self.span(sample.timestamp);
+        self.count_along(along);
         match &mut self.message {
             Message::V1(message) => v1::push_sample(message, labels, sample),
-            Message::V2(request) => request.push_sample(labels, sample, family),
+            Message::V2(request) => request.push_sample(labels, sample, family, along),
         }
     }
 
@@ -69,25 +92,33 @@ impl Body {
         labels: &[u8],
         sample: &HistogramSample,
         family: Option<&Family>,
+        along: &Along<'_>,
     ) {
         self.counts.histograms += 1;
         self.span(sample.timestamp);
+        self.count_along(along);
         let scratch = &mut self.scratch;
         match &mut self.message {
             Message::V1(message) => v1::push_histogram_sample(message, labels, sample, scratch),
-            Message::V2(request) => request.push_histogram_sample(labels, sample, family, scratch),
+            Message::V2(request) => {
+                request.push_histogram_sample(labels, sample, family, along, scratch);
+            }
         }
     }
 
+    /// Writes an exemplar on its own, in 1.0, where that may be.
     pub(super) fn push_exemplar(&mut self, labels: &[u8], own_labels: &[u8], exemplar: &Exemplar) {
+        let Message::V1(message) = &mut self.message else { return };
+        v1::push_exemplar(message, labels, own_labels, exemplar, &mut self.scratch);
         self.counts.exemplars += 1;
         self.span(exemplar.timestamp);
-        let scratch = &mut self.scratch;
-        match &mut self.message {
-            Message::V1(message) => {
-                v1::push_exemplar(message, labels, own_labels, exemplar, scratch);
-            }
-            Message::V2(request) => request.push_exemplar(labels, own_labels, exemplar, scratch),
+    }
+
+    #[inline]
+    fn count_along(&mut self, along: &Along<'_>) {
+        for (exemplar, _) in along.iter() {
+            self.counts.exemplars += 1;
+            self.span(exemplar.timestamp);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use model::{Batch, Buckets, Exemplar, Family, Histogram, HistogramSample, Sample, Span};
 
+use super::attached::Attached;
 use super::body::Body;
 use super::families::is_told;
 use crate::telemetry::Counts;
@@ -12,8 +13,16 @@ pub(super) trait Item {
     fn timestamp(&self) -> i64;
     /// The series, in the arena of the batch.
     fn series(&self) -> Span;
-    /// Writes it with the labels that the series is sent with.
-    fn push(&self, body: &mut Body, labels: &[u8], batch: &Batch, metadata: bool);
+    /// Writes it with the labels that the series is sent with, from a batch and with what that says of
+    /// its family, if that is wanted. Whether it is written, or was before: in 2.0 a sample takes the
+    /// exemplars of its series along, and an exemplar does not travel without one.
+    fn push<'b>(
+        &'b self,
+        body: &mut Body,
+        labels: &[u8],
+        from: (&'b Batch, bool),
+        exemplars: &mut Attached<'b>,
+    ) -> bool;
     /// Roughly how many bytes it takes, labels of the series not counted, where that may be many.
     fn size_beside_labels(&self, batch: &Batch) -> usize;
     /// So many of them.
@@ -37,9 +46,17 @@ impl Item for Sample {
     }
 
     #[inline]
-    fn push(&self, body: &mut Body, labels: &[u8], batch: &Batch, metadata: bool) {
+    fn push<'b>(
+        &'b self,
+        body: &mut Body,
+        labels: &[u8],
+        (batch, metadata): (&'b Batch, bool),
+        exemplars: &mut Attached<'b>,
+    ) -> bool {
         let family = if metadata { told(batch, self.family) } else { None };
-        body.push_sample(labels, self, family);
+        let own = body.takes_along(exemplars, batch, self.labels);
+        body.push_sample(labels, self, family, &own);
+        true
     }
 
     #[inline]
@@ -61,9 +78,17 @@ impl Item for HistogramSample {
         self.labels
     }
 
-    fn push(&self, body: &mut Body, labels: &[u8], batch: &Batch, metadata: bool) {
+    fn push<'b>(
+        &'b self,
+        body: &mut Body,
+        labels: &[u8],
+        (batch, metadata): (&'b Batch, bool),
+        exemplars: &mut Attached<'b>,
+    ) -> bool {
         let family = if metadata { told(batch, self.family) } else { None };
-        body.push_histogram(labels, self, family);
+        let own = body.takes_along(exemplars, batch, self.labels);
+        body.push_histogram(labels, self, family, &own);
+        true
     }
 
     fn size_beside_labels(&self, _: &Batch) -> usize {
@@ -96,8 +121,18 @@ impl Item for Exemplar {
         self.series
     }
 
-    fn push(&self, body: &mut Body, labels: &[u8], batch: &Batch, _: bool) {
+    fn push<'b>(
+        &'b self,
+        body: &mut Body,
+        labels: &[u8],
+        (batch, _): (&'b Batch, bool),
+        exemplars: &mut Attached<'b>,
+    ) -> bool {
+        if body.is_v2() {
+            return !exemplars.has(batch, self.series);
+        }
         body.push_exemplar(labels, batch.labels(self.labels).as_encoded(), self);
+        true
     }
 
     fn size_beside_labels(&self, batch: &Batch) -> usize {

@@ -1,7 +1,8 @@
 //! Series of remote write 2.0.
 
-use model::{Exemplar, Family, HistogramSample, Sample};
+use model::{Family, HistogramSample, Sample};
 
+use super::attached::Along;
 use super::fields::Fields;
 use super::histogram::push_histogram;
 use super::proto::{
@@ -46,10 +47,12 @@ impl Request {
         labels: &[u8],
         measured: &Sample,
         family: Option<&Family>,
+        along: &Along<'_>,
     ) {
         self.begin(labels);
         let mut small = sample(measured.value, measured.timestamp, measured.start_timestamp);
         self.message.extend_from_slice(small.close());
+        self.push_exemplars(along);
         self.end(family);
     }
 
@@ -58,6 +61,7 @@ impl Request {
         labels: &[u8],
         measured: &HistogramSample,
         family: Option<&Family>,
+        along: &Along<'_>,
         scratch: &mut Vec<u8>,
     ) {
         self.begin(labels);
@@ -65,24 +69,21 @@ impl Request {
         let start = measured.start_timestamp;
         push_histogram(scratch, &measured.histogram, measured.timestamp, start);
         push_message(&mut self.message, 3, scratch);
+        self.push_exemplars(along);
         self.end(family);
     }
 
-    pub(super) fn push_exemplar(
-        &mut self,
-        labels: &[u8],
-        own_labels: &[u8],
-        exemplar: &Exemplar,
-        scratch: &mut Vec<u8>,
-    ) {
-        self.begin(labels);
-        self.refer(own_labels);
-        scratch.clear();
-        push_bytes(scratch, 1, &self.references);
-        push_double(scratch, 2, exemplar.value);
-        push_number(scratch, 3, exemplar.timestamp.cast_unsigned());
-        push_message(&mut self.message, 4, scratch);
-        self.end(None);
+    /// Those of the series under way: there may be none without a sample.
+    #[inline]
+    fn push_exemplars(&mut self, along: &Along<'_>) {
+        for (exemplar, own_labels) in along {
+            self.refer(own_labels);
+            let mut message = Vec::with_capacity(self.references.len() + 24);
+            push_bytes(&mut message, 1, &self.references);
+            push_double(&mut message, 2, exemplar.value);
+            push_number(&mut message, 3, exemplar.timestamp.cast_unsigned());
+            push_message(&mut self.message, 4, &message);
+        }
     }
 
     #[inline]

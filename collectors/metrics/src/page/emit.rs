@@ -26,9 +26,18 @@ impl Walk<'_> {
         u32::try_from(families.len() - 1).expect("a batch has a few thousand samples")
     }
 
+    /// Takes an exemplar, unless the page before had it for the same series: a page shows one until there
+    /// is another, and one without a timestamp would be another at each scrape.
     pub(super) fn exemplar(&mut self, series: Span, exemplar: &Exemplar<'_>, timestamp: i64) {
         let start = self.extra.len();
         if !exemplar::write_labels(exemplar.labels, &mut self.extra) {
+            return;
+        }
+        let series_labels = self.batch.labels(series).as_encoded();
+        let hash = exemplar::hash(series_labels, &self.extra[start..], exemplar);
+        self.exemplars.push(hash);
+        if self.known.exemplars.binary_search(&hash).is_ok() {
+            self.extra.truncate(start);
             return;
         }
         self.page.exemplars += 1;

@@ -16,6 +16,8 @@ mod tests;
 pub(crate) struct Known {
     pub(super) chunks: Vec<Chunk>,
     pub(super) families: Vec<(u64, Arc<Family>)>,
+    /// Hashes of its exemplars, each with its series, sorted: most pages show one again and again.
+    pub(super) exemplars: Box<[u64]>,
     /// What the labels depend on beside the page; see [`super::labels::Shape`].
     pub(super) shape: u64,
     /// Whether all of the series got their staleness markers already.
@@ -108,6 +110,7 @@ impl Known {
         self.len() * size_of::<Entry>()
             + self.chunks.iter().map(|chunk| chunk.compressed.len()).sum::<usize>()
             + self.families.len() * size_of::<(u64, Arc<Family>)>()
+            + size_of_val(&*self.exemplars)
     }
 
     /// Calls `visit` with the labels of every series that is tracked, and notes that they have

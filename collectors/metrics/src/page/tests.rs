@@ -192,31 +192,47 @@ fn metadata_is_of_the_last_page() {
     assert_eq!(help("Two", 1002), "Two");
 }
 
+/// The exemplars that a page brings at an instant, as text.
+fn exemplars(reader: &mut PageReader, page: &str, at: i64) -> Vec<String> {
+    let page = format!("{page}# EOF\n");
+    let read = reader.read(page.as_bytes(), Some("application/openmetrics-text"), at);
+    let mut shown = Vec::new();
+    for batch in read.expect("a page that can be read") {
+        for e in &batch.exemplars {
+            let name = batch.labels(e.series).get("__name__").expect("a name");
+            shown.push(format!("{name} {} {} @{}", batch.labels(e.labels), e.value, e.timestamp));
+        }
+    }
+    shown
+}
+
 #[test]
 fn exemplars_stand_behind_the_labels() {
     let page = "# TYPE a counter\na_total 1 # {z=\"1\",b=\"\\\"\"} 0.5 1.5\nb_total 2\n\
-                c_total 3 # {t=\"x\"} 1\n# EOF\n";
+                c_total 3 # {t=\"x\"} 1\n";
     let mut reader = reader(&ScrapeConfig::default());
-    for at in 1000..1003 {
-        let batches =
-            reader.read(page.as_bytes(), Some("application/openmetrics-text"), at).unwrap();
-        let batch = &batches[0];
-        let shown: Vec<String> = batch
-            .exemplars
-            .iter()
-            .map(|e| {
-                let name = batch.labels(e.series).get("__name__").unwrap();
-                format!("{name} {} {} @{}", batch.labels(e.labels), e.value, e.timestamp)
-            })
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                r#"a_total {b="\"", z="1"} 0.5 @1500"#.to_owned(),
-                format!(r#"c_total {{t="x"}} 1 @{at}"#)
-            ]
-        );
-    }
+    let expected = [r#"a_total {b="\"", z="1"} 0.5 @1500"#, r#"c_total {t="x"} 1 @1000"#];
+    assert_eq!(exemplars(&mut reader, page, 1000), expected);
+}
+
+#[test]
+fn an_exemplar_comes_once_and_another_of_the_series_again() {
+    let page =
+        |a: &str, b: &str| format!("a_total 1 # {{t=\"{a}\"}} 1\nb_total 1 # {{t=\"{b}\"}} 1 7\n");
+    let mut reader = reader(&ScrapeConfig::default());
+    let first = exemplars(&mut reader, &page("x", "x"), 1000);
+    assert_eq!(first, [r#"a_total {t="x"} 1 @1000"#, r#"b_total {t="x"} 1 @7000"#]);
+    assert_eq!(exemplars(&mut reader, &page("x", "x"), 2000), [""; 0]);
+    assert_eq!(exemplars(&mut reader, &page("y", "x"), 3000), [r#"a_total {t="y"} 1 @3000"#]);
+    assert_eq!(exemplars(&mut reader, &page("y", "x"), 4000), [""; 0]);
+    // A page that is refused was not sent.
+    assert!(reader.read(b"a_total 1 # {t=\"z\"} 1\nwrong wrong\n", None, 5000).is_err());
+    let page = "a_total 1 # {t=\"y\"} 2\n";
+    assert_eq!(exemplars(&mut reader, page, 6000), [r#"a_total {t="y"} 2 @6000"#]);
+    let long = format!("a_total 1 # {{t=\"{}\"}} 2\n", "é".repeat(128));
+    assert_eq!(exemplars(&mut reader, &long, 7000), [""; 0]);
+    let longest = format!("a_total 1 # {{t=\"{}\"}} 2\n", "é".repeat(127));
+    assert_eq!(exemplars(&mut reader, &longest, 8000).len(), 1);
 }
 
 #[test]

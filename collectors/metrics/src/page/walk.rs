@@ -57,6 +57,8 @@ pub(crate) struct Walk<'k> {
     pub(super) batch: Batch,
     /// Labels of exemplars, which go behind the labels of the series.
     pub(super) extra: Vec<u8>,
+    /// Hashes of the exemplars so far, each with its series.
+    pub(super) exemplars: Vec<u64>,
     pub(super) page: Page,
 }
 
@@ -94,6 +96,7 @@ impl<'k> Walk<'k> {
             rebuild: None,
             batch: Batch::default(),
             extra: Vec::new(),
+            exemplars: Vec::new(),
             page: Page::default(),
         };
         walk.salt = walk.family.salt(shape.type_and_unit);
@@ -355,9 +358,11 @@ impl<'k> Walk<'k> {
         if self.rebuild.is_none() && !all_came {
             self.start_rebuild();
         }
+        self.exemplars.sort_unstable();
         let mut update = Update {
             chunks: None,
             families: self.family.finish(&self.known.families),
+            exemplars: std::mem::take(&mut self.exemplars),
             shape: self.shape_hash,
         };
         if let Some(mut rebuild) = self.rebuild.take() {

@@ -1,3 +1,5 @@
+use model::names::Scheme;
+
 use super::*;
 
 fn config() -> ScrapeConfig {
@@ -89,4 +91,16 @@ fn identity_ignores_what_is_left_behind_and_the_pace() {
     let other = prepared(&[("__address__", "db"), ("__param_x", "1")], &config()).unwrap();
     assert_eq!(one.identity(), two.identity());
     assert_ne!(one.identity(), other.identity());
+}
+
+#[test]
+fn a_target_has_no_label_that_its_series_may_not_have() {
+    let pairs = [("__address__", "db"), ("a-b", "x")];
+    let with = |name_validation| ScrapeConfig { name_validation, ..config() };
+    assert!(prepared(&pairs, &with(Scheme::Utf8)).is_ok());
+    let legacy = with(Scheme::Legacy);
+    let error = prepared(&pairs, &legacy).unwrap_err();
+    assert_eq!(error.to_string(), "\"a-b\" is not a label name by metric_name_validation_scheme");
+    // What is left behind may have any name.
+    assert!(prepared(&[("__address__", "db"), ("__param_a-b", "x")], &legacy).is_ok());
 }

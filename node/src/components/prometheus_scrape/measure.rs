@@ -105,7 +105,11 @@ impl Counts {
                 "Staleness markers written.",
                 &scraper.stale_markers,
             ),
-            ("shoal_scrape_exemplars_total", "Exemplars scraped.", &scraper.exemplars),
+            (
+                "shoal_scrape_exemplars_total",
+                "Exemplars scraped that the page before had not.",
+                &scraper.exemplars,
+            ),
             ("shoal_scrape_body_bytes_total", "Bytes of pages.", &scraper.body_bytes),
             (
                 "shoal_scrape_malformed_pages_total",
