@@ -146,3 +146,18 @@ pub(crate) fn utf8(page: &[u8]) -> Result<&str, ParseError> {
     std::str::from_utf8(page)
         .map_err(|error| ParseError::in_text(page, error.valid_up_to(), "the page is not UTF-8"))
 }
+
+/// A page that is UTF-8 but for plain comments, which say nothing, with question marks in these; `None`
+/// where that is not what is wrong with it.
+pub(crate) fn with_legible_comments(page: &[u8]) -> Option<Vec<u8>> {
+    std::str::from_utf8(page).err()?;
+    let mut page = page.to_vec();
+    for line in page.split_mut(|byte| *byte == b'\n') {
+        let Some(comment) = line.trim_ascii_start().strip_prefix(b"#") else { continue };
+        let word = comment.trim_ascii_start().split(u8::is_ascii_whitespace).next();
+        if !matches!(word, Some(b"HELP" | b"TYPE" | b"UNIT" | b"EOF")) {
+            line.iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'?');
+        }
+    }
+    std::str::from_utf8(&page).is_ok().then_some(page)
+}

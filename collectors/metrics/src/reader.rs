@@ -9,7 +9,7 @@ use crate::format::{Format, format_of};
 use crate::native;
 use crate::page::{Escapes, Families, Known, Options, Page, PageError, Shape, Walk};
 use crate::parse::nhcb::Collate;
-use crate::parse::{Dialect, HistogramForms, ProtoParser, TextParser, utf8};
+use crate::parse::{Dialect, HistogramForms, ProtoParser, TextParser, utf8, with_legible_comments};
 
 #[cfg(test)]
 mod tests;
@@ -57,16 +57,12 @@ impl PageReader {
         let error = |error: PageError| ReadError(error.to_string());
         let shape = Shape::new(&self.config, &self.labels);
         let moment = Moment { timestamp, now: timestamp, before: timestamp };
-        let mut reading = Reading::new(
-            page,
-            content_type,
-            &shape,
-            &self.known,
-            &self.families,
-            &self.config,
-            moment,
-        )
-        .map_err(error)?;
+        let mut room = Vec::new();
+        let begun = Reading::begin(page, &mut room, |page| {
+            let (families, config) = (&self.families, &self.config);
+            Reading::new(page, content_type, &shape, &self.known, families, config, moment)
+        });
+        let mut reading = begun.map_err(error)?;
         while reading.step().map_err(error)? {}
         let mut page = reading.finish().map_err(error)?;
         page.remember(&mut self.known);
@@ -130,6 +126,21 @@ impl<'k> AnySource<'k> {
 }
 
 impl<'k> Reading<'k> {
+    /// What `new` makes of a page; `room` is for one with comments that are no text, which is no fault.
+    pub(crate) fn begin(
+        page: &'k [u8],
+        room: &'k mut Vec<u8>,
+        new: impl Fn(&'k [u8]) -> Result<Self, PageError>,
+    ) -> Result<Self, PageError> {
+        match new(page) {
+            Err(error) => {
+                *room = with_legible_comments(page).ok_or(error)?;
+                new(room)
+            }
+            reading => reading,
+        }
+    }
+
     pub(crate) fn new(
         page: &'k [u8],
         content_type: Option<&str>,

@@ -206,15 +206,12 @@ impl Scrape {
         let before = if self.before > 0 { self.before } else { timestamp - interval };
         let moment = Moment { timestamp, now: shared.clock.now(), before };
         let shape = Shape::new(&self.config, &self.target.labels);
-        let mut reading = Reading::new(
-            body,
-            fetched.content_type.as_deref(),
-            &shape,
-            &self.known,
-            &shared.families,
-            &self.config,
-            moment,
-        )?;
+        let content_type = fetched.content_type.as_deref();
+        let mut room = Vec::new();
+        let mut reading = Reading::begin(body, &mut room, |page| {
+            let (families, config) = (&shared.families, &self.config);
+            Reading::new(page, content_type, &shape, &self.known, families, config, moment)
+        })?;
         loop {
             let more = reading.step();
             report.samples = reading.samples();

@@ -260,3 +260,12 @@ fn samples_far_ahead_are_left_out() {
     let (samples, _) = read(&mut reader, "a 1 600999\nb 1 601001\n", 1000);
     assert_eq!(samples.len(), 1);
 }
+
+#[test]
+fn a_comment_that_is_no_text_harms_no_page() {
+    let mut reader = reader(&ScrapeConfig::default());
+    let batches = reader.read(b"# caf\xE9\na 1\n", Some("text/plain"), 1000);
+    assert_eq!(batches.expect("a page")[0].samples.len(), 1);
+    let error = reader.read(b"# caf\xE9\na{b=\"\xE9\"} 1\n", Some("text/plain"), 2000);
+    assert_eq!(error.expect_err("no text").to_string(), "line 1, column 6: the page is not UTF-8");
+}

@@ -175,6 +175,16 @@ fn a_page_has_to_be_utf8() {
 }
 
 #[test]
+fn a_plain_comment_may_be_anything() {
+    let mended = super::super::with_legible_comments;
+    let page = mended(b"# a \xFF\n #\xE4 b\n# HELP a \xC3\xA4\na{b=\"\xC3\xA4\"} 1\n");
+    assert_eq!(page.unwrap(), "# a ?\n #? b\n# HELP a \u{e4}\na{b=\"\u{e4}\"} 1\n".as_bytes());
+    assert_eq!(mended(b"# HELP a \xFF\na 1\n"), None);
+    assert_eq!(mended(b"# a\nb{c=\"\xFF\"} 1\n"), None);
+    assert_eq!(mended("# \u{e4}\na 1\n".as_bytes()), None);
+}
+
+#[test]
 fn an_expected_series_is_recognised_only_where_it_ends() {
     let expected = |page: &str, series: &str| {
         let mut parser = TextParser::new(page, Dialect::Prometheus);
