@@ -272,8 +272,8 @@ impl Sender {
             let away = matches!(answer, Answer::Again { .. });
             self.last.store(if away { AWAY } else { ANSWERED }, Relaxed);
             match answer {
-                Answer::Written(written) => {
-                    self.check_written(parcel, written);
+                Answer::Written(written, said) => {
+                    self.check_written(parcel, written, said);
                     return End::Written(written);
                 }
                 Answer::NotUnderstood(reason) => return End::NotUnderstood(reason),
@@ -314,10 +314,12 @@ impl Sender {
         }
     }
 
-    fn check_written(&self, parcel: &Parcel, written: Written) {
+    fn check_written(&self, parcel: &Parcel, written: Written, said: Option<String>) {
         let missing = parcel.counts.minus(written.of(parcel.counts)).total();
         if missing > 0 && written.doubles().is_none() {
-            let reason = format!("the endpoint says that it has not written {missing} of them");
+            let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+            let reason =
+                format!("the endpoint says that it has not written {missing} of them{said}");
             self.complain(&self.losses, "a request was written in part", &reason, parcel);
         }
     }

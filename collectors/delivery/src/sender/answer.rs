@@ -19,7 +19,8 @@ const PLACE: usize = 200;
 /// What to do after an answer, or after none.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Written(Written),
+    /// Written as far as it says, and what it complained of.
+    Written(Written, Option<String>),
     /// Send it again, not before `after` if that is given.
     Again {
         reason: String,
@@ -102,14 +103,16 @@ impl Answer {
             // The connection can be used again once its body has been read.
             response.excerpt(EXCERPT).await;
             return match written {
-                Some(counts) if v2 => Self::Written(Written::Counted { counts, doubles: None }),
+                Some(counts) if v2 => {
+                    Self::Written(Written::Counted { counts, doubles: None }, None)
+                }
                 // Who does not count what it wrote has not understood 2.0: to a receiver of 1.0 the
                 // request looks like an empty one.
                 None if v2 && parcel.counts.total() > 0 => {
                     let reason = format!("{status}, and nothing of what it wrote");
                     if proven { Self::Unsaid(reason) } else { Self::NotUnderstood(reason) }
                 }
-                _ => Self::Written(Written::Everything),
+                _ => Self::Written(Written::Everything, None),
             };
         }
         if status.is_redirection() {
@@ -144,7 +147,7 @@ impl Answer {
                 if v2
                     && (counts.total() > 0 || doubles.is_some() && parcel.counts.total() == 1) =>
             {
-                Self::Written(Written::Counted { counts, doubles })
+                Self::Written(Written::Counted { counts, doubles }, Some(reason))
             }
             (Some(kind), _) => Self::Doubles { kind, reason },
             // The specification names 415 alone, but who knows 1.0 only complains in other words.
