@@ -279,6 +279,52 @@ async fn attack(
     Ok((sent, read))
 }
 
+/// Datagrams of the self-test that nobody waits for: they have no seal, and anybody can make them.
+fn unasked(count: usize) -> Vec<Vec<u8>> {
+    let mut rng = ChaCha12Rng::seed_from_u64(1);
+    let datagram = |_| [&b"shoalchk"[..], &rng.random::<[u8; 16]>()].concat();
+    (0..count).map(datagram).collect()
+}
+
+#[tokio::test]
+async fn datagrams_of_a_self_test_are_counted_when_nobody_waits_for_them() -> anyhow::Result<()> {
+    /// Few enough for the buffer of a socket that nobody reads for a while.
+    const UNASKED: usize = 50;
+    let stale = "shoal_cluster_refused_total{reason=\"stale\"}";
+    let world = World::new()?;
+    let (mut cluster, _) = start(&world, &[1]).await?;
+    // Each datagram is sent several times, and those of a self-test that somebody began are all expected.
+    let before = eventually("a self-test that nobody refuses", PATIENCE, async || {
+        let before = figures(&mut cluster, stale).await?;
+        let url = cluster.node(0).url("/api/v1/cluster/check");
+        let (_, body) = ask::ask(Method::POST, &url).await?;
+        let check: serde_json::Value = serde_json::from_slice(&body)?;
+        let paths = check["paths"].as_array().map(Vec::len);
+        anyhow::ensure!(check["ok"] == true && paths == Some(NODES - 1), "{check}");
+        let after = figures(&mut cluster, stale).await?;
+        anyhow::ensure!(before == after, "{before:?} became {after:?}");
+        Ok(after)
+    })
+    .await?;
+
+    let target = cluster.setups()[0].address();
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    for datagram in unasked(UNASKED) {
+        socket.send_to(&datagram, target)?;
+    }
+    let mut expected = before;
+    expected[0] += UNASKED as f64;
+    eventually("all of them to be counted, where they came", PATIENCE, async || {
+        let counts = figures(&mut cluster, stale).await?;
+        anyhow::ensure!(counts == expected, "{counts:?}, not {expected:?}");
+        Ok(())
+    })
+    .await?;
+    nobody_was_lost(&mut cluster).await?;
+    world.end().await;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_node_that_cannot_read_its_keys_does_not_start() -> anyhow::Result<()> {
     let world = World::new()?;
