@@ -11,6 +11,8 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 #[path = "process/commands.rs"]
 mod commands;
+#[path = "process/tls.rs"]
+mod tls;
 
 /// How long anything may take before the test fails: far longer than it ever does, and far less than
 /// a test run that hangs.
@@ -352,71 +354,6 @@ fn a_reload_that_would_part_the_nodes_is_refused() {
     assert!(line.contains("--cluster.enable-tls") && line.contains("config.alloy:1:1"), "{line}");
     // It goes on as before, without TLS.
     assert!(get(&address, "/-/ready").contains("ready"));
-}
-
-/// A file of a certificate that the tests of the server have.
-macro_rules! pem {
-    ($name:literal) => {
-        include_str!(concat!("../src/server/tests/tls/", $name))
-    };
-}
-
-#[test]
-fn tls_that_cannot_be_served_ends_a_start_and_changes_nothing_in_a_reload() {
-    let directory = tempfile::tempdir().expect("a directory");
-    for (name, text) in [
-        ("first.pem", pem!("first.pem")),
-        ("first.key", pem!("first.key")),
-        // Of an authority that the client does not trust.
-        ("other.pem", pem!("other.pem")),
-    ] {
-        std::fs::write(directory.path().join(name), text).expect("a file");
-    }
-    let tls = |certificate: &str, key: &str| {
-        let path = |name: &str| directory.path().join(name);
-        let (certificate, key) = (path(certificate), path(key));
-        let pair = format!("cert_file = {certificate:?}\n    key_file = {key:?}");
-        file(directory.path(), &format!("http {{\n  tls {{\n    {pair}\n  }}\n}}\n"));
-    };
-    tls("first.pem", "no.key");
-    let (status, log) = run(directory.path(), &[]).end();
-    assert_eq!(status.code(), Some(1), "{log}");
-    assert!(log.contains("no.key: No such file"), "{log}");
-
-    tls("first.pem", "first.key");
-    let mut shoal = run(directory.path(), &[]);
-    let address = shoal.address();
-    for (certificate, key, why) in [
-        ("other.pem", "no.key", "no.key: No such file"),
-        ("other.pem", "first.key", "first.key cannot be used together"),
-    ] {
-        tls(certificate, key);
-        let (status, text) = exchange_tls(&address, http::Method::POST, "/-/reload");
-        assert_eq!(status, http::StatusCode::BAD_REQUEST, "{text}");
-        assert!(text.contains(why), "{text}");
-        let (status, _) = exchange_tls(&address, http::Method::GET, "/-/healthy");
-        assert_eq!(status, http::StatusCode::OK);
-    }
-}
-
-/// An answer over TLS of a server that shows a certificate of the tests' authority.
-fn exchange_tls(address: &str, method: http::Method, path: &str) -> (http::StatusCode, String) {
-    let ca = client::Source::Inline(client::Secret::new(pem!("ca.pem")));
-    let tls = client::Tls { ca: Some(ca), ..client::Tls::default() };
-    let config = client::Config { tls, ..client::Config::default() };
-    let (_, port) = address.rsplit_once(':').expect("an address has a port");
-    let request = http::Request::builder().method(method);
-    let request = request.uri(format!("https://localhost:{port}{path}"));
-    let request = request.body(bytes::Bytes::new()).expect("a request");
-    let answer = async {
-        let client = client::Client::new(&config).expect("a CA");
-        let mut answer = client.send(request).await.expect("an answer");
-        let mut body = Vec::new();
-        answer.read_body(1 << 20, &mut body).await.expect("a whole body");
-        (answer.status(), String::from_utf8(body).expect("UTF-8"))
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(answer)
 }
 
 #[test]
