@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
@@ -85,11 +85,16 @@ fn start(mut command: Command) -> Shoal {
 impl Shoal {
     /// Reads log lines up to one that contains `text`.
     fn until(&mut self, text: &str) -> String {
+        self.until_after(text).1
+    }
+
+    /// The same, and what is said before that.
+    fn until_after(&mut self, text: &str) -> (String, String) {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = String::new();
         loop {
             match self.log.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) if line.contains(text) => return line,
+                Ok(line) if line.contains(text) => return (seen, line),
                 Ok(line) => seen.push_str(&line),
                 Err(RecvTimeoutError::Timeout) => panic!("it never said {text:?}:\n{seen}"),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -445,4 +450,34 @@ fn a_node_of_this_host_alone_does_not_start_with_seeds_elsewhere() {
     let (status, log) = run(directory.path(), &flags).end();
     assert_eq!(status.code(), Some(1));
     assert!(log.contains("--server.http.listen-addr=0.0.0.0:"), "{log}");
+}
+
+#[test]
+fn a_node_of_this_host_alone_says_once_whom_it_does_not_look_for() {
+    let [there, here] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    for directory in [&there, &here] {
+        file(directory.path(), "");
+    }
+    let flags = ["--cluster.enabled", "--cluster.name=c", "--cluster.bootstrap-timeout=1h"];
+    let mut near = run(there.path(), &[&flags[..2], &["--cluster.node-name=near"]].concat());
+    let seen = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let peers = serde_json::json!({ "cluster": "c", "peers": [
+        { "name": "far", "address": "192.0.2.1:12345", "seen": seen },
+        { "name": "near", "address": near.address(), "seen": seen },
+    ]});
+    let kept = here.path().join("data/cluster");
+    std::fs::create_dir_all(&kept).expect("it is new");
+    std::fs::write(kept.join("peers.json"), peers.to_string()).expect("it can be written");
+
+    const TOLD: &str = "does not look for earlier peers";
+    let mut shoal = run(here.path(), &[&flags[..], &["--cluster.node-name=a"]].concat());
+    let line = shoal.until(TOLD);
+    for word in
+        ["level=warn", "192.0.2.1:12345", "listens on loopback", "--server.http.listen-addr"]
+    {
+        assert!(line.contains(word), "no {word:?} in {line}");
+    }
+    // It finds the other one there, and so has one place less to look at: no reason to complain again.
+    let (meanwhile, _) = shoal.until_after("size=2 expected=3");
+    assert!(meanwhile.contains("peer is up") && !meanwhile.contains(TOLD), "{meanwhile}");
 }
