@@ -28,6 +28,8 @@ mod malformed;
 mod ops;
 #[path = "world/pages.rs"]
 mod pages;
+#[path = "real/rules.rs"]
+mod rules;
 mod world;
 
 use world::{INTERVAL, PATIENCE, addresses, configuration, fleet, setup};

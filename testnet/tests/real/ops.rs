@@ -11,7 +11,7 @@ use url::Url;
 use crate::Backend;
 use crate::world::{PATIENCE, addresses, configuration, fleet, setup, write};
 
-fn ops() -> PathBuf {
+pub(crate) fn ops() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a room of the house").join("node/ops")
 }
 
