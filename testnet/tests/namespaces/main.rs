@@ -7,3 +7,5 @@ mod lab;
 mod names;
 mod partitions;
 mod paths;
+mod pods;
+mod server;

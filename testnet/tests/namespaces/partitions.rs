@@ -16,9 +16,9 @@ const HEALED: Duration = Duration::from_secs(60);
 /// Until everybody has the new address of a node that is started elsewhere: its own start, joining, and
 /// the two seconds that its earlier life has to answer. Beside another five nodes an attempt or two to join
 /// may be lost, after which it waits for some seconds.
-const MOVED: Duration = Duration::from_secs(30);
+pub(crate) const MOVED: Duration = Duration::from_secs(30);
 
-fn say(what: &str, took: Duration) -> std::io::Result<()> {
+pub(crate) fn say(what: &str, took: Duration) -> std::io::Result<()> {
     use std::io::Write as _;
     writeln!(std::io::stderr(), "{what}: {:.1} s", took.as_secs_f64())
 }
