@@ -184,10 +184,16 @@ impl Handover {
             }
         };
         match self.phase_mut(target) {
-            Some(Phase::Claiming(claiming)) => claiming.lost = None,
+            Some(Phase::Claiming(claiming)) => {
+                claiming.lost = None;
+                claiming.gone = false;
+            }
             Some(Phase::Active) => {}
             Some(phase @ Phase::Yielding(_)) => *phase = Phase::Active,
-            Some(Phase::Sealing(sealing)) => sealing.mine = true,
+            Some(Phase::Sealing(sealing)) => {
+                sealing.mine = true;
+                sealing.gone = false;
+            }
             None => match asked {
                 Some(name) => {
                     self.counters.claimed += 1;
@@ -223,7 +229,10 @@ impl Handover {
         match self.phase_mut(target) {
             Some(Phase::Claiming(claiming)) => match to {
                 // It may come all the same, and must not fall to the ground then.
-                Some(to) if claiming.is_on_its_way() => claiming.lost = Some(to.clone()),
+                Some(to) if claiming.is_on_its_way() => {
+                    claiming.lost = Some(to.clone());
+                    claiming.gone = false;
+                }
                 _ => self.forget(target),
             },
             Some(Phase::Yielding(yielding)) if yielding.to.as_ref() == to => {}
@@ -231,7 +240,10 @@ impl Handover {
                 let yielding = self.yield_to(to.cloned(), cause, now);
                 self.set(target, yielding);
             }
-            Some(Phase::Sealing(sealing)) => sealing.mine = false,
+            Some(Phase::Sealing(sealing)) => {
+                sealing.mine = false;
+                sealing.gone = false;
+            }
             None => {}
         }
     }
@@ -244,9 +256,17 @@ impl Handover {
                 self.given.let_go(target, now);
                 self.stop(target, StopReason::Gone, false, MoveCause::Targets);
             }
+            // The other may have stopped it for this node already, and then nobody but this one can end it.
+            Some(Phase::Claiming(claiming)) if claiming.is_on_its_way() || claiming.unheard => {
+                claiming.gone = true;
+                claiming.lost = None;
+            }
             Some(Phase::Claiming(_)) => self.forget(target),
-            // Whoever claimed it knows it, or will say that it is gone.
-            Some(Phase::Sealing(sealing)) => sealing.mine = false,
+            // Whoever claimed it knows it, or ends it once the seal is there.
+            Some(Phase::Sealing(sealing)) => {
+                sealing.mine = false;
+                sealing.gone = true;
+            }
             None => {}
         }
     }
@@ -346,7 +366,7 @@ impl Handover {
             }
             Phase::Active | Phase::Sealing(_) => true,
             // It may have stopped elsewhere for this node already.
-            Phase::Claiming(claiming) => claiming.is_on_its_way(),
+            Phase::Claiming(claiming) => claiming.is_on_its_way() || claiming.gone,
         };
         let given = self.held.values().flat_map(BTreeMap::values).filter(counts).count();
         // Whoever was promised an answer, or told to ask again, gets it first.
@@ -406,6 +426,18 @@ impl Handover {
         self.set(&start.target, Phase::Active);
         self.given.remove(&start.target);
         self.outputs.push_back(Output::Start(start));
+    }
+
+    /// A target that is gone came here while it changed hands: its collector goes on from the seal only to
+    /// end what that knows. Without one nothing is known that could be ended.
+    fn end(&mut self, start: Start, now: Instant) {
+        let target = start.target.clone();
+        if start.seal.is_some() {
+            self.start(start);
+            self.given.let_go(&target, now);
+            self.stop(&target, StopReason::Gone, false, MoveCause::Targets);
+        }
+        self.forget(&target);
     }
 
     fn stop(&mut self, target: &Target, reason: StopReason, seal: bool, cause: MoveCause) {

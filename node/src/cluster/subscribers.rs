@@ -10,7 +10,9 @@ use ownership::{ComponentId, Key};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
-use super::subscription::{Checkpointed, DELTAS_PER_PIECE, Delta, FirstTick, FirstTicks, Snapshot};
+use super::subscription::{
+    Checkpointed, DELTAS_PER_PIECE, Delta, FirstTick, FirstTicks, Reason, Snapshot,
+};
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,7 @@ struct Subscriber {
     pending: Pending,
 }
 
-/// What a component is still to be told, at most two deltas of each key.
+/// What a component is still to be told, at most three deltas of each key.
 #[derive(Default)]
 struct Pending {
     /// Keys in the order of their first pending delta. A key whose deltas were cancelled since is
@@ -38,11 +40,13 @@ struct Pending {
     deltas: BTreeMap<Key, Due>,
 }
 
-/// What is to be told of one key: a stop, a start, or the one before the other.
+/// What is to be told of one key: a stop, a start, or the one before the other; and after a start that
+/// brings a seal, that the target is gone.
 #[derive(Default)]
 struct Due {
     stop: Option<Delta>,
     start: Option<Delta>,
+    end: Option<Delta>,
 }
 
 /// What a component announces now.
@@ -142,7 +146,7 @@ impl Pending {
     }
 
     fn len(&self) -> usize {
-        let of = |due: &Due| usize::from(due.stop.is_some()) + usize::from(due.start.is_some());
+        let of = |due: &Due| [&due.stop, &due.start, &due.end].into_iter().flatten().count();
         self.deltas.values().map(of).sum()
     }
 
@@ -171,16 +175,32 @@ impl Pending {
             && let Some(key) = self.order.pop_front()
         {
             let due = self.deltas.remove(&key).unwrap_or_default();
-            piece.extend(due.stop.into_iter().chain(due.start));
+            piece.extend(due.stop.into_iter().chain(due.start).chain(due.end));
         }
         piece
     }
 }
 
 impl Due {
-    /// Adds a delta: what was never started needs no stop, and what was never stopped no start.
+    /// Adds a delta: what was never started needs no stop, and what was never stopped no start. But where
+    /// a seal came and then the target went, nobody else can end the series that the seal knows.
     fn put(&mut self, delta: Delta) {
         match delta {
+            Delta::Start { key, seal, overlap, from } if self.end.take().is_some() => {
+                // It is back before anybody heard that it was gone.
+                let known = match self.start.take() {
+                    Some(Delta::Start { seal, .. }) => seal,
+                    _ => None,
+                };
+                self.start = Some(Delta::Start { key, seal: seal.or(known), overlap, from });
+            }
+            Delta::Stop { .. } if self.end.is_some() => {}
+            Delta::Stop { reason: Reason::Gone, seal: None, .. }
+                if self.stop.is_none()
+                    && matches!(self.start, Some(Delta::Start { seal: Some(_), .. })) =>
+            {
+                self.end = Some(delta);
+            }
             Delta::Start { ref seal, .. } => match &self.stop {
                 // Where a seal is wanted or brought, both must be heard.
                 Some(Delta::Stop { seal: None, .. }) if seal.is_none() && self.start.is_none() => {

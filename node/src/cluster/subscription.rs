@@ -252,6 +252,21 @@ impl Subscription {
     }
 }
 
+impl Subscription {
+    /// The next change that the cluster has already handed over, without waiting for any.
+    pub fn try_next(&mut self) -> Option<Delta> {
+        if self.ready.is_empty()
+            && let Source::Cluster { deltas, wake } = &mut self.source
+            && let Ok(piece) = deltas.try_recv()
+        {
+            wake.notify_one();
+            self.ready.extend(piece);
+        }
+        let delta = self.ready.pop_front()?;
+        Some(self.inherit(delta))
+    }
+}
+
 impl Drop for Subscription {
     fn drop(&mut self) {
         if let Source::Cluster { deltas, wake } = &mut self.source {

@@ -33,6 +33,8 @@ impl Core {
         let me = self.me().name.clone();
         let mut turns = Vec::new();
         let (mut come, mut gone, mut unowned) = (Vec::new(), Vec::new(), Vec::new());
+        let handover = &self.handover;
+        let standing = |target: &Target| handover.standing(target).is_some();
         self.assignment.set_keys(component, keys, |moved| {
             let target = Target::new(component, moved.key);
             match moved.to {
@@ -40,7 +42,13 @@ impl Core {
                     turns.push((target.clone(), Turn::Gained { before: None }));
                     come.push(target);
                 }
-                Some(_) => come.push(target),
+                Some(to) => {
+                    if standing(&target) {
+                        // It was gone and is back, while it was on its way here.
+                        turns.push((target.clone(), Turn::Lost { to: Some(to.clone()) }));
+                    }
+                    come.push(target);
+                }
                 // Gone, or no key of anybody yet. It may run here even if the view gave it to another.
                 None => {
                     turns.push((target.clone(), Turn::Gone));

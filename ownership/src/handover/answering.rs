@@ -105,7 +105,7 @@ impl Handover {
     ) -> Outcome {
         match self.phase_mut(target) {
             Some(Phase::Active) => Outcome::Mine,
-            Some(Phase::Claiming(claiming)) => {
+            Some(Phase::Claiming(claiming)) if !claiming.gone => {
                 let settles = matches!(claiming.stage, Stage::Settling(_));
                 let elsewhere = claiming.ask != *from && !matches!(claiming.stage, Stage::Asked(_));
                 if settles || elsewhere {
@@ -119,7 +119,7 @@ impl Handover {
             }
             Some(Phase::Yielding(_) | Phase::Sealing(_)) => Outcome::Later,
             None if knows(target) => Outcome::Later,
-            None => {
+            Some(Phase::Claiming(_)) | None => {
                 self.offered.insert(target.clone(), from.clone(), now);
                 Outcome::Unknown
             }
@@ -208,7 +208,13 @@ impl Handover {
             }
             Some(Phase::Sealing(sealing)) if sealing.to == *from => None,
             Some(Phase::Sealing(sealing)) => Some(Outcome::Elsewhere(sealing.to.clone())),
+            Some(Phase::Claiming(claiming)) if claiming.gone && claiming.ask != *from => {
+                // That one knows the target, so its series go on: it gets what is on its way.
+                claiming.lost = Some(from.clone());
+                Some(Outcome::Soon)
+            }
             Some(Phase::Claiming(claiming)) => Some(match &claiming.lost {
+                _ if claiming.gone => Outcome::Unsure,
                 None if !outranks => Outcome::Keep,
                 // Neither has it, and both ask on.
                 _ if claiming.ask == *from || matches!(claiming.stage, Stage::Settling(_)) => {
@@ -268,7 +274,7 @@ impl Handover {
     pub fn handle_seal(&mut self, target: &Target, seal: Option<Seal>, now: Instant) {
         let Some(Phase::Sealing(sealing)) = self.phase(target) else { return };
         let (to, mine, cause) = (sealing.to.clone(), sealing.mine, sealing.cause);
-        let to_gone = sealing.to_gone;
+        let (to_gone, gone) = (sealing.to_gone, sealing.gone);
         let seal = seal.map(|seal| self.cut(seal));
         self.forget(target);
         match &seal {
@@ -280,6 +286,10 @@ impl Handover {
         if mine && to_gone {
             let (target, from, took) = (target.clone(), Some(to), Duration::ZERO);
             self.start(Start { target, seal, overlap: false, from, took, cause });
+        } else if gone && to_gone {
+            // Neither does the one that claimed it say that it is gone.
+            let (target, from, took) = (target.clone(), Some(to), Duration::ZERO);
+            self.end(Start { target, seal, overlap: false, from, took, cause }, now);
         } else if mine {
             // It is still this node's, as far as it knows: it makes sure that it is in good hands.
             let mut claiming = Claiming::new(to, cause, now);

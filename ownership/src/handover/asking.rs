@@ -69,7 +69,8 @@ impl Handover {
             match asked.matter {
                 Matter::Claim => {
                     let Some(claiming) = self.claiming(id, target) else { continue };
-                    if claiming.lost.is_some() && !claiming.promised {
+                    claiming.unheard = true;
+                    if claiming.lost.is_some() && !claiming.promised && !claiming.gone {
                         self.forget(target);
                         continue;
                     }
@@ -132,7 +133,7 @@ impl Handover {
         // Who says that it does not collect the key is not the one before.
         let from = overlap.then(|| claiming.ask.clone());
         let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
-        if claiming.lost.is_some() {
+        if claiming.lost.is_some() || claiming.gone {
             return self.forget(target);
         }
         let target = target.clone();
@@ -214,9 +215,12 @@ impl Handover {
     ) {
         let travels = self.given.travels(target, from, now);
         let Some(claiming) = self.claiming(id, target) else { return };
+        claiming.unheard = false;
         match outcome {
             Outcome::Sealed(seal) => self.take_over(target, from, Some(seal.into()), now),
             Outcome::Unsealed => self.take_over(target, from, None, now),
+            // Where it is, the target is ended, too.
+            _ if claiming.gone && outcome != Outcome::Soon => self.forget(target),
             Outcome::Elsewhere(name) => self.follow(target, from, name, now),
             // What it was given here it has not got yet.
             Outcome::Unsure if travels => {
@@ -311,6 +315,9 @@ impl Handover {
     /// one that had nothing when it was asked.
     pub(super) fn ask_after(&mut self, target: &Target, left: &Name, now: Instant) {
         if let Some(Phase::Claiming(claiming)) = self.phase_mut(target) {
+            if claiming.gone {
+                return self.forget(target);
+            }
             claiming.without.clear();
             claiming.pointed.clear();
         }
@@ -323,7 +330,8 @@ impl Handover {
     /// give for as long as that is broken.
     fn ask_offering(&mut self, target: &Target, now: Instant) -> bool {
         let Some(Phase::Claiming(claiming)) = self.phase(target) else { return false };
-        if claiming.lost.is_some() || now >= claiming.since + SOON_LIMIT {
+        let wanted = claiming.lost.is_none() && !claiming.gone;
+        if !wanted || now >= claiming.since + SOON_LIMIT {
             return false;
         }
         let offered = self.offered.take(target, now, |name| self.present.contains_key(name));
@@ -387,7 +395,7 @@ impl Handover {
     fn take_over(&mut self, target: &Target, from: &Name, seal: Option<Seal>, now: Instant) {
         let Some(Phase::Claiming(claiming)) = self.phase(target) else { return };
         let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
-        let lost = claiming.lost.clone();
+        let (lost, gone) = (claiming.lost.clone(), claiming.gone);
         match &seal {
             Some(seal) => {
                 self.counters.sealed += 1;
@@ -396,7 +404,15 @@ impl Handover {
             None => self.counters.unsealed += 1,
         }
         let from = Some(from.clone());
-        self.start(Start { target: target.clone(), seal, overlap: false, from, took, cause });
+        let start = Start { target: target.clone(), seal, overlap: false, from, took, cause };
+        match lost.clone() {
+            Some(to) if gone => {
+                self.forget(target);
+                return self.given.insert(start.target, to, start.seal, now);
+            }
+            None if gone => return self.end(start, now),
+            _ => self.start(start),
+        }
         if lost.is_some() {
             let yielding = self.yield_to(lost, cause, now);
             self.set(target, yielding);

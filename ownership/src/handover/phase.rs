@@ -35,6 +35,11 @@ pub(super) struct Claiming {
     /// Whose it is, when it has become another's meanwhile: if it comes all the same, it is
     /// collected until that one claims it.
     pub lost: Option<Name>,
+    /// Whether the target is gone, though the key is on its way: what its last collector knew comes here,
+    /// so its series are ended here. With `lost`, that one has claimed it meanwhile, and gets what comes.
+    pub gone: bool,
+    /// Whether the last question got no answer, so that nobody knows whether it arrived.
+    pub unheard: bool,
     /// Whether it was asked before: time runs from the first attempt.
     pub tried: bool,
     /// Whether the other node said that it stops for this one.
@@ -75,6 +80,8 @@ pub(super) struct Sealing {
     pub mine: bool,
     /// Whether the one who claimed it is gone.
     pub to_gone: bool,
+    /// Whether the target is gone.
+    pub gone: bool,
     pub cause: MoveCause,
 }
 
@@ -90,6 +97,8 @@ impl Claiming {
             deadline: now + CLAIM_TIMEOUT,
             stage: Stage::Queued,
             lost: None,
+            gone: false,
+            unheard: false,
             tried: false,
             promised: false,
             cause,
@@ -113,7 +122,7 @@ impl Yielding {
 
 impl Sealing {
     pub(super) fn new(to: Name, mine: bool, cause: MoveCause, now: Instant) -> Self {
-        Self { to, deadline: now + SEAL_TIMEOUT, mine, to_gone: false, cause }
+        Self { to, deadline: now + SEAL_TIMEOUT, mine, to_gone: false, gone: false, cause }
     }
 }
 

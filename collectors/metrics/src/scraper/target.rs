@@ -86,7 +86,10 @@ impl Target {
         let given_away = moved && !stop.seals.is_empty();
         // Who wants no seal of a target that moved collects it already.
         let taken = moved && !given_away;
-        let has_come = (0..=signed(interval)).contains(&now.saturating_sub(self.next)) && !taken;
+        // What is gone and was never collected here is not missed: it came here to be ended.
+        let unseen = stop.reason == StopReason::Gone && !self.collected;
+        let has_come =
+            (0..=signed(interval)).contains(&now.saturating_sub(self.next)) && !taken && !unseen;
         !stop.ending && (has_come || given_away && tick::is_at_hand(self.next, interval, now))
     }
 

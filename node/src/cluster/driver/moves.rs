@@ -165,7 +165,9 @@ impl Driver {
 
     /// Tells whoever waits for it that nobody needs this node's targets any more.
     pub(super) fn tell_drained(&mut self) {
-        if !self.draining.is_empty() && self.core.remaining() == 0 {
+        // What is gone, and not yet told, has to be ended before the process does.
+        let told = self.subscribers.backlog() == 0;
+        if !self.draining.is_empty() && told && self.core.remaining() == 0 {
             for done in self.draining.drain(..) {
                 // Whoever asked may have given up waiting.
                 let _ = done.send(());

@@ -150,6 +150,40 @@ fn a_target_that_comes_back_with_a_seal_is_stopped_and_started_again() {
     assert_eq!(given.try_recv(), Ok(seal(7)));
 }
 
+/// Nobody else can end the series that the seal knows.
+#[test]
+fn a_target_that_came_with_a_seal_and_went_before_anybody_heard_of_it_is_started_and_ended() {
+    let sealed = || {
+        let seal = Some(Seal { version: 1, last_tick: 7, payload: Bytes::new() });
+        Delta::Start { key: Key::from(1), seal, overlap: false, from: None }
+    };
+    for (deltas, hears) in [
+        (vec![sealed(), stop(1, None)], &["+1", "-1"] as &[&str]),
+        (vec![sealed(), stop(1, None), stop(1, None)], &["+1", "-1"]),
+        // It is back: what the seal knows goes on.
+        (vec![sealed(), stop(1, None), start(1)], &["+1"]),
+        (vec![sealed(), stop(1, Some("b"))], &[]),
+    ] {
+        let mut subscribers = Subscribers::default();
+        let mut component = subscribe(&mut subscribers, "a", 1);
+        deltas.into_iter().for_each(|delta| subscribers.tell(&"a".into(), delta));
+        let backlog = subscribers.backlog();
+        subscribers.flush();
+        let piece = component.deltas.try_recv().unwrap_or_default();
+        assert_eq!(backlog, piece.len());
+        let seals = piece.iter().all(|delta| match delta {
+            Delta::Start { seal, .. } => seal.is_some(),
+            Delta::Stop { reason, .. } => *reason == Reason::Gone,
+        });
+        assert!(seals, "{piece:?}");
+        let heard = piece.iter().map(|delta| match delta {
+            Delta::Start { key, .. } => format!("+{}", key.as_u64()),
+            Delta::Stop { key, .. } => format!("-{}", key.as_u64()),
+        });
+        assert_eq!(heard.collect::<Vec<_>>(), hears);
+    }
+}
+
 #[test]
 fn a_second_subscription_takes_the_place_of_the_first() {
     let mut subscribers = Subscribers::default();

@@ -177,10 +177,7 @@ impl Director {
                     Err(_) => return,
                 },
                 delta = self.subscription.next(), if shared => match delta {
-                    Some(Delta::Start { key, seal, overlap, from }) => {
-                        self.start(key, Takeover { seal, overlap, from }).await;
-                    }
-                    Some(Delta::Stop { key, reason, seal }) => self.stop(key, reason, seal).await,
+                    Some(delta) => self.follow(delta).await,
                     // Nothing will change any more: what is ours stays ours.
                     None => shared = false,
                 },
@@ -200,7 +197,8 @@ impl Director {
             let (config, fetch) = (Arc::clone(&told.config), Arc::clone(&told.fetch));
             self.tell(Command::Reconfigure { config, fetch }).await;
         }
-        let (snapshot, refused) = self.inventory.take(&self.id, &told.targets, &self.config);
+        let (snapshot, refused) =
+            self.inventory.take(&self.id, &told.targets, &self.config, Instant::now());
         let (broken, doubles) = refused.counts();
         self.counts.broken.set(broken);
         self.counts.doubles.set(doubles);
@@ -233,6 +231,15 @@ impl Director {
         }
     }
 
+    async fn follow(&mut self, delta: Delta) {
+        match delta {
+            Delta::Start { key, seal, overlap, from } => {
+                self.start(key, Takeover { seal, overlap, from }).await;
+            }
+            Delta::Stop { key, reason, seal } => self.stop(key, reason, seal).await,
+        }
+    }
+
     async fn start(&mut self, key: Key, takeover: Takeover) {
         let labels = self.inventory.labels(key).cloned();
         let (Some(labels), Some(target)) = (labels, self.inventory.target(key, &self.config))
@@ -247,6 +254,9 @@ impl Director {
     async fn stop(&mut self, key: Key, reason: Reason, seal: Option<oneshot::Sender<Seal>>) {
         let awaited = self.awaited.remove(&key);
         if self.owned.remove(&key).is_none() {
+            if let (Reason::Gone, Some(takeover)) = (&reason, &awaited) {
+                return self.end_unseen(key, takeover.clone()).await;
+            }
             // It never began here: whoever is next goes on where the one before this node stopped.
             let handed_on = awaited.filter(|takeover| !takeover.overlap).and_then(|t| t.seal);
             if let (Some(answer), Some(seal)) = (seal, handed_on) {
@@ -265,9 +275,26 @@ impl Director {
         self.tell(Command::Stop { key: key.as_u64(), reason, seal }).await;
     }
 
+    /// A target that came here while discovery took it back has ended: nobody but this node knows its series
+    /// any more.
+    async fn end_unseen(&mut self, key: Key, takeover: Takeover) {
+        if takeover.seal.is_none() {
+            return;
+        }
+        if let Some(target) = self.inventory.departed(key) {
+            let key = key.as_u64();
+            self.tell(Command::Start { key, target, takeover }).await;
+            self.tell(Command::Stop { key, reason: StopReason::Gone, seal: None }).await;
+        }
+    }
+
     /// Stops every target, and waits until the last sample is with the one who forwards it. What is
     /// known of targets that go on is left to the component's next life, if there is one.
     async fn end(mut self, reason: StopReason) {
+        // What the cluster has said by now was meant to be done, above all that targets are gone.
+        while let Some(delta) = self.subscription.try_next() {
+            self.follow(delta).await;
+        }
         let longest = self.owned.values().map(|owned| owned.target.timeout).max();
         let deadline = Instant::now() + longest.unwrap_or_default() + FORWARDED_WITHIN;
         let mut sealing = Vec::new();

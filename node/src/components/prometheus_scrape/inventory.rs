@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{ScrapeConfig, ScrapeTarget, prepare};
 use model::Labels;
 use ownership::Key;
 use syntax::json::Body;
 use syntax::{IntoValue, Value};
+use tokio::time::Instant;
 
 use crate::cluster::Announced;
 use crate::components::targets::Memo;
@@ -16,12 +18,25 @@ use crate::components::targets::Memo;
 /// Refused targets that debug information names; the rest is counted.
 const NAMED: usize = 100;
 
+/// How long a target that has gone is remembered: longer than a collector has for its seal, and a claim
+/// until it is given up.
+const DEPARTED_FOR: Duration = Duration::from_secs(60);
+
+/// Targets that are remembered so. As many may change hands at once on a node that is as large as we
+/// recommend; what is beyond ends without a word, as after a crash.
+const DEPARTED: usize = 65_536;
+
 /// The targets that a component knows, by key. Only what is announced is kept of them; a target
 /// is prepared again when this node collects it.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
     memo: Memo<Result<Announced, Arc<str>>>,
     targets: BTreeMap<Key, Labels>,
+    /// What was announced last.
+    announced: Arc<[Announced]>,
+    /// What discovery has taken back lately, and when: should it have been changing hands then, whoever gets
+    /// the seal ends its series, and has to know which those about the target are.
+    departed: BTreeMap<Key, (Announced, Instant)>,
 }
 
 /// What is not collected though it was given.
@@ -43,6 +58,7 @@ impl Inventory {
         component: &str,
         targets: &Arc<[Labels]>,
         config: &ScrapeConfig,
+        now: Instant,
     ) -> (Arc<[Announced]>, Refused) {
         let announced = self.memo.map(targets, |labels| announce(component, labels, config));
         let mut known = BTreeMap::new();
@@ -59,7 +75,28 @@ impl Inventory {
             }
         }
         self.targets = known;
-        (snapshot.into(), refused)
+        let snapshot: Arc<[Announced]> = snapshot.into();
+        let before = std::mem::replace(&mut self.announced, Arc::clone(&snapshot));
+        self.depart(&before, now);
+        (snapshot, refused)
+    }
+
+    fn depart(&mut self, before: &[Announced], now: Instant) {
+        let known = &self.targets;
+        self.departed.retain(|key, (_, at)| now < *at + DEPARTED_FOR && !known.contains_key(key));
+        for target in before.iter().filter(|target| !known.contains_key(&target.key)) {
+            if self.departed.len() < DEPARTED {
+                self.departed.insert(target.key, (target.clone(), now));
+            }
+        }
+    }
+
+    /// A target that discovery has taken back lately, as far as it takes to end it.
+    pub(super) fn departed(&self, key: Key) -> Option<Arc<ScrapeTarget>> {
+        let (target, _) = self.departed.get(&key)?;
+        let interval = Duration::from_millis(target.interval?.get());
+        let (url, labels) = (target.url.parse().ok()?, target.labels.clone());
+        Some(Arc::new(ScrapeTarget { url, labels, interval, timeout: interval }))
     }
 
     /// Forgets what was computed: the configuration has changed.

@@ -2,8 +2,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use metrics::{Clock, Fetch, FetchError, Fetched, ScrapeConfig, Scraper};
-use model::{Batch, Labels, is_stale};
+use model::{Batch, Labels, Seal, is_stale};
 use ownership::Key;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -206,6 +207,28 @@ async fn a_target_that_is_gone_and_a_component_that_is_removed_end_their_series(
     assert!(stage.end().await.into_iter().any(is_stale));
 }
 
+/// Nobody else can: the one before this node stopped it for this one.
+#[tokio::test(start_paused = true)]
+async fn a_target_whose_seal_comes_when_it_is_gone_is_ended_without_a_scrape() {
+    let mut stage = Stage::start(told(&["a:1", "b:2"], SECOND));
+    let old = stage.keys(2).await;
+    stage.told.send_replace(told(&["b:2"], SECOND));
+    let kept = stage.keys(1).await[0];
+    let key = old.into_iter().find(|key| *key != kept).expect("one is gone");
+    let seal = Some(Seal { version: 1, last_tick: 1_699_999_999_000, payload: Bytes::new() });
+    stage.tell(Delta::Start { key, seal, overlap: false, from: Some("other".into()) }).await;
+    stage.tell(Delta::Stop { key, reason: Reason::Gone, seal: None }).await;
+    let up = stage.up().await;
+    assert!(matches!(&up[..], [(instance, up)] if instance == "a:1" && is_stale(*up)), "{up:?}");
+    assert_eq!(stage.counts.owned.value(), 0);
+
+    // A component that ends does first what it has been told.
+    stage.tell(Delta::start(kept)).await;
+    while stage.up().await != [("b:2".to_owned(), 1.0)] {}
+    stage.tell(Delta::Stop { key: kept, reason: Reason::Gone, seal: None }).await;
+    assert!(stage.end().await.into_iter().any(is_stale));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_target_that_comes_back_before_the_cluster_missed_it_is_scraped() {
     let mut stage = Stage::start(told(&["a:1", "b:2"], SECOND));
@@ -305,11 +328,11 @@ fn targets_that_differ_in_what_is_neither_asked_nor_written_are_one() {
         with("__param_module", "x"),
     ]
     .into();
-    let mut inventory = Inventory::default();
+    let (mut inventory, now) = (Inventory::default(), tokio::time::Instant::now());
     let config = ScrapeConfig { job_name: "test".to_owned(), ..ScrapeConfig::default() };
-    let (announced, refused) = inventory.take("prometheus.scrape.a", &targets, &config);
+    let (announced, refused) = inventory.take("prometheus.scrape.a", &targets, &config, now);
     assert_eq!(announced.len(), 3);
     assert_eq!(refused.counts(), (0, 2));
-    let other = Inventory::default().take("prometheus.scrape.b", &targets, &config).0;
+    let other = Inventory::default().take("prometheus.scrape.b", &targets, &config, now).0;
     assert_ne!(announced[0].key, other[0].key, "components do not share targets");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::world::{Truth, Weather, World};
+use crate::Key;
 
 const CALM: Weather = Weather { loss: 0, latency: 40, news: 400, sealing: 30 };
 
@@ -90,6 +91,44 @@ fn go_from_busy_machines(seed: u64, nodes: usize, crowd: usize, weather: Weather
     world.run(QUIET);
     world.assert_settled();
     assert_eq!((world.doubles, world.overlaps), (0, 0), "going");
+}
+
+/// A node comes to others or leaves them, and after a while every other key goes, for one node after the
+/// other.
+fn go_in_a_move(
+    seed: u64,
+    nodes: usize,
+    joins: bool,
+    (sealing, latency): (u64, u64),
+    before: u64,
+    pauses: &[u64],
+) {
+    let mut world = settled(nodes, 1, 40, CALM, seed);
+    world.set_weather(Weather { sealing, latency, ..CALM });
+    let moves = if joins { nodes } else { 0 };
+    let truth = if joins { Truth::Participant } else { Truth::Leaving };
+    world.become_true(moves, truth);
+    world.run(Duration::from_millis(before));
+    let left: Vec<Key> = world.keys().iter().step_by(2).copied().collect();
+    let first = world.below(nodes as u64 + 1) as usize;
+    for (step, pause) in pauses[..=nodes].iter().enumerate() {
+        world.find((first + step) % (nodes + 1), &left);
+        world.run(Duration::from_millis(*pause));
+    }
+    let gone: Vec<Key> = world.shrink(left.clone()).iter().copied().collect();
+    for _ in 0..2000 {
+        if world.truth(moves) == Truth::Leaving && world.remaining(moves) == 0 {
+            world.become_true(moves, Truth::Out);
+        }
+        world.run(Duration::from_millis(5));
+    }
+    assert_ne!(world.truth(moves), Truth::Leaving, "it drains");
+    world.run(QUIET);
+    world.assert_settled();
+    for key in gone {
+        let ended = world.ends.get(&key).copied().unwrap_or_default();
+        assert_eq!(ended, u64::from(!left.contains(&key)), "{key}");
+    }
 }
 
 /// Nodes out of five that come or leave, one after the other, with a pause after each.
@@ -237,6 +276,22 @@ proptest! {
         world.set_weather(CALM);
         world.run(2 * QUIET);
         world.assert_settled();
+    }
+
+    /// Targets go while they change hands: discoveries find that out one after the other, collectors take
+    /// their time to stop, and who leaves is gone at once. Whoever was the last to know the series ends
+    /// them, and nobody else.
+    #[test]
+    fn a_target_that_goes_while_it_changes_hands_is_ended_once(
+        seed in any::<u64>(),
+        nodes in 2..5usize,
+        joins in any::<bool>(),
+        sealing in 0..3000u64,
+        latency in 1..300u64,
+        before in 0..1500u64,
+        pauses in proptest::collection::vec(0..400u64, 5),
+    ) {
+        go_in_a_move(seed, nodes, joins, (sealing, latency), before, &pauses);
     }
 
     /// News takes a fraction of what a node waits before it begins.

@@ -176,3 +176,62 @@ fn a_claim_that_tells_of_keys_it_does_not_hold_is_malformed() {
     let question = wire::Question { from: name("a"), to: name("b"), ask };
     assert!(wire::Question::decode(&question.encode()).is_err());
 }
+
+/// What became of the target on both nodes, after it went while `a` was stopping it for `b`.
+fn goes(
+    mut meanwhile: impl FnMut(&mut Handover, &mut Handover, &Target, Instant),
+) -> [Vec<Output>; 2] {
+    let now = Instant::now();
+    let (mut a, mut b, target, id) = leaving(now);
+    a.gone(&target, now);
+    b.gone(&target, now);
+    assert_eq!(b.remaining(), 1, "a drain waits for it");
+    meanwhile(&mut a, &mut b, &target, now);
+    a.handle_seal(&target, Some(seal(7)), now);
+    a.handle_timeout(now);
+    let mut of_a = outputs(&mut a);
+    let answer = of_a.iter().position(|output| matches!(output, Output::Answer { .. }));
+    if let Some(Output::Answer { body, .. }) = answer.map(|place| of_a.remove(place)) {
+        b.handle_answer(id, &body, now).expect("it is the answer");
+    }
+    [of_a, outputs(&mut b)]
+}
+
+fn is_ended(outputs: &[Output]) -> bool {
+    matches!(outputs, [
+        Output::Start(Start { seal: Some(found), .. }),
+        Output::Stop { reason: StopReason::Gone, seal: false, .. },
+    ] if *found == seal(7))
+}
+
+#[test]
+fn what_went_on_its_way_is_ended_by_who_gets_its_seal() {
+    let [a, b] = goes(|_, _, _, _| {});
+    assert!(a.is_empty() && is_ended(&b), "{a:?} {b:?}");
+    // Back in time, it goes on.
+    let [a, b] = goes(|_, b, target, now| {
+        b.gained(target, Some(&name("a")), MoveCause::Targets, now);
+    });
+    assert!(a.is_empty() && matches!(&b[..], [Output::Start(_)]), "{a:?} {b:?}");
+    // Nobody waits for it any more.
+    let [a, b] = goes(|a, _, _, now| {
+        a.peer_down(&name("b"), true);
+        a.handle_timeout(now);
+    });
+    assert!(is_ended(&a), "{a:?} {b:?}");
+}
+
+/// One for which discovery still finds it asks for it where it was sent on to.
+#[test]
+fn what_went_for_one_node_alone_is_passed_on_to_who_claims_it() {
+    let [_, b] = goes(|_, b, target, now| {
+        b.peer_up(&name("c"), now);
+        let groups = wire::group(&BTreeSet::from([target.clone()]));
+        let ask = wire::Ask::Claim { groups, had: Vec::new() };
+        let question = wire::Question { from: name("c"), to: name("b"), ask }.encode();
+        b.handle_question(5, &question, |_| false, now).expect("it is a question");
+        let soon = wire::Answer::decode(&answered(b)).expect("an answer");
+        assert_eq!(soon.outcomes, [wire::Outcome::Soon]);
+    });
+    assert_eq!(b, []);
+}

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use membership::Name;
 
 use super::{assignment, component, name, seal};
-use crate::handover::{CLAIM_TIMEOUT, Handover, MoveCause, Output, Standing, Target};
+use crate::handover::{CLAIM_TIMEOUT, Handover, MoveCause, Output, Standing, StopReason, Target};
 use crate::{Assignment, Key};
 
 /// What is true of a node.
@@ -76,6 +76,8 @@ pub(super) struct World {
     pub overlaps: u64,
     /// How often a key was started that another node collected.
     pub doubles: u64,
+    /// How often each key was ended that nobody announces any more.
+    pub ends: BTreeMap<Key, u64>,
 }
 
 /// A time in which nobody collected a key.
@@ -114,7 +116,32 @@ impl World {
             stops: 0,
             overlaps: 0,
             doubles: 0,
+            ends: BTreeMap::new(),
         }
+    }
+
+    /// The discovery of a node finds only `left` of the keys.
+    pub(super) fn find(&mut self, at: usize, left: &[Key]) {
+        let now = self.now;
+        let Some(node) = &mut self.nodes[at] else { return };
+        let mut gone = Vec::new();
+        node.assignment.set_keys(&component(), left.to_vec(), |moved| {
+            assert_eq!(moved.to, None, "nothing is new");
+            gone.push(Target::new(moved.component, moved.key));
+        });
+        for target in gone {
+            node.machine.gone(&target, now);
+        }
+        self.settle(at);
+    }
+
+    /// What there was, of which only `left` is left from now on for whoever looks.
+    pub(super) fn shrink(&mut self, left: Vec<Key>) -> Arc<[Key]> {
+        std::mem::replace(&mut self.keys, left.into())
+    }
+
+    pub(super) fn keys(&self) -> Arc<[Key]> {
+        Arc::clone(&self.keys)
     }
 
     pub(super) fn set_weather(&mut self, weather: Weather) {
@@ -277,8 +304,11 @@ impl World {
                 assert!(node.collects.insert(key), "n{at} starts {key} twice");
                 self.cover(key);
             }
-            Output::Stop { target, seal, .. } => {
+            Output::Stop { target, reason, seal, .. } => {
                 self.stops += 1;
+                if reason == StopReason::Gone {
+                    *self.ends.entry(target.key).or_default() += 1;
+                }
                 let node = self.nodes[at].as_mut().expect("it runs");
                 assert!(node.collects.contains(&target.key), "n{at} stops what it has not");
                 if seal {
@@ -328,10 +358,12 @@ impl World {
             Event::Question { from, to, id, body } => {
                 self.sequence += 1;
                 let number = self.sequence;
-                let keys = Arc::clone(&self.keys);
-                let knows = |target: &Target| keys.contains(&target.key);
                 let heard = match &mut self.nodes[to] {
-                    Some(node) => node.machine.handle_question(number, &body, knows, now).is_ok(),
+                    Some(node) => {
+                        let assignment = &node.assignment;
+                        let knows = |target: &Target| assignment.knows("c", target.key);
+                        node.machine.handle_question(number, &body, knows, now).is_ok()
+                    }
                     None => false,
                 };
                 if heard {

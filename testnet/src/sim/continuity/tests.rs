@@ -2,6 +2,7 @@
 
 use super::script::{Goal, Stage, perform};
 use super::*;
+use crate::sim::{Catalog, Collecting, End, Settings, World};
 
 fn small(scenario: Scenario, nodes: usize, seed: u64) -> Play {
     Play {
@@ -179,4 +180,38 @@ fn an_offer_of_the_time_of_forming_misleads_nobody_later() {
 #[test]
 fn a_node_that_leaves_while_a_seal_is_on_its_way_to_it_passes_it_on() {
     met(Scenario::Scale, 3, 2081..2082);
+}
+
+/// Its scrapes that are under way, and those at hand, end later than discovery finds that their targets are
+/// gone; by then they are on their way to another node.
+#[test]
+fn targets_that_go_while_a_node_leaves_are_ended_once() {
+    for seed in 0..3 {
+        let collecting =
+            Collecting { interval: Duration::from_secs(15), discovery: Duration::ZERO };
+        let settings = Settings {
+            seed,
+            hosts: 3,
+            targets: 3000,
+            collecting: Some(collecting),
+            ..Settings::default()
+        };
+        let mut world = World::watched_by(Ledger::default(), settings);
+        (0..3).for_each(|host| world.boot(host));
+        world.run_until(Duration::from_secs(60));
+        world.drain(0);
+        world.run_until(Duration::from_millis(60_300));
+        let under_way: Vec<usize> = world.running();
+        world.publish(Catalog::of(1500).version(1));
+        under_way.into_iter().for_each(|host| world.reload(host));
+        world.run_until(Duration::from_secs(120));
+        world.close();
+        let (all, left) = (Catalog::of(3000), Catalog::of(1500));
+        for key in all.keys() {
+            let holds = world.oracle().holds(*key);
+            let ends = holds.iter().filter(|hold| hold.end == End::Gone).count();
+            let gone = left.keys().binary_search(key).is_err();
+            assert_eq!(ends, usize::from(gone), "seed {seed}: {key}: {holds:#?}");
+        }
+    }
 }
