@@ -46,9 +46,11 @@ pub struct Gone {
 }
 
 impl Change {
-    /// Why, in one word: that of the first that left, or a join.
-    pub fn cause(&self) -> ChangeCause {
-        self.left.first().map_or(ChangeCause::Joined, |gone| gone.cause)
+    /// Why a key that was `from`'s became another's: what became of `from`, or a join if that one is there
+    /// still.
+    pub fn cause(&self, from: Option<&Name>) -> ChangeCause {
+        let gone = self.left.iter().find(|gone| Some(&gone.name) == from);
+        gone.map_or(ChangeCause::Joined, |gone| gone.cause)
     }
 }
 
@@ -188,7 +190,8 @@ impl History {
             let from = owner(&names);
             if from != to {
                 let to = std::mem::replace(&mut to, from.clone());
-                moves.push(KeyMove { at: change.at, from, to, cause: change.cause() });
+                let cause = change.cause(from.as_ref());
+                moves.push(KeyMove { at: change.at, from, to, cause });
             }
         }
         if since <= self.changes.len() && to.is_some() {

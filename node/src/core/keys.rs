@@ -220,10 +220,11 @@ impl Core {
                 (_, to) if handover.standing(&target).is_some() => Turn::Lost { to: to.cloned() },
                 _ => return,
             };
-            turns.push((target, turn));
+            // Who crashed beside one that left is not asked, and may go on.
+            turns.push((target, turn, change.cause(moved.from)));
         });
-        for (target, turn) in turns {
-            self.take(&target, turn, change.cause(), now);
+        for (target, turn, cause) in turns {
+            self.take(&target, turn, cause, now);
         }
         let withdrawn = |gone: &Gone| gone.name == me && gone.cause == ChangeCause::Withdrawn;
         if change.left.iter().any(withdrawn) {

@@ -356,3 +356,33 @@ fn a_leaving_node_gives_everything_away_but_stays() {
     assert!(core.collects_its_own(), "it owns nothing, whatever it yields");
     assert!(core.remaining() > 0);
 }
+
+#[test]
+fn keys_of_a_node_that_crashed_beside_one_that_left_may_be_doubles() {
+    let now = Instant::now();
+    let clustered = Config { membership: Some(membership::Config::default()), ..Config::default() };
+    let mut core = core(clustered, now);
+    moves(&mut core);
+    core.participate(now);
+    others(&mut core, &["b", "z"], now);
+    core.set_keys(&component(), keys(100), now);
+    core.handle_timeout(now + CLAIM_TIMEOUT);
+    moves(&mut core);
+    let owner = |core: &Core, key: Key| core.placement(key).owner.expect("there is one");
+    let before: BTreeMap<Key, Name> =
+        keys(100).into_iter().map(|key| (key, owner(&core, key))).collect();
+    // One input tells of both, and of the one first that said that it leaves.
+    for (name, cause) in [("b", Cause::Left), ("z", Cause::Failed)] {
+        let peer = Peer { state: State::Participant, ..peer(name, 9) };
+        core.hear(Event::Down { peer, cause, last_heard: None }, now);
+    }
+    core.settle(now + CLAIM_TIMEOUT);
+    let mut started = BTreeSet::new();
+    while let Some(output) = core.poll_output() {
+        if let Output::Start { key, overlap, .. } = output {
+            assert_eq!(overlap, before[&key].as_str() == "z", "{}", before[&key]);
+            started.insert(before[&key].as_str().to_owned());
+        }
+    }
+    assert_eq!(started, BTreeSet::from(["b".to_owned(), "z".to_owned()]));
+}
