@@ -1,11 +1,13 @@
 //! One scrape: from the request to the batches in the sink.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::{Batch, Predecessor, Seal};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
 
@@ -67,7 +69,12 @@ pub(crate) struct Outcome {
     pub(crate) known: Known,
     pub(crate) timestamp: i64,
     pub(crate) began: i64,
+    /// How long the target took, of the duration.
+    pub(crate) fetching: Duration,
+    /// From the beginning until the batches were made; that the sink takes them comes after it.
     pub(crate) duration: Duration,
+    /// Ticks that the sink took so far, which have been counted.
+    pub(crate) held: usize,
     pub(crate) samples: usize,
     pub(crate) body: usize,
     pub(crate) error: Option<String>,
@@ -82,7 +89,9 @@ impl Outcome {
             known,
             timestamp: now,
             began: now,
+            fetching: Duration::ZERO,
             duration: Duration::ZERO,
+            held: 0,
             samples: 0,
             body: 0,
             error: None,
@@ -117,6 +126,7 @@ impl Scrape {
         }
         let mut body = shared.buffers.take(self.body);
         let fetched = self.fetch(&mut body).await;
+        let fetching = start.elapsed();
         let timestamp = self.timestamp(&fetched, began, shared);
         let bytes = body.len();
         let mut report = Report { body: Some(bytes), ..Report::default() };
@@ -133,14 +143,16 @@ impl Scrape {
             batch.overlap = self.overlap;
             batch.predecessor = self.predecessor.clone();
         }
-        send(batches, shared).await;
+        let held = send(batches, Some(self.target.interval), shared).await;
         Outcome {
             key: self.key,
             tick: self.tick,
             known: self.known,
             timestamp,
             began,
+            fetching,
             duration: report.duration,
+            held,
             samples: report.samples,
             body: bytes,
             error,
@@ -291,7 +303,7 @@ impl Scrape {
             for batch in &mut batches {
                 batch.predecessor = self.predecessor.clone();
             }
-            send(batches, shared).await;
+            send(batches, None, shared).await;
         }
         Outcome::without_scrape(self.key, Known::default(), now)
     }
@@ -299,7 +311,7 @@ impl Scrape {
 
 /// Hands on who collected a target before, without anything collected of it.
 pub(crate) async fn pass_on(key: u64, known: Known, batch: Batch, shared: &Shared) -> Outcome {
-    send(vec![batch], shared).await;
+    send(vec![batch], None, shared).await;
     Outcome::without_scrape(key, known, shared.clock.now())
 }
 
@@ -323,14 +335,35 @@ fn with_timeout(headers: &HeaderMap, timeout: Duration) -> HeaderMap {
     headers
 }
 
-/// Waits for room in the sink: back-pressure ends here.
-async fn send(batches: Vec<Batch>, shared: &Shared) {
+/// Waits for room in the sink: back-pressure ends here. A sink that takes nothing for long is noticed
+/// meanwhile: each `interval` that passes is a tick that it took. Returns how many these were.
+async fn send(batches: Vec<Batch>, interval: Option<Duration>, shared: &Shared) -> usize {
+    let mut held = 0;
     for batch in batches {
-        if shared.sink.send(Arc::new(batch)).await.is_err() {
-            tracing::debug!("nobody takes samples any more, dropped a scrape");
-            return;
+        let mut batch = match shared.sink.try_send(Arc::new(batch)) {
+            Ok(()) => continue,
+            Err(TrySendError::Full(batch) | TrySendError::Closed(batch)) => Some(batch),
+        };
+        // One place in the row of those who wait, however long that is.
+        let mut room = pin!(shared.sink.reserve());
+        while let Some(waiting) = batch.take() {
+            let patience = interval.unwrap_or(Duration::MAX).max(Duration::from_millis(1));
+            match timeout(patience, room.as_mut()).await {
+                Ok(Ok(room)) => room.send(waiting),
+                Ok(Err(_)) => {
+                    tracing::debug!("nobody takes samples any more, dropped a scrape");
+                    return held;
+                }
+                Err(_) => {
+                    held += 1;
+                    shared.telemetry.ticks_overdue.increment();
+                    shared.telemetry.ticks_held.increment();
+                    batch = Some(waiting);
+                }
+            }
         }
     }
+    held
 }
 
 fn count_failure(failure: &Failure, telemetry: &Telemetry) {

@@ -26,7 +26,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use target::{Stop, Target, millis, signed};
+use target::{Missed, Stop, Target, millis, signed};
 
 /// Commands that wait to be carried out. More make the sender wait.
 const COMMANDS: usize = 1024;
@@ -391,17 +391,19 @@ impl Scraper {
         {
             first_tick.collected(key, outcome.tick);
         }
+        let interval = millis(target.target.interval);
+        let (next, missed) = tick::following(key, interval, outcome.timestamp, now);
+        let missed = Missed::of(&outcome, interval, missed);
         target.take(outcome);
         self.series.weigh(target);
-        let interval = millis(target.target.interval);
-        let last = target.last_timestamp;
         let stopping = target.stop.is_some();
         self.publish();
         if stopping {
             return self.finish_stop(key);
         }
-        let (next, missed) = tick::following(key, interval, last, now);
-        self.shared.telemetry.ticks_missed.add(missed);
+        if let Some(missed) = missed {
+            missed.count(&self.shared.telemetry);
+        }
         self.schedule(key, next);
     }
 

@@ -52,7 +52,8 @@ pub struct Telemetry {
     pub scrapes: Counter,
     /// Scrapes that failed, for whatever reason.
     pub scrapes_failed: Counter,
-    /// Ticks that passed while the scrape before was still under way.
+    /// Ticks that passed while the scrape before was still under way, and those that a machine slept
+    /// through.
     pub ticks_missed: Counter,
     /// Ticks that fell between two owners, and that neither collected.
     pub ticks_missed_in_moves: Counter,
@@ -60,8 +61,11 @@ pub struct Telemetry {
     /// the time of the response.
     pub ticks_late: Counter,
     /// Ticks whose scrape could not begin within a tenth of the interval, or not at all, whatever the
-    /// target did: this node has too much to do, or stood still.
+    /// target did: this node has too much to do, or stood still. Ticks that passed while the scrape
+    /// before waited for this node count, those that passed while it waited for its target do not.
     pub ticks_overdue: Counter,
+    /// Of these, the ticks that passed while the sink had no room for the samples of the scrape before.
+    pub ticks_held: Counter,
     /// Samples handed to the sink, histograms included, staleness markers and `up` not.
     pub samples: Counter,
     /// Staleness markers handed to the sink.

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::page::Known;
 use crate::scrape::Outcome;
-use crate::{Health, ScrapeTarget, StopReason, Takeover, TargetStatus};
+use crate::{Health, ScrapeTarget, StopReason, Takeover, TargetStatus, Telemetry};
 
 /// Scrapes start together where their ticks lie within the same this many milliseconds: of ten
 /// thousand small pages every ten seconds, each costs half of what it costs alone, which is mostly
@@ -131,6 +131,44 @@ impl Target {
             last_duration: self.last_duration,
             samples: self.samples,
         }
+    }
+}
+
+/// The ticks that passed during one scrape, by what they were lost to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Missed {
+    all: usize,
+    /// To this node, which was not ready to scrape, or to read what came.
+    turn: usize,
+    /// To the sink, which did not take the samples, and not counted yet.
+    held: usize,
+}
+
+impl Missed {
+    /// `after` are the ticks that were missed since the timestamp of the scrape.
+    pub(super) fn of(outcome: &Outcome, interval: u64, after: usize) -> Option<Self> {
+        // A scrape that is very late has stepped over ticks on the way to its own timestamp.
+        let late = outcome.timestamp.saturating_sub(outcome.tick) / signed(interval);
+        let all = after + usize::try_from(late).unwrap_or_default();
+        if all == 0 {
+            return None;
+        }
+        // Those that would be missed, had the scrape been over so long after its beginning.
+        let by = |took: Duration| {
+            let took = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+            let at = outcome.began.saturating_add(took);
+            tick::following(outcome.key, interval, outcome.tick, at).1.min(all)
+        };
+        let (begun, fetched, made) =
+            (by(Duration::ZERO), by(outcome.fetching), by(outcome.duration));
+        let held = (all - made).saturating_sub(outcome.held);
+        Some(Self { all, turn: begun + (made - fetched), held })
+    }
+
+    pub(super) fn count(self, telemetry: &Telemetry) {
+        telemetry.ticks_missed.add(self.all);
+        telemetry.ticks_overdue.add(self.turn + self.held);
+        telemetry.ticks_held.add(self.held);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{FetchError, Fetched, Health, Takeover, TargetStatus};
 
 mod ending;
 mod moves;
+mod overdue;
 mod together;
 
 const ORIGIN: i64 = 1_700_000_000_000;
@@ -287,18 +288,6 @@ async fn the_first_tick_of_each_start_is_told_be_it_good_or_not() {
     world.next().await;
     world.stop(StopReason::Gone).await;
     assert_eq!(*world.firsts.0.lock().unwrap(), [(KEY, 1000), (KEY, 6000)]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_full_sink_makes_ticks_be_missed_and_counted() {
-    let mut world = World::with(Script::new([Answer::Page("a 1\n")]), config(), 1);
-    world.start(None).await;
-    tokio::time::sleep(Duration::from_millis(5500)).await;
-    // One is in the channel, one waits for room; nothing else was started.
-    assert_eq!(world.next().await, ["a 1 @1000", "up 1 @1000"]);
-    assert_eq!(world.next().await, ["a 1 @2000", "up 1 @2000"]);
-    assert_eq!(world.next().await, ["a 1 @6000", "up 1 @6000"]);
-    assert_eq!(world.telemetry.ticks_missed.value(), 3);
 }
 
 #[tokio::test(start_paused = true)]

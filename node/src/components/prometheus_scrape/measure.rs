@@ -29,6 +29,7 @@ impl Counts {
     pub(super) fn pressure(&self) -> Counted {
         Counted {
             overdue: self.scraper.ticks_overdue.value(),
+            held: self.scraper.ticks_held.value(),
             scrapes: self.scraper.scrapes.value() + self.scraper.scrapes_failed.value(),
         }
     }
@@ -74,14 +75,14 @@ impl Counts {
         }
     }
 
-    fn counters(&self) -> [(&'static str, &'static str, &Counter); 21] {
+    fn counters(&self) -> [(&'static str, &'static str, &Counter); 22] {
         let scraper = &self.scraper;
         [
             ("shoal_scrapes_total", "Scrapes that succeeded.", &scraper.scrapes),
             ("shoal_scrapes_failed_total", "Scrapes that failed.", &scraper.scrapes_failed),
             (
                 "shoal_scrape_ticks_missed_total",
-                "Ticks that a slow scrape took.",
+                "Ticks that passed while the scrape before was under way, whatever it waited for.",
                 &scraper.ticks_missed,
             ),
             (
@@ -91,8 +92,14 @@ impl Counts {
             ),
             (
                 "shoal_scrape_ticks_overdue_total",
-                "Ticks that this node began later than a tenth of the interval, or not at all.",
+                "Ticks that this node began later than a tenth of the interval, or not at all, \
+                 whatever its targets did.",
                 &scraper.ticks_overdue,
+            ),
+            (
+                "shoal_scrape_ticks_held_total",
+                "Overdue ticks that passed while the destination did not take the samples before.",
+                &scraper.ticks_held,
             ),
             (
                 "shoal_scrape_ticks_late_total",

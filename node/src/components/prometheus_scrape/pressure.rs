@@ -29,6 +29,8 @@ pub(super) struct Pressure {
 pub(super) struct Counted {
     /// Ticks that this node began too late, or not at all.
     pub overdue: u64,
+    /// Those of them that passed while the destination did not take the samples before.
+    pub held: u64,
     /// Scrapes, whatever came of them.
     pub scrapes: u64,
 }
@@ -42,12 +44,19 @@ impl Pressure {
             self.looks.pop_front();
         }
         let overdue = counted.overdue.saturating_sub(before.overdue);
+        let held = counted.held.saturating_sub(before.held);
         let scrapes = counted.scrapes.saturating_sub(before.scrapes);
         let overloaded = overdue >= LEAST && overdue * TOLERATED > scrapes;
         overloaded.then(|| {
+            let why = if held * 2 > overdue {
+                "most waited for the destination to take the samples before: what the component \
+                 forwards to is slow, or this node needs more CPU"
+            } else {
+                "most waited for their turn: add nodes, or give this one more CPU"
+            };
             format!(
                 "overloaded: {overdue} scrapes of the last minute began later than a tenth of their \
-                 interval, or not at all, beside {scrapes} in all; add nodes, or give this one more CPU"
+                 interval, or not at all, beside {scrapes} in all; {why}"
             )
         })
     }

@@ -316,6 +316,23 @@ async fn a_node_that_gets_too_little_time_says_that_it_is_overloaded_until_it_ke
     stage.end().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_takes_too_little_is_named_as_what_a_node_waits_for() {
+    let mut stage = Stage::start(told(&["a:1", "b:2", "c:3"], SECOND));
+    for key in stage.keys(3).await {
+        stage.tell(Delta::start(key)).await;
+    }
+    // One batch in two seconds is a sixth of what there is.
+    for _ in 0..100 {
+        stage.batches.recv().await.expect("it scrapes");
+        tokio::time::sleep(2 * SECOND).await;
+    }
+    assert_eq!(stage.counts.overloaded.value(), 1);
+    let said = stage.health.borrow().message.clone();
+    assert!(said.contains("most waited for the destination"), "{said}");
+    stage.end().await;
+}
+
 #[test]
 fn targets_that_differ_in_what_is_neither_asked_nor_written_are_one() {
     let with =

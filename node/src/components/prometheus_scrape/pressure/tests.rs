@@ -1,7 +1,15 @@
 use super::*;
 
 fn counted(overdue: u64, scrapes: u64) -> Counted {
-    Counted { overdue, scrapes }
+    Counted { overdue, held: 0, scrapes }
+}
+
+#[test]
+fn an_overload_names_what_most_ticks_waited_for() {
+    for (held, named) in [(100, "their turn"), (200, "the destination")] {
+        let said = Pressure::default().look(Counted { held, ..counted(300, 1000) }).unwrap();
+        assert!(said.contains(&format!("most waited for {named}")), "{said}");
+    }
 }
 
 #[test]
