@@ -18,6 +18,7 @@ use crate::process::World;
 
 pub mod backend;
 pub mod course;
+pub(crate) mod excuse;
 pub mod moves;
 pub mod picture;
 mod scenario;

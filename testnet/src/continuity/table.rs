@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::course::{Course, Held};
+use super::excuse::{Excuse, excused};
 use crate::ledger::{Account, ObjectionKind};
 
 /// What a scenario may cost. Nothing, unless it says so.
@@ -43,6 +44,10 @@ pub struct Suspicions {
     pub overlong: u64,
 }
 
+/// The row of ticks that are missing at other times than that of a crash, or that are too many for it, of any
+/// one target; beside it, what all targets of the victim may miss together is no measure.
+pub const UNEXCUSED: &str = "missing beyond what a crash costs";
+
 /// The row of [`Suspicions::overlong`].
 pub const OVERLONG: &str = "flaps that took too long";
 
@@ -69,16 +74,6 @@ pub struct Crash {
     pub at: i64,
     /// How long it took until every other node knew.
     pub detection: Duration,
-}
-
-impl Crash {
-    /// How many ticks of a target that the node collected may be missing: those that were due
-    /// meanwhile, and one.
-    fn allowance(&self, interval: i64) -> usize {
-        let detection = usize::try_from(self.detection.as_millis()).unwrap_or(usize::MAX);
-        let interval = usize::try_from(interval.max(1)).unwrap_or(usize::MAX);
-        detection.div_ceil(interval).saturating_add(1)
-    }
 }
 
 /// One line of the table.
@@ -223,10 +218,11 @@ impl Judge<'_> {
         let torn = self.sum(|course| course.torn().count());
         let late = self.courses.iter().map(|course| course.late).sum();
         let failed = self.sum(|course| course.ticks.iter().filter(|tick| tick.failed).count());
-        let excused = self.sum(|course| course.missing().count().min(self.allowance(course)));
+        let allowed = self.courses.iter().filter_map(|course| self.excuse(course));
+        let allowed = allowed.map(|excuse| excuse.most()).sum();
         let mut rows = vec![
             free("ticks expected", expected),
-            bound("ticks missing", missing, excused),
+            bound("ticks missing", missing, allowed),
             when(overlap, "ticks written twice", self.sum(|course| course.doubles().count())),
             none("samples kept twice", self.account.kept_twice),
             // Where two collect the same, a scrape that was late on one side is stored beside the other.
@@ -272,6 +268,9 @@ impl Judge<'_> {
             rows.push(if self.goal.planned { bound(name, count, goal) } else { free(name, count) });
         }
         rows.extend(self.goal.flapped.iter().flat_map(Suspicions::rows));
+        if self.goal.crash.is_some() {
+            rows.push(none(UNEXCUSED, self.sum(|course| self.unexcused(course))));
+        }
         if overlap {
             let doubles =
                 self.sum(|course| course.doubles().filter(|tick| self.ended(tick.at)).count());
@@ -289,28 +288,34 @@ impl Judge<'_> {
         self.goal.overlap.is_none_or(|until| at > until)
     }
 
-    /// How many ticks of a target may be missing.
-    fn allowance(&self, course: &Course) -> usize {
-        let Some(crash) = &self.goal.crash else { return 0 };
+    /// What the crash may cost a target, if the victim held it.
+    fn excuse(&self, course: &Course) -> Option<Excuse> {
+        let crash = self.goal.crash.as_ref()?;
         let held = course.holder_before(crash.at);
         let by_victim = self.account.names(held).contains(&crash.node.as_str());
-        if by_victim { crash.allowance(self.interval) } else { 0 }
+        by_victim.then(|| Excuse::of(crash.at, crash.detection, self.interval))
+    }
+
+    /// How many of a target's ticks are missing beyond that.
+    fn unexcused(&self, course: &Course) -> usize {
+        let missing = course.missing().map(|tick| tick.at);
+        course.missing().count() - excused(self.excuse(course).as_slice(), missing) as usize
     }
 
     fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let moments = Moments::new(self.account);
         for course in self.courses {
-            let allowed = self.allowance(course);
             let mut say = |text: String| {
                 let target = course.expected.instance.clone();
                 let text = format!("{target}: {text}");
                 findings.push(Finding { target, text });
             };
-            let missing: Vec<&Held> = course.missing().collect();
-            if missing.len() > allowed {
+            let unexcused = self.unexcused(course);
+            if unexcused > 0 {
+                let missing: Vec<&Held> = course.missing().collect();
                 for tick in &missing {
-                    say(moments.missing(course, tick, missing.len(), allowed));
+                    say(moments.missing(course, tick, missing.len(), missing.len() - unexcused));
                 }
             }
             let doubles = course.doubles().filter(|tick| self.ended(tick.at));
@@ -353,10 +358,10 @@ impl<'a> Moments<'a> {
         if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") }
     }
 
-    fn missing(&self, course: &Course, tick: &Held, missing: usize, allowed: usize) -> String {
+    fn missing(&self, course: &Course, tick: &Held, missing: usize, excused: usize) -> String {
         let (before, after) = (course.holder_before(tick.at), course.holder_after(tick.at));
         format!(
-            "no tick at {} in {} series; held by {} before and {} after ({missing} missing, {allowed} allowed)",
+            "no tick at {} in {} series; held by {} before and {} after ({missing} missing, {excused} excused)",
             Clock(tick.at),
             tick.lacking,
             self.who(before),

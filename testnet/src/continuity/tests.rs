@@ -265,6 +265,24 @@ fn a_crash_excuses_detection_and_one_tick_of_what_the_victim_held() {
 }
 
 #[test]
+fn a_crash_excuses_nothing_that_its_victim_lost_long_before() {
+    let detection = Duration::from_millis(1500);
+    let crash = Crash { node: "a".to_owned(), at: 4500, detection };
+    let goal = Goal { crash: Some(crash), ..Goal::default() };
+    let without = |lost: i64| {
+        let ticks: Vec<(i64, u64)> =
+            (0..7).filter(|tick| *tick != lost).map(|tick| (tick * 1000, 1)).collect();
+        table(vec![series("up", &ticks)], &goal)
+    };
+    assert!(without(3).met() && without(5).met(), "{}", without(3));
+    let lost = without(2);
+    assert_eq!(lost.count("missing beyond what a crash costs"), 1, "{lost}");
+    assert!(!lost.met() && lost.to_string().contains("no tick at 00:00:02.000"), "{lost}");
+    // What may be missing is said as it is, not as what happens to be missing.
+    assert!(lost.to_string().contains("at most 3: met"), "{lost}");
+}
+
+#[test]
 fn refused_duplicates_are_excused_by_an_overlap_and_nothing_else_is() {
     let all: Vec<(i64, u64)> = (0..7).map(|tick| (tick * 1000, 1)).collect();
     let judged = |kind, overlap: Option<i64>| {

@@ -92,6 +92,12 @@ pub(super) fn course(key: Key, holds: &[Hold], expected: &Expected, interval: u6
 }
 
 impl Course {
+    /// When each tick was due that is missing.
+    pub(super) fn missing_ticks(&self, interval: u64) -> impl Iterator<Item = i64> {
+        let step = usize::try_from(interval).unwrap_or(usize::MAX);
+        self.missing.iter().flat_map(move |(from, to)| (*from..=*to).step_by(step))
+    }
+
     fn judge_ends(&mut self, holds: &[Hold], expected: &Expected) {
         let newest = holds.iter().filter_map(|hold| Some(hold.ticks?.1)).max();
         let ends = holds.iter().filter(|hold| hold.end == End::Gone);

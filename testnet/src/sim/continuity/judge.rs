@@ -9,7 +9,8 @@ use super::course::{Course, Expected, course};
 use super::script::{Crash, Goal};
 use super::{Ledger, Play};
 use crate::continuity::Table;
-use crate::continuity::table::{Finding, Row, Suspicions};
+use crate::continuity::excuse::{Excuse, excused};
+use crate::continuity::table::{Finding, Row, Suspicions, UNEXCUSED};
 use crate::sim::world::since_dawn;
 use crate::sim::{End, Hold};
 
@@ -24,7 +25,8 @@ const AROUND: Duration = Duration::from_secs(30);
 struct Counts {
     expected: u64,
     missing: u64,
-    excused: u64,
+    allowed: u64,
+    unexcused: u64,
     twice: u64,
     twice_late: u64,
     torn: u64,
@@ -55,7 +57,9 @@ pub(super) fn judge(
         for key in &expected.keys {
             let holds = ledger.holds(*key);
             let course = course(*key, holds, expected, interval);
-            let excused = goal.excused(holds, interval);
+            let excuses = goal.excuses(holds, interval);
+            counts.allowed += excuses.iter().map(Excuse::most).sum::<u64>();
+            let excused = excused(&excuses, course.missing_ticks(interval));
             let unsealed = unsealed(holds, expected);
             counts.add(&course, holds, excused, expected);
             counts.unsealed += unsealed;
@@ -86,7 +90,7 @@ impl Counts {
     fn add(&mut self, course: &Course, holds: &[Hold], excused: u64, expected: &Expected) {
         self.expected += course.expected;
         self.missing += course.gaps;
-        self.excused += course.gaps.min(excused);
+        self.unexcused += course.gaps - excused;
         self.twice += course.extra;
         self.torn += course.torn;
         self.false_stale += u64::from(course.false_stale);
@@ -107,7 +111,7 @@ impl Counts {
         let unless = |may, name, count| if may { free(name, count) } else { none(name, count) };
         let mut rows = vec![
             free("ticks expected", self.expected),
-            bound("ticks missing", self.missing, self.excused),
+            bound("ticks missing", self.missing, self.allowed),
             unless(goal.overlap.is_some(), "ticks collected twice", self.twice),
             none("of these after the overlap", self.twice_late),
             none("of these at two times", self.torn),
@@ -120,26 +124,26 @@ impl Counts {
             free("starts with a possible overlap", self.overlaps),
             none("what else went wrong", goal.failures.len() as u64),
         ];
+        if !goal.crashes.is_empty() {
+            rows.push(none(UNEXCUSED, self.unexcused));
+        }
         rows.extend(goal.flapped.iter().flat_map(Suspicions::rows));
         rows
     }
 }
 
 impl Goal {
-    /// How many ticks of a target may be missing: for each crash of the one who held it those that were
-    /// due until all knew, and one.
-    fn excused(&self, holds: &[Hold], interval: u64) -> u64 {
+    /// What may be missing of a target: for each crash of the one who held it something about its time.
+    fn excuses(&self, holds: &[Hold], interval: u64) -> Vec<Excuse> {
+        let interval = i64::try_from(interval).unwrap_or(i64::MAX);
         let held = |crash: &&Crash| {
             let by = |hold: &Hold| {
                 hold.end == End::Crashed && (hold.host, hold.until) == (crash.host, crash.at)
             };
             holds.iter().any(by)
         };
-        let allowance = |crash: &Crash| {
-            let detection = u64::try_from(crash.detection.as_millis()).unwrap_or(u64::MAX);
-            detection.div_ceil(interval) + 1
-        };
-        self.crashes.iter().filter(held).map(allowance).sum()
+        let excuse = |crash: &Crash| Excuse::of(since_dawn(crash.at), crash.detection, interval);
+        self.crashes.iter().filter(held).map(excuse).collect()
     }
 
     /// How often a target was collected too often when nobody may any more.
@@ -159,7 +163,7 @@ impl Goal {
         let mut found = Vec::new();
         if course.gaps > excused {
             found.push(format!(
-                "{} ticks are missing, {excused} are allowed: {}",
+                "{} ticks are missing, {excused} are excused: {}",
                 course.gaps,
                 ranges(&course.missing)
             ));
