@@ -110,6 +110,8 @@ pub struct Played {
 ///
 /// When the goal is missed, or a node does not do what it is told.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let scenario = arguments.scenario;
+    scenario.check_nodes(arguments.nodes.unwrap_or(scenario.nodes()))?;
     let world = World::new()?;
     let played = play(&arguments, &std::env::current_exe()?, &world).await;
     world.end().await;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+
 /// A scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
@@ -29,6 +31,32 @@ impl Scenario {
     /// How many nodes there are at first.
     pub fn nodes(self) -> usize {
         if self == Self::Scale { 3 } else { 5 }
+    }
+
+    /// How many nodes there must be for it to happen at all.
+    pub fn least_nodes(self) -> usize {
+        match self {
+            // Who leaves or is killed needs somebody to take over; a link has two ends.
+            Self::RollingRestart | Self::Kill | Self::BackendAway | Self::Flapping => 2,
+            // Two of five, rounded down, are cut off from the others.
+            Self::Partition => 3,
+            Self::Scale | Self::ReloadUnrelated | Self::ReloadRelabel => 1,
+            // Clocks differ between two.
+            Self::Skew => 2,
+        }
+    }
+
+    /// Refuses a cluster that is too small for it.
+    ///
+    /// # Errors
+    ///
+    /// When there are fewer nodes than [`Self::least_nodes`].
+    pub fn check_nodes(self, nodes: usize) -> anyhow::Result<()> {
+        let least = self.least_nodes();
+        let name = self.to_possible_value();
+        let name = name.as_ref().map_or("", |name| name.get_name());
+        anyhow::ensure!(nodes >= least, "--nodes must be at least {least} for {name}");
+        Ok(())
     }
 
     /// How long the network is broken, or the backend away, unless told: as the promise is made, at the

@@ -5,7 +5,7 @@ use model::{Labels, STALE_NAN};
 
 use super::course::{Course, Expected, REPORTS, courses, on_the_way};
 use super::table::{Crash, Goal, Suspicions, Table};
-use super::{Event, EventKind, picture};
+use super::{Arguments, BackendKind, Event, EventKind, Scenario, picture, run};
 use crate::exporter::SCRAPES;
 use crate::ledger::{Account, Objection, ObjectionKind, Sample, SeriesAccount, Stored};
 
@@ -280,6 +280,23 @@ fn a_crash_excuses_nothing_that_its_victim_lost_long_before() {
     assert!(!lost.met() && lost.to_string().contains("no tick at 00:00:02.000"), "{lost}");
     // What may be missing is said as it is, not as what happens to be missing.
     assert!(lost.to_string().contains("at most 3: met"), "{lost}");
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_too_small_for_a_scenario_is_refused_before_anything_starts() {
+    for (scenario, nodes, least) in [
+        (Scenario::BackendAway, 1, "2 for backend-away"),
+        (Scenario::Kill, 1, "2 for kill"),
+        (Scenario::Partition, 2, "3 for partition"),
+        (Scenario::Flapping, 1, "2 for flapping"),
+        (Scenario::Scale, 0, "1 for scale"),
+    ] {
+        let small = Arguments::small(scenario, BackendKind::Ledger);
+        let refused = run(Arguments { nodes: Some(nodes), ..small }).await;
+        let problem = refused.expect_err("too few").to_string();
+        assert_eq!(problem, format!("--nodes must be at least {least}"));
+    }
+    assert!(Scenario::Partition.check_nodes(3).is_ok());
 }
 
 #[test]

@@ -157,6 +157,9 @@ pub fn run(arguments: &Arguments, out: &mut (impl Write + Send)) -> anyhow::Resu
     let columns = ["scenario", "nodes"].into_iter().chain(columns).chain(["seeds that met it all"]);
     let mut grid = Grid::new("Moves in virtual time", columns).note(format!("`{arguments}`"));
     for scenario in chosen {
+        scenario.check_nodes(arguments.nodes.unwrap_or(scenario.nodes()))?;
+    }
+    for scenario in chosen {
         failed += run_scenario(arguments, *scenario, out, &mut grid)?;
     }
     write!(out, "\n{grid}")?;

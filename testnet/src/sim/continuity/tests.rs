@@ -201,6 +201,23 @@ fn all_scenarios_come_to_one_table_with_the_command_that_makes_it() {
 }
 
 #[test]
+fn a_cluster_that_is_too_small_for_a_scenario_is_refused_before_anything_is_played() {
+    let arguments = Arguments {
+        scenario: vec![Scenario::Kill, Scenario::Partition],
+        nodes: Some(2),
+        targets: 10,
+        interval: Duration::from_secs(1),
+        outage: None,
+        loss: 0.0,
+        seeds: Seeds(0..1),
+    };
+    let mut out = Vec::new();
+    let problem = run(&arguments, &mut out).expect_err("two nodes cannot be parted as 2 of 5 are");
+    assert_eq!(problem.to_string(), "--nodes must be at least 3 for partition");
+    assert!(out.is_empty());
+}
+
+#[test]
 fn seeds_are_a_range_or_one() {
     assert_eq!("3..5".parse(), Ok(Seeds(3..5)));
     assert_eq!("7".parse(), Ok(Seeds(7..8)));
