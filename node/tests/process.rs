@@ -273,6 +273,7 @@ fn the_signal_that_follows_a_drain_over_http_is_not_the_second_one() {
     assert!(ask(&address, "POST", "/-/drain").starts_with(b"HTTP/1.1 200"));
     shoal.until("shutting down");
     shoal.signal(Signal::TERM);
+    shoal.until("drains already, as asked over HTTP");
     // Long enough to say what it leaves, if it were asked twice.
     let deadline = Instant::now() + Duration::from_secs(1);
     while let Ok(line) = shoal.log.recv_timeout(deadline.saturating_duration_since(Instant::now()))

@@ -100,8 +100,10 @@ async fn live(options: Options, control: logging::Control) -> anyhow::Result<()>
     let deadline = drain + options.component_shutdown_deadline + STOP_MARGIN;
     let twice = async {
         if asked {
-            // Whoever asked for it over HTTP goes on with a signal, as orchestrators do.
+            // Whoever asked for it over HTTP goes on with a signal, as orchestrators do, and means to cut
+            // nothing short: what is not delivered yet would stay on the disk.
             life.next_stop().await;
+            info!("drains already, as asked over HTTP; another signal ends it at once");
         }
         life.next_stop().await
     };
