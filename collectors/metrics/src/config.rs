@@ -136,6 +136,13 @@ impl ScrapeConfig {
                 errors.push(ConfigError::ProtocolTwice(*protocol));
             }
         }
+        // Elsewhere there are none; an empty list has its own mistake.
+        if self.scrape_native_histograms
+            && !self.scrape_protocols.is_empty()
+            && !self.scrape_protocols.contains(&Protocol::PrometheusProto)
+        {
+            errors.push(ConfigError::NativeHistogramsWithoutProtobuf);
+        }
         if !matches!(self.scheme.as_str(), "http" | "https") {
             errors.push(ConfigError::Scheme(self.scheme.clone()));
         }
@@ -279,6 +286,9 @@ pub enum ConfigError {
     /// See the message.
     #[error("scrape_protocols names {0} twice")]
     ProtocolTwice(Protocol),
+    /// See the message.
+    #[error("scrape_native_histograms needs PrometheusProto in scrape_protocols")]
+    NativeHistogramsWithoutProtobuf,
     /// See the message.
     #[error("scheme must be \"http\" or \"https\", not {0:?}")]
     Scheme(String),

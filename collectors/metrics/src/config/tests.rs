@@ -31,6 +31,22 @@ fn all_contradictions_are_reported_at_once() {
 }
 
 #[test]
+fn native_histograms_need_the_protocol_that_has_them() {
+    let check = |protocols: &[Protocol]| {
+        let config = ScrapeConfig {
+            scrape_native_histograms: true,
+            scrape_protocols: protocols.to_vec(),
+            ..ScrapeConfig::default()
+        };
+        config.check()
+    };
+    let refused = Err(vec![ConfigError::NativeHistogramsWithoutProtobuf]);
+    assert_eq!(check(&Protocol::TEXT), refused);
+    assert_eq!(check(&[Protocol::OpenMetricsText1_0_0, Protocol::PrometheusProto]), Ok(()));
+    assert_eq!(check(&[]), Err(vec![ConfigError::NoProtocol]));
+}
+
+#[test]
 fn the_default_has_no_contradiction() {
     ScrapeConfig::default().check().unwrap();
 }

@@ -77,7 +77,7 @@ pub(crate) struct Input {
     /// Whether three more series about each scrape are written.
     #[arg(default = false)]
     extra_metrics: bool,
-    /// Whether protobuf is asked for first. Deprecated: `scrape_protocols` says it better.
+    /// Deprecated: the same as `scrape_native_histograms`, and not beside `scrape_protocols`.
     #[arg(default = false)]
     enable_protobuf_negotiation: bool,
     /// Whether gzip is asked for.
@@ -185,6 +185,14 @@ impl Input {
                 "metadata travels with every batch already; remove this argument",
             );
         }
+        let both = ["enable_protobuf_negotiation", "scrape_protocols"];
+        if self.enable_protobuf_negotiation && self.chosen().is_some() && problems.are_known(&both)
+        {
+            problems.field(
+                both[0],
+                "enable_protobuf_negotiation and scrape_protocols exclude each other",
+            );
+        }
         for error in self.config("").check().err().into_iter().flatten() {
             let fields = fields_of(&error);
             if problems.are_known(fields) {
@@ -227,7 +235,7 @@ impl Input {
                 ValidationName::Utf8 => Scheme::Utf8,
             },
             name_escaping: self.escaping(),
-            scrape_native_histograms: self.scrape_native_histograms,
+            scrape_native_histograms: self.native_histograms(),
             scrape_classic_histograms: self.scrape_classic_histograms,
             convert_classic_histograms_to_nhcb: self.convert_classic_histograms_to_nhcb,
             native_histogram_bucket_limit: self.native_histogram_bucket_limit,
@@ -239,18 +247,23 @@ impl Input {
         }
     }
 
+    /// Whether native histograms are taken: the deprecated argument asks for them, too, except where
+    /// it is a mistake and nothing follows from it.
+    fn native_histograms(&self) -> bool {
+        self.scrape_native_histograms
+            || (self.enable_protobuf_negotiation && self.chosen().is_none())
+    }
+
+    /// The protocols that are written. The default, written out, is as good as not written.
+    fn chosen(&self) -> Option<Vec<Protocol>> {
+        let names = self.scrape_protocols.as_ref()?;
+        let protocols: Vec<Protocol> = names.iter().map(|name| name.protocol()).collect();
+        (protocols != Protocol::TEXT).then_some(protocols)
+    }
+
     fn protocols(&self) -> Vec<Protocol> {
-        let mut protocols: Vec<Protocol> = match &self.scrape_protocols {
-            Some(names) => names.iter().map(|name| name.protocol()).collect(),
-            None if self.scrape_native_histograms => {
-                [Protocol::PrometheusProto].into_iter().chain(Protocol::TEXT).collect()
-            }
-            None => Protocol::TEXT.to_vec(),
-        };
-        if self.enable_protobuf_negotiation && !protocols.contains(&Protocol::PrometheusProto) {
-            protocols.insert(0, Protocol::PrometheusProto);
-        }
-        protocols
+        let native = self.native_histograms().then_some(Protocol::PrometheusProto);
+        self.chosen().unwrap_or_else(|| native.into_iter().chain(Protocol::TEXT).collect())
     }
 
     fn escaping(&self) -> NameEscaping {
@@ -274,6 +287,9 @@ fn fields_of(error: &ConfigError) -> &'static [&'static str] {
         ConfigError::ZeroTimeout => &["scrape_timeout"],
         ConfigError::TimeoutPastInterval { .. } => &["scrape_timeout", "scrape_interval"],
         ConfigError::NoProtocol | ConfigError::ProtocolTwice(_) => &["scrape_protocols"],
+        ConfigError::NativeHistogramsWithoutProtobuf => {
+            &["scrape_native_histograms", "scrape_protocols"]
+        }
         ConfigError::Scheme(_) => &["scheme"],
         ConfigError::Utf8NamesAskedForButNotAllowed => {
             &["metric_name_escaping_scheme", "metric_name_validation_scheme"]

@@ -57,7 +57,7 @@ const SCRAPE: &str = r#"
     params                             = { module = ["a", "b"] }
     scrape_interval                    = "5s"
     scrape_timeout                     = "2s"
-    scrape_protocols                   = ["PrometheusText0.0.4", "OpenMetricsText1.0.0"]
+    scrape_protocols                   = ["PrometheusText0.0.4", "PrometheusProto"]
     scrape_fallback_protocol           = "OpenMetricsText0.0.1"
     metrics_path                       = "/m"
     scheme                             = "https"
@@ -68,7 +68,7 @@ const SCRAPE: &str = r#"
     label_name_length_limit            = 4
     label_value_length_limit           = 5
     extra_metrics                      = true
-    enable_protobuf_negotiation        = true
+    enable_protobuf_negotiation        = false
     enable_compression                 = false
     metric_name_validation_scheme      = "utf8"
     metric_name_escaping_scheme        = "allow-utf-8"
@@ -264,6 +264,16 @@ fn what_cannot_be_honoured_is_refused_at_its_place() {
         (&scrape("scheme = \"gopher\""), ":3:10: error"),
         (&scrape("metric_name_escaping_scheme = \"allow-utf-8\""), "needs metric_name_valid"),
         (&scrape("scrape_protocols = [\"Carrier\"]"), ":3:21: error"),
+        (
+            &scrape(
+                "scrape_protocols = [\"PrometheusText0.0.4\"]\nscrape_native_histograms = true",
+            ),
+            ":4:28: error: scrape_native_histograms needs PrometheusProto in scrape_protocols",
+        ),
+        (
+            &scrape("scrape_protocols = [\"PrometheusProto\"]\nenable_protobuf_negotiation = true"),
+            ":4:31: error: enable_protobuf_negotiation and scrape_protocols exclude each other",
+        ),
         (&scrape("honor_metadata = true"), "--stability.level=experimental"),
         (&scrape("enable_type_and_unit_labels = true"), "--stability.level=experimental"),
         (&scrape("start_timestamp_zero_ingestion = true"), "--stability.level=experimental"),

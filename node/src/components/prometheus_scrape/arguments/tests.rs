@@ -25,7 +25,7 @@ fn every_argument_reaches_the_scraper() {
         params                             = { a = ["b", "c"] }
         scrape_interval                    = "7s"
         scrape_timeout                     = "3s"
-        scrape_protocols                   = ["OpenMetricsText0.0.1", "PrometheusText1.0.0"]
+        scrape_protocols                   = ["OpenMetricsText0.0.1", "PrometheusProto"]
         scrape_fallback_protocol           = "OpenMetricsText1.0.0"
         metrics_path                       = "/there"
         scheme                             = "https"
@@ -36,7 +36,7 @@ fn every_argument_reaches_the_scraper() {
         label_name_length_limit            = 5
         label_value_length_limit           = 6
         extra_metrics                      = true
-        enable_protobuf_negotiation        = true
+        enable_protobuf_negotiation        = false
         enable_compression                 = false
         metric_name_validation_scheme      = "utf8"
         metric_name_escaping_scheme        = "dots"
@@ -59,11 +59,7 @@ fn every_argument_reaches_the_scraper() {
         params: [("a".to_owned(), vec!["b".to_owned(), "c".to_owned()])].into(),
         scrape_interval: Duration::from_secs(7),
         scrape_timeout: Duration::from_secs(3),
-        scrape_protocols: vec![
-            Protocol::PrometheusProto,
-            Protocol::OpenMetricsText0_0_1,
-            Protocol::PrometheusText1_0_0,
-        ],
+        scrape_protocols: vec![Protocol::OpenMetricsText0_0_1, Protocol::PrometheusProto],
         scrape_fallback_protocol: Some(Protocol::OpenMetricsText1_0_0),
         metrics_path: "/there".to_owned(),
         scheme: "https".to_owned(),
@@ -91,9 +87,22 @@ fn every_argument_reaches_the_scraper() {
 
 #[test]
 fn native_histograms_have_protobuf_asked_for_first() {
-    let protocols = config("scrape_native_histograms = true").scrape_protocols;
-    assert_eq!(protocols[0], Protocol::PrometheusProto);
-    assert_eq!(protocols[1..], Protocol::TEXT);
+    let text = Protocol::TEXT.map(|protocol| format!("{:?}", protocol.as_str())).join(", ");
+    for body in [
+        "scrape_native_histograms = true",
+        "enable_protobuf_negotiation = true",
+        // The default, written out.
+        &format!("enable_protobuf_negotiation = true\nscrape_protocols = [{text}]"),
+    ] {
+        let config = config(body);
+        assert!(config.scrape_native_histograms, "{body}");
+        assert_eq!(config.scrape_protocols[0], Protocol::PrometheusProto, "{body}");
+        assert_eq!(config.scrape_protocols[1..], Protocol::TEXT, "{body}");
+    }
+}
+
+#[test]
+fn names_are_left_as_they_are_where_any_may_be_used() {
     let names = config("metric_name_validation_scheme = \"utf8\"").name_escaping;
     assert_eq!(names, NameEscaping::AllowUtf8);
 }
