@@ -22,10 +22,13 @@ pub(crate) enum Format {
 #[serde(deny_unknown_fields)]
 struct Group {
     #[serde(default)]
-    targets: Option<Vec<String>>,
+    targets: Option<Vec<Text>>,
     #[serde(default)]
-    labels: Option<BTreeMap<String, String>>,
+    labels: Option<BTreeMap<String, Text>>,
 }
+
+/// A string, of which none is an empty one, as everywhere in Go.
+type Text = Option<String>;
 
 /// The targets of a document: a list of groups, each of addresses and the labels they share.
 /// `extra` is added to each target.
@@ -42,7 +45,8 @@ pub(crate) fn parse(
         Format::Json => serde_json::from_str(document).map_err(|error| error.to_string())?,
         Format::Yaml if is_blank(document) => None,
         Format::Yaml => serde_saphyr::from_str_with_options(document, yaml_options())
-            .map_err(|error| error.to_string())?,
+            // The other formatter advises whoever calls the library.
+            .map_err(|error| error.render_with_formatter(&serde_saphyr::UserMessageFormatter))?,
     };
     let mut found = Vec::new();
     for (index, group) in groups.unwrap_or_default().into_iter().enumerate() {
@@ -55,14 +59,18 @@ pub(crate) fn parse(
             if found.len() == MAX_TARGETS {
                 return Err(format!("it has more than {MAX_TARGETS} targets"));
             }
-            let shared = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let own = [("__address__", address.as_str())];
+            let shared = labels.iter().map(|(name, value)| (name.as_str(), text(value)));
+            let own = [("__address__", text(&address))];
             // Of labels with one name the last wins: the address is the target's own.
             let extra = extra.iter().copied();
             found.push(Labels::from_pairs(shared.chain(extra).chain(own)));
         }
     }
     Ok(found)
+}
+
+fn text(text: &Text) -> &str {
+    text.as_deref().unwrap_or_default()
 }
 
 /// Whether there is nothing but comments.

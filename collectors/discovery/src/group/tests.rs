@@ -35,6 +35,16 @@ fn a_document_without_groups_has_no_targets() {
 }
 
 #[test]
+fn a_label_without_a_value_takes_no_target_away() {
+    let json = r#"[{"targets":["a"],"labels":{"b":null,"c":"d"}}]"#;
+    let yaml = "- targets: [a]\n  labels: {b: ~, c: d}\n";
+    for (document, format) in [(json, Format::Json), (yaml, Format::Yaml)] {
+        let expected = [r#"{__address__="a", __meta_filepath="f", c="d"}"#];
+        assert_eq!(shown(document, format), expected, "{document}");
+    }
+}
+
+#[test]
 fn an_address_is_the_targets_own_whatever_its_group_says() {
     let json = r#"[{"targets":["a"],"labels":{"__address__":"b","__meta_filepath":"g"}}]"#;
     assert_eq!(shown(json, Format::Json), [r#"{__address__="a", __meta_filepath="f"}"#]);
@@ -52,6 +62,8 @@ fn a_document_of_another_shape_is_refused_with_its_place() {
         ("- targets: [a]\n  label: {}\n", Format::Yaml, "label"),
         ("targets: [a]\n", Format::Yaml, "line 1"),
         ("- targets: [a\n", Format::Yaml, "line"),
+        ("[]\n---\n[]\n", Format::Yaml, "only single YAML document expected"),
+        ("- labels: {a: b, a: c}\n", Format::Yaml, "duplicate mapping key `a` is not allowed"),
     ] {
         let error = parse(document, format, &[]).unwrap_err();
         assert!(error.contains(words), "{document:?}: {error}");
