@@ -1,6 +1,6 @@
 //! Checkpoints: what the deputies of this node's keys are to keep, and what this one keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use membership::Name;
@@ -18,6 +18,13 @@ use super::{Core, Output};
 pub(super) struct Positions {
     by_target: BTreeMap<Target, Position>,
     bytes: usize,
+    /// The components whose collectors checkpoint, here or elsewhere.
+    components: BTreeSet<ComponentId>,
+    /// Something began with a position, or deputies have become others: what they do not have is sent
+    /// before anything else happens, since a crash before the next beat would lose all of it.
+    pressing: bool,
+    /// How many were left out since the last beat.
+    left_out: usize,
 }
 
 #[derive(Debug)]
@@ -40,6 +47,19 @@ impl Positions {
         fits
     }
 
+    /// A target begins where another node left it: until its collector says more, that is its position.
+    pub(super) fn begin(&mut self, target: &Target, seal: &Seal) {
+        if self.components.contains(&target.component) {
+            self.left_out += usize::from(!self.put(target.clone(), seal.clone()));
+            self.pressing = true;
+        }
+    }
+
+    /// Deputies may have become others.
+    pub(super) fn press(&mut self) {
+        self.pressing = !self.by_target.is_empty();
+    }
+
     fn remove(&mut self, target: &Target) {
         if let Some(position) = self.by_target.remove(target) {
             self.bytes -= position.seal.payload.len();
@@ -59,8 +79,16 @@ impl Core {
     /// more than what is newer. It is on its way after [`Core::send_checkpoints`]. How many were left
     /// out because there is no room for them.
     pub fn checkpoint(&mut self, component: &ComponentId, seals: Vec<(Key, Seal)>) -> usize {
+        self.positions.components.insert(component.clone());
         let put = |(key, seal)| self.positions.put(Target::new(component, key), seal);
         seals.into_iter().map(put).filter(|fits| !fits).count()
+    }
+
+    /// Sends what cannot wait for the next beat.
+    pub(super) fn send_pressing_checkpoints(&mut self) {
+        if std::mem::take(&mut self.positions.pressing) {
+            self.positions.left_out = self.send_checkpoints();
+        }
     }
 
     /// Sends what no deputy has yet. What this node no longer collects is forgotten, and what has no
@@ -82,7 +110,7 @@ impl Core {
                 by_deputy.entry(deputy).or_default().push((target.clone(), position.seal.clone()));
             }
         }
-        let mut left_out = 0;
+        let mut left_out = std::mem::take(&mut self.positions.left_out);
         for (deputy, seals) in by_deputy {
             let Some(to) = self.view().find(&deputy).map(|peer| peer.address) else {
                 self.positions.forget_deputy(&deputy);
@@ -109,7 +137,10 @@ impl Core {
     /// When it is not that, or not for this node; nothing has changed.
     pub fn handle_checkpoints(&mut self, body: &[u8]) -> Result<(), QuestionError> {
         let me = self.me().name.clone();
-        self.checkpoints.handle(&me, body)
+        for component in self.checkpoints.handle(&me, body)? {
+            self.positions.components.insert(component);
+        }
+        Ok(())
     }
 
     /// What this node keeps for others.

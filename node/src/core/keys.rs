@@ -203,6 +203,7 @@ impl Core {
         }
         if !change.joined.is_empty() || !change.left.is_empty() {
             self.apply(&change, now);
+            self.positions.press();
             self.history.push_change(change);
         }
     }
@@ -275,6 +276,7 @@ impl Core {
                 }
             }
         }
+        self.send_pressing_checkpoints();
         let moves = self.handover.poll_timeout();
         let gate = self.gate.deadline();
         self.next_move = gate.into_iter().chain(moves).chain(self.audit.poll_timeout()).min();
@@ -299,6 +301,9 @@ impl Core {
             }
             (seal, checkpoint) => seal.or(checkpoint),
         };
+        if let Some(seal) = &seal {
+            self.positions.begin(&target, seal);
+        }
         // Whoever stopped has said all there is to say, and may have stopped long ago.
         let unheard = from.as_ref().filter(|_| overlap);
         let last_heard = unheard.and_then(|from| self.history.last_heard(from));

@@ -1,6 +1,6 @@
 //! Seals that owners send to deputies while they collect, for the case that they crash.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use membership::Name;
@@ -69,20 +69,28 @@ pub fn parcels(from: &Name, to: &Name, seals: Vec<(Target, Seal)>) -> (Vec<Bytes
 }
 
 impl Checkpoints {
-    /// Takes what another node sends to `me`.
+    /// Takes what another node sends to `me`; of which components it is.
     ///
     /// # Errors
     /// When it is not that; nothing has changed.
-    pub fn handle(&mut self, me: &Name, body: &[u8]) -> Result<(), QuestionError> {
+    pub fn handle(
+        &mut self,
+        me: &Name,
+        body: &[u8],
+    ) -> Result<BTreeSet<ComponentId>, QuestionError> {
+        let mut components = BTreeSet::new();
         let parcel: Parcel = wire::decode::<_, CHECKPOINT_MAX>(body)?;
         if parcel.to != *me {
             return Err(QuestionError::Misdirected(parcel.to));
         }
         for (component, key, seal) in parcel.seals {
             let component = ComponentId::from(component.as_str());
+            if !components.contains(&component) {
+                components.insert(component.clone());
+            }
             self.put(Target { component, key: Key::from(key) }, parcel.from.clone(), seal.into());
         }
-        Ok(())
+        Ok(components)
     }
 
     /// The checkpoint of a key, if it was `from` who left it, or whoever did where that is not known;

@@ -213,3 +213,47 @@ async fn a_position_that_stands_still_follows_to_the_next_deputy() {
         assert_eq!(at, Some(1), "{key}");
     }
 }
+
+/// How soon a position is with a deputy that has none yet: a crash is no more likely after a beat than before.
+const AT_ONCE: Duration = EVERY.checked_div(2).expect("two is not zero");
+
+#[tokio::test]
+async fn a_new_deputy_and_the_deputy_of_a_new_owner_have_positions_before_the_next_beat() {
+    let (a, mut b) = two().await;
+    b.says(1);
+    let of_b: Vec<Key> = b.running.keys().copied().collect();
+    // That was a beat.
+    a.keeps(of_b.len()).await;
+    let mut c = Collector::start("c", &[a.node.address]).await;
+    a.node.until_participants(&["a", "b", "c"]).await;
+    b.node.until_participants(&["a", "b", "c"]).await;
+    let joined = Instant::now();
+    let placed = a.node.started.handle.place(of_b).await.expect("it runs");
+    let at = |owner: &str, deputy: &str| {
+        let there = |place: &&Placed| place.owner == owner && place.deputy == deputy;
+        placed.iter().filter(there).count()
+    };
+    let (with_a, with_c) = (at("b", "a"), at("b", "c"));
+    assert!(0 < with_c && with_a != with_c, "{with_a} {with_c}");
+    c.keeps(with_c).await;
+    assert!(joined.elapsed() < AT_ONCE, "{:?} after c joined", joined.elapsed());
+
+    // What b gives to a is c's to keep now, as of the moment at which a begins with it.
+    b.node.started.handle.leave().await.expect("it runs");
+    let left = Instant::now();
+    let (mut gone, drained) = (false, b.node.started.handle.drained());
+    tokio::pin!(drained);
+    while !gone {
+        tokio::select! {
+            done = &mut drained => { done.expect("it runs"); gone = true; }
+            Some(delta) = b.subscription.next() => {
+                if let Delta::Stop { seal: Some(wanted), .. } = delta {
+                    let _ = wanted.send(position(2));
+                }
+            }
+            Some(_) = c.subscription.next() => {}
+        }
+    }
+    c.keeps(with_a).await;
+    assert!(left.elapsed() < AT_ONCE, "{:?} after b left", left.elapsed());
+}
