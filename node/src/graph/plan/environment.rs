@@ -17,6 +17,8 @@ pub(super) struct Environment {
     pub parent: Option<usize>,
     /// By name.
     pub declarations: BTreeMap<Arc<str>, Arc<Declaration>>,
+    /// Those that cannot be used, because they have no name or another has it.
+    pub nameless: Vec<Arc<Declaration>>,
     /// By label.
     pub imports: BTreeMap<Arc<str>, Import>,
 }
@@ -95,7 +97,7 @@ impl Environments {
 
     /// Every declaration there is.
     pub(super) fn declarations(&self) -> impl Iterator<Item = &Arc<Declaration>> {
-        self.0.iter().flat_map(|environment| environment.declarations.values())
+        self.0.iter().flat_map(|of| of.declarations.values().chain(&of.nameless))
     }
 
     /// Every name that could be used, for hints.

@@ -209,12 +209,8 @@ impl<'a> Expander<'a> {
             return self.config(block, config, place);
         }
         if let Some(kind) = self.ingredients.registry.kind(name) {
-            if self.has_label(block) {
-                let id = ComponentId::new(place.id.as_str(), block.id());
-                let role = Role::Component(kind);
-                self.named_node(id, role, block, place);
-            }
-            return;
+            let is_named = self.is_named(block, place);
+            return self.named_node(is_named, Role::Component(kind), block, place);
         }
         match self.environments.lookup(place.environment, name) {
             Some(found) => self.instance(block, found, place),
@@ -224,16 +220,18 @@ impl<'a> Expander<'a> {
 
     fn config(&mut self, block: &Arc<Block>, config: ConfigBlock, place: &Place) {
         let name = &block.name.text;
-        if place.setting != Setting::Top {
+        let is_named = if place.setting != Setting::Top {
             let text = format!("{name} belongs at the top of the configuration");
-            return self.problem(Diagnostic::error(text, &block.header()));
-        }
-        if let Some(label) = &block.label {
+            self.problem(Diagnostic::error(text, &block.header()));
+            false
+        } else if let Some(label) = &block.label {
             let text = format!("{name} takes no label");
-            return self.problem(Diagnostic::error(text, &label.span));
-        }
-        let id = ComponentId::new("", &**name);
-        self.named_node(id, Role::Config(config), block, place);
+            self.problem(Diagnostic::error(text, &label.span));
+            false
+        } else {
+            self.claim(block, place)
+        };
+        self.named_node(is_named, Role::Config(config), block, place);
     }
 
     fn unknown(&mut self, block: &Arc<Block>, place: &Place) {
@@ -266,11 +264,17 @@ impl<'a> Expander<'a> {
         block.label.is_some()
     }
 
-    /// Claims a local id, or says where it is taken.
-    fn claim(&mut self, block: &Arc<Block>, local: &str, place: &Place) -> bool {
+    /// Whether a block has a label, and nobody else its name. What is in one without a name of its own
+    /// is checked all the same.
+    fn is_named(&mut self, block: &Arc<Block>, place: &Place) -> bool {
+        self.has_label(block) && self.claim(block, place)
+    }
+
+    /// Claims the local id of a block, or says where it is taken.
+    fn claim(&mut self, block: &Arc<Block>, place: &Place) -> bool {
         let module = &mut self.expanded.modules[place.module];
-        let header = block.header();
-        let first = module.written.entry(local.to_owned()).or_insert_with(|| header.clone());
+        let (header, local) = (block.header(), block.id());
+        let first = module.written.entry(local.clone()).or_insert_with(|| header.clone());
         if first.start() == header.start() && first.source().name() == header.source().name() {
             return true;
         }
@@ -280,14 +284,11 @@ impl<'a> Expander<'a> {
         false
     }
 
-    /// Adds a node that expressions reach by its local id.
-    fn named_node(&mut self, id: ComponentId, role: Role, block: &Arc<Block>, place: &Place) {
-        if !self.claim(block, &id.local, place) {
-            return;
-        }
-        let name = id.local.clone();
-        if let Some(node) = self.node(id, role, block, place) {
-            self.expanded.modules[place.module].names.insert(name, node);
+    /// Adds a node that expressions reach by its local id, if it has one of its own.
+    fn named_node(&mut self, is_named: bool, role: Role, block: &Arc<Block>, place: &Place) {
+        let node = self.node(id(block, is_named, place), role, block, place);
+        if let (Some(node), true) = (node, is_named) {
+            self.expanded.modules[place.module].names.insert(block.id(), node);
         }
     }
 
@@ -318,13 +319,12 @@ impl<'a> Expander<'a> {
     }
 
     fn declare(&mut self, block: &Arc<Block>, place: &Place) {
-        if !self.has_label(block) || !self.claim(block, &block.id(), place) {
-            return;
-        }
+        let mut is_named = self.is_named(block, place);
         let name = label(block);
         if self.ingredients.registry.kind(&name).is_some() {
             let text = format!("{name} is a component of Shoal and cannot be declared");
-            return self.problem(Diagnostic::error(text, &block.header()));
+            self.problem(Diagnostic::error(text, &block.header()));
+            is_named = false;
         }
         self.serials += 1;
         let declaration = Declaration {
@@ -334,11 +334,16 @@ impl<'a> Expander<'a> {
             serial: self.serials,
         };
         let environment = self.environments.at(place.environment);
-        environment.declarations.insert(name, Arc::new(declaration));
+        if is_named {
+            environment.declarations.insert(name, Arc::new(declaration));
+        } else {
+            environment.nameless.push(Arc::new(declaration));
+        }
     }
 
     fn import(&mut self, block: &Arc<Block>, kind: ImportKind, place: &Place) {
-        if !self.has_label(block) || !self.claim(block, &block.id(), place) {
+        if !self.is_named(block, place) {
+            self.node(id(block, false, place), Role::Import(kind), block, place);
             return;
         }
         let label = label(block);
@@ -357,7 +362,7 @@ impl<'a> Expander<'a> {
             return;
         }
         self.imports += 1;
-        let id = ComponentId::new(place.id.as_str(), block.id());
+        let id = id(block, true, place);
         let Some(node) = self.node(id.clone(), Role::Import(kind), block, place) else { return };
         let content = self.ingredients.contents.get(&id).cloned();
         let content = content.and_then(|content| {
@@ -387,6 +392,14 @@ impl<'a> Expander<'a> {
         let environment = self.environments.at(place.environment);
         environment.imports.insert(label, Import { content, node });
     }
+}
+
+/// The id of what a block becomes. Where the block has no name of its own, it is one that nobody can
+/// write: ids are unique, also in a plan that is only checked.
+fn id(block: &Block, is_named: bool, place: &Place) -> ComponentId {
+    let written = block.id();
+    let local = if is_named { written } else { format!("{written} at {}", block.span.start()) };
+    ComponentId::new(place.id.as_str(), local)
 }
 
 /// The label of a block that has one.

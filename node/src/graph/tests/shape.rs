@@ -180,6 +180,65 @@ logging { level = "loud" }
 }
 
 #[test]
+fn a_mistake_of_the_header_hides_none_inside() {
+    let problems = World::new(
+        r#"
+test.source { vale = nobody }
+logging "x" { level = "loud" }
+test.source "a" { }
+test.source "a" { valu = 1 }
+declare { test.source "b" { velue = 1 } }
+declare "c" {
+  argument "x" { optional = true }
+  argument { defalt = 1 }
+  argument "x" { optianal = true }
+  export { velue = 1 }
+  http { tsl { } }
+}
+declare "c" { test.source "b" { valoe = 1 } }
+c { y = 1 }
+c "d" { }
+c "d" { z = 1 }
+import.string { contents = "" }
+test.source "e" { value = test.source.a.value }
+"#,
+    )
+    .problems();
+    for mistake in [
+        "2:1: error: test.source needs a label",
+        "2:15: error: unknown attribute \"vale\"",
+        "2:22: error: nothing is called \"nobody\" here",
+        "3:9: error: logging takes no label",
+        "3:23: error: attribute \"level\"",
+        "5:1: error: test.source.a is defined twice",
+        "5:19: error: unknown attribute \"valu\"",
+        "6:1: error: declare needs a label",
+        "6:29: error: unknown attribute \"velue\"",
+        "9:3: error: argument needs a label",
+        "9:14: error: unrecognized attribute \"defalt\"",
+        "10:3: error: argument.x is defined twice",
+        "10:18: error: unrecognized attribute \"optianal\"",
+        "11:3: error: export needs a label",
+        "11:3: error: missing required attribute \"value\"",
+        "11:12: error: unrecognized attribute \"velue\"",
+        "12:3: error: http belongs at the top",
+        "12:10: error: unknown block \"tsl\"",
+        "14:1: error: declare.c is defined twice",
+        "14:33: error: unknown attribute \"valoe\"",
+        "15:1: error: c needs a label",
+        "15:5: error: unrecognized attribute \"y\"",
+        "17:1: error: c.d is defined twice",
+        "17:9: error: unrecognized attribute \"z\"",
+        "18:1: error: import.string needs a label",
+        "18:1: error: missing required attribute \"content\"",
+        "18:17: error: unknown attribute \"contents\"",
+    ] {
+        assert!(problems.contains(&format!("config.alloy:{mistake}")), "{mistake}:\n{problems}");
+    }
+    assert_eq!(problems.matches(": error: ").count(), 27, "{problems}");
+}
+
+#[test]
 fn what_is_not_generally_available_asks_for_its_level() {
     check(
         r#"test.preview "a" { }"#,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use syntax::ast::{Block, Body};
 use syntax::{Diagnostic, did_you_mean};
 
-use super::{Expander, Place, Setting, Written, attribute, label};
+use super::{Expander, Place, Setting, Written, attribute, id, label};
 use crate::graph::id::ComponentId;
 use crate::graph::plan::environment::{Declaration, Found, MAX_DEPTH};
 use crate::graph::plan::{Export, Role};
@@ -20,16 +20,16 @@ struct Parameter {
 impl Expander<'_> {
     /// Expands an instance of a custom component in place.
     pub(super) fn instance(&mut self, block: &Arc<Block>, found: Found, place: &Place) {
-        if !self.has_label(block) || !self.claim(block, &block.id(), place) {
-            return;
-        }
-        let id = ComponentId::new(place.id.as_str(), block.id());
+        let is_named = self.is_named(block, place);
+        let id = id(block, is_named, place);
         let outputs = self.expanded.nodes.len() + 1;
         let instance = self.node(id.clone(), Role::Instance { outputs }, block, place);
         let (Some(instance), true) = (instance, self.add_outputs(&id, block, place, &found)) else {
             return;
         };
-        self.expanded.modules[place.module].names.insert(id.local.clone(), outputs);
+        if is_named {
+            self.expanded.modules[place.module].names.insert(id.local.clone(), outputs);
+        }
         match found {
             Found::Pending(import) => {
                 // Its arguments are evaluated once the import is read; until then it waits for it.
@@ -138,15 +138,14 @@ impl Expander<'_> {
     ) -> BTreeMap<Arc<str>, Parameter> {
         let mut parameters = BTreeMap::new();
         for block in body.blocks().filter(|block| &*block.name.text == "argument") {
-            if !self.has_label(block) {
-                continue;
-            }
+            let is_named = self.is_named(block, inside);
             let name = label(block);
             let (optional, default) = self.parameter(block);
             let role = Role::Argument { instance, name: Arc::clone(&name), default };
-            let local = ComponentId::new(inside.id.as_str(), block.id());
-            self.named_node(local, role, block, inside);
-            parameters.insert(name, Parameter { block: Arc::clone(block), optional });
+            self.named_node(is_named, role, block, inside);
+            if is_named {
+                parameters.insert(name, Parameter { block: Arc::clone(block), optional });
+            }
         }
         parameters
     }
@@ -176,9 +175,7 @@ impl Expander<'_> {
     fn exports(&mut self, body: &Body, outputs: usize, inside: &Place) {
         let mut exports = Vec::new();
         for block in body.blocks().filter(|block| &*block.name.text == "export") {
-            if !self.has_label(block) || !self.claim(block, &block.id(), inside) {
-                continue;
-            }
+            self.is_named(block, inside);
             self.only(block, &["comment", "value"]);
             match attribute(&block.body, "value") {
                 Some(value) => {
