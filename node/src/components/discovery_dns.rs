@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use discovery::dns::{self, Config, DnsDiscovery, Record};
-use syntax::{Arguments, Choice, Problems, Step};
+use syntax::{Arguments, Choice, FromValue, IntoValue, Mismatch, Problems, Step, Type, Value};
 
 use super::latest::Latest;
 use super::source::{self, Outlet, Output, Source};
@@ -22,8 +22,8 @@ pub(super) struct Input {
     /// The names to look up.
     names: Vec<String>,
     /// The records to look for.
-    #[arg(rename = "type", default = RecordName::Srv)]
-    record: RecordName,
+    #[arg(rename = "type", default = AnyCase(RecordName::Srv))]
+    record: AnyCase,
     /// The targets' port; needed for every type but `SRV`, whose records have their own.
     #[arg(default = 0)]
     port: u16,
@@ -46,6 +46,31 @@ enum RecordName {
     Ns,
 }
 
+/// Upper or lower case, as Alloy takes it.
+#[derive(Debug)]
+struct AnyCase(RecordName);
+
+impl FromValue for AnyCase {
+    fn kind() -> Type {
+        RecordName::kind()
+    }
+
+    fn from_known(value: &Value) -> Result<Self, Mismatch> {
+        let upper = match value {
+            Value::String(name) => RecordName::from_known(&Value::string(name.to_uppercase())).ok(),
+            _ => None,
+        };
+        // What is wrong is told as it is written.
+        upper.map_or_else(|| RecordName::from_known(value), Ok).map(Self)
+    }
+}
+
+impl IntoValue for AnyCase {
+    fn to_value(&self) -> Value {
+        self.0.to_value()
+    }
+}
+
 impl Input {
     fn validate(&self, problems: &mut Problems<'_>) {
         if self.names.is_empty() {
@@ -58,8 +83,8 @@ impl Input {
             problems.field("refresh_interval", "refresh_interval must be greater than 0");
         }
         let known = problems.are_known(&["type", "port"]);
-        if known && self.port == 0 && self.record != RecordName::Srv {
-            let text = format!("records of type {} need port to be set", self.record.as_str());
+        if known && self.port == 0 && self.record.0 != RecordName::Srv {
+            let text = format!("records of type {} need port to be set", self.record.0.as_str());
             problems.field("type", text);
         }
     }
@@ -67,7 +92,7 @@ impl Input {
     fn config(&self) -> Config {
         Config {
             names: self.names.clone(),
-            record: match self.record {
+            record: match self.record.0 {
                 RecordName::Srv => Record::Srv,
                 RecordName::A => Record::A,
                 RecordName::Aaaa => Record::Aaaa,

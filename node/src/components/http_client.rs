@@ -62,7 +62,7 @@ struct BasicAuth {
 #[derive(Debug, Clone, PartialEq, Arguments)]
 #[arguments(validate = Self::validate)]
 struct Authorization {
-    /// The first word of the header.
+    /// The first word of the header; an empty one is `Bearer`.
     #[arg(rename = "type", default = "Bearer".to_owned())]
     scheme: String,
     /// The rest of the header.
@@ -241,20 +241,36 @@ impl Authorization {
     fn credentials(&self) -> Credentials {
         let credentials = source(self.credentials.as_ref(), self.credentials_file.as_deref())
             .unwrap_or(Source::Inline(client::Secret::default()));
-        Credentials::Authorization { scheme: self.scheme.clone(), credentials }
+        let scheme = match self.scheme.trim() {
+            "" => "Bearer",
+            scheme => scheme,
+        };
+        Credentials::Authorization { scheme: scheme.to_owned(), credentials }
     }
 }
 
 impl OAuth2Block {
     fn validate(&self, problems: &mut Problems<'_>) {
-        exclusive(problems, "client_secret", "client_secret_file");
+        let proofs = ["client_secret", "client_secret_file"];
+        exclusive(problems, proofs[0], proofs[1]);
+        if problems.are_known(&proofs) && self.client_secret().is_none() {
+            let text = "oauth2 needs client_secret or client_secret_file";
+            match proofs.iter().find(|proof| problems.is_written(proof)) {
+                Some(empty) => problems.field(empty, text),
+                None => problems.block(text),
+            }
+        }
         let config = OAuth2 { tls: Tls::default(), proxy: Proxy::default(), ..self.config() };
         let credentials = Some(Credentials::OAuth2(Box::new(config)));
         report(problems, &Config { credentials, ..Config::default() });
     }
 
+    fn client_secret(&self) -> Option<Source> {
+        source(self.client_secret.as_ref(), self.client_secret_file.as_deref())
+    }
+
     fn config(&self) -> OAuth2 {
-        let secret = source(self.client_secret.as_ref(), self.client_secret_file.as_deref());
+        let secret = self.client_secret();
         OAuth2 {
             client_id: self.client_id.clone(),
             client_secret: secret.unwrap_or(Source::Inline(client::Secret::default())),

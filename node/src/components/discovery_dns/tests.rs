@@ -10,6 +10,8 @@ fn every_argument_reaches_the_source() {
     for (name, record) in [
         ("SRV", Record::Srv),
         ("A", Record::A),
+        ("a", Record::A),
+        ("Srv", Record::Srv),
         ("AAAA", Record::Aaaa),
         ("MX", Record::Mx),
         ("NS", Record::Ns),

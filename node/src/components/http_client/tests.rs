@@ -96,6 +96,12 @@ fn each_way_to_authenticate_reaches_the_client() {
         credentials("authorization {\ntype = \"Token\"\ncredentials = \"c\"\n}"),
         Some(Credentials::Authorization { scheme: "Token".to_owned(), credentials: inline("c") })
     );
+    let bearer =
+        Credentials::Authorization { scheme: "Bearer".to_owned(), credentials: inline("c") };
+    for scheme in ["", " Bearer "] {
+        let body = format!("authorization {{\ntype = {scheme:?}\ncredentials = \"c\"\n}}");
+        assert_eq!(credentials(&body), Some(bearer.clone()), "{scheme:?}");
+    }
 }
 
 #[test]
@@ -124,14 +130,19 @@ fn contradictions_are_refused() {
         ],
     );
     mistakes(
-        "http_headers = {\"a b\" = [\"c\"]}\noauth2 {\nclient_id = \"\"\ntoken_url = \"here\"\nno_proxy = \"a\"\ntls_config {\nkey_file = \"/k\"\n}\n}",
+        "http_headers = {\"a b\" = [\"c\"]}\noauth2 {\nclient_id = \"\"\ntoken_url = \"here\"\nclient_secret = \"s\"\nno_proxy = \"a\"\ntls_config {\nkey_file = \"/k\"\n}\n}",
         expect![[r#"
             1: "a b" is not a valid name of a header
             3: client_id of oauth2 must not be empty
             4: token_url of oauth2 is not an absolute http or https URL
-            5: no_proxy needs proxy_url
-            7: a TLS certificate and its key must be set together"#]],
+            6: no_proxy needs proxy_url
+            8: a TLS certificate and its key must be set together"#]],
     );
+    for (proof, line) in [("", 1), ("client_secret = \"\"", 4), ("client_secret_file = \"\"", 4)] {
+        let body = format!("oauth2 {{\nclient_id = \"a\"\ntoken_url = \"http://b/\"\n{proof}\n}}");
+        let told = decode::<HttpClient>(&body).expect_err("there is no secret");
+        assert_eq!(told, format!("{line}: oauth2 needs client_secret or client_secret_file"));
+    }
     mistakes("bearer_tokn = \"a\"", expect![[r#"1: unknown attribute "bearer_tokn""#]]);
 }
 
@@ -145,8 +156,8 @@ fn documents_that_are_spelt_out_are_read_where_they_stand() {
             4: the key's PEM holds no private key"#]],
     );
     mistakes(
-        "oauth2 {\nclient_id = \"a\"\ntoken_url = \"http://b/\"\ntls_config {\nca_pem = \"hunter2\"\n}\n}",
-        expect!["5: the CA's PEM holds no certificate"],
+        "oauth2 {\nclient_id = \"a\"\nclient_secret = \"s\"\ntoken_url = \"http://b/\"\ntls_config {\nca_pem = \"hunter2\"\n}\n}",
+        expect!["6: the CA's PEM holds no certificate"],
     );
 }
 

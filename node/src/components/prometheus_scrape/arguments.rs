@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use metrics::{ConfigError, NameEscaping, Protocol, ScrapeConfig};
 use model::names::Scheme;
-use syntax::{Arguments, ByteSize, Choice, Problems};
+use syntax::{Arguments, ByteSize, Choice, FromValue, IntoValue, Mismatch, Problems, Type, Value};
 
 use crate::components::http_client::HttpClient;
 use crate::components::receiver::MetricsReceiver;
@@ -47,9 +47,9 @@ pub(crate) struct Input {
     /// What is asked for, dearest first; with `scrape_native_histograms` the default begins with
     /// `PrometheusProto`.
     scrape_protocols: Option<Vec<ProtocolName>>,
-    /// What a page is taken for whose content type says nothing useful.
-    #[arg(default = ProtocolName::PrometheusText0_0_4)]
-    scrape_fallback_protocol: ProtocolName,
+    /// What a page is taken for whose content type says nothing useful; if empty, it is refused.
+    #[arg(default = Fallback(Some(ProtocolName::PrometheusText0_0_4)))]
+    scrape_fallback_protocol: Fallback,
     /// Path of the request.
     #[arg(default = "/metrics".to_owned())]
     metrics_path: String,
@@ -88,7 +88,8 @@ pub(crate) struct Input {
     metric_name_validation_scheme: ValidationName,
     /// How a target is asked to write names that are not legacy names; `underscores`, or
     /// `allow-utf-8` if such names may be used.
-    metric_name_escaping_scheme: Option<EscapingName>,
+    #[arg(default = EscapingName::Unset)]
+    metric_name_escaping_scheme: EscapingName,
     /// Whether native histograms are taken.
     #[arg(default = false)]
     scrape_native_histograms: bool,
@@ -157,6 +158,29 @@ impl ProtocolName {
     }
 }
 
+/// A protocol, or the empty string.
+#[derive(Debug)]
+struct Fallback(Option<ProtocolName>);
+
+impl FromValue for Fallback {
+    fn kind() -> Type {
+        ProtocolName::kind()
+    }
+
+    fn from_known(value: &Value) -> Result<Self, Mismatch> {
+        match value {
+            Value::String(name) if name.is_empty() => Ok(Self(None)),
+            name => ProtocolName::from_known(name).map(|name| Self(Some(name))),
+        }
+    }
+}
+
+impl IntoValue for Fallback {
+    fn to_value(&self) -> Value {
+        self.0.map_or_else(|| Value::string(""), |name| name.to_value())
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Choice)]
 enum ValidationName {
     #[choice("legacy")]
@@ -167,6 +191,8 @@ enum ValidationName {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Choice)]
 enum EscapingName {
+    #[choice("")]
+    Unset,
     #[choice("underscores")]
     Underscores,
     #[choice("dots")]
@@ -219,7 +245,7 @@ impl Input {
             scrape_interval: self.scrape_interval,
             scrape_timeout: self.scrape_timeout,
             scrape_protocols: self.protocols(),
-            scrape_fallback_protocol: Some(self.scrape_fallback_protocol.protocol()),
+            scrape_fallback_protocol: self.scrape_fallback_protocol.0.map(ProtocolName::protocol),
             metrics_path: self.metrics_path.clone(),
             scheme: self.scheme.clone(),
             enable_compression: self.enable_compression,
@@ -268,12 +294,12 @@ impl Input {
 
     fn escaping(&self) -> NameEscaping {
         match (self.metric_name_escaping_scheme, self.metric_name_validation_scheme) {
-            (Some(EscapingName::Underscores), _) | (None, ValidationName::Legacy) => {
+            (EscapingName::Underscores, _) | (EscapingName::Unset, ValidationName::Legacy) => {
                 NameEscaping::Underscores
             }
-            (Some(EscapingName::Dots), _) => NameEscaping::Dots,
-            (Some(EscapingName::Values), _) => NameEscaping::Values,
-            (Some(EscapingName::AllowUtf8), _) | (None, ValidationName::Utf8) => {
+            (EscapingName::Dots, _) => NameEscaping::Dots,
+            (EscapingName::Values, _) => NameEscaping::Values,
+            (EscapingName::AllowUtf8, _) | (EscapingName::Unset, ValidationName::Utf8) => {
                 NameEscaping::AllowUtf8
             }
         }

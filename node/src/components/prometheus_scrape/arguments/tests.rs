@@ -103,6 +103,14 @@ fn native_histograms_have_protobuf_asked_for_first() {
 
 #[test]
 fn names_are_left_as_they_are_where_any_may_be_used() {
-    let names = config("metric_name_validation_scheme = \"utf8\"").name_escaping;
-    assert_eq!(names, NameEscaping::AllowUtf8);
+    for more in ["", "\nmetric_name_escaping_scheme = \"\""] {
+        let body = format!("metric_name_validation_scheme = \"utf8\"{more}");
+        assert_eq!(config(&body).name_escaping, NameEscaping::AllowUtf8, "{more}");
+    }
+}
+
+#[test]
+fn a_page_need_not_be_taken_for_anything() {
+    let fallback = config("scrape_fallback_protocol = \"\"").scrape_fallback_protocol;
+    assert_eq!(fallback, None);
 }

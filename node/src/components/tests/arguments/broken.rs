@@ -40,7 +40,7 @@ fn an_argument_of_the_wrong_type_or_that_reads_nothing_is_the_only_mistake() {
         ),
         (
             "discovery.http",
-            "url = \"http://a\"\noauth2 {\nclient_id = \"b\"\ntoken_url = \"http://c\"\n}",
+            "url = \"http://a\"\noauth2 {\nclient_id = \"b\"\nclient_secret = \"s\"\ntoken_url = \"http://c\"\n}",
         ),
         ("discovery.dns", "names = [\"a\"]\ntype = \"MX\"\nport = 1"),
         (
