@@ -81,6 +81,10 @@ fn parse_all(source: &Source) -> (File, Vec<Diagnostic>) {
     (File { source: source.clone(), body, comments: lexed.comments }, parser.diagnostics)
 }
 
+fn is_broken(statement: &Statement) -> bool {
+    matches!(statement, Statement::Attribute(one) if matches!(one.value.kind, ExprKind::Broken))
+}
+
 /// The mistake has been reported; whoever catches this goes on after the statement.
 struct Reported;
 
@@ -183,8 +187,10 @@ impl<'a> Parser<'a> {
                     let first = self.at;
                     match self.statement() {
                         Ok(statement) => {
-                            statements.push(statement);
+                            // What is wrong in a value may have swallowed the lines behind it.
+                            is_complete &= !is_broken(&statement);
                             is_complete &= self.end_of_statement(first);
+                            statements.push(statement);
                         }
                         Err(Reported) => {
                             is_complete = false;

@@ -252,6 +252,7 @@ fn what_cannot_be_read_brings_no_other_mistake_along() {
     for text in [
         write("url: \"http://a\""),
         "prometheus.scrape \"a\" { targets = [] forward_to = [] }".to_owned(),
+        "prometheus.scrape \"a\" {\ntargets = [\nforward_to = 1\n}".to_owned(),
         scrape("basic_auth {\nusername = \"a\" password = \"b\"\n}"),
         scrape("oauth2 {\nclient_id \"a\"\ntoken_url = \"http://a\"\n}"),
         "http {\ntls {\ncert_file = \"/c\" key_file = \"/k\"\n}\n}".to_owned(),
