@@ -1,5 +1,6 @@
-//! Text formats that configurations know from Go: durations and sizes.
+//! What configurations know from Go: the text of durations and sizes, upper and lower case.
 
+pub mod case;
 pub mod duration;
 pub mod size;
 #[cfg(test)]

@@ -1,11 +1,37 @@
 use expect_test::{Expect, expect};
-use model::relabel::{Action, RuleConfig};
+use model::Labels;
+use model::relabel::{Action, Outcome, RuleConfig, Rules, Scratch};
+use syntax::go::case;
 
 use super::Rule;
 use crate::components::testing::decode;
 
 fn mistakes(body: &str, expected: Expect) {
     expected.assert_eq(&decode::<Rule>(body).expect_err("the rule is wrong"));
+}
+
+/// Two crates that may not know each other have the same table.
+#[test]
+fn rules_and_functions_change_the_case_of_every_character_alike() {
+    type Change = fn(&str) -> String;
+    let changes: [(Action, Change); 2] =
+        [(Action::Lowercase, case::lower), (Action::Uppercase, case::upper)];
+    let text: String = ('\0'..=char::MAX).collect();
+    for (action, changed) in changes {
+        let rule = RuleConfig {
+            source_labels: vec!["a".to_owned()],
+            target_label: "b".to_owned(),
+            action,
+            ..RuleConfig::default()
+        };
+        let rules = Rules::compile(vec![rule]).expect("the rule is right");
+        let (labels, mut scratch) =
+            (Labels::from_pairs([("a", text.as_str())]), Scratch::default());
+        let Outcome::Changed(labels) = rules.apply(labels.borrowed(), &mut scratch) else {
+            panic!("{action:?} changes nothing")
+        };
+        assert!(labels.get("b") == Some(changed(&text).as_str()), "{action:?}");
+    }
 }
 
 #[test]

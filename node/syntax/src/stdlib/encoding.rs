@@ -38,9 +38,11 @@ pub(super) fn from_yaml(values: &[Value]) -> Result<Value, CallError> {
         .map_err(|error| CallError::argument(0, format!("not YAML: {}", first_line(&error))))
 }
 
-/// Long errors show the text at fault in several lines; ours already shows a place.
-fn first_line(error: &dyn std::fmt::Display) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+/// Long errors show the text at fault in several lines; ours already shows a place. The library's
+/// other formatter advises whoever calls it.
+fn first_line(error: &serde_saphyr::Error) -> String {
+    let text = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 pub(super) fn from_base64(values: &[Value]) -> Result<Value, CallError> {

@@ -1,10 +1,24 @@
 //! JSON text from and to values.
 
-use crate::value::{CallError, Value};
+use std::sync::Arc;
 
-/// Parses a document.
+use crate::value::{CallError, Number, Value};
+
+/// Parses a document. As in Go all its numbers are floats: `7` of it is 3.5 when it is halved.
 pub(super) fn parse(text: &str) -> Result<Value, CallError> {
-    serde_json::from_str(text).map_err(|error| CallError::argument(0, format!("not JSON: {error}")))
+    let parsed = serde_json::from_str(text);
+    parsed.map(floating).map_err(|error| CallError::argument(0, format!("not JSON: {error}")))
+}
+
+fn floating(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(Number::Float(number.as_f64())),
+        Value::Array(values) => Value::array(values.iter().cloned().map(floating)),
+        Value::Object(object) => Value::object(
+            object.iter().map(|(key, value)| (Arc::clone(key), floating(value.clone()))),
+        ),
+        other => other,
+    }
 }
 
 /// Writes a document as Go does: keys sorted, `<`, `>` and `&` escaped.

@@ -2,6 +2,7 @@
 
 use super::arguments::{argument, count, function, one, two};
 use super::format::format;
+use crate::go::case;
 use crate::value::{CallError, Value};
 
 type Call = fn(&[Value]) -> Result<Value, CallError>;
@@ -34,11 +35,11 @@ fn text(text: impl AsRef<str>) -> Value {
 }
 
 fn to_lower(values: &[Value]) -> Result<Value, CallError> {
-    one::<String>(values).map(|whole| text(whole.to_lowercase()))
+    one::<String>(values).map(|whole| text(case::lower(&whole)))
 }
 
 fn to_upper(values: &[Value]) -> Result<Value, CallError> {
-    one::<String>(values).map(|whole| text(whole.to_uppercase()))
+    one::<String>(values).map(|whole| text(case::upper(&whole)))
 }
 
 fn trim_space(values: &[Value]) -> Result<Value, CallError> {

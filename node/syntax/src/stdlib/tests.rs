@@ -48,7 +48,8 @@ fn strings() {
         string.replace("a.b.c", ".", "") => "abc"
         string.replace("ab", "", "-") => "-a-b-"
         string.to_lower("ÄB") => "äb"
-        string.to_upper("straße") => "STRASSE"
+        string.to_upper("straße ᾳŉ") => "STRAßE ᾼŉ"
+        string.to_lower("ΟΔΟΣ İ") => "οδοσ i"
         string.trim("?!hello!?", "!?") => "hello"
         string.trim_prefix("helloworld", "hello") => "world"
         string.trim_prefix("world", "hello") => "world"
@@ -103,6 +104,11 @@ fn encodings() {
     table(
         r#"
         encoding.from_json("{\"a\": [1, 2.5, null, true], \"b\": {}}") => {a = [1, 2.5, null, true], b = {}}
+        encoding.from_json("7") / 2 => 3.5
+        [encoding.from_json("9007199254740993"), encoding.from_json("1e3")] => [9007199254740992, 1000]
+        encoding.from_json("{\"a\": [1]}").a[0] / 2 => 0.5
+        encoding.to_json(encoding.from_json("{\"a\": [1, 18446744073709551615]}")) => "{\"a\":[1,18446744073709552000]}"
+        json_path("{\"a\": 7}", ".a")[0] / 2 => 3.5
         encoding.from_json("{") => error: encoding.from_json: not JSON: EOF while parsing an object at line 1 column 1
         encoding.from_yaml("a: 1\nb:\n  - x\n  - 2.5\n3: ~\n") => {a = 1, b = ["x", 2.5], "3" = null}
         encoding.from_base64("aGVsbG8=") => "hello"
@@ -133,6 +139,8 @@ fn yaml_means_what_go_makes_of_it() {
         encoding.from_yaml("[.inf, -.inf, +.Inf, .nan]") => [+Inf, -Inf, +Inf, NaN]
         encoding.from_yaml("[~, null, Null, NULL, nULL, '~']") => [null, null, null, null, "nULL", "~"]
         encoding.from_yaml("{010: a, 0x1: b, True: c, 1.50: d, no: e, ~: f}") => {"010" = "a", "0x1" = "b", True = "c", "1.50" = "d", no = "e", "null" = "f"}
+        encoding.from_yaml("a: 1\n---\nb: 2") => error: encoding.from_yaml: not YAML: error: line 3 column 1: only single YAML document expected but multiple found
+        encoding.from_yaml("{a: 1, a: 2}") => error: encoding.from_yaml: not YAML: error: line 1 column 8: duplicate mapping key `a` is not allowed here
         encoding.from_yaml("? [1]\n: a") => error: encoding.from_yaml: not YAML: error: line 1 column 3: expected string scalar
         "#,
     );
