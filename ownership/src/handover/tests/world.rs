@@ -76,7 +76,7 @@ pub(super) struct World {
     pub overlaps: u64,
     /// How often a key was started that another node collected.
     pub doubles: u64,
-    /// How often each key was ended that nobody announces any more.
+    /// How often each key was ended since it last began without a seal.
     pub ends: BTreeMap<Key, u64>,
 }
 
@@ -298,6 +298,10 @@ impl World {
                 self.starts += 1;
                 self.overlaps += u64::from(start.overlap);
                 let key = start.target.key;
+                if start.seal.is_none() {
+                    // For a discovery that is behind it begins anew, and ends anew.
+                    self.ends.remove(&key);
+                }
                 let taken = self.nodes.iter().flatten().any(|node| node.collects.contains(&key));
                 self.doubles += u64::from(taken);
                 let node = self.nodes[at].as_mut().expect("it runs");
