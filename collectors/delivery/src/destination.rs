@@ -92,6 +92,8 @@ pub struct Destination {
     complaint: Throttle,
     hurry: CancellationToken,
     ending: bool,
+    /// Whether what is collected waits for the nodes that were missing at the start.
+    minds_missing: bool,
 }
 
 /// A request on its way, for the case that it does not come back.
@@ -163,6 +165,7 @@ impl Destination {
             complaint: Throttle::default(),
             hurry: CancellationToken::new(),
             ending: false,
+            minds_missing: false,
         };
         destination.tell_delivered();
         destination.publish_bounds();
@@ -323,6 +326,7 @@ impl Destination {
     }
 
     fn write(&mut self, batch: &Batch) {
+        self.mind_missing();
         if let Some(predecessor) = &batch.predecessor {
             self.depend(&predecessor.node, predecessor.until, batch.overlap);
         }

@@ -24,6 +24,10 @@ pub trait Peers: fmt::Debug + Send + Sync {
     /// Whether a node lives, as far as is known.
     fn lives(&self, node: &str) -> bool;
 
+    /// The nodes that should live and do not, as far as this node remembers; `None` as long as it has not
+    /// looked for them yet.
+    fn missing(&self) -> Option<Vec<Arc<str>>>;
+
     /// Gives frames to another live node that will stay. When this returns without an error they
     /// are on its disk.
     fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>>;

@@ -137,6 +137,12 @@ impl Peers for Others {
         self.state.borrow().peers.iter().any(|peer| peer.name == node)
     }
 
+    fn missing(&self) -> Option<Vec<Arc<str>>> {
+        let state = self.state.borrow();
+        let names = || state.missing.iter().filter_map(|missing| missing.name.as_deref());
+        state.joined.then(|| names().map(Arc::from).collect())
+    }
+
     fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>> {
         Box::pin(self.give(consignment))
     }

@@ -35,11 +35,16 @@ struct Stage {
 
 impl Stage {
     async fn begin(nodes: usize) -> anyhow::Result<Self> {
-        Self::begin_with(nodes, |text| text).await
+        Self::begin_with(nodes, |text| text, |node| node).await
     }
 
-    /// With something changed in the configuration.
-    async fn begin_with(nodes: usize, change: fn(String) -> String) -> anyhow::Result<Self> {
+    /// With something changed in the configuration, and nodes that write under other names than their own:
+    /// only where all write to the same place do they wait for each other's samples.
+    async fn begin_with(
+        nodes: usize,
+        change: fn(String) -> String,
+        writer: fn(&str) -> &str,
+    ) -> anyhow::Result<Self> {
         let world = World::new()?;
         let interval = i64::try_from(SLOW.as_millis())?;
         let limits = Limits { interval, ..Limits::default() };
@@ -47,7 +52,7 @@ impl Stage {
         let fleet = fleet(&world, TARGETS).await?;
         let text = slowed(&configuration(&addresses(&fleet, TARGETS)));
         let config = world::write(&world, &change(text))?;
-        let write_url = |node: &str| ledger.write_url(node);
+        let write_url = |node: &str| ledger.write_url(writer(node));
         let cluster = Cluster::start(&world, setup(&config), nodes, write_url).await?;
         let formed = Totals::default();
         let mut stage = Self { world, ledger, fleet, cluster, formed };
@@ -130,12 +135,12 @@ async fn a_node_that_is_drained_over_http_hands_over_and_stops() -> anyhow::Resu
 #[tokio::test]
 async fn a_backend_of_remote_write_2_0_gets_every_tick_once_through_a_join_and_a_leave()
 -> anyhow::Result<()> {
-    let mut stage = Stage::begin_with(2, |text| {
+    let newer = |text: String| {
         let url = "url = sys.env(\"TESTNET_WRITE_URL\")";
         let newer = format!("{url}\n    protobuf_message = \"io.prometheus.write.v2.Request\"");
         text.replace(url, &newer)
-    })
-    .await?;
+    };
+    let mut stage = Stage::begin_with(2, newer, |node| node).await?;
     let ledger = stage.ledger.clone();
     let joined = stage.cluster.add(|node| ledger.write_url(node))?;
     stage.cluster.spawn(joined)?.ready().await?;
@@ -173,4 +178,35 @@ async fn scaling_out_and_in_loses_no_tick_and_stores_none_twice() -> anyhow::Res
     }
     anyhow::ensure!(causes.contains("leave"), "{causes:?}");
     stage.end_with_every_tick_stored_once().await
+}
+
+#[tokio::test]
+async fn the_heir_of_two_that_left_is_killed_and_delivers_before_them_though_they_start_first()
+-> anyhow::Result<()> {
+    let mut stage = Stage::begin_with(3, |text| text, |_| "backend").await?;
+    stage.ledger.behave(Behaviour::Refuse(503));
+    tokio::time::sleep(SLOW).await;
+    let [one, other] = [0, 1].map(|node| stage.cluster.take(node).child.end(PATIENCE));
+    let (one, other) = tokio::join!(one, other);
+    one.and(other)?;
+    // What the heir collects stands behind what it adopted.
+    tokio::time::sleep(SLOW).await;
+    stage.cluster.take(2).child.kill().await?;
+    for node in [0, 1] {
+        stage.cluster.spawn(node)?;
+    }
+    for node in [0, 1] {
+        stage.cluster.node(node).ready().await?;
+    }
+    // They find nobody who could tell them who collected before.
+    tokio::time::sleep(SLOW).await;
+    stage.cluster.spawn(2)?.ready().await?;
+    stage.ledger.behave(Behaviour::Prometheus);
+    stage.ticks(8).await?;
+    let totals = stage.ledger.totals().borrow().clone();
+    let rejected = totals.rejected - stage.formed.rejected;
+    let tails = stage.cluster.log_tails();
+    stage.world.end().await;
+    anyhow::ensure!(rejected == 0, "{rejected} samples came too late: {totals:?}\n{tails}");
+    Ok(())
 }

@@ -30,6 +30,10 @@ const SILENCE_AT_MOST: Duration = Duration::from_secs(60);
 /// missing twice.
 const GONE_TWICE: u32 = 2;
 
+/// Missing nodes that are minded at a start. One of a few that were stopped together is what happens; of a
+/// whole cluster that lost its power every node would ask every other about all.
+const MINDED: usize = 16;
+
 /// A gate, by the instance of its log and its sequence.
 pub(super) type GateId = (u128, u64);
 
@@ -143,6 +147,21 @@ impl Destination {
             self.holds.renew(gate, Instant::now());
         } else if !self.holds.is_watched(gate) {
             self.judge(gate, Verdict::Pass);
+        }
+    }
+
+    /// Has what is collected from the start on wait for what the nodes have not delivered that are missing
+    /// then, should they be found to live before it is sent. There was nobody to ask who collected it
+    /// last, and it may have been one of these; with what this node itself gave it when it left.
+    pub(super) fn mind_missing(&mut self) {
+        if self.minds_missing {
+            return;
+        }
+        let missing = self.neighbours.as_ref().map(|neighbours| neighbours.peers.missing());
+        let Some(Some(missing)) = missing else { return };
+        self.minds_missing = true;
+        for origin in missing.iter().take(MINDED) {
+            self.depend(origin, now_ms(), true);
         }
     }
 
