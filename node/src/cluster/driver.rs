@@ -350,6 +350,7 @@ impl Driver {
                 Output::Departed => self.departed = true,
             }
         }
+        self.measures.checkpoints_kept(self.core.checkpoints());
     }
 
     fn transmit(&self, to: SocketAddr, datagram: &[u8]) {
