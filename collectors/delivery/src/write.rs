@@ -56,6 +56,8 @@ pub struct Writer {
     behind_overlaps: bool,
     families: Families,
     compressor: Compressor,
+    /// Those of the batch that is being written.
+    exemplars: Attached,
     telemetry: Arc<Telemetry>,
 }
 
@@ -117,6 +119,7 @@ impl Writer {
             behind_overlaps: true,
             families: Families::default(),
             compressor: Compressor::new(),
+            exemplars: Attached::default(),
             telemetry,
         }
     }
@@ -175,10 +178,11 @@ impl Writer {
     pub fn write(&mut self, batch: &Batch, now_ms: i64, sealed: &mut Vec<NewFrame>) {
         self.count_received(batch);
         let oldest = self.options.age_limit_ms.map_or(i64::MIN, |limit| now_ms - limit);
-        let mut exemplars = Attached::default();
+        let mut exemplars = std::mem::take(&mut self.exemplars);
+        exemplars.clear();
         let speaks_v2 = self.options.overlap_protocol == Protocol::V2;
         if self.options.exemplars && (speaks_v2 || self.options.protocol == Protocol::V2) {
-            exemplars = Attached::of(batch, oldest);
+            exemplars.fill(batch, oldest);
         }
         self.write_each(batch, &batch.samples, &mut exemplars, oldest, sealed);
         if self.options.histograms {
@@ -187,6 +191,7 @@ impl Writer {
         if self.options.exemplars {
             self.write_each(batch, &batch.exemplars, &mut exemplars, oldest, sealed);
         }
+        self.exemplars = exemplars;
         if self.options.metadata && self.options.protocol == Protocol::V1 {
             self.families.learn(&batch.families);
         }
@@ -205,11 +210,11 @@ impl Writer {
         }
     }
 
-    fn write_each<'b, T: Item>(
+    fn write_each<T: Item>(
         &mut self,
-        batch: &'b Batch,
-        items: &'b [T],
-        exemplars: &mut Attached<'b>,
+        batch: &Batch,
+        items: &[T],
+        exemplars: &mut Attached,
         oldest: i64,
         sealed: &mut Vec<NewFrame>,
     ) {

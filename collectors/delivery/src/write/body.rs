@@ -1,5 +1,7 @@
 //! A request under way, and its sealing into a frame.
 
+use std::ops::Range;
+
 use model::{Batch, Exemplar, Family, HistogramSample, Sample, Span};
 use snap::raw::{Encoder, max_compress_len};
 
@@ -61,13 +63,13 @@ impl Body {
 
     /// The exemplars of a series that travel with its sample.
     #[inline]
-    pub(super) fn takes_along<'b>(
+    pub(super) fn takes_along(
         &self,
-        exemplars: &mut Attached<'b>,
-        batch: &'b Batch,
+        exemplars: &mut Attached,
+        batch: &Batch,
         series: Span,
-    ) -> Along<'b> {
-        if self.is_v2() { exemplars.take(batch, series) } else { Along::default() }
+    ) -> Range<usize> {
+        if self.is_v2() { exemplars.take(batch, series) } else { 0..0 }
     }
 
     #[inline]
@@ -76,7 +78,7 @@ impl Body {
         labels: &[u8],
         sample: &Sample,
         family: Option<&Family>,
-        along: &Along<'_>,
+        along: Along<'_>,
     ) {
         self.counts.samples += 1;
         self.span(sample.timestamp);
@@ -92,7 +94,7 @@ impl Body {
         labels: &[u8],
         sample: &HistogramSample,
         family: Option<&Family>,
-        along: &Along<'_>,
+        along: Along<'_>,
     ) {
         self.counts.histograms += 1;
         self.span(sample.timestamp);
@@ -115,7 +117,7 @@ impl Body {
     }
 
     #[inline]
-    fn count_along(&mut self, along: &Along<'_>) {
+    fn count_along(&mut self, along: Along<'_>) {
         for (exemplar, _) in along.iter() {
             self.counts.exemplars += 1;
             self.span(exemplar.timestamp);

@@ -16,12 +16,12 @@ pub(super) trait Item {
     /// Writes it with the labels that the series is sent with, from a batch and with what that says of
     /// its family, if that is wanted. Whether it is written, or was before: in 2.0 a sample takes the
     /// exemplars of its series along, and an exemplar does not travel without one.
-    fn push<'b>(
-        &'b self,
+    fn push(
+        &self,
         body: &mut Body,
         labels: &[u8],
-        from: (&'b Batch, bool),
-        exemplars: &mut Attached<'b>,
+        from: (&Batch, bool),
+        exemplars: &mut Attached,
     ) -> bool;
     /// Roughly how many bytes it takes, labels of the series not counted, where that may be many.
     fn size_beside_labels(&self, batch: &Batch) -> usize;
@@ -46,16 +46,16 @@ impl Item for Sample {
     }
 
     #[inline]
-    fn push<'b>(
-        &'b self,
+    fn push(
+        &self,
         body: &mut Body,
         labels: &[u8],
-        (batch, metadata): (&'b Batch, bool),
-        exemplars: &mut Attached<'b>,
+        (batch, metadata): (&Batch, bool),
+        exemplars: &mut Attached,
     ) -> bool {
         let family = if metadata { told(batch, self.family) } else { None };
         let own = body.takes_along(exemplars, batch, self.labels);
-        body.push_sample(labels, self, family, &own);
+        body.push_sample(labels, self, family, exemplars.along(batch, own));
         true
     }
 
@@ -78,16 +78,16 @@ impl Item for HistogramSample {
         self.labels
     }
 
-    fn push<'b>(
-        &'b self,
+    fn push(
+        &self,
         body: &mut Body,
         labels: &[u8],
-        (batch, metadata): (&'b Batch, bool),
-        exemplars: &mut Attached<'b>,
+        (batch, metadata): (&Batch, bool),
+        exemplars: &mut Attached,
     ) -> bool {
         let family = if metadata { told(batch, self.family) } else { None };
         let own = body.takes_along(exemplars, batch, self.labels);
-        body.push_histogram(labels, self, family, &own);
+        body.push_histogram(labels, self, family, exemplars.along(batch, own));
         true
     }
 
@@ -121,12 +121,12 @@ impl Item for Exemplar {
         self.series
     }
 
-    fn push<'b>(
-        &'b self,
+    fn push(
+        &self,
         body: &mut Body,
         labels: &[u8],
-        (batch, _): (&'b Batch, bool),
-        exemplars: &mut Attached<'b>,
+        (batch, _): (&Batch, bool),
+        exemplars: &mut Attached,
     ) -> bool {
         if body.is_v2() {
             return !exemplars.has(batch, self.series);

@@ -18,6 +18,8 @@ pub(super) struct Request {
     /// The series being written.
     message: Vec<u8>,
     references: Vec<u8>,
+    /// The exemplar being written.
+    exemplar: Vec<u8>,
     previous: Previous,
 }
 
@@ -47,7 +49,7 @@ impl Request {
         labels: &[u8],
         measured: &Sample,
         family: Option<&Family>,
-        along: &Along<'_>,
+        along: Along<'_>,
     ) {
         self.begin(labels);
         let mut small = sample(measured.value, measured.timestamp, measured.start_timestamp);
@@ -61,7 +63,7 @@ impl Request {
         labels: &[u8],
         measured: &HistogramSample,
         family: Option<&Family>,
-        along: &Along<'_>,
+        along: Along<'_>,
         scratch: &mut Vec<u8>,
     ) {
         self.begin(labels);
@@ -75,14 +77,15 @@ impl Request {
 
     /// Those of the series under way: there may be none without a sample.
     #[inline]
-    fn push_exemplars(&mut self, along: &Along<'_>) {
-        for (exemplar, own_labels) in along {
+    fn push_exemplars(&mut self, along: Along<'_>) {
+        for (exemplar, own_labels) in along.iter() {
             self.refer(own_labels);
-            let mut message = Vec::with_capacity(self.references.len() + 24);
-            push_bytes(&mut message, 1, &self.references);
-            push_double(&mut message, 2, exemplar.value);
-            push_number(&mut message, 3, exemplar.timestamp.cast_unsigned());
-            push_message(&mut self.message, 4, &message);
+            let message = &mut self.exemplar;
+            message.clear();
+            push_bytes(message, 1, &self.references);
+            push_double(message, 2, exemplar.value);
+            push_number(message, 3, exemplar.timestamp.cast_unsigned());
+            push_message(&mut self.message, 4, message);
         }
     }
 
