@@ -213,9 +213,6 @@ fn apply(
             return Err(Diagnostic::error(message, &function.span));
         }
     };
-    if values.iter().any(Value::is_unknown) {
-        return Ok(Value::Unknown(Type::Any));
-    }
     called.call(values).map_err(|error| {
         let place = error.argument.and_then(|at| arguments.get(at)).unwrap_or(expr);
         let message = format!("{}: {}", called.name(), error.message);

@@ -72,6 +72,6 @@ pub use references::{Traversal, references};
 pub use scope::{Host, Scope, Variables};
 pub use source::{MAX_SOURCE, Position, Source, Span};
 pub use value::{
-    CallError, Capsule, CapsuleValue, Function, Number, Object, OptionalSecret, Secret, Stability,
-    Value, format_float, from_serde, shown_by_serde,
+    CallError, Capsule, CapsuleValue, Check, Function, Number, Object, OptionalSecret, Secret,
+    Signature, Stability, Value, format_float, from_serde, shown_by_serde,
 };

@@ -13,10 +13,18 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::convert::FromValue;
 use crate::scope::Host;
-use crate::value::{CallError, Value};
+use crate::value::{CallError, Signature, Value};
 
-use arguments::{function, one};
+use arguments::{function, one, takes};
+use encoding::{READS, TEXT};
+
+const COALESCE: Signature = Signature::new(&[], <Value as FromValue>::kind).rest(takes::<Value>);
+const JSON_PATH: Signature =
+    Signature::new(&[takes::<String>, takes::<String>], <Vec<Value>>::kind);
+const NONSENSITIVE: Signature = Signature::new(&[takes::<crate::Secret>], String::kind);
+const PATH_JOIN: Signature = Signature::new(&[], String::kind).rest(takes::<String>);
 
 /// Every name of the standard library for a machine: namespaces, the functions without one, and
 /// the names that functions had before there were namespaces.
@@ -31,30 +39,30 @@ pub(crate) fn library(host: &Host) -> BTreeMap<Arc<str>, Value> {
     let environment = Arc::new(host.environment.clone());
     let env = |name| {
         let environment = environment.clone();
-        function(name, move |values| {
+        function(name, TEXT, move |values| {
             let found = environment.get(&one::<String>(values)?);
             Ok(Value::string(found.map(String::as_str).unwrap_or_default()))
         })
     };
-    let nonsensitive = |name| function(name, nonsensitive);
+    let nonsensitive = |name| function(name, NONSENSITIVE, nonsensitive);
     let namespaced = [
         ("constants", Value::object(constants)),
         ("sys", Value::object([("env", env("sys.env"))])),
         ("convert", Value::object([("nonsensitive", nonsensitive("convert.nonsensitive"))])),
-        ("file", Value::object([("path_join", function("file.path_join", path_join))])),
+        ("file", Value::object([("path_join", function("file.path_join", PATH_JOIN, path_join))])),
         ("array", arrays::namespace()),
         ("encoding", encoding::namespace()),
         ("string", strings::namespace()),
-        ("coalesce", function("coalesce", coalesce)),
-        ("json_path", function("json_path", json_path::json_path)),
+        ("coalesce", function("coalesce", COALESCE, coalesce)),
+        ("json_path", function("json_path", JSON_PATH, json_path::json_path)),
     ];
     let former = [
         ("env", env("env")),
         ("nonsensitive", nonsensitive("nonsensitive")),
-        ("concat", function("concat", arrays::concat)),
-        ("json_decode", function("json_decode", encoding::from_json)),
-        ("yaml_decode", function("yaml_decode", encoding::from_yaml)),
-        ("base64_decode", function("base64_decode", encoding::from_base64)),
+        ("concat", function("concat", arrays::CONCAT, arrays::concat)),
+        ("json_decode", function("json_decode", READS, encoding::from_json)),
+        ("yaml_decode", function("yaml_decode", READS, encoding::from_yaml)),
+        ("base64_decode", function("base64_decode", TEXT, encoding::from_base64)),
     ];
     namespaced
         .into_iter()

@@ -7,6 +7,7 @@ mod number;
 mod object;
 mod secret;
 mod serde;
+mod signature;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use function::{CallError, Function, Stability};
 pub use number::{Number, format_float};
 pub use object::Object;
 pub use secret::{OptionalSecret, Secret};
+pub use signature::{Check, Signature};
 
 use crate::kind::Type;
 

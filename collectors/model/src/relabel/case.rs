@@ -1,4 +1,5 @@
-//! Upper and lower case as Go has them: one character becomes one character.
+//! Upper and lower case as Go has them: one character becomes one character. The functions of the
+//! configuration have the same in `node/syntax/src/go/case.rs`.
 
 /// Go's `strings.ToLower`.
 pub(super) fn lower(text: &str, out: &mut String) {

@@ -355,6 +355,31 @@ fn what_others_export_is_no_mistake_before_it_is_known() {
 }
 
 #[test]
+fn what_others_export_is_held_against_operators_and_functions_by_its_type() {
+    let others =
+        "discovery.file \"f\" { files = [\"/t.json\"] }\nlocal.file \"a\" { filename = \"/a\" }\n";
+    for (targets, expected) in [
+        (
+            "array.concat(discovery.file.f.targets, [{a = string.trim_space(local.file.a.content)}])",
+            "",
+        ),
+        ("discovery.file.f.targets + 1", "not list(map(string)) and number"),
+        ("[{a = local.file.a.content + 1}]", "not string or secret and number"),
+        ("array.concat(discovery.file.f.targets, 3)", "expected list(any), got number"),
+        (
+            "[{a = string.to_upper(discovery.file.f.targets)}]",
+            "expected string, got list(map(string))",
+        ),
+        ("string.split(local.file.a.content)", "string.split: takes 2 arguments, not 1"),
+    ] {
+        let config = format!("{others}discovery.relabel \"r\" {{ targets = {targets} }}");
+        let problems = problems(Stability::GenerallyAvailable, &config);
+        assert!(problems.contains(expected), "{targets}\n{problems}");
+        assert_eq!(problems.is_empty(), expected.is_empty(), "{targets}\n{problems}");
+    }
+}
+
+#[test]
 fn arguments_are_held_against_each_other_although_some_are_known_only_when_running() {
     let write =
         "queue_config { max_shards = 0 }\nround_robin_dns = true\nheaders = { \"a b\" = \"\" }";

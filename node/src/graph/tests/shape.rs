@@ -419,6 +419,10 @@ logging { level = [nobody, -"loud"] }
             4 |   vale  = {a = 1 / 0}
               |                  ^
 
+            config.alloy:6:41: error: + takes two numbers, or two strings (or secrets), not object and any
+            6 | test.source "b" { value = test.source.a + test.source.a.valu }
+              |                                         ^
+
             config.alloy:6:57: error: test.source.a has no field "valu"
             6 | test.source "b" { value = test.source.a + test.source.a.valu }
               |                                                         ^^^^
@@ -457,6 +461,10 @@ logging { level = [nobody, -"loud"] }
             config.alloy:11:26: error: nothing is called "nobody" here
             11 |   export "bad" { value = nobody - "…" - "…" * "…" }
                |                          ^^^^^^
+
+            config.alloy:11:33: error: - takes two numbers, not any and string
+            11 |   export "bad" { value = nobody - "…" - "…" * "…" }
+               |                                 ^
 
             config.alloy:11:45: error: * takes two numbers, not string and string
             11 |   export "bad" { value = nobody - "…" - "…" * "…" }

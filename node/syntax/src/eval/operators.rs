@@ -36,7 +36,7 @@ fn negate(number: Number) -> Number {
 
 pub(super) fn binary(left: &Value, operator: BinaryOp, right: &Value) -> Result<Value, String> {
     if left.is_unknown() || right.is_unknown() {
-        return Ok(Value::Unknown(unknown(left, operator, right)));
+        return unknown(left, operator, right).map(Value::Unknown);
     }
     match operator {
         BinaryOp::Equal => return Ok(Value::Bool(left == right)),
@@ -56,18 +56,61 @@ pub(super) fn binary(left: &Value, operator: BinaryOp, right: &Value) -> Result<
     }
 }
 
-/// What is known of a result whose operands are not.
-fn unknown(left: &Value, operator: BinaryOp, right: &Value) -> Type {
+/// What is known of a result whose operands are not, unless no values of their types have one.
+fn unknown(left: &Value, operator: BinaryOp, right: &Value) -> Result<Type, String> {
     use BinaryOp as Op;
-    match operator {
-        Op::Or | Op::And | Op::Equal | Op::NotEqual => Type::Bool,
-        Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual => Type::Bool,
-        Op::Subtract | Op::Multiply | Op::Divide | Op::Modulo | Op::Power => Type::Number,
-        Op::Add => match (left, right) {
-            (Value::Number(_), _) | (_, Value::Number(_)) => Type::Number,
-            (Value::Secret(_), _) | (_, Value::Secret(_)) => Type::Secret,
-            _ => Type::Any,
-        },
+    let (a, b) = (Sorts::of(left), Sorts::of(right));
+    let both = |sort: fn(&Sorts) -> bool| sort(&a) && sort(&b);
+    let (numbers, strings) = (both(|sorts| sorts.number), both(|sorts| sorts.string));
+    // A sum of two texts is a secret where one of them is.
+    let texts = both(|sorts| sorts.string || sorts.secret);
+    let (fits, result) = match operator {
+        Op::Equal | Op::NotEqual => (true, Type::Bool),
+        Op::Or | Op::And => (both(|sorts| sorts.bool), Type::Bool),
+        Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual => {
+            (numbers || strings, Type::Bool)
+        }
+        Op::Subtract | Op::Multiply | Op::Divide | Op::Modulo | Op::Power => {
+            (numbers, Type::Number)
+        }
+        Op::Add if numbers && texts => (true, Type::Any),
+        Op::Add if numbers => (true, Type::Number),
+        Op::Add if !a.secret && !b.secret => (texts, Type::String),
+        Op::Add if !a.string || !b.string => (texts, Type::Secret),
+        Op::Add => (texts, Type::OptionalSecret),
+    };
+    if fits { Ok(result) } else { Err(refusal(left, operator, right)) }
+}
+
+/// Which sorts of values that operators know a value may be of, once it is known.
+struct Sorts {
+    number: bool,
+    string: bool,
+    secret: bool,
+    bool: bool,
+}
+
+impl Sorts {
+    fn of(value: &Value) -> Self {
+        let kind = match value.plain() {
+            Value::Number(_) => Type::Number,
+            Value::String(_) => Type::String,
+            Value::Secret(_) => Type::Secret,
+            Value::Bool(_) => Type::Bool,
+            Value::Unknown(kind) => kind,
+            // Any other that operators take as little.
+            _ => Type::Function,
+        };
+        let any = kind == Type::Any;
+        let either = matches!(kind, Type::Duration | Type::Bytes);
+        Self {
+            number: any || either || kind == Type::Number,
+            string: any
+                || either
+                || matches!(kind, Type::String | Type::Choice(_) | Type::OptionalSecret),
+            secret: any || matches!(kind, Type::Secret | Type::OptionalSecret),
+            bool: any || kind == Type::Bool,
+        }
     }
 }
 

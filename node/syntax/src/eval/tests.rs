@@ -22,7 +22,12 @@ fn scope() -> Scope {
     variables.set(["component", "one", "inner"], Value::object([("x", Value::Bool(true))]));
     variables.set(["target"], Value::capsule(Arc::new(Target)));
     variables.set(["hush"], Value::Secret("s".into()));
-    variables.set(["later"], Value::object([("text", Value::Unknown(Type::String))]));
+    let later = [
+        ("text", Type::String),
+        ("content", Type::OptionalSecret),
+        ("list", Type::array(Type::String)),
+    ];
+    variables.set(["later"], Value::object(later.map(|(name, kind)| (name, Value::Unknown(kind)))));
     variables.set(["anything"], Value::Unknown(Type::Any));
     variables.set(["max"], Value::Number(crate::Number::Uint(u64::MAX)));
     Scope::new(&Host::default(), Stability::GenerallyAvailable).child(variables)
@@ -131,9 +136,22 @@ fn what_is_not_known_spreads_by_its_type() {
     let cases = [
         ("later.text", unknown("string")),
         ("later.text == \"a\"", unknown("bool")),
-        ("later.text + \"a\"", unknown("any")),
+        ("later.text + \"a\"", unknown("string")),
+        ("later.text + hush", unknown("secret")),
+        ("later.content + \"a\"", unknown("string or secret")),
+        ("anything + \"a\"", unknown("string or secret")),
+        ("anything + 1", unknown("number")),
+        ("anything + anything", unknown("any")),
+        ("later.list == 1", unknown("bool")),
+        ("anything < later.text", unknown("bool")),
         ("anything.field[0] * 2", unknown("number")),
-        ("string.to_upper(later.text)", unknown("any")),
+        ("string.to_upper(later.text)", unknown("string")),
+        ("string.to_upper(later.content)", unknown("string")),
+        ("string.join(later.list, \",\")", unknown("string")),
+        ("string.split(anything, \",\")", unknown("list(string)")),
+        ("string.format(\"%s %d\", later.text, 1)", unknown("string")),
+        ("array.concat([1], later.list)", unknown("list(any)")),
+        ("coalesce(later.text, 1)", unknown("any")),
         ("!anything", unknown("bool")),
         ("[later.text]", format!("[{}]", unknown("string"))),
         ("later.text.field", "error: a string has no fields".to_owned()),
@@ -147,6 +165,42 @@ fn what_is_not_known_spreads_by_its_type() {
 }
 
 #[test]
+fn what_no_value_can_make_right_is_wrong_before_there_is_one() {
+    let cases = [
+        (
+            "later.list + 1",
+            "+ takes two numbers, or two strings (or secrets), not list(string) and number",
+        ),
+        (
+            "later.content + 1",
+            "+ takes two numbers, or two strings (or secrets), not string or secret and number",
+        ),
+        (
+            "[anything] + later.list",
+            "+ takes two numbers, or two strings (or secrets), not list and list(string)",
+        ),
+        ("later.text - anything", "- takes two numbers, not string and any"),
+        ("later.text < 1", "< takes two numbers, or two strings, not string and number"),
+        ("anything && later.text", "&& takes two bools, not any and string"),
+        ("string.to_upper(later.list)", "string.to_upper: expected string, got list(string)"),
+        ("string.to_upper(later.text, 1)", "string.to_upper: takes 1 arguments, not 2"),
+        ("string.format()", "string.format: takes at least 1 arguments, not 0"),
+        ("string.join(later.text, \",\")", "string.join: expected list(string), got string"),
+        (
+            "string.join([later.text, later.list], anything)",
+            "string.join: element 1: expected string, got list(string)",
+        ),
+        ("array.concat(later.list, 3)", "array.concat: expected list(any), got number"),
+        ("encoding.to_json(later.list)", "encoding.to_json: expected map(any), got list(string)"),
+        ("string.to_upper(later.text).x", "a string has no fields"),
+        ("string.split(later.text, \"\") * 2", "* takes two numbers, not list(string) and number"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(run(text), format!("error: {expected}"), "{text}");
+    }
+}
+
+#[test]
 fn every_mistake_of_an_expression_is_told_and_nothing_that_follows_from_one() {
     let cases = [
         ("missing + absent", "\"missing\" does not exist; \"absent\" does not exist"),
@@ -155,7 +209,9 @@ fn every_mistake_of_an_expression_is_told_and_nothing_that_follows_from_one() {
         ("{a = encoding.from_json(1 / 0), b = sys.x}", "division by zero; sys has no field \"x\""),
         ("coalesce(missing, -true)", "\"missing\" does not exist; - takes a number, not a bool"),
         ("missing(1 / 0)", "\"missing\" does not exist; division by zero"),
-        ("(missing.a[0](1) + 1) * \"a\"", "\"missing\" does not exist"),
+        ("(missing.a[0](1) + 1) * 2", "\"missing\" does not exist"),
+        // Whatever it is, it cannot be multiplied by that.
+        ("missing * \"a\"", "\"missing\" does not exist; * takes two numbers, not any and string"),
         (
             "[missing][0] && {a = missing}.a",
             "\"missing\" does not exist; \"missing\" does not exist",
@@ -163,7 +219,8 @@ fn every_mistake_of_an_expression_is_told_and_nothing_that_follows_from_one() {
         ("{a = missing}[absent]", "\"missing\" does not exist; \"absent\" does not exist"),
         (
             "string.to_upper(missing, missing)",
-            "\"missing\" does not exist; \"missing\" does not exist",
+            "string.to_upper: takes 1 arguments, not 2; \
+             \"missing\" does not exist; \"missing\" does not exist",
         ),
         // Found later, written earlier.
         ("1[missing]", "a number cannot be indexed; \"missing\" does not exist"),

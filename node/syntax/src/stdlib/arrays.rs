@@ -1,19 +1,32 @@
 //! `array.*`
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::arguments::{argument, count, function};
+use super::arguments::{argument, function, takes};
+use crate::convert::FromValue;
 use crate::kind::Type;
-use crate::value::{CallError, Function, Object, Stability, Value};
+use crate::value::{CallError, Function, Object, Signature, Stability, Value};
+
+type List = Vec<Value>;
+type Objects = Vec<BTreeMap<String, Value>>;
+
+/// What [`concat`] takes and gives.
+pub(super) const CONCAT: Signature = Signature::new(&[], List::kind).rest(takes::<List>);
+const COMBINE_MAPS: Signature =
+    Signature::new(&[takes::<Objects>, takes::<Objects>, takes::<Vec<String>>], Objects::kind)
+        .maybe(&[takes::<bool>]);
+const GROUP_BY: Signature =
+    Signature::new(&[takes::<Objects>, takes::<String>, takes::<bool>], Objects::kind);
 
 pub(super) fn namespace() -> Value {
-    let experimental = |name, call: fn(&[Value]) -> Result<Value, CallError>| {
-        Value::Function(Function::new(name, Stability::Experimental, call))
+    let experimental = |name, signature, call: fn(&[Value]) -> Result<Value, CallError>| {
+        Value::Function(Function::new(name, Stability::Experimental, signature, call))
     };
     Value::object([
-        ("concat", function("array.concat", concat)),
-        ("combine_maps", experimental("array.combine_maps", combine_maps)),
-        ("group_by", experimental("array.group_by", group_by)),
+        ("concat", function("array.concat", CONCAT, concat)),
+        ("combine_maps", experimental("array.combine_maps", COMBINE_MAPS, combine_maps)),
+        ("group_by", experimental("array.group_by", GROUP_BY, group_by)),
     ])
 }
 
@@ -65,7 +78,6 @@ fn objects(values: &[Value], at: usize) -> Result<Vec<Object>, CallError> {
 /// under the given keys; the second's fields win. With a fourth argument of `true`, an object of
 /// the first list also stays alone, once for each one of the second that it does not match.
 fn combine_maps(values: &[Value]) -> Result<Value, CallError> {
-    count(values, 3, 4)?;
     let (left, right) = (objects(values, 0)?, objects(values, 1)?);
     let keys: Vec<String> = argument(values, 2)?;
     if keys.is_empty() {
@@ -92,11 +104,10 @@ fn combine_maps(values: &[Value]) -> Result<Value, CallError> {
 /// Groups objects by the value of a key, in the order in which the values first appear. Objects
 /// without the key are dropped, or grouped under `""`.
 fn group_by(values: &[Value]) -> Result<Value, CallError> {
-    count(values, 3, 3)?;
     let list = objects(values, 0)?;
     let key: String = argument(values, 1)?;
     let drop_missing: bool = argument(values, 2)?;
-    let mut places = std::collections::BTreeMap::new();
+    let mut places = BTreeMap::new();
     let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
     for object in list {
         let value = match object.get(&key) {

@@ -1,24 +1,33 @@
 //! `encoding.*`
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_saphyr::options::NonFiniteFloatPolicy;
 
-use super::arguments::{function, one};
+use super::arguments::{function, one, takes};
 use super::json;
-use crate::value::{CallError, Value};
+use crate::convert::FromValue;
+use crate::value::{CallError, Signature, Value};
+
+/// From a text to whatever it holds.
+pub(super) const READS: Signature = Signature::new(&[takes::<String>], <Value as FromValue>::kind);
+/// From a text to another.
+pub(super) const TEXT: Signature = Signature::new(&[takes::<String>], String::kind);
+const WRITES: Signature = Signature::new(&[takes::<BTreeMap<String, Value>>], String::kind);
 
 pub(super) fn namespace() -> Value {
     Value::object([
-        ("from_json", function("encoding.from_json", from_json)),
-        ("from_yaml", function("encoding.from_yaml", from_yaml)),
-        ("from_base64", function("encoding.from_base64", from_base64)),
-        ("from_URLbase64", function("encoding.from_URLbase64", from_url_base64)),
-        ("to_json", function("encoding.to_json", to_json)),
-        ("to_base64", function("encoding.to_base64", to_base64)),
-        ("to_URLbase64", function("encoding.to_URLbase64", to_url_base64)),
-        ("url_encode", function("encoding.url_encode", url_encode)),
-        ("url_decode", function("encoding.url_decode", url_decode)),
+        ("from_json", function("encoding.from_json", READS, from_json)),
+        ("from_yaml", function("encoding.from_yaml", READS, from_yaml)),
+        ("from_base64", function("encoding.from_base64", TEXT, from_base64)),
+        ("from_URLbase64", function("encoding.from_URLbase64", TEXT, from_url_base64)),
+        ("to_json", function("encoding.to_json", WRITES, to_json)),
+        ("to_base64", function("encoding.to_base64", TEXT, to_base64)),
+        ("to_URLbase64", function("encoding.to_URLbase64", TEXT, to_url_base64)),
+        ("url_encode", function("encoding.url_encode", TEXT, url_encode)),
+        ("url_decode", function("encoding.url_decode", TEXT, url_decode)),
     ])
 }
 

@@ -11,9 +11,6 @@ const MAX_WIDTH: usize = 1000;
 /// Formats the arguments after the first by the first. What Go writes into the result when a
 /// verb does not fit its argument (`%!d(string=a)`) is an error here.
 pub(super) fn format(values: &[Value]) -> Result<Value, CallError> {
-    if values.is_empty() {
-        return Err(CallError::new("takes a format and its arguments"));
-    }
     let format: String = argument(values, 0)?;
     let mut writer = Writer { text: String::new(), values, next: 1, reordered: false };
     let mut rest = format.as_str();

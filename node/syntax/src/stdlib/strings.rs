@@ -1,33 +1,43 @@
 //! `string.*`
 
-use super::arguments::{argument, count, function, one, two};
+use super::arguments::{argument, function, one, takes, two};
 use super::format::format;
+use crate::convert::FromValue;
 use crate::go::case;
-use crate::value::{CallError, Value};
+use crate::value::{CallError, Signature, Value};
 
 type Call = fn(&[Value]) -> Result<Value, CallError>;
 
-/// The full name, the name before there were namespaces, and what it does.
-const FUNCTIONS: [(&str, &str, Call); 10] = [
-    ("string.format", "format", format),
-    ("string.join", "join", join),
-    ("string.replace", "replace", replace),
-    ("string.split", "split", split),
-    ("string.to_lower", "to_lower", to_lower),
-    ("string.to_upper", "to_upper", to_upper),
-    ("string.trim", "trim", trim),
-    ("string.trim_prefix", "trim_prefix", trim_prefix),
-    ("string.trim_suffix", "trim_suffix", trim_suffix),
-    ("string.trim_space", "trim_space", trim_space),
+const ONE: Signature = Signature::new(&[takes::<String>], String::kind);
+const TWO: Signature = Signature::new(&[takes::<String>, takes::<String>], String::kind);
+const THREE: Signature =
+    Signature::new(&[takes::<String>, takes::<String>, takes::<String>], String::kind);
+const FORMAT: Signature = ONE.rest(takes::<Value>);
+const JOIN: Signature = Signature::new(&[takes::<Vec<String>>, takes::<String>], String::kind);
+const SPLIT: Signature = Signature::new(&[takes::<String>, takes::<String>], <Vec<String>>::kind);
+
+/// The full name, the name before there were namespaces, what it takes and gives, and what it does.
+const FUNCTIONS: [(&str, &str, Signature, Call); 10] = [
+    ("string.format", "format", FORMAT, format),
+    ("string.join", "join", JOIN, join),
+    ("string.replace", "replace", THREE, replace),
+    ("string.split", "split", SPLIT, split),
+    ("string.to_lower", "to_lower", ONE, to_lower),
+    ("string.to_upper", "to_upper", ONE, to_upper),
+    ("string.trim", "trim", TWO, trim),
+    ("string.trim_prefix", "trim_prefix", TWO, trim_prefix),
+    ("string.trim_suffix", "trim_suffix", TWO, trim_suffix),
+    ("string.trim_space", "trim_space", ONE, trim_space),
 ];
 
 pub(super) fn namespace() -> Value {
-    Value::object(FUNCTIONS.map(|(full, name, call)| (name, function(full, call))))
+    let entry = |(full, name, takes, call)| (name, function(full, takes, call));
+    Value::object(FUNCTIONS.map(entry))
 }
 
 /// The functions under the names they had before there were namespaces.
 pub(super) fn former() -> impl Iterator<Item = (&'static str, Value)> {
-    FUNCTIONS.into_iter().map(|(_, name, call)| (name, function(name, call)))
+    FUNCTIONS.into_iter().map(|(_, name, takes, call)| (name, function(name, takes, call)))
 }
 
 fn text(text: impl AsRef<str>) -> Value {
@@ -61,7 +71,6 @@ fn split(values: &[Value]) -> Result<Value, CallError> {
 }
 
 fn replace(values: &[Value]) -> Result<Value, CallError> {
-    count(values, 3, 3)?;
     let whole: String = argument(values, 0)?;
     let (old, new): (String, String) = (argument(values, 1)?, argument(values, 2)?);
     Ok(text(whole.replace(&old, &new)))

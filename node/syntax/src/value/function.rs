@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Value;
+use super::{Signature, Value};
 
 /// How far a part of the language has come; a configuration uses a part only when the level it
 /// runs at allows it.
@@ -57,6 +57,7 @@ pub struct Function(Arc<Inner>);
 struct Inner {
     name: &'static str,
     stability: Stability,
+    signature: Signature,
     call: Box<Call>,
 }
 
@@ -65,9 +66,10 @@ impl Function {
     pub fn new(
         name: &'static str,
         stability: Stability,
+        signature: Signature,
         call: impl Fn(&[Value]) -> Result<Value, CallError> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Inner { name, stability, call: Box::new(call) }))
+        Self(Arc::new(Inner { name, stability, signature, call: Box::new(call) }))
     }
 
     /// Its full name.
@@ -80,11 +82,16 @@ impl Function {
         self.0.stability
     }
 
-    /// Calls it.
+    /// Calls it. What comes of arguments that are not known, or of parts of them, is not known either,
+    /// but for its type.
     ///
     /// # Errors
     /// When there are too few or too many arguments, or one has a type or value it cannot use.
     pub fn call(&self, arguments: &[Value]) -> Result<Value, CallError> {
+        self.0.signature.check_count(arguments.len())?;
+        if arguments.iter().any(Value::is_unknown) {
+            return self.0.signature.check(arguments).map(Value::Unknown);
+        }
         (self.0.call)(arguments)
     }
 }
