@@ -18,8 +18,8 @@ use super::{BoxFuture, Dns, Service};
 /// What says how to resolve. Both may change while a node runs: hosts move between networks.
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 
-/// How much longer a server may take to tell of addresses of one kind once it has told of some of the other:
-/// some never answer what they do not know.
+/// How much longer a server may take to tell of addresses of one kind once it has answered about the
+/// other: some never answer what they do not know.
 const OTHER_KIND: Duration = Duration::from_secs(1);
 
 /// What such a file says.
@@ -187,8 +187,8 @@ impl Stub {
         Ok(names)
     }
 
-    /// What is said of both kinds of addresses; of one alone if that has some and nothing is said of the
-    /// other.
+    /// What is said of both kinds of addresses. Where nothing is said of one, that is a failure unless there
+    /// are some of the other: of another name the server may say more.
     async fn both_kinds(&self, name: &Name) -> Vec<Result<Vec<Record>, NetError>> {
         type Answer<'a> = Pin<&'a mut (dyn Future<Output = Result<Vec<Record>, NetError>> + Send)>;
         let mut v6 = pin!(self.ask(name, RecordType::AAAA));
@@ -197,12 +197,8 @@ impl Stub {
             first = &mut v6 => (first, v4),
             first = &mut v4 => (first, v6),
         };
-        let found = first.as_ref().is_ok_and(|records| !records.is_empty());
-        let second = match found {
-            true => tokio::time::timeout(OTHER_KIND, other).await.ok(),
-            false => Some(other.await),
-        };
-        std::iter::once(first).chain(second).collect()
+        let second = tokio::time::timeout(OTHER_KIND, other).await;
+        vec![first, second.unwrap_or(Err(NetError::Timeout))]
     }
 
     /// The records of one kind that one name has, and behind those of services what came along.

@@ -19,8 +19,12 @@ type Zone = BTreeMap<&'static str, Result<Vec<RData>, ResponseCode>>;
 const HALF_BROKEN: [(&str, RecordType); 2] =
     [("no-v4.example", RecordType::A), ("no-v6.example", RecordType::AAAA)];
 
-/// A name of which the server says nothing when it is asked for this kind of records.
-const SILENT: (&str, RecordType) = ("half-silent.example", RecordType::AAAA);
+/// Names of which the server says nothing when it is asked for this kind of records.
+const SILENT: [(&str, RecordType); 3] = [
+    ("half-silent.example", RecordType::AAAA),
+    ("pod.silent.zone", RecordType::AAAA),
+    ("pod.example.silent.zone", RecordType::AAAA),
+];
 
 /// Records that answer no question but come along with an answer.
 type Along = Vec<(&'static str, RData)>;
@@ -100,7 +104,8 @@ async fn listen(zone: Zone, along: Along) -> (SocketAddr, JoinSet<()>) {
         while let Ok((size, peer)) = udp.recv_from(&mut buffer).await {
             let mut answer = answer(&buffer[..size], &shared.0, &shared.1);
             let asked = &answer.queries[0];
-            if (asked.name().to_utf8().trim_end_matches('.'), asked.query_type()) == SILENT {
+            let (asked, kind) = (asked.name().to_utf8(), asked.query_type());
+            if SILENT.contains(&(asked.trim_end_matches('.'), kind)) {
                 continue;
             }
             let mut bytes = answer.to_vec().expect("it can be encoded");
@@ -210,6 +215,9 @@ async fn a_search_domain_that_fails_is_a_failure_unless_another_name_leads_somew
         ("nowhere.zone broken.zone other.zone", 5, "pod", Err("pod.broken.zone")),
         ("broken.zone", 5, "dnssrv+_shoal._udp", Err("_shoal._udp.broken.zone")),
         ("nowhere.zone other.zone", 5, "pod", Ok(0)),
+        // About a name that does not exist, the server answers for one kind of address alone.
+        ("silent.zone", 5, "dns+pod.example", Ok(1)),
+        ("silent.zone other.zone", 5, "dns+pod", Err("pod.silent.zone")),
         ("broken.zone last.zone", 5, "dns+pod", Ok(1)),
         ("nowhere.zone", 5, "dns+pod.example", Ok(1)),
         ("broken.zone", 1, "dns+pod.example", Ok(1)),
