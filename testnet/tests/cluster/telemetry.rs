@@ -13,10 +13,10 @@ use testnet::process::{Cluster, Node, World, eventually, http};
 use crate::pages::{self, OPEN_METRICS, TEXT};
 use crate::world::{self, PATIENCE, setup};
 
-/// A counter with an exemplar, and a histogram that can be made a native one.
+/// A counter with an exemplar, another each time, and a histogram that can be made a native one.
 const PAGE: &str = r#"# HELP requests Requests.
 # TYPE requests counter
-requests_total{code="200"} 1027 # {trace_id="abc"} 0.5
+requests_total{code="200"} 1027 # {trace_id="%NUMBER%"} 0.5
 # TYPE latency_seconds histogram
 latency_seconds_bucket{le="0.1"} 2 # {trace_id="def"} 0.07
 latency_seconds_bucket{le="+Inf"} 6
