@@ -180,8 +180,8 @@ impl Writer {
         let oldest = self.options.age_limit_ms.map_or(i64::MIN, |limit| now_ms - limit);
         let mut exemplars = std::mem::take(&mut self.exemplars);
         exemplars.clear();
-        let speaks_v2 = self.options.overlap_protocol == Protocol::V2;
-        if self.options.exemplars && (speaks_v2 || self.options.protocol == Protocol::V2) {
+        let spoken = [self.options.protocol, self.options.overlap_protocol];
+        if self.options.exemplars && spoken.contains(&Protocol::V2) {
             exemplars.fill(batch, oldest);
         }
         self.write_each(batch, &batch.samples, &mut exemplars, oldest, sealed);

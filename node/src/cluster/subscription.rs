@@ -250,9 +250,7 @@ impl Subscription {
             }
         }
     }
-}
 
-impl Subscription {
     /// The next change that the cluster has already handed over, without waiting for any.
     pub fn try_next(&mut self) -> Option<Delta> {
         if self.ready.is_empty()

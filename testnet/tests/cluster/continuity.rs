@@ -64,6 +64,24 @@ impl Stage {
         Ok(stage)
     }
 
+    /// Waits until so many more samples wait on a node than now.
+    async fn backlog(&mut self, node: usize, more: f64) -> anyhow::Result<()> {
+        let node = self.cluster.node(node);
+        let url = node.url("/metrics");
+        let waiting = async || {
+            let page = http::text(&url).await?;
+            anyhow::Ok(http::metric(&page, "prometheus_remote_storage_samples_pending"))
+        };
+        let wanted = waiting().await? + more;
+        eventually("samples to wait", PATIENCE, async || {
+            node.child.check_alive()?;
+            let waits = waiting().await?;
+            anyhow::ensure!(waits >= wanted, "{waits} of {wanted} samples wait");
+            Ok(())
+        })
+        .await
+    }
+
     /// Waits until every target was stored so many times more.
     async fn ticks(&mut self, more: u64) -> anyhow::Result<()> {
         let before = self.ledger.totals().borrow().samples;
@@ -185,21 +203,22 @@ async fn the_heir_of_two_that_left_is_killed_and_delivers_before_them_though_the
 -> anyhow::Result<()> {
     let mut stage = Stage::begin_with(3, |text| text, |_| "backend").await?;
     stage.ledger.behave(Behaviour::Refuse(503));
-    tokio::time::sleep(SLOW).await;
+    stage.backlog(0, 1.0).await?;
+    stage.backlog(1, 1.0).await?;
     let [one, other] = [0, 1].map(|node| stage.cluster.take(node).child.end(PATIENCE));
     let (one, other) = tokio::join!(one, other);
     one.and(other)?;
     // What the heir collects stands behind what it adopted.
-    tokio::time::sleep(SLOW).await;
+    stage.backlog(2, 10.0 * TARGETS as f64).await?;
     stage.cluster.take(2).child.kill().await?;
     for node in [0, 1] {
         stage.cluster.spawn(node)?;
     }
+    // They find nobody who could tell them who collected before.
     for node in [0, 1] {
         stage.cluster.node(node).ready().await?;
+        stage.backlog(node, 1.0).await?;
     }
-    // They find nobody who could tell them who collected before.
-    tokio::time::sleep(SLOW).await;
     stage.cluster.spawn(2)?.ready().await?;
     stage.ledger.behave(Behaviour::Prometheus);
     stage.ticks(8).await?;

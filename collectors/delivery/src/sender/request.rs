@@ -59,15 +59,12 @@ pub(super) fn shed_older(parcel: &mut Parcel, oldest: i64) -> Result<(), wire::E
         }
         Protocol::V2 => {
             let mut request = wire::decode_v2(&parcel.body)?;
-            // An exemplar has no place without a sample.
-            let shed_samples = |series: &mut v2::TimeSeries| {
-                series.shed_older(oldest);
-                if series.samples.is_empty() && series.histograms.is_empty() {
-                    series.exemplars.clear();
-                }
-            };
-            request.timeseries.iter_mut().for_each(shed_samples);
             shed(&mut request.timeseries, oldest);
+            // An exemplar has no place without a sample.
+            let has_samples = |series: &v2::TimeSeries| {
+                !series.samples.is_empty() || !series.histograms.is_empty()
+            };
+            request.timeseries.retain(has_samples);
             measure(&request.timeseries, parcel);
             parcel.body = wire::encode_v2(&request).into();
         }
@@ -134,3 +131,29 @@ macro_rules! series {
 }
 
 series!(v1::TimeSeries, v2::TimeSeries);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exemplar_of_2_0_goes_with_its_sample() {
+        let series = |timestamp| v2::TimeSeries {
+            samples: vec![v2::Sample { timestamp, ..v2::Sample::default() }],
+            exemplars: vec![v2::Exemplar { timestamp: 9, ..v2::Exemplar::default() }],
+            ..v2::TimeSeries::default()
+        };
+        let timeseries = vec![series(1), series(9)];
+        let request = v2::Request { symbols: vec![String::new()], timeseries };
+        let mut parcel = Parcel {
+            protocol: Protocol::V2,
+            body: wire::encode_v2(&request).into(),
+            counts: Counts { samples: 2, exemplars: 2, ..Counts::default() },
+            oldest_ms: 1,
+            newest_ms: 9,
+        };
+        shed_older(&mut parcel, 5).expect("a request");
+        assert_eq!(parcel.counts, Counts { samples: 1, exemplars: 1, ..Counts::default() });
+        assert_eq!(wire::decode_v2(&parcel.body).expect("a request").timeseries, [series(9)]);
+    }
+}

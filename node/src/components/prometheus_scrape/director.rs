@@ -254,8 +254,10 @@ impl Director {
     async fn stop(&mut self, key: Key, reason: Reason, seal: Option<oneshot::Sender<Seal>>) {
         let awaited = self.awaited.remove(&key);
         if self.owned.remove(&key).is_none() {
-            if let (Reason::Gone, Some(takeover)) = (&reason, &awaited) {
-                return self.end_unseen(key, takeover.clone()).await;
+            if reason == Reason::Gone
+                && let Some(takeover) = awaited
+            {
+                return self.end_unseen(key, takeover).await;
             }
             // It never began here: whoever is next goes on where the one before this node stopped.
             let handed_on = awaited.filter(|takeover| !takeover.overlap).and_then(|t| t.seal);
