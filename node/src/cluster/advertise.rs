@@ -151,10 +151,10 @@ fn listing(candidates: &[Candidate]) -> String {
 /// # Errors
 ///
 /// When it leads to no address.
-pub async fn parse(text: &str, default_port: u16) -> Result<SocketAddr, Error> {
+pub async fn parse(text: &str, listen: SocketAddr) -> Result<SocketAddr, Error> {
     let unresolvable = |reason: String| Error::Unresolvable { text: text.to_owned(), reason };
     let dns: Arc<dyn Dns> = Arc::new(System::default());
-    let resolved = super::seeds::resolve(&[text.to_owned()], default_port, &dns).await;
+    let resolved = super::seeds::resolve(&[text.to_owned()], listen, &dns).await;
     if let Some(address) = resolved.addresses.first() {
         return Ok(*address);
     }

@@ -133,7 +133,7 @@ impl Node {
             .map_err(|source| StartError::Listen { address: listen, source })?;
         let address = match &options.advertise_address {
             _ if !options.enabled => local,
-            Some(text) => advertise::parse(text, local.port()).await?,
+            Some(text) => advertise::parse(text, local).await?,
             None => {
                 let candidates = advertise::candidates()?;
                 advertise::choose(local, &options.advertise_interfaces, &candidates)?
@@ -253,7 +253,6 @@ impl Node {
             measures,
             finding: Finding::new(
                 self.options.join_addresses,
-                self.listen.port(),
                 Arc::new(seeds::System::default()),
                 Reach { listen: self.listen, advertise },
                 (self.known, self.known_file),

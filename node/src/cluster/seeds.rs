@@ -37,8 +37,9 @@ const MAX_ADDRESSES: usize = 4096;
 
 /// A name server as seeds need it. An empty answer says that the name has no such record.
 pub trait Dns: Send + Sync {
-    /// The addresses of a host.
-    fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>>;
+    /// The addresses of a host. Not to be told of those of one kind is a failure, which comes with those of
+    /// the other.
+    fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, Failure<IpAddr>>>;
 
     /// The instances of a service.
     fn services<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Service>, String>>;
@@ -85,17 +86,17 @@ pub enum Outcome {
 }
 
 /// Why a seed may stand for more than was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Failure {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure<T = SocketAddr> {
     /// What did not answer, and how.
     pub error: String,
     /// What was found all the same.
-    pub found: Vec<SocketAddr>,
+    pub found: Vec<T>,
 }
 
-impl From<String> for Failure {
+impl<T> From<String> for Failure<T> {
     fn from(error: String) -> Self {
-        Self { error, ..Self::default() }
+        Self { error, found: Vec::new() }
     }
 }
 
@@ -163,13 +164,15 @@ impl Resolved {
     }
 }
 
-/// Resolves every seed, all at the same time: one that takes long keeps no other.
-pub async fn resolve(seeds: &[String], default_port: u16, dns: &Arc<dyn Dns>) -> Resolved {
+/// Resolves every seed, all at the same time: one that takes long keeps no other. `own` is the address of
+/// this node: its port is that of seeds that are written without one, and of the kind of its IP there must be an
+/// address where the server says nothing of the other kind.
+pub async fn resolve(seeds: &[String], own: SocketAddr, dns: &Arc<dyn Dns>) -> Resolved {
     let mut lookups = JoinSet::new();
     for (index, seed) in seeds.iter().enumerate() {
         let (seed, dns) = (seed.clone(), Arc::clone(dns));
         lookups.spawn(async move {
-            let found = tokio::time::timeout(LOOKUP_TIMEOUT, one(&seed, default_port, &*dns)).await;
+            let found = tokio::time::timeout(LOOKUP_TIMEOUT, one(&seed, own, &*dns)).await;
             let late = || Err(format!("no answer in {LOOKUP_TIMEOUT:?}").into());
             (index, found.unwrap_or_else(|_| late()))
         });
@@ -197,25 +200,32 @@ pub fn literal(seed: &str, default_port: u16) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port.unwrap_or(default_port)))
 }
 
-async fn one(seed: &str, default_port: u16, dns: &dyn Dns) -> Result<Vec<SocketAddr>, Failure> {
-    if let Some(address) = literal(seed, default_port) {
+async fn one(seed: &str, own: SocketAddr, dns: &dyn Dns) -> Result<Vec<SocketAddr>, Failure> {
+    if let Some(address) = literal(seed, own.port()) {
         return Ok(vec![address]);
     }
     let (kind, rest) = prefix(seed);
     let (name, port) = split_port(rest)?;
-    let with_port = |addresses: Vec<IpAddr>, port: u16| {
-        addresses.into_iter().map(move |ip| SocketAddr::new(ip, port)).collect()
-    };
     let end = tokio::time::Instant::now() + INSTANCES_TIMEOUT;
-    let host = async || Ok(with_port(dns.hosts(name).await?, port.unwrap_or(default_port)));
+    let services = Services { port, own: own.ip(), dns, end };
+    let host = async || {
+        let port = port.unwrap_or(own.port());
+        match hosts(name, own.ip(), dns).await {
+            Ok(found) => Ok(with_port(found, port).collect()),
+            Err(Failure { error, found }) => {
+                Err(Failure { error, found: with_port(found, port).collect() })
+            }
+        }
+    };
     match kind {
         Kind::Host => host().await,
-        Kind::Service { look_up } => service(name, port, look_up, dns, end).await,
+        Kind::Service { look_up } => services.find(name, look_up).await,
         Kind::Any => match host().await {
             Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+            Err(failure) if !failure.found.is_empty() => Err(failure),
             // A name can be a service without being a host; only both failing is a failure.
-            Ok(_) => service(name, port, true, dns, end).await,
-            Err(failure) => match service(name, port, true, dns, end).await {
+            Ok(_) => services.find(name, true).await,
+            Err(failure) => match services.find(name, true).await {
                 Ok(addresses) if addresses.is_empty() => Err(failure),
                 Err(Failure { found, .. }) if found.is_empty() => Err(failure),
                 of_service => of_service,
@@ -224,39 +234,64 @@ async fn one(seed: &str, default_port: u16, dns: &dyn Dns) -> Result<Vec<SocketA
     }
 }
 
-async fn service(
-    name: &str,
+fn with_port(ips: Vec<IpAddr>, port: u16) -> impl Iterator<Item = SocketAddr> {
+    ips.into_iter().map(move |ip| SocketAddr::new(ip, port))
+}
+
+/// The addresses of a host. Some servers never say anything of a kind that they have none of; that is a failure
+/// only where there are none of the kind of this node's `own`, for those of the other may be of no use to it.
+async fn hosts(name: &str, own: IpAddr, dns: &dyn Dns) -> Result<Vec<IpAddr>, Failure<IpAddr>> {
+    let answer = dns.hosts(name).await;
+    answer.or_else(|failure| {
+        let enough = failure.found.iter().any(|ip| ip.is_ipv4() == own.is_ipv4());
+        if enough { Ok(failure.found) } else { Err(failure) }
+    })
+}
+
+/// How the instances of a service are found.
+struct Services<'a> {
+    /// The port that was written.
     port: Option<u16>,
-    look_up: bool,
-    dns: &dyn Dns,
+    own: IpAddr,
+    dns: &'a dyn Dns,
+    /// When no host is looked up any longer.
     end: tokio::time::Instant,
-) -> Result<Vec<SocketAddr>, Failure> {
-    let mut addresses = Vec::new();
-    let mut failure = None;
-    for service in dns.services(name).await? {
-        // A port that is written wins: it is what the operator said last.
-        let port = port.unwrap_or(service.port);
-        let mut hosts = service.addresses;
-        if look_up || hosts.is_empty() {
-            let until = end.min(tokio::time::Instant::now() + INSTANCE_TIMEOUT);
-            let found = tokio::time::timeout_at(until, dns.hosts(&service.host)).await;
-            match found.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
-                Ok(found) if !found.is_empty() => hosts = found,
-                // Every server that was asked says that there is no such host (yet).
-                Ok(_) => {}
-                // Its addresses came along, so that nothing is missing.
-                Err(_) if !hosts.is_empty() => {}
-                Err(error) => {
-                    failure = Some(format!("{}: {error}", service.host.trim_end_matches('.')));
+}
+
+impl Services<'_> {
+    async fn find(&self, name: &str, look_up: bool) -> Result<Vec<SocketAddr>, Failure> {
+        let mut addresses = Vec::new();
+        let mut failure = None;
+        for service in self.dns.services(name).await? {
+            // A port that is written wins: it is what the operator said last.
+            let port = self.port.unwrap_or(service.port);
+            let mut ips = service.addresses;
+            if look_up || ips.is_empty() {
+                match self.look_up(&service.host).await {
+                    Ok(found) if !found.is_empty() => ips = found,
+                    // Every server that was asked says that there is no such host (yet).
+                    Ok(_) => {}
+                    // Its addresses came along, so that nothing is missing.
+                    Err(_) if !ips.is_empty() => {}
+                    Err(Failure { error, found }) => {
+                        failure = Some(format!("{}: {error}", service.host.trim_end_matches('.')));
+                        ips = found;
+                    }
                 }
             }
+            addresses.extend(with_port(ips, port));
         }
-        addresses.extend(hosts.into_iter().map(|ip| SocketAddr::new(ip, port)));
+        match failure {
+            // Some instances are enough to find the rest by, if they are there.
+            Some(error) => Err(Failure { error, found: addresses }),
+            None => Ok(addresses),
+        }
     }
-    match failure {
-        // Some instances are enough to find the rest by, if they are there.
-        Some(error) => Err(Failure { error, found: addresses }),
-        None => Ok(addresses),
+
+    async fn look_up(&self, host: &str) -> Result<Vec<IpAddr>, Failure<IpAddr>> {
+        let until = self.end.min(tokio::time::Instant::now() + INSTANCE_TIMEOUT);
+        let found = tokio::time::timeout_at(until, hosts(host, self.own, self.dns)).await;
+        found.unwrap_or_else(|_| Err("no answer in time".to_owned().into()))
     }
 }
 

@@ -11,6 +11,8 @@ use crate::scope::Scope;
 use crate::source::Span;
 use crate::value::{Number, Value};
 
+use operators::Sorts;
+
 /// Evaluates an expression. Both sides of `&&` and `||` are always evaluated.
 ///
 /// # Errors
@@ -144,16 +146,9 @@ fn access(of: &Value, field: &Ident, expr: &Expr) -> Result<Value, Diagnostic> {
         Value::Unknown(Type::Map(value)) => Ok(Value::Unknown(*value)),
         Value::Unknown(Type::Any) => Ok(Value::Unknown(Type::Any)),
         other => {
-            let kind = describe(&other);
+            let kind = operators::kind(&other);
             Err(Diagnostic::error(format!("a {kind} has no fields"), &field.span))
         }
-    }
-}
-
-fn describe(value: &Value) -> String {
-    match value {
-        Value::Unknown(kind) => kind.to_string(),
-        known => known.kind().to_owned(),
     }
 }
 
@@ -163,26 +158,26 @@ fn index(of: &Value, at: &Value, of_expr: &Expr, at_expr: &Expr) -> Result<Value
             Ok(object.get(&key).cloned().unwrap_or(Value::Null))
         }
         (Value::Array(values), Value::Number(at)) => element(&values, at, at_expr),
-        (Value::Unknown(kind), _) => match kind {
-            Type::Any => Ok(Value::Unknown(Type::Any)),
-            Type::Array(inner) | Type::Map(inner) => Ok(Value::Unknown(*inner)),
-            other => {
-                let message = format!("a {other} cannot be indexed");
-                Err(Diagnostic::error(message, &of_expr.span))
+        (of, at) => {
+            let sorts = Sorts::of(&at);
+            let object = |inner| (inner, sorts.string, "an object is indexed by a string");
+            let list = |inner| (inner, sorts.number, "a list is indexed by a number");
+            let (inner, fits, rule) = match of {
+                Value::Unknown(Type::Any) => return Ok(Value::Unknown(Type::Any)),
+                Value::Object(_) => object(Type::Any),
+                Value::Unknown(Type::Map(inner)) => object(*inner),
+                Value::Array(_) => list(Type::Any),
+                Value::Unknown(Type::Array(inner)) => list(*inner),
+                other => {
+                    let message = format!("a {} cannot be indexed", operators::kind(&other));
+                    return Err(Diagnostic::error(message, &of_expr.span));
+                }
+            };
+            if fits {
+                return Ok(Value::Unknown(inner));
             }
-        },
-        (Value::Object(_) | Value::Array(_), Value::Unknown(_)) => Ok(Value::Unknown(Type::Any)),
-        (Value::Object(_), other) => {
-            let message = format!("an object is indexed by a string, not by a {}", other.kind());
+            let message = format!("{rule}, not by a {}", operators::kind(&at));
             Err(Diagnostic::error(message, &at_expr.span))
-        }
-        (Value::Array(_), other) => {
-            let message = format!("a list is indexed by a number, not by a {}", other.kind());
-            Err(Diagnostic::error(message, &at_expr.span))
-        }
-        (other, _) => {
-            let message = format!("a {} cannot be indexed", other.kind());
-            Err(Diagnostic::error(message, &of_expr.span))
         }
     }
 }
@@ -209,7 +204,7 @@ fn apply(
         Value::Function(called) => called,
         Value::Unknown(Type::Any | Type::Function) => return Ok(Value::Unknown(Type::Any)),
         other => {
-            let message = format!("a {} is not a function", describe(other));
+            let message = format!("a {} is not a function", operators::kind(other));
             return Err(Diagnostic::error(message, &function.span));
         }
     };

@@ -17,7 +17,6 @@ use crate::cluster::seeds::{self, Dns, Lookup, Outcome, Resolved};
 pub(in crate::cluster) struct Finding {
     /// The seeds as they were written.
     names: Vec<String>,
-    default_port: u16,
     dns: Arc<dyn Dns>,
     reach: Reach,
     pub(super) known: Known,
@@ -40,14 +39,12 @@ pub(in crate::cluster) struct Finding {
 impl Finding {
     pub(in crate::cluster) fn new(
         names: Vec<String>,
-        default_port: u16,
         dns: Arc<dyn Dns>,
         reach: Reach,
         (known, file): (Known, file::File),
     ) -> Self {
         Self {
             names,
-            default_port,
             dns,
             reach,
             known,
@@ -111,10 +108,11 @@ impl Driver {
         if std::mem::replace(&mut self.finding.resolving, true) {
             return;
         }
-        let Finding { names, default_port, dns, .. } = &self.finding;
-        let (names, port, dns) = (names.clone(), *default_port, Arc::clone(dns));
+        let Finding { names, dns, reach, .. } = &self.finding;
+        let own = SocketAddr::new(reach.advertise.ip(), reach.listen.port());
+        let (names, dns) = (names.clone(), Arc::clone(dns));
         self.errands
-            .spawn(async move { Errand::Resolved(seeds::resolve(&names, port, &dns).await) });
+            .spawn(async move { Errand::Resolved(seeds::resolve(&names, own, &dns).await) });
     }
 
     /// Takes what the seeds lead to. Seeds that could never reach this node back are a failure.

@@ -6,14 +6,14 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use hickory_resolver::config::{ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
-use hickory_resolver::{Resolver, TokioResolver, system_conf};
+use hickory_resolver::{Hosts, Resolver, TokioResolver, system_conf};
 
-use super::{BoxFuture, Dns, Service};
+use super::{BoxFuture, Dns, Failure, Service};
 
 /// What says how to resolve. Both may change while a node runs: hosts move between networks.
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
@@ -22,8 +22,26 @@ const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 /// other: some never answer what they do not know.
 const OTHER_KIND: Duration = Duration::from_secs(1);
 
-/// What such a file says.
-pub(super) type Settings = (ResolverConfig, ResolverOpts);
+/// What these files say.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) config: ResolverConfig,
+    pub(super) options: ResolverOpts,
+    pub(super) hosts: Hosts,
+}
+
+impl Settings {
+    fn of_host() -> Result<Self, NetError> {
+        let (config, options) = system_conf::read_system_conf()?;
+        // In the image of a container there need not be one.
+        let hosts = Hosts::from_system().or_else(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Ok(Hosts::default()),
+            _ => Err(error),
+        })?;
+        Ok(Self { config, options, hosts })
+    }
+}
+
 type Read = dyn Fn() -> Result<Settings, NetError> + Send + Sync;
 
 /// Resolves as `/etc/resolv.conf` and `/etc/hosts` say. Answers that were cut short over UDP are
@@ -37,7 +55,7 @@ pub struct System {
 
 impl Default for System {
     fn default() -> Self {
-        Self::of(FILES.map(PathBuf::from).into(), system_conf::read_system_conf)
+        Self::of(FILES.map(PathBuf::from).into(), Settings::of_host)
     }
 }
 
@@ -66,7 +84,7 @@ impl System {
         Ok(stub)
     }
 
-    async fn records(&self, name: &str, wanted: Wanted) -> Result<Vec<Record>, String> {
+    async fn records(&self, name: &str, wanted: Wanted) -> Result<Vec<Record>, Failure<Record>> {
         let mut trust = Trust { system: self, stub: self.stub().await?, kept: false };
         let found = trust.stub.records(name, wanted).await;
         trust.kept = found.is_ok();
@@ -79,19 +97,25 @@ impl System {
 }
 
 impl Dns for System {
-    fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
+    fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, Failure<IpAddr>>> {
         Box::pin(async move {
             // A service may name an address, which is no name and ends as one does.
             if let Ok(ip) = name.trim_end_matches('.').parse() {
                 return Ok(vec![ip]);
             }
-            let records = self.records(name, Wanted::Addresses).await?;
-            Ok(records.iter().filter_map(address).collect())
+            let addresses = |of: &[Record]| of.iter().filter_map(address).collect();
+            match self.records(name, Wanted::Addresses).await {
+                Ok(records) => Ok(addresses(&records)),
+                Err(Failure { error, found }) => Err(Failure { error, found: addresses(&found) }),
+            }
         })
     }
 
     fn services<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Service>, String>> {
-        Box::pin(async move { Ok(services(&self.records(name, Wanted::Services).await?)) })
+        Box::pin(async move {
+            let records = self.records(name, Wanted::Services).await;
+            records.map(|records| services(&records)).map_err(|failure| failure.error)
+        })
     }
 }
 
@@ -120,6 +144,8 @@ enum Wanted {
 /// The name servers as they were written down at some time.
 struct Stub {
     resolver: TokioResolver,
+    /// Names of which no server is asked.
+    hosts: Hosts,
     /// What may be missing at the end of a name, in the order in which it is tried.
     suffixes: Vec<Name>,
     /// When the files were written.
@@ -128,7 +154,7 @@ struct Stub {
 
 impl Stub {
     fn new(
-        (config, options): Settings,
+        Settings { config, options, hosts }: Settings,
         written: Vec<Option<SystemTime>>,
     ) -> Result<Self, NetError> {
         let suffixes = config.domain().into_iter().chain(config.search()).cloned().collect();
@@ -136,40 +162,56 @@ impl Stub {
         let mut builder = Resolver::builder_with_config(config, provider).with_options(options);
         // A seed that is gone must be seen to be gone at the next attempt.
         builder.options_mut().cache_size = 0;
-        Ok(Self { resolver: builder.build()?, suffixes, written })
+        builder.options_mut().use_hosts_file = ResolveHosts::Never;
+        Ok(Self { resolver: builder.build()?, hosts, suffixes, written })
     }
 
     /// The records of the first of the names `name` may stand for that has any. There are none only if
     /// every question was answered so: hickory alone would tell what came of the last name, and of the
     /// first kind of address, and a failure before that would look like a name that does not exist.
-    async fn records(&self, name: &str, wanted: Wanted) -> Result<Vec<Record>, String> {
+    async fn records(&self, name: &str, wanted: Wanted) -> Result<Vec<Record>, Failure<Record>> {
+        let name = Name::from_utf8(name).map_err(|error| error.to_string())?;
+        let written = match wanted {
+            Wanted::Addresses => self.written_down(&name),
+            Wanted::Services => Vec::new(),
+        };
+        if !written.is_empty() {
+            return Ok(written);
+        }
         let mut failure = None;
-        for name in self.candidates(name)? {
+        for name in self.candidates(name) {
             let answers = match wanted {
                 Wanted::Addresses => self.both_kinds(&name).await,
                 Wanted::Services => vec![self.ask(&name, RecordType::SRV).await],
             };
-            let mut found = Vec::new();
+            let (mut found, mut error) = (Vec::new(), None);
             for answer in answers {
                 match answer {
                     Ok(records) => found.extend(records),
-                    Err(error) => {
-                        failure.get_or_insert(format!("{name}: {error}"));
-                    }
+                    Err(of_kind) => error = Some(format!("{name}: {of_kind}")),
                 }
             }
             if !found.is_empty() {
-                return Ok(found);
+                return error.map_or(Ok(found.clone()), |error| Err(Failure { error, found }));
             }
+            failure = failure.or(error);
         }
-        failure.map_or(Ok(Vec::new()), Err)
+        failure.map_or(Ok(Vec::new()), |error| Err(error.into()))
+    }
+
+    /// What the file of hosts says of a name, which is what holds: a server may know of another host by that
+    /// name, or not answer.
+    fn written_down(&self, name: &Name) -> Vec<Record> {
+        let query = |kind| Query::query(name.clone(), kind);
+        let kinds = [RecordType::A, RecordType::AAAA].map(query);
+        let found = kinds.iter().filter_map(|query| self.hosts.lookup_static_host(query));
+        found.flat_map(|lookup| lookup.answers().to_vec()).collect()
     }
 
     /// The whole names that `name` may stand for, in the order in which every resolver tries them.
-    fn candidates(&self, name: &str) -> Result<Vec<Name>, String> {
-        let name = Name::from_utf8(name).map_err(|error| error.to_string())?;
+    fn candidates(&self, name: Name) -> Vec<Name> {
         if name.is_fqdn() {
-            return Ok(vec![name]);
+            return vec![name];
         }
         let mut whole = name.clone();
         whole.set_fqdn(true);
@@ -184,11 +226,10 @@ impl Stub {
                 names.push(name);
             }
         }
-        Ok(names)
+        names
     }
 
-    /// What is said of both kinds of addresses. Where nothing is said of one, that is a failure unless there
-    /// are some of the other: of another name the server may say more.
+    /// What is said of both kinds of addresses; where nothing is said of one in time, that is a failure.
     async fn both_kinds(&self, name: &Name) -> Vec<Result<Vec<Record>, NetError>> {
         type Answer<'a> = Pin<&'a mut (dyn Future<Output = Result<Vec<Record>, NetError>> + Send)>;
         let mut v6 = pin!(self.ask(name, RecordType::AAAA));

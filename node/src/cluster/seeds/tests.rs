@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use super::*;
 
@@ -8,12 +9,12 @@ mod server;
 /// error cannot be looked up.
 #[derive(Default)]
 struct Fake {
-    hosts: BTreeMap<&'static str, Result<Vec<IpAddr>, String>>,
+    hosts: BTreeMap<&'static str, Result<Vec<IpAddr>, Failure<IpAddr>>>,
     services: BTreeMap<&'static str, Result<Vec<Service>, String>>,
 }
 
 impl Dns for Fake {
-    fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
+    fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, Failure<IpAddr>>> {
         Box::pin(async move { self.hosts.get(name).cloned().unwrap_or(Ok(Vec::new())) })
     }
 
@@ -21,6 +22,9 @@ impl Dns for Fake {
         Box::pin(async move { self.services.get(name).cloned().unwrap_or(Ok(Vec::new())) })
     }
 }
+
+/// The node that looks.
+const OWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 99)), 80);
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
@@ -38,7 +42,7 @@ fn world() -> Arc<dyn Dns> {
             ("both", Ok(vec![ip("10.0.0.1"), ip("fd00::1")])),
             ("pod-0", Ok(vec![ip("10.0.1.0")])),
             ("pod-1", Ok(vec![ip("10.0.1.1")])),
-            ("broken", Err(error.clone())),
+            ("broken", Err(error.clone().into())),
         ]),
         services: BTreeMap::from([
             ("both", Ok(vec![service("pod-0", 7, &[])])),
@@ -80,7 +84,7 @@ async fn every_form_of_a_seed_leads_to_its_addresses() {
         ("dnssrv+more", &["10.9.9.8:3", "10.0.1.1:2"]),
         ("nobody", &[]),
     ] {
-        let resolved = resolve(&[seed.to_owned()], 80, &world()).await;
+        let resolved = resolve(&[seed.to_owned()], OWN, &world()).await;
         let found: Vec<String> = resolved.addresses.iter().map(ToString::to_string).collect();
         assert_eq!(found, addresses, "{seed}");
         let outcome =
@@ -92,7 +96,7 @@ async fn every_form_of_a_seed_leads_to_its_addresses() {
 #[tokio::test]
 async fn a_failed_lookup_is_told_from_a_name_that_does_not_exist() {
     for seed in ["broken", "dns+broken", "dnssrv+srv-broken", "srv-to-broken", "both:port"] {
-        let resolved = resolve(&[seed.to_owned()], 80, &world()).await;
+        let resolved = resolve(&[seed.to_owned()], OWN, &world()).await;
         assert_eq!((resolved.addresses.len(), outcomes(&resolved)), (0, vec!["failed"]), "{seed}");
         let failure = resolved.failure().expect("it failed");
         assert!(failure.starts_with(seed), "{failure}");
@@ -102,14 +106,14 @@ async fn a_failed_lookup_is_told_from_a_name_that_does_not_exist() {
 /// Those that were found may all be gone, while the one that was not found is there.
 #[tokio::test]
 async fn a_service_of_which_some_are_found_and_others_fail_has_failed() {
-    let resolved = resolve(&["half".to_owned()], 80, &world()).await;
+    let resolved = resolve(&["half".to_owned()], OWN, &world()).await;
     assert_eq!(resolved.addresses, ["10.0.1.1:2".parse().expect("an address")]);
     assert_eq!(outcomes(&resolved), ["failed"]);
     assert_eq!(resolved.failure().as_deref(), Some("half: broken: the server said SERVFAIL"));
     let shown = resolved.lookups[0].outcome.to_string();
     assert_eq!(shown, "1 address, but failed: broken: the server said SERVFAIL");
     // Of one instance the address came along, of the other it did not.
-    let resolved = resolve(&["less".to_owned()], 80, &world()).await;
+    let resolved = resolve(&["less".to_owned()], OWN, &world()).await;
     assert_eq!(resolved.addresses, ["10.9.9.8:3".parse().expect("an address")]);
     assert_eq!(resolved.failure().as_deref(), Some("less: broken: the server said SERVFAIL"));
 }
@@ -117,7 +121,7 @@ async fn a_service_of_which_some_are_found_and_others_fail_has_failed() {
 #[tokio::test]
 async fn seeds_add_up_and_every_address_comes_once() {
     let seeds = ["10.0.0.1", "both", "nobody", "broken", "10.0.0.1:80"].map(str::to_owned);
-    let resolved = resolve(&seeds, 80, &world()).await;
+    let resolved = resolve(&seeds, OWN, &world()).await;
     let found: Vec<String> = resolved.addresses.iter().map(ToString::to_string).collect();
     assert_eq!(found, ["10.0.0.1:80", "[fd00::1]:80"]);
     assert_eq!(outcomes(&resolved), ["found", "found", "unknown", "failed", "found"]);
@@ -127,7 +131,7 @@ async fn seeds_add_up_and_every_address_comes_once() {
 #[tokio::test]
 async fn localhost_needs_no_name_server() {
     let system: Arc<dyn Dns> = Arc::new(System::default());
-    let resolved = resolve(&["localhost:7".to_owned()], 80, &system).await;
+    let resolved = resolve(&["localhost:7".to_owned()], OWN, &system).await;
     assert!(
         resolved.addresses.contains(&"127.0.0.1:7".parse().expect("an address")),
         "{resolved:?}"
@@ -138,14 +142,14 @@ async fn localhost_needs_no_name_server() {
 struct Silent;
 
 impl Dns for Silent {
-    fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
+    fn hosts<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, Failure<IpAddr>>> {
         Box::pin(async move {
             if name == "silent" {
                 std::future::pending::<()>().await;
             }
             if name == "slow" {
                 tokio::time::sleep(Duration::from_secs(3)).await;
-                return Err("the server said SERVFAIL".to_owned());
+                return Err("the server said SERVFAIL".to_owned().into());
             }
             Ok(vec![ip("10.0.0.1")])
         })
@@ -161,7 +165,7 @@ impl Dns for Silent {
 #[tokio::test(start_paused = true)]
 async fn an_instance_that_takes_too_long_keeps_no_other_that_was_found_before() {
     let silent: Arc<dyn Dns> = Arc::new(Silent);
-    let resolved = resolve(&["dnssrv+service".to_owned()], 80, &silent).await;
+    let resolved = resolve(&["dnssrv+service".to_owned()], OWN, &silent).await;
     assert_eq!(resolved.addresses, ["10.0.0.1:7".parse().expect("an address")]);
     let shown = resolved.lookups[0].outcome.to_string();
     assert!(shown.starts_with("2 addresses, but failed: silent: no answer"), "{shown}");
@@ -170,7 +174,7 @@ async fn an_instance_that_takes_too_long_keeps_no_other_that_was_found_before() 
 #[tokio::test(start_paused = true)]
 async fn a_host_lookup_that_takes_long_and_fails_leaves_time_for_the_service_of_that_name() {
     let (silent, begin): (Arc<dyn Dns>, _) = (Arc::new(Silent), tokio::time::Instant::now());
-    let resolved = resolve(&["slow".to_owned()], 80, &silent).await;
+    let resolved = resolve(&["slow".to_owned()], OWN, &silent).await;
     assert!(begin.elapsed() < LOOKUP_TIMEOUT, "{:?}", begin.elapsed());
     assert_eq!(resolved.addresses, ["10.0.0.1:7".parse().expect("an address")]);
     let shown = resolved.lookups[0].outcome.to_string();
@@ -181,7 +185,7 @@ async fn a_host_lookup_that_takes_long_and_fails_leaves_time_for_the_service_of_
 async fn a_seed_that_takes_too_long_keeps_no_other() {
     let silent: Arc<dyn Dns> = Arc::new(Silent);
     let seeds = ["silent", "host"].map(str::to_owned);
-    let resolved = resolve(&seeds, 80, &silent).await;
+    let resolved = resolve(&seeds, OWN, &silent).await;
     assert_eq!(resolved.addresses, ["10.0.0.1:80".parse().expect("an address")]);
     assert_eq!(resolved.failure().as_deref(), Some("silent: no answer in 9s"));
 }

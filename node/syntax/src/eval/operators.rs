@@ -83,15 +83,15 @@ fn unknown(left: &Value, operator: BinaryOp, right: &Value) -> Result<Type, Stri
 }
 
 /// Which sorts of values that operators know a value may be of, once it is known.
-struct Sorts {
-    number: bool,
-    string: bool,
+pub(super) struct Sorts {
+    pub(super) number: bool,
+    pub(super) string: bool,
     secret: bool,
     bool: bool,
 }
 
 impl Sorts {
-    fn of(value: &Value) -> Self {
+    pub(super) fn of(value: &Value) -> Self {
         let kind = match value.plain() {
             Value::Number(_) => Type::Number,
             Value::String(_) => Type::String,
@@ -114,7 +114,8 @@ impl Sorts {
     }
 }
 
-fn kind(value: &Value) -> String {
+/// What a message calls a value: its type where it is not known yet.
+pub(super) fn kind(value: &Value) -> String {
     match value {
         Value::Unknown(kind) => kind.to_string(),
         known => known.kind().to_owned(),

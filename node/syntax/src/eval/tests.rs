@@ -26,6 +26,7 @@ fn scope() -> Scope {
         ("text", Type::String),
         ("content", Type::OptionalSecret),
         ("list", Type::array(Type::String)),
+        ("labels", Type::map(Type::String)),
     ];
     variables.set(["later"], Value::object(later.map(|(name, kind)| (name, Value::Unknown(kind)))));
     variables.set(["anything"], Value::Unknown(Type::Any));
@@ -156,6 +157,20 @@ fn what_is_not_known_spreads_by_its_type() {
         ("[later.text]", format!("[{}]", unknown("string"))),
         ("later.text.field", "error: a string has no fields".to_owned()),
         ("later.text[0]", "error: a string cannot be indexed".to_owned()),
+        ("later.list[anything]", unknown("string")),
+        ("{a = 1}[later.text]", unknown("any")),
+        ("[1][anything]", unknown("any")),
+        ("later.list[\"a\"]", "error: a list is indexed by a number, not by a string".to_owned()),
+        (
+            "later.list[later.text]",
+            "error: a list is indexed by a number, not by a string".to_owned(),
+        ),
+        ("[1][later.text]", "error: a list is indexed by a number, not by a string".to_owned()),
+        (
+            "{}[later.list]",
+            "error: an object is indexed by a string, not by a list(string)".to_owned(),
+        ),
+        ("later.labels[0]", "error: an object is indexed by a string, not by a number".to_owned()),
         ("later.text()", "error: a string is not a function".to_owned()),
         ("-later.text", "error: - takes a number, not a string".to_owned()),
     ];

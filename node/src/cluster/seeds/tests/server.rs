@@ -2,9 +2,10 @@
 
 use std::str::FromStr as _;
 
+use hickory_resolver::Hosts;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, SRV};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
@@ -15,13 +16,17 @@ use super::*;
 /// What the server has: names, and behind each its records or an error.
 type Zone = BTreeMap<&'static str, Result<Vec<RData>, ResponseCode>>;
 
-/// Names of which the server has records of one kind, and fails when it is asked for this other one.
-const HALF_BROKEN: [(&str, RecordType); 2] =
-    [("no-v4.example", RecordType::A), ("no-v6.example", RecordType::AAAA)];
+/// Names of which the server has records of one kind at most, and fails when it is asked for this other one.
+const HALF_BROKEN: [(&str, RecordType); 3] = [
+    ("no-v4.example", RecordType::A),
+    ("v6-alone.example", RecordType::A),
+    ("v4-alone.example", RecordType::AAAA),
+];
 
 /// Names of which the server says nothing when it is asked for this kind of records.
-const SILENT: [(&str, RecordType); 3] = [
-    ("half-silent.example", RecordType::AAAA),
+const SILENT: [(&str, RecordType); 4] = [
+    ("v6-told.example", RecordType::A),
+    ("v4-told.example", RecordType::AAAA),
     ("pod.silent.zone", RecordType::AAAA),
     ("pod.example.silent.zone", RecordType::AAAA),
 ];
@@ -39,6 +44,10 @@ fn srv(port: u16, target: &str) -> RData {
 
 fn a(last: u8) -> RData {
     RData::A(A::new(10, 0, 0, last))
+}
+
+fn aaaa(last: u16) -> RData {
+    RData::AAAA(AAAA::new(0xfd00, 0, 0, 0, 0, 0, 0, last))
 }
 
 fn answer(query: &[u8], zone: &Zone, along: &Along) -> Message {
@@ -84,7 +93,8 @@ fn settings(address: SocketAddr, search: &str, ndots: usize) -> Settings {
     let search = search.split_whitespace().map(name).collect();
     let mut options = ResolverOpts::default();
     options.ndots = ndots;
-    (ResolverConfig::from_parts(None, search, vec![server]), options)
+    let config = ResolverConfig::from_parts(None, search, vec![server]);
+    Settings { config, options, hosts: Hosts::default() }
 }
 
 /// Answers in full over TCP; over UDP too if it fits, else it says that there is more.
@@ -142,8 +152,11 @@ fn zone() -> Zone {
         ("broken.example", Err(ResponseCode::ServFail)),
         ("refused.example", Err(ResponseCode::Refused)),
         ("no-v4.example", Ok(Vec::new())),
-        ("half-silent.example", Ok(vec![a(5)])),
-        ("no-v6.example", Ok(vec![a(4)])),
+        ("v4-alone.example", Ok(vec![a(4)])),
+        ("v4-told.example", Ok(vec![a(5)])),
+        ("v6-alone.example", Ok(vec![aaaa(4)])),
+        ("v6-told.example", Ok(vec![aaaa(5)])),
+        ("_v6._udp.example", Ok(vec![srv(9, "v6-alone.example")])),
         ("empty.example", Ok(Vec::new())),
         ("_broken._udp.example", Ok(vec![srv(9, "no-v4.example")])),
         ("_gone._udp.example", Ok(vec![srv(9, "missing.example")])),
@@ -154,7 +167,7 @@ fn zone() -> Zone {
 }
 
 async fn found(seed: &str, dns: &Arc<dyn Dns>) -> Vec<SocketAddr> {
-    let resolved = resolve(&[seed.to_owned()], 80, dns).await;
+    let resolved = resolve(&[seed.to_owned()], OWN, dns).await;
     assert_eq!(resolved.failure(), None, "{seed}");
     resolved.addresses
 }
@@ -181,7 +194,7 @@ async fn addresses_that_come_along_need_no_lookup_of_their_own() {
 async fn a_server_s_failure_is_a_failure_and_a_missing_name_is_none() {
     let (dns, _tasks) = serve(zone(), Along::new()).await;
     let seeds = ["broken.example", "missing.example"].map(str::to_owned);
-    let resolved = resolve(&seeds, 80, &dns).await;
+    let resolved = resolve(&seeds, OWN, &dns).await;
     assert_eq!(outcomes(&resolved), ["failed", "unknown"], "{resolved:?}");
 }
 
@@ -191,9 +204,6 @@ async fn only_what_every_kind_of_record_is_missing_of_does_not_exist() {
     for (seed, outcome) in [
         ("no-v4.example", "failed"),
         ("dns+no-v4.example", "failed"),
-        // The addresses of one kind are enough.
-        ("no-v6.example", "found"),
-        ("half-silent.example", "found"),
         ("refused.example", "failed"),
         ("empty.example", "unknown"),
         ("dnssrv+_broken._udp.example", "failed"),
@@ -201,9 +211,50 @@ async fn only_what_every_kind_of_record_is_missing_of_does_not_exist() {
         ("dnssrv+broken.example", "failed"),
         ("dnssrv+missing.example", "unknown"),
     ] {
-        let resolved = resolve(&[seed.to_owned()], 80, &dns).await;
+        let resolved = resolve(&[seed.to_owned()], OWN, &dns).await;
         assert_eq!(outcomes(&resolved), [outcome], "{seed}: {resolved:?}");
     }
+}
+
+/// Addresses of a kind that is not its own may be of no use to a node, and nobody there is no answer then.
+#[tokio::test]
+async fn addresses_are_enough_if_there_are_some_of_the_kind_of_the_node() {
+    let (dns, _tasks) = serve(zone(), Along::new()).await;
+    let (v4, v6) = ("10.0.0.99:80", "[fd00::99]:80");
+    for (own, seed, outcome, address) in [
+        (v4, "v4-alone.example", "found", "10.0.0.4:80"),
+        (v4, "v4-told.example", "found", "10.0.0.5:80"),
+        (v4, "v6-alone.example", "failed", "[fd00::4]:80"),
+        (v4, "dns+v6-told.example:7", "failed", "[fd00::5]:7"),
+        (v4, "dnssrv+_v6._udp.example", "failed", "[fd00::4]:9"),
+        (v6, "v6-alone.example", "found", "[fd00::4]:80"),
+        (v6, "v6-told.example", "found", "[fd00::5]:80"),
+        (v6, "dnssrv+_v6._udp.example", "found", "[fd00::4]:9"),
+        (v6, "v4-alone.example", "failed", "10.0.0.4:80"),
+        (v6, "v4-told.example", "failed", "10.0.0.5:80"),
+    ] {
+        let own = own.parse().expect("an address");
+        let resolved = resolve(&[seed.to_owned()], own, &dns).await;
+        // What there is is tried all the same.
+        assert_eq!(resolved.addresses, [address.parse().expect("an address")], "{own} {seed}");
+        assert_eq!(outcomes(&resolved), [outcome], "{own} {seed}: {resolved:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_file_of_hosts_says_holds_without_a_name_server() {
+    let (address, _tasks) = listen(zone(), Along::new()).await;
+    let dns = System::of(Vec::new(), move || {
+        let mut settings = settings(address, "broken.zone", 5);
+        let text = "10.0.0.8 node-8 broken.example\n10.0.0.9 both\nfd00::9 both\n";
+        settings.hosts.read_hosts_conf(text.as_bytes())?;
+        Ok(settings)
+    });
+    let dns: Arc<dyn Dns> = Arc::new(dns);
+    let of_8 = ["10.0.0.8:80".parse().expect("an address")];
+    assert_eq!(found("node-8", &dns).await, of_8);
+    assert_eq!(found("dns+broken.example", &dns).await, of_8);
+    assert_eq!(found("both", &dns).await.len(), 2);
 }
 
 /// As in a pod of Kubernetes, whose search domains are tried before the name as it was written.
@@ -225,7 +276,7 @@ async fn a_search_domain_that_fails_is_a_failure_unless_another_name_leads_somew
         ("broken.zone", 5, "dns+pod.", Ok(0)),
     ] {
         let dns = System::of(Vec::new(), move || Ok(settings(address, search, ndots)));
-        let resolved = resolve(&[seed.to_owned()], 80, &(Arc::new(dns) as Arc<dyn Dns>)).await;
+        let resolved = resolve(&[seed.to_owned()], OWN, &(Arc::new(dns) as Arc<dyn Dns>)).await;
         let failure = resolved.failure();
         match outcome {
             Ok(found) => assert_eq!((resolved.addresses.len(), failure), (found, None), "{seed}"),
@@ -262,7 +313,7 @@ async fn settings_are_read_anew_once_their_file_has_changed_or_a_lookup_failed()
     assert_eq!(found("dns+pod", &dns).await, ["10.0.0.9:80".parse().expect("an address")]);
 
     write("broken.zone", 3);
-    let resolved = resolve(&["dns+pod".to_owned()], 80, &dns).await;
+    let resolved = resolve(&["dns+pod".to_owned()], OWN, &dns).await;
     assert_eq!(outcomes(&resolved), ["failed"]);
     // It was written a moment later, which its time does not tell.
     write("example", 3);
@@ -270,6 +321,6 @@ async fn settings_are_read_anew_once_their_file_has_changed_or_a_lookup_failed()
 
     // Settings that cannot be read lead nowhere, which is no answer.
     std::fs::remove_file(&path).expect("it was there");
-    let resolved = resolve(&["dns+pod".to_owned()], 80, &dns).await;
+    let resolved = resolve(&["dns+pod".to_owned()], OWN, &dns).await;
     assert_eq!(outcomes(&resolved), ["failed"]);
 }
