@@ -93,7 +93,7 @@ impl Core {
     /// All randomness comes from `rng`; equal inputs give equal outputs.
     pub fn new(me: Peer, config: Config, rng: ChaCha12Rng, now: Instant) -> Self {
         let me = Peer { state: State::Joining, ..me };
-        let name = me.name.clone();
+        let (name, life) = (me.name.clone(), me.generation);
         let seeded = config.membership.as_ref().is_some_and(|membership| membership.seeded);
         let mind = match config.membership {
             Some(membership) => Mind::Clustered(Box::new(Swim::new(me, membership, rng, now))),
@@ -108,7 +108,7 @@ impl Core {
             assignment: Assignment::default(),
             arrivals: arrivals::Arrivals::default(),
             gate: Gate::new(config.gate, now),
-            handover: Handover::new(&name),
+            handover: Handover::new(&name).in_life(life),
             checkpoints: Checkpoints::default(),
             positions: checkpoints::Positions::default(),
             audit: Audit::new(&name),
@@ -440,13 +440,24 @@ impl Core {
         self.present -= usize::from(was_present);
         self.present += usize::from(to.state != State::Joining);
         let name = to.name.clone();
+        let moved =
+            from.is_some_and(|from| (from.generation, from.address) != (to.generation, to.address));
+        if moved && name != self.me().name {
+            // It may be another process, without what the one before had not written to disk yet.
+            self.positions.forget_deputy(&name);
+            self.positions.press();
+        }
+        // Nobody begins anew but a process: that of the one who took part has ended, and said nothing.
+        let crashed = from.is_some_and(|from| {
+            from.state == State::Participant && to.generation > from.generation
+        });
         match to.state {
             State::Participant | State::Leaving => {
                 self.handover.peer_up(&name, now);
                 self.audit.peer_up(&name, now);
             }
             State::Joining => {
-                self.handover.peer_down(&name, false);
+                self.handover.peer_down(&name, crashed);
                 self.audit.peer_down(&name);
             }
         }
@@ -457,6 +468,7 @@ impl Core {
                 return;
             }
             State::Leaving => ChangeCause::Left,
+            State::Joining if crashed => ChangeCause::Failed,
             State::Joining => ChangeCause::Withdrawn,
         };
         self.joined.remove(&name);

@@ -45,6 +45,7 @@ pub use limits::{
 };
 pub use output::{HandoverCounters, MoveCause, Output, Standing, Start, StopReason, Target};
 
+pub use answering::Local;
 pub use checkpoints::Checkpoints;
 
 use answering::Waiting;
@@ -76,6 +77,8 @@ pub enum QuestionError {
 /// What this node collects, and how that becomes what it should collect.
 pub struct Handover {
     me: NodeHash,
+    /// Tells this process from others that had or will have its name.
+    life: u64,
     /// The others that take part or are leaving, with what [`NodeHash::hash`] is.
     present: BTreeMap<Name, u64>,
     /// Those of these that are new, until when: their discovery may not have found everything yet.
@@ -114,6 +117,7 @@ impl Handover {
     pub fn new(me: &Name) -> Self {
         Self {
             me: NodeHash::new(me),
+            life: 0,
             present: BTreeMap::new(),
             fresh: VecDeque::new(),
             departed: Vec::new(),
@@ -133,6 +137,13 @@ impl Handover {
             outputs: VecDeque::new(),
             version: 0,
         }
+    }
+
+    /// The same, with a number that no other process of this name has: what others gave to an earlier one
+    /// is not given to this one.
+    #[must_use]
+    pub fn in_life(self, life: u64) -> Self {
+        Self { life, ..self }
     }
 
     /// Another node takes part, or is leaving: it can be asked.

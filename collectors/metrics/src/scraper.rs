@@ -208,7 +208,10 @@ impl Scraper {
             None => {
                 let seal = takeover.seal.as_ref();
                 let last_tick = seal.map_or(0, |seal| seal.last_tick);
-                let mut new = Box::new(Target::new(target, last_tick, known_of(seal)));
+                let sure = seal.is_some() && !takeover.overlap;
+                let first = tick::first(key, interval, now, last_tick, sure);
+                let before = tick::before_first(first, interval, last_tick, sure);
+                let mut new = Box::new(Target::new(target, before, known_of(seal)));
                 if takeover.overlap {
                     let intervals = signed(interval).saturating_mul(OVERLAP_INTERVALS);
                     new.overlap_until = now.saturating_add(OVERLAP.max(intervals));
@@ -217,9 +220,7 @@ impl Scraper {
                 new.predecessor = node.map(|node| Predecessor { node, until: now });
                 self.series.weigh(&mut new);
                 self.targets.insert(key, new);
-                let sure = takeover.seal.is_some() && !takeover.overlap;
-                let first = tick::first(key, interval, now, last_tick, sure);
-                let missed = tick::missed_between(last_tick, first, interval);
+                let missed = tick::missed_between(before, first, interval);
                 self.shared.telemetry.ticks_missed_in_moves.add(missed);
                 self.schedule(key, first);
             }

@@ -15,7 +15,7 @@ mod moves;
 #[cfg(test)]
 mod tests;
 
-pub use moves::{after, first, following, is_at_hand, missed_between};
+pub use moves::{after, before_first, first, following, is_at_hand, missed_between};
 
 /// The first tick strictly after `now`. `interval` and the result are in milliseconds (the result
 /// since the Unix epoch); an interval of 0 counts as 1.

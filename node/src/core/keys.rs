@@ -107,9 +107,8 @@ impl Core {
         body: &[u8],
         now: Instant,
     ) -> Result<(), QuestionError> {
-        let assignment = &self.assignment;
-        let knows = |target: &Target| assignment.knows(&target.component, target.key);
-        let result = self.handover.handle_question(id, body, knows, now);
+        let local = (&self.assignment, &self.checkpoints);
+        let result = self.handover.handle_question(id, body, local, now);
         self.settle(now);
         result
     }

@@ -126,6 +126,35 @@ fn a_join_and_a_crash_move_keys_to_and_fro() {
     assert_eq!(causes, [ChangeCause::Targets, ChangeCause::Joined, ChangeCause::Failed]);
 }
 
+/// Nothing but a process begins anew; and one that ended without a word may have collected until then.
+#[test]
+fn a_participant_that_begins_anew_has_crashed() {
+    for (generation, cause, overlaps) in
+        [(8, ChangeCause::Failed, true), (7, ChangeCause::Withdrawn, false)]
+    {
+        let now = Instant::now();
+        let membership = Some(membership::Config::default());
+        let mut core = core(Config { membership, ..Config::default() }, now);
+        core.participate(now);
+        let before = Peer { state: State::Participant, ..peer("b", 9) };
+        core.hear(Event::Up(before.clone()), now);
+        core.settle(now);
+        core.set_keys(&component(), keys(100), now);
+        while core.poll_output().is_some() {}
+        let anew = Peer { generation, ..peer("b", 9) };
+        core.hear(Event::Changed { from: before, to: anew }, now);
+        core.settle(now);
+        let starts = std::iter::from_fn(|| core.poll_output()).filter_map(|output| match output {
+            Output::Start { overlap, .. } => Some(overlap),
+            _ => None,
+        });
+        let starts: Vec<bool> = starts.collect();
+        assert!(!starts.is_empty() && starts.iter().all(|overlap| *overlap == overlaps));
+        let change = core.history().changes().next_back().expect("it has left");
+        assert_eq!(change.left[0].cause, cause);
+    }
+}
+
 #[test]
 fn what_happened_before_a_target_was_known_is_none_of_its_moves() {
     let now = Instant::now();

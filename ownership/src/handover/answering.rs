@@ -13,7 +13,8 @@ use super::limits::{
 };
 use super::phase::{Claiming, Phase, Sealing, Stage};
 use super::wire::{self, Answer, Ask, Had, Outcome, Question};
-use super::{Handover, MoveCause, Output, QuestionError, Start, StopReason, Target};
+use super::{Checkpoints, Handover, MoveCause, Output, QuestionError, Start, StopReason, Target};
+use crate::Assignment;
 
 /// A question that waits for seals.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ impl Waiting {
 /// What is claimed.
 struct Claimed {
     from: Name,
+    life: u64,
     targets: Vec<Target>,
     had: Vec<Had>,
 }
@@ -47,6 +49,8 @@ struct Claimed {
 #[derive(Clone, Copy)]
 struct Claimant<'a> {
     name: &'a Name,
+    /// Which process of that name.
+    life: u64,
     /// Until when it had the key, by the clock of this node and but for the time that its question took.
     had: Option<Instant>,
 }
@@ -56,11 +60,47 @@ impl Claimant<'_> {
     fn has_had(self, gift: &Gift) -> bool {
         self.had.is_some_and(|had| gift.at < had)
     }
+
+    /// Whether something was given to this process. One before it of its name may have collected since.
+    fn was_given(self, gift: &Gift) -> bool {
+        gift.to == *self.name && gift.life.is_none_or(|life| life == self.life)
+    }
+}
+
+/// What a node knows of targets beside what it collects.
+pub trait Local {
+    /// Whether its components announce a target.
+    fn knows(&self, target: &Target) -> bool;
+
+    /// What it keeps as a deputy for `owner`, should that one have crashed.
+    fn kept(&self, target: &Target, owner: &Name) -> Option<Seal>;
+}
+
+/// What its components announce, and the checkpoints that it keeps.
+impl Local for (&Assignment, &Checkpoints) {
+    fn knows(&self, target: &Target) -> bool {
+        self.0.knows(&target.component, target.key)
+    }
+
+    fn kept(&self, target: &Target, owner: &Name) -> Option<Seal> {
+        self.1.find(target, owner).cloned()
+    }
+}
+
+/// It knows all targets, or none, and keeps nothing.
+impl Local for bool {
+    fn knows(&self, _: &Target) -> bool {
+        *self
+    }
+
+    fn kept(&self, _: &Target, _: &Name) -> Option<Seal> {
+        None
+    }
 }
 
 impl Handover {
     /// Handles the question of another node. [`Output::Answer`] with this `id` follows, within the
-    /// time that a claim may take. `knows` says whether this node's components announce a target.
+    /// time that a claim may take.
     ///
     /// # Errors
     /// When there will be no answer.
@@ -68,7 +108,7 @@ impl Handover {
         &mut self,
         id: u64,
         body: &[u8],
-        knows: impl Fn(&Target) -> bool,
+        local: impl Local,
         now: Instant,
     ) -> Result<(), QuestionError> {
         let question = Question::decode(body).inspect_err(|_| self.counters.malformed += 1)?;
@@ -79,17 +119,18 @@ impl Handover {
             Ask::Offer(groups) => {
                 let targets = wire::targets(&groups);
                 let from = question.from;
-                let outcomes =
-                    targets.iter().map(|target| self.offered(target, &from, &knows, now));
+                let outcomes = targets
+                    .iter()
+                    .map(|target| self.offered(target, &from, |target| local.knows(target), now));
                 let outcomes = outcomes.collect();
                 self.answer(id, outcomes);
             }
-            Ask::Claim { groups, had } => {
+            Ask::Claim { life, groups, had } => {
                 if self.waiting.len() >= QUESTIONS_WAITING {
                     return Err(QuestionError::Busy);
                 }
-                let claimed = Claimed { from: question.from, targets: wire::targets(&groups), had };
-                self.claimed(id, claimed, &knows, now);
+                let (from, targets) = (question.from, wire::targets(&groups));
+                self.claimed(id, Claimed { from, life, targets, had }, &local, now);
             }
         }
         Ok(())
@@ -126,15 +167,9 @@ impl Handover {
         }
     }
 
-    fn claimed(
-        &mut self,
-        id: u64,
-        claimed: Claimed,
-        knows: impl Fn(&Target) -> bool,
-        now: Instant,
-    ) {
+    fn claimed(&mut self, id: u64, claimed: Claimed, local: &impl Local, now: Instant) {
         let fresh = self.began.is_none_or(|began| now < began + FRESH_FOR);
-        let Claimed { from, targets, had } = claimed;
+        let Claimed { from, life, targets, had } = claimed;
         let mut waiting = Waiting {
             from: from.clone(),
             targets: Vec::new(),
@@ -150,8 +185,16 @@ impl Handover {
             }
         }
         for (place, (target, had)) in targets.iter().zip(until).enumerate() {
-            let sure = !fresh && knows(target);
-            let outcome = self.claim(target, Claimant { name: &from, had }, sure, now);
+            let sure = !fresh && local.knows(target);
+            let claimant = Claimant { name: &from, life, had };
+            let outcome = match self.claim(target, claimant, sure, now) {
+                Some(Outcome::Idle) => Some(match local.kept(target, &from) {
+                    Some(seal) if !waiting.is_full() => Outcome::Kept(seal.into()),
+                    Some(_) => Outcome::Soon,
+                    None => Outcome::Idle,
+                }),
+                outcome => outcome,
+            };
             let outcome = match outcome {
                 None => {
                     waiting.missing += 1;
@@ -160,7 +203,7 @@ impl Handover {
                 }
                 Some(Outcome::Sealed(_)) if waiting.is_full() => Some(Outcome::Soon),
                 Some(outcome) => {
-                    if let Outcome::Sealed(seal) = &outcome {
+                    if let Outcome::Sealed(seal) | Outcome::Kept(seal) = &outcome {
                         waiting.bytes += seal.length();
                     }
                     self.given.fetched(target);
@@ -198,15 +241,18 @@ impl Handover {
             Some(Phase::Active) if !outranks => Some(Outcome::Keep),
             Some(Phase::Active) => {
                 // News: this node has not heard of the claimant yet.
-                self.begin_sealing(target, from, true, MoveCause::Joined, now);
+                self.begin_sealing(target, claimant, true, MoveCause::Joined, now);
                 None
             }
             Some(Phase::Yielding(yielding)) => {
                 let cause = yielding.cause;
-                self.begin_sealing(target, from, false, cause, now);
+                self.begin_sealing(target, claimant, false, cause, now);
                 None
             }
-            Some(Phase::Sealing(sealing)) if sealing.to == *from => None,
+            Some(Phase::Sealing(sealing)) if sealing.to == *from => {
+                sealing.life = claimant.life;
+                None
+            }
             Some(Phase::Sealing(sealing)) => Some(Outcome::Elsewhere(sealing.to.clone())),
             Some(Phase::Claiming(claiming)) if claiming.gone && claiming.ask != *from => {
                 // That one knows the target, so its series go on: it gets what is on its way.
@@ -229,12 +275,12 @@ impl Handover {
     fn begin_sealing(
         &mut self,
         target: &Target,
-        to: &Name,
+        Claimant { name: to, life, .. }: Claimant<'_>,
         mine: bool,
         cause: MoveCause,
         now: Instant,
     ) {
-        let sealing = Sealing::new(to.clone(), mine, cause, now);
+        let sealing = Sealing::new((to.clone(), life), mine, cause, now);
         self.set(target, Phase::Sealing(Box::new(sealing)));
         self.stop(target, StopReason::Moved { to: to.clone() }, true, cause);
     }
@@ -248,7 +294,7 @@ impl Handover {
             if gift.to != *from && (lately || self.present.contains_key(&gift.to)) {
                 return Outcome::Elsewhere(gift.to.clone());
             }
-            if gift.to == *from && claimant.has_had(gift) {
+            if claimant.was_given(gift) && claimant.has_had(gift) {
                 // Where it went from there, others know.
                 return Outcome::Unsure;
             }
@@ -264,7 +310,7 @@ impl Handover {
     /// asks much later, or says that it has had the key since, asks for it anew.
     fn gift(&self, target: &Target, to: Claimant<'_>, now: Instant) -> Option<Outcome> {
         let lately = |at: Instant| now.saturating_duration_since(at) < SOON_LIMIT;
-        let mine = |gift: &&Gift| gift.to == *to.name && lately(gift.at) && !to.has_had(gift);
+        let mine = |gift: &&Gift| to.was_given(gift) && lately(gift.at) && !to.has_had(gift);
         let gift = self.given.find(target).filter(mine)?;
         Some(gift.seal.clone().map_or(Outcome::Unsealed, |seal| Outcome::Sealed(seal.into())))
     }
@@ -274,14 +320,15 @@ impl Handover {
     pub fn handle_seal(&mut self, target: &Target, seal: Option<Seal>, now: Instant) {
         let Some(Phase::Sealing(sealing)) = self.phase(target) else { return };
         let (to, mine, cause) = (sealing.to.clone(), sealing.mine, sealing.cause);
-        let (to_gone, gone) = (sealing.to_gone, sealing.gone);
+        let (life, to_gone, gone) = (sealing.life, sealing.to_gone, sealing.gone);
         let seal = seal.map(|seal| self.cut(seal));
         self.forget(target);
         match &seal {
             Some(_) => self.counters.given += 1,
             None => self.counters.given_unsealed += 1,
         }
-        self.given.insert(target.clone(), to.clone(), seal.clone(), now);
+        let claimant = (to.clone(), Some(life));
+        self.given.insert(target.clone(), claimant, seal.clone(), now);
         self.tell_waiters(target, &to, seal.as_ref(), now);
         if mine && to_gone {
             let (target, from, took) = (target.clone(), Some(to), Duration::ZERO);

@@ -246,7 +246,8 @@ impl Handover {
                 self.counters.timed_out += 1;
                 self.start_unasked(target, true, now);
             }
-            _ => self.give_up(target, now),
+            Outcome::Kept(seal) => self.give_up(target, Some(seal.into()), now),
+            _ => self.give_up(target, None, now),
         }
     }
 
@@ -307,7 +308,7 @@ impl Handover {
         };
         match asking {
             Some(name) => self.ask_next(target, name, Some(WAY_PAUSE), now),
-            None => self.give_up(target, now),
+            None => self.give_up(target, None, now),
         }
     }
 
@@ -341,8 +342,9 @@ impl Handover {
         true
     }
 
-    /// Nobody has a key, as far as can be found out.
-    fn give_up(&mut self, target: &Target, now: Instant) {
+    /// Nobody has a key, as far as can be found out; what an earlier process of this node's name said of it
+    /// may be `kept`, and may be followed by more that is not known.
+    fn give_up(&mut self, target: &Target, kept: Option<Seal>, now: Instant) {
         if self.ask_offering(target, now) {
             return;
         }
@@ -350,7 +352,15 @@ impl Handover {
         if self.is_settling(now) {
             return self.look_again(target);
         }
-        self.start_unasked(target, false, now);
+        let wanted = |claiming: &Claiming| claiming.lost.is_none() && !claiming.gone;
+        match (kept, self.phase(target)) {
+            (seal @ Some(_), Some(Phase::Claiming(claiming))) if wanted(claiming) => {
+                let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
+                let target = target.clone();
+                self.start(Start { target, seal, overlap: true, from: None, took, cause });
+            }
+            _ => self.start_unasked(target, false, now),
+        }
     }
 
     /// Enough have been asked, and others have not: one of them may collect the key. As soon as it hears
@@ -361,7 +371,7 @@ impl Handover {
         }
         let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         if std::mem::replace(&mut claiming.waited, true) {
-            return self.give_up(target, now);
+            return self.give_up(target, None, now);
         }
         self.look_again_at(target, now + OFFERED_WITHIN);
     }
@@ -408,7 +418,7 @@ impl Handover {
         match lost.clone() {
             Some(to) if gone => {
                 self.forget(target);
-                return self.given.insert(start.target, to, start.seal, now);
+                return self.given.insert(start.target, (to, None), start.seal, now);
             }
             None if gone => return self.end(start, now),
             _ => self.start(start),
@@ -472,7 +482,7 @@ impl Handover {
         }
         let groups = wire::group(&targets);
         let ask = match matter {
-            Matter::Claim => Ask::Claim { groups, had: self.had(&targets, now) },
+            Matter::Claim => Ask::Claim { life: self.life, groups, had: self.had(&targets, now) },
             Matter::Offer => Ask::Offer(groups),
         };
         let question = Question { from: self.me.name().clone(), to: to.clone(), ask };

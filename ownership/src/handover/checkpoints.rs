@@ -100,6 +100,11 @@ impl Checkpoints {
         self.remove(target)
     }
 
+    /// The checkpoint of a key that `from` left, which stays.
+    pub fn find(&self, target: &Target, from: &Name) -> Option<&Seal> {
+        self.held.get(target).filter(|held| held.from == *from).map(|held| &held.seal)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.held.len()

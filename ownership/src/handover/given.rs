@@ -27,20 +27,28 @@ pub(super) struct Given {
 #[derive(Debug)]
 pub(super) struct Gift {
     pub to: Name,
+    /// Which process of that name asked for it; nothing where it is not known that one did.
+    pub life: Option<u64>,
     /// Kept for the case that the answer got lost, as long as there is room.
     pub seal: Option<Seal>,
     pub at: Instant,
 }
 
 impl Given {
-    pub(super) fn insert(&mut self, target: Target, to: Name, seal: Option<Seal>, now: Instant) {
+    pub(super) fn insert(
+        &mut self,
+        target: Target,
+        (to, life): (Name, Option<u64>),
+        seal: Option<Seal>,
+        now: Instant,
+    ) {
         self.remove(&target);
         let length = seal.as_ref().map_or(0, |seal| seal.payload.len());
         let seal = seal.filter(|_| self.bytes + length <= GIVEN_BYTES);
         self.bytes += seal.as_ref().map_or(0, |seal| seal.payload.len());
         self.order.push_back((now, target.clone()));
         self.unfetched.insert((now, target.clone()));
-        self.entries.insert(target, Gift { to, seal, at: now });
+        self.entries.insert(target, Gift { to, life, seal, at: now });
         self.expire(now);
     }
 

@@ -74,6 +74,8 @@ pub(super) struct Yielding {
 #[derive(Debug)]
 pub(super) struct Sealing {
     pub to: Name,
+    /// Which process of that name claimed it.
+    pub life: u64,
     /// When the collector's time is up.
     pub deadline: Instant,
     /// Whether the key is this node's, as it sees things.
@@ -121,8 +123,8 @@ impl Yielding {
 }
 
 impl Sealing {
-    pub(super) fn new(to: Name, mine: bool, cause: MoveCause, now: Instant) -> Self {
-        Self { to, deadline: now + SEAL_TIMEOUT, mine, to_gone: false, gone: false, cause }
+    pub(super) fn new((to, life): (Name, u64), mine: bool, cause: MoveCause, now: Instant) -> Self {
+        Self { to, life, deadline: now + SEAL_TIMEOUT, mine, to_gone: false, gone: false, cause }
     }
 }
 

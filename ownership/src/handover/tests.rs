@@ -14,6 +14,7 @@ mod answers;
 mod crowd;
 mod laws;
 mod leaving;
+mod restarts;
 mod world;
 
 fn name(text: &str) -> Name {
@@ -78,7 +79,7 @@ fn a_claim_brings_the_seal_and_the_start_and_nobody_else_is_asked() {
     let (to, id, body) = asked(&mut b);
     assert_eq!(to, name("a"));
 
-    a.handle_question(9, &body, |_| true, now).expect("it is a question");
+    a.handle_question(9, &body, true, now).expect("it is a question");
     a.handle_timeout(now);
     let stop = outputs(&mut a);
     assert!(
@@ -111,7 +112,7 @@ fn who_stopped_a_key_and_could_not_seal_it_is_the_one_before_all_the_same() {
         b.gained(&target, None, MoveCause::Joined, now);
         b.handle_timeout(now);
         let (_, id, body) = asked(&mut b);
-        a.handle_question(id, &body, |_| true, now).expect("it is a question");
+        a.handle_question(id, &body, true, now).expect("it is a question");
         assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
         a.handle_seal(&target, None, now);
         a.handle_timeout(now);
@@ -121,7 +122,7 @@ fn who_stopped_a_key_and_could_not_seal_it_is_the_one_before_all_the_same() {
             now += RETRY_PAUSE;
             b.handle_timeout(now);
             let (_, again, body) = asked(&mut b);
-            a.handle_question(again, &body, |_| true, now).expect("it is a question");
+            a.handle_question(again, &body, true, now).expect("it is a question");
             a.handle_timeout(now);
             (id, answer) = (again, answered(&mut a));
         }
@@ -143,7 +144,7 @@ fn a_seal_that_is_too_long_comes_as_its_tick_alone_and_is_counted() {
         b.gained(&target, None, MoveCause::Joined, now);
         b.handle_timeout(now);
         let (_, id, body) = asked(&mut b);
-        a.handle_question(9, &body, |_| true, now).expect("it is a question");
+        a.handle_question(9, &body, true, now).expect("it is a question");
         assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
         let payload = Bytes::from(vec![7; length]);
         a.handle_seal(&target, Some(Seal { payload, ..seal(77) }), now);
@@ -166,7 +167,7 @@ fn a_node_that_leaves_waits_for_those_whom_it_told_to_ask_again() {
     b.gained(&target, Some(&name("a")), MoveCause::Left, now);
     b.handle_timeout(now);
     let (_, id, body) = asked(&mut b);
-    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    a.handle_question(1, &body, true, now).expect("it is a question");
     assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
     // A scrape is under way, and takes longer than an answer may.
     let late = now + HOLD;
@@ -179,7 +180,7 @@ fn a_node_that_leaves_waits_for_those_whom_it_told_to_ask_again() {
     let again = late + SOON_PAUSE;
     b.handle_timeout(again);
     let (_, id, body) = asked(&mut b);
-    a.handle_question(2, &body, |_| true, again).expect("it is a question");
+    a.handle_question(2, &body, true, again).expect("it is a question");
     assert_eq!(a.remaining(), 0);
     b.handle_answer(id, &answered(&mut a), again).expect("it is an answer");
     let start = outputs(&mut b);
@@ -194,7 +195,7 @@ fn a_node_that_leaves_waits_for_nobody_who_does_not_ask_again() {
     b.gained(&target, Some(&name("a")), MoveCause::Left, now);
     b.handle_timeout(now);
     let (_, _, body) = asked(&mut b);
-    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    a.handle_question(1, &body, true, now).expect("it is a question");
     a.handle_timeout(now + HOLD);
     a.handle_seal(&target, Some(seal(77)), now + HOLD);
     outputs(&mut a);
@@ -217,7 +218,7 @@ fn a_claim_that_outranks_is_honoured_before_the_news_of_the_claimant() {
     b.gained(&target, None, MoveCause::Joined, now);
     b.handle_timeout(now);
     let (_, _, body) = asked(&mut b);
-    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    a.handle_question(1, &body, true, now).expect("it is a question");
     assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
     a.handle_seal(&target, None, now);
     // Should the claimant never turn up, the key is claimed back.
@@ -246,7 +247,7 @@ fn a_claim_that_does_not_outrank_is_refused_until_the_views_agree() {
     b.gained(&target, Some(&name("a")), MoveCause::Left, now);
     b.handle_timeout(now);
     let (_, id, body) = asked(&mut b);
-    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    a.handle_question(1, &body, true, now).expect("it is a question");
     let answer = answered(&mut a);
     b.handle_answer(id, &answer, now).expect("it is the answer");
     assert_eq!(outputs(&mut b), []);
@@ -280,7 +281,7 @@ fn an_answer_that_was_lost_is_given_again() {
     b.gained(&target, None, MoveCause::Joined, now);
     b.handle_timeout(now);
     let (_, id, body) = asked(&mut b);
-    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    a.handle_question(1, &body, true, now).expect("it is a question");
     a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
     a.handle_seal(&target, Some(seal(5)), now);
     a.handle_timeout(now);
@@ -289,7 +290,7 @@ fn an_answer_that_was_lost_is_given_again() {
     let later = b.poll_timeout().expect("it tries again");
     b.handle_timeout(later);
     let (_, id, body) = asked(&mut b);
-    a.handle_question(2, &body, |_| true, later).expect("it is a question");
+    a.handle_question(2, &body, true, later).expect("it is a question");
     let answer = answered(&mut a);
     b.handle_answer(id, &answer, later).expect("it is the answer");
     let start = outputs(&mut b);
@@ -313,7 +314,7 @@ fn what_nobody_claims_is_offered_and_stops_when_the_owner_has_it() {
     a.handle_timeout(at);
     let (to, id, body) = asked(&mut a);
     assert_eq!(to, name("b"));
-    b.handle_question(1, &body, |_| true, at).expect("it is a question");
+    b.handle_question(1, &body, true, at).expect("it is a question");
     let answer = answered(&mut b);
     a.handle_answer(id, &answer, at).expect("it is the answer");
     assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: false, .. }]));
@@ -331,7 +332,7 @@ fn an_owner_that_does_not_know_the_target_leaves_it_where_it_is() {
     let at = a.poll_timeout().expect("it offers");
     a.handle_timeout(at);
     let (_, id, body) = asked(&mut a);
-    b.handle_question(1, &body, |_| false, at).expect("it is a question");
+    b.handle_question(1, &body, false, at).expect("it is a question");
     let answer = answered(&mut b);
     a.handle_answer(id, &answer, at).expect("it is the answer");
     assert_eq!(outputs(&mut a), []);
@@ -363,7 +364,7 @@ fn a_slow_collector_keeps_no_other_key_waiting() {
     b.handle_timeout(now);
     let (_, id, body) = asked(&mut b);
     outputs(&mut a);
-    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    a.handle_question(1, &body, true, now).expect("it is a question");
     outputs(&mut a);
     for target in &targets[1..] {
         a.handle_seal(target, Some(seal(1)), now);
@@ -378,7 +379,7 @@ fn a_slow_collector_keeps_no_other_key_waiting() {
     let at = b.poll_timeout().expect("it asks again");
     b.handle_timeout(at);
     let (_, id, body) = asked(&mut b);
-    a.handle_question(2, &body, |_| true, at).expect("it is a question");
+    a.handle_question(2, &body, true, at).expect("it is a question");
     a.handle_seal(&targets[0], Some(seal(2)), at);
     a.handle_timeout(at);
     let answer = answered(&mut a);
@@ -391,14 +392,14 @@ fn nonsense_changes_nothing_and_is_counted() {
     let now = Instant::now();
     let (mut a, mut b, target) = pair(now);
     for body in [&b""[..], b"\xff\xff\xff\xff", &[0; 64], &vec![7; QUESTION_MAX + 1]] {
-        let refused = a.handle_question(1, body, |_| true, now);
+        let refused = a.handle_question(1, body, true, now);
         assert!(matches!(refused, Err(QuestionError::Malformed(_))), "{refused:?}");
     }
     assert_eq!(a.counters().malformed, 4);
     b.gained(&target, None, MoveCause::Joined, now);
     b.handle_timeout(now);
     let (_, id, body) = asked(&mut b);
-    let refused = b.handle_question(1, &body, |_| true, now);
+    let refused = b.handle_question(1, &body, true, now);
     assert!(matches!(refused, Err(QuestionError::Misdirected(_))), "{refused:?}");
     b.handle_answer(id, b"nonsense", now).expect_err("it is no answer");
     assert!(matches!(b.standing(&target), Some(Standing::Claiming { .. })));
@@ -436,9 +437,9 @@ fn a_claim_of_more_keys_than_one_may_have_is_refused() {
             keys: keys.map(|key| key as u64).collect(),
         };
         let groups = vec![group(0..keys / 2), group(keys / 2..keys)];
-        let ask = wire::Ask::Claim { groups, had: Vec::new() };
+        let ask = wire::Ask::Claim { life: 0, groups, had: Vec::new() };
         let body = wire::Question { from: name("b"), to: name("a"), ask }.encode();
-        let answered = a.handle_question(1, &body, |_| true, now);
+        let answered = a.handle_question(1, &body, true, now);
         assert_eq!(answered.is_ok(), right, "{keys}: {answered:?}");
     }
     assert_eq!(a.counters().malformed, 1);
@@ -454,17 +455,17 @@ fn of_questions_that_wait_for_seals_one_too_many_is_to_be_asked_again() {
     let (_, _, body) = asked(&mut b);
     let most = QUESTIONS_WAITING as u64;
     for id in 0..most {
-        a.handle_question(id, &body, |_| true, now).expect("there is room");
+        a.handle_question(id, &body, true, now).expect("there is room");
     }
     assert!(matches!(outputs(&mut a)[..], [Output::Stop { .. }]), "once, and nobody is answered");
-    let refused = a.handle_question(most, &body, |_| true, now);
+    let refused = a.handle_question(most, &body, true, now);
     assert_eq!(refused, Err(QuestionError::Busy));
     a.handle_seal(&target, Some(seal(77)), now);
     a.handle_timeout(now);
     let answers = outputs(&mut a);
     assert_eq!(answers.len(), QUESTIONS_WAITING);
     assert!(answers.iter().all(|output| matches!(output, Output::Answer { id, .. } if *id < most)));
-    a.handle_question(most, &body, |_| true, now).expect("there is room again");
+    a.handle_question(most, &body, true, now).expect("there is room again");
 }
 
 /// Shared by the tests of laws: an assignment that knows these keys.

@@ -26,6 +26,8 @@ pub(super) struct Question {
 pub(super) enum Ask {
     /// These are mine: stop, and give me their seals.
     Claim {
+        /// Which process of this name asks.
+        life: u64,
         groups: Vec<Group>,
         /// Those that the one who asks has had lately: what it was given before that is old.
         had: Vec<Had>,
@@ -81,6 +83,8 @@ pub(super) enum Outcome {
     Unsure,
     /// Claim: I have stopped, and my collector could not say what it knows.
     Unsealed,
+    /// Claim: I do not collect it, and keep what an earlier process of your name said of it.
+    Kept(Packed),
 }
 
 /// A seal on its way.
@@ -170,7 +174,7 @@ impl Question {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let question: Self = decode::<_, QUESTION_MAX>(bytes)?;
         let (groups, had) = match &question.ask {
-            Ask::Claim { groups, had } => (groups, had.as_slice()),
+            Ask::Claim { groups, had, .. } => (groups, had.as_slice()),
             Ask::Offer(groups) => (groups, &[][..]),
         };
         let keys: usize = groups.iter().map(|group| group.keys.len()).sum();

@@ -119,7 +119,7 @@ fuzz_target!(|arrivals: Vec<Arrival>| {
             }
         }
         let id = number as u64;
-        let _ = victim.handover.handle_question(id, &bytes, |_| true, now);
+        let _ = victim.handover.handle_question(id, &bytes, true, now);
         let _ = victim.handover.handle_answer(id, &bytes, now);
         if let Ok(answer) = victim.compare(|audit, facts| audit.handle_question(&bytes, facts)) {
             assert!(answer.len() <= audit::ANSWER_MAX);

@@ -177,8 +177,10 @@ impl Collector {
         let Stop { end, last, seal } = stop?;
         let Takeover { component, sealed, overlap, from, .. } = takeover;
         let ticks = (last >= first).then_some((first, last));
-        // Who has collected nothing hands on what it was given.
-        let left = ticks.map_or(sealed.unwrap_or_default(), |(_, last)| last);
+        // Who has collected nothing hands on what it was given, as far as that can be relied on.
+        let given = sealed.unwrap_or_default();
+        let given = tick::before_first(first, self.interval, given, !overlap);
+        let left = ticks.map_or(given, |(_, last)| last);
         let hold = Hold { host, since, until: now, from, sealed, overlap, ticks, late, end };
         Some(Stopped { component, hold, seal: seal.then_some(left), restart })
     }

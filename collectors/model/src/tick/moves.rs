@@ -45,6 +45,13 @@ pub fn first(key: u64, interval: u64, now: i64, last_tick: i64, sure: bool) -> i
     next(key, interval, after(now, last_tick, interval))
 }
 
+/// The last tick before `first`, which a new owner begins with, that is or may be collected: `last_tick`, unless
+/// the owner before may have gone on after it. That is what whoever goes on next has to know, should this
+/// one collect nothing.
+pub fn before_first(first: i64, interval: u64, last_tick: i64, sure: bool) -> i64 {
+    if sure || last_tick <= 0 { last_tick } else { last_tick.max(first - signed(interval)) }
+}
+
 /// The tick that follows one that was collected, and how many were missed on the way. One that is
 /// less than a tenth of the interval ago is not missed yet.
 pub fn following(key: u64, interval: u64, collected: i64, now: i64) -> (i64, usize) {

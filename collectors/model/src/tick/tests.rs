@@ -43,6 +43,17 @@ fn ticks_that_passed_are_missed_unless_they_just_did() {
 }
 
 #[test]
+fn who_has_collected_nothing_hands_on_what_may_have_been_collected_before_it() {
+    // The owner before crashed: it may have gone on from 1,000 until the last tick before the first here.
+    assert_eq!(before_first(7_000, 1_000, 1_000, false), 6_000);
+    assert_eq!(before_first(7_000, 1_000, 1_000, true), 1_000);
+    // Nobody is known to have collected anything.
+    assert_eq!(before_first(7_000, 1_000, 0, false), 0);
+    // It is the clock here that is behind.
+    assert_eq!(before_first(7_000, 1_000, 6_500, false), 6_500);
+}
+
+#[test]
 fn a_new_owner_makes_up_for_a_tick_only_if_nobody_can_have_collected_it() {
     let first =
         |late: i64, last_tick: i64, sure: bool| first(KEY, 1000, TICK + late, last_tick, sure);

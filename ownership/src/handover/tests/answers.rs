@@ -26,7 +26,7 @@ fn sealed(now: Instant) -> (Handover, Handover, u64) {
     outputs(&mut a);
     b.handle_timeout(now);
     let (_, id, body) = asked(&mut b);
-    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    a.handle_question(1, &body, true, now).expect("it is a question");
     assert_eq!(outputs(&mut a).len(), 3, "all are stopped");
     for target in &targets {
         a.handle_seal(target, Some(large()), now);
@@ -50,7 +50,7 @@ fn again(a: &mut Handover, b: &mut Handover) {
     let at = b.poll_timeout().expect("it asks again");
     b.handle_timeout(at);
     let (_, id, body) = asked(b);
-    a.handle_question(2, &body, |_| true, at).expect("it is a question");
+    a.handle_question(2, &body, true, at).expect("it is a question");
     b.handle_answer(id, &answered(a), at).expect("it is the answer");
 }
 

@@ -30,7 +30,7 @@ fn offer(old: &mut Handover, first: &mut Handover) -> Instant {
     let offers = old.poll_timeout().expect("it offers");
     old.handle_timeout(offers);
     let (_, id, body) = asked(old);
-    first.handle_question(1, &body, |_| true, offers).expect("it is a question");
+    first.handle_question(1, &body, true, offers).expect("it is a question");
     old.handle_answer(id, &answered(first), offers).expect("it is the answer");
     offers
 }
@@ -40,7 +40,7 @@ fn claim_from_the_old(first: &mut Handover, last: &Name, old: &mut Handover, now
     first.handle_timeout(now);
     let (to, id, body) = asked(first);
     assert_eq!(to, *last);
-    old.handle_question(2, &body, |_| true, now).expect("it is a question");
+    old.handle_question(2, &body, true, now).expect("it is a question");
     let stop = outputs(old);
     let [Output::Stop { target, seal: true, .. }] = &stop[..] else { panic!("{stop:?}") };
     old.handle_seal(target, Some(seal(7)), now);
@@ -68,7 +68,7 @@ fn ask_some_of_the_new(first: &mut Handover, most: u8, now: Instant) -> u8 {
             return count;
         };
         let mut new = Handover::new(to);
-        new.handle_question(1, body, |_| true, now).expect("it is a question");
+        new.handle_question(1, body, true, now).expect("it is a question");
         first.handle_answer(*id, &answered(&mut new), now).expect("it is the answer");
         first.handle_timeout(now);
         count += 1;
@@ -101,7 +101,7 @@ fn an_offer_that_comes_while_the_last_of_enough_is_asked_is_claimed() {
     assert_eq!(outputs(&mut first), [], "another is being asked");
 
     let mut new = Handover::new(&to);
-    new.handle_question(1, &body, |_| true, offers).expect("it is a question");
+    new.handle_question(1, &body, true, offers).expect("it is a question");
     first.handle_answer(id, &answered(&mut new), offers).expect("it is the answer");
     claim_from_the_old(&mut first, &names[39], &mut old, offers);
 }
@@ -150,7 +150,7 @@ fn what_nobody_offers_is_collected_after_a_second_round() {
         match &outputs(&mut first)[..] {
             [Output::Ask { to, id, body }] => {
                 let mut new = Handover::new(to);
-                new.handle_question(1, body, |_| true, later).expect("it is a question");
+                new.handle_question(1, body, true, later).expect("it is a question");
                 first.handle_answer(*id, &answered(&mut new), later).expect("it is the answer");
                 first.handle_timeout(later);
                 count += 1;
@@ -176,7 +176,7 @@ fn an_offer_that_came_before_the_target_was_known_says_whom_to_ask() {
     let offers = old.poll_timeout().expect("it offers");
     old.handle_timeout(offers);
     let (_, _, body) = asked(&mut old);
-    first.handle_question(1, &body, |_| false, offers).expect("it is a question");
+    first.handle_question(1, &body, false, offers).expect("it is a question");
     answered(&mut first);
     // Its discovery finds it.
     first.gained(&target, None, MoveCause::Targets, offers);

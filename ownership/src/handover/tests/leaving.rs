@@ -10,7 +10,7 @@ fn leaving(now: Instant) -> (Handover, Handover, Target, u64) {
     b.gained(&target, Some(&name("a")), MoveCause::Left, now);
     b.handle_timeout(now);
     let (_, id, body) = asked(&mut b);
-    a.handle_question(1, &body, |_| true, now).expect("it is a question");
+    a.handle_question(1, &body, true, now).expect("it is a question");
     assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
     (a, b, target, id)
 }
@@ -79,7 +79,7 @@ fn what_is_claimed_back_while_its_seal_travels_is_waited_for() {
     a.handle_timeout(now);
     let (to, back, body) = asked(&mut a);
     assert_eq!(to, name("b"));
-    b.handle_question(1, &body, |_| true, now).expect("it is a question");
+    b.handle_question(1, &body, true, now).expect("it is a question");
     b.handle_timeout(now);
     a.handle_answer(back, &answered(&mut b), now).expect("it is the answer");
     a.handle_timeout(now);
@@ -92,7 +92,7 @@ fn what_is_claimed_back_while_its_seal_travels_is_waited_for() {
     a.handle_timeout(later);
     let (to, back, body) = asked(&mut a);
     assert_eq!(to, name("b"));
-    b.handle_question(2, &body, |_| true, later).expect("it is a question");
+    b.handle_question(2, &body, true, later).expect("it is a question");
     assert!(matches!(outputs(&mut b)[..], [Output::Stop { seal: true, .. }]));
     b.handle_seal(&target, Some(seal(8)), later);
     b.handle_timeout(later);
@@ -115,7 +115,7 @@ fn a_seal_that_was_given_long_ago_is_not_given_again() {
     b.gained(&target, None, MoveCause::Left, later);
     b.handle_timeout(later);
     let (_, id, body) = asked(&mut b);
-    a.handle_question(2, &body, |_| true, later).expect("it is a question");
+    a.handle_question(2, &body, true, later).expect("it is a question");
     b.handle_answer(id, &answered(&mut a), later).expect("it is the answer");
     b.handle_timeout(later);
     let start = outputs(&mut b);
@@ -135,7 +135,7 @@ fn a_seal_is_not_given_again_to_one_that_has_given_the_key_away_since() {
     let (_, _, body) = asked(&mut c);
     b.peer_up(&name("c"), later);
     b.lost(&target, Some(&name("c")), MoveCause::Joined, later);
-    b.handle_question(1, &body, |_| true, later).expect("it is a question");
+    b.handle_question(1, &body, true, later).expect("it is a question");
     b.handle_seal(&target, Some(seal(8)), later);
     b.handle_timeout(later);
     outputs(&mut b);
@@ -147,7 +147,7 @@ fn a_seal_is_not_given_again_to_one_that_has_given_the_key_away_since() {
     b.handle_timeout(later);
     let (to, _, body) = asked(&mut b);
     assert_eq!(to, name("a"));
-    a.handle_question(2, &body, |_| true, later).expect("it is a question");
+    a.handle_question(2, &body, true, later).expect("it is a question");
     let answer = wire::Answer::decode(&answered(&mut a)).expect("it is an answer");
     assert_eq!(answer.outcomes, [wire::Outcome::Unsure]);
 }
@@ -163,7 +163,7 @@ fn a_seal_is_not_given_again_to_one_whose_target_came_back() {
     b.gained(&target, None, MoveCause::Targets, later);
     b.handle_timeout(later);
     let (_, _, body) = asked(&mut b);
-    a.handle_question(2, &body, |_| true, later + Duration::from_millis(40)).expect("a question");
+    a.handle_question(2, &body, true, later + Duration::from_millis(40)).expect("a question");
     let answer = wire::Answer::decode(&answered(&mut a)).expect("it is an answer");
     assert_eq!(answer.outcomes, [wire::Outcome::Unsure]);
 }
@@ -172,7 +172,7 @@ fn a_seal_is_not_given_again_to_one_whose_target_came_back() {
 fn a_claim_that_tells_of_keys_it_does_not_hold_is_malformed() {
     let groups = vec![wire::Group { component: "c".to_owned(), keys: vec![1] }];
     let had = vec![wire::Had { place: 1, ago: 0 }];
-    let ask = wire::Ask::Claim { groups, had };
+    let ask = wire::Ask::Claim { life: 0, groups, had };
     let question = wire::Question { from: name("a"), to: name("b"), ask };
     assert!(wire::Question::decode(&question.encode()).is_err());
 }
@@ -227,9 +227,9 @@ fn what_went_for_one_node_alone_is_passed_on_to_who_claims_it() {
     let [_, b] = goes(|_, b, target, now| {
         b.peer_up(&name("c"), now);
         let groups = wire::group(&BTreeSet::from([target.clone()]));
-        let ask = wire::Ask::Claim { groups, had: Vec::new() };
+        let ask = wire::Ask::Claim { life: 0, groups, had: Vec::new() };
         let question = wire::Question { from: name("c"), to: name("b"), ask }.encode();
-        b.handle_question(5, &question, |_| false, now).expect("it is a question");
+        b.handle_question(5, &question, false, now).expect("it is a question");
         let soon = wire::Answer::decode(&answered(b)).expect("an answer");
         assert_eq!(soon.outcomes, [wire::Outcome::Soon]);
     });

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use membership::Name;
 
 use super::{assignment, component, name, seal};
-use crate::handover::{CLAIM_TIMEOUT, Handover, MoveCause, Output, Standing, StopReason, Target};
+use crate::handover::{
+    CLAIM_TIMEOUT, Checkpoints, Handover, MoveCause, Output, Standing, StopReason, Target,
+};
 use crate::{Assignment, Key};
 
 /// What is true of a node.
@@ -364,9 +366,8 @@ impl World {
                 let number = self.sequence;
                 let heard = match &mut self.nodes[to] {
                     Some(node) => {
-                        let assignment = &node.assignment;
-                        let knows = |target: &Target| assignment.knows("c", target.key);
-                        node.machine.handle_question(number, &body, knows, now).is_ok()
+                        let local = (&node.assignment, &Checkpoints::default());
+                        node.machine.handle_question(number, &body, local, now).is_ok()
                     }
                     None => false,
                 };

@@ -20,6 +20,9 @@ const FINDINGS: usize = 10;
 /// How long before and after a gap it is told who was taken for dead.
 const AROUND: Duration = Duration::from_secs(30);
 
+/// How long a target is on its way to the one it was given to, who may have crashed meanwhile.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
+
 /// Counts of all targets.
 #[derive(Default)]
 struct Counts {
@@ -133,12 +136,19 @@ impl Counts {
 }
 
 impl Goal {
-    /// What may be missing of a target: for each crash of the one who held it something about its time.
+    /// What may be missing of a target: for each crash of the one who held it, or to whom it was on its way,
+    /// something about its time.
     fn excuses(&self, holds: &[Hold], interval: u64) -> Vec<Excuse> {
         let interval = i64::try_from(interval).unwrap_or(i64::MAX);
         let held = |crash: &&Crash| {
-            let by = |hold: &Hold| {
-                hold.end == End::Crashed && (hold.host, hold.until) == (crash.host, crash.at)
+            let by = |hold: &Hold| match &hold.end {
+                End::Crashed => (hold.host, hold.until) == (crash.host, crash.at),
+                End::Moved(to) => {
+                    let meanwhile =
+                        crash.at.saturating_sub(ON_ITS_WAY)..=crash.at + crash.detection;
+                    to.as_str() == format!("node-{}", crash.host) && meanwhile.contains(&hold.until)
+                }
+                _ => false,
             };
             holds.iter().any(by)
         };

@@ -136,9 +136,26 @@ impl Stage {
     }
 
     fn kill(&mut self, host: usize) -> Crash {
+        self.kill_and(host, |_| {})
+    }
+
+    /// As a supervisor does it: before anybody has missed the node, mostly. Then nobody takes over, and its
+    /// targets are missing until its discovery has found them again.
+    fn kill_and_restart(&mut self, host: usize) -> Crash {
+        let crash = self.kill_and(host, |stage| {
+            let down = stage.draw(Duration::from_millis(500));
+            stage.wait(down);
+            stage.note(format!("node-{host} starts"));
+            stage.world.boot(host);
+        });
+        Crash { detection: crash.detection + self.world.slowest_discovery(), ..crash }
+    }
+
+    fn kill_and(&mut self, host: usize, then: impl FnOnce(&mut Self)) -> Crash {
         self.note(format!("node-{host} is killed"));
         let at = self.world.now();
         self.world.crash(host);
+        then(self);
         self.until_agreed();
         let detection = self.world.now() - at;
         self.note("all know of it");
@@ -202,7 +219,18 @@ pub(super) fn perform(stage: &mut Stage, play: &Play) -> Goal {
                 stage.pause(1);
                 let running = stage.world.running();
                 let host = running[stage.world.pick(running.len())];
-                goal.crashes.push(stage.kill(host));
+                match stage.world.pick(3) {
+                    0 => goal.crashes.push(stage.kill(host)),
+                    1 => goal.crashes.push(stage.kill_and_restart(host)),
+                    _ => {
+                        // Others have just given it what is its own.
+                        stage.stop(&[host]);
+                        stage.start(&[host]);
+                        let pause = stage.draw(SETTLED);
+                        stage.wait(pause);
+                        goal.crashes.push(stage.kill_and_restart(host));
+                    }
+                }
                 stage.wait(SETTLED);
             }
         }

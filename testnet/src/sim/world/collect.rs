@@ -45,10 +45,15 @@ impl<O: Oracle> World<O> {
         }
     }
 
+    /// How long the discovery of a node takes at most.
+    pub fn slowest_discovery(&self) -> Duration {
+        self.settings.collecting.map_or(Duration::ZERO, |how| how.discovery)
+    }
+
     /// The discovery of a node begins to look.
     pub(super) fn discover(&mut self, host: usize) {
         let catalog = Arc::clone(&self.catalog);
-        let slowest = self.settings.collecting.map_or(Duration::ZERO, |how| how.discovery);
+        let slowest = self.slowest_discovery();
         if slowest.is_zero() {
             return self.discovered(host, catalog);
         }
