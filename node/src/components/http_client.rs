@@ -157,15 +157,17 @@ enum TlsVersion {
 
 impl HttpClient {
     fn validate(&self, problems: &mut Problems<'_>) {
+        let is_set = |name, value| problems.is_set(name, value);
+        let (token, file) = (text(&self.bearer_token), self.bearer_token_file.as_deref());
         let ways: Vec<&str> = [
             ("basic_auth", self.basic_auth.is_some()),
             ("authorization", self.authorization.is_some()),
             ("oauth2", self.oauth2.is_some()),
-            ("bearer_token", self.bearer_token.is_some()),
-            ("bearer_token_file", self.bearer_token_file.is_some()),
+            ("bearer_token", is_set("bearer_token", token)),
+            ("bearer_token_file", is_set("bearer_token_file", file)),
         ]
         .into_iter()
-        .filter_map(|(name, written)| written.then_some(name))
+        .filter_map(|(name, set)| set.then_some(name))
         .collect();
         if let [_, second, ..] = ways[..] {
             let text = format!("at most one of {} can be set", ways.join(", "));
@@ -222,7 +224,8 @@ pub(super) fn client(
 
 impl BasicAuth {
     fn validate(&self, problems: &mut Problems<'_>) {
-        exclusive(problems, "password", "password_file");
+        let file = self.password_file.as_deref();
+        exclusive(problems, ("password", text(&self.password)), ("password_file", file));
         report(problems, &Config { credentials: Some(self.credentials()), ..Config::default() });
     }
 
@@ -234,7 +237,8 @@ impl BasicAuth {
 
 impl Authorization {
     fn validate(&self, problems: &mut Problems<'_>) {
-        exclusive(problems, "credentials", "credentials_file");
+        let (credentials, file) = (text(&self.credentials), self.credentials_file.as_deref());
+        exclusive(problems, ("credentials", credentials), ("credentials_file", file));
         report(problems, &Config { credentials: Some(self.credentials()), ..Config::default() });
     }
 
@@ -252,7 +256,8 @@ impl Authorization {
 impl OAuth2Block {
     fn validate(&self, problems: &mut Problems<'_>) {
         let proofs = ["client_secret", "client_secret_file"];
-        exclusive(problems, proofs[0], proofs[1]);
+        let (secret, file) = (text(&self.client_secret), self.client_secret_file.as_deref());
+        exclusive(problems, (proofs[0], secret), (proofs[1], file));
         if problems.are_known(&proofs) && self.client_secret().is_none() {
             let text = "oauth2 needs client_secret or client_secret_file";
             match proofs.iter().find(|proof| problems.is_written(proof)) {
@@ -285,9 +290,12 @@ impl OAuth2Block {
 
 impl TlsBlock {
     fn validate(&self, problems: &mut Problems<'_>) {
-        exclusive(problems, "ca_pem", "ca_file");
-        exclusive(problems, "cert_pem", "cert_file");
-        exclusive(problems, "key_pem", "key_file");
+        let (ca, ca_file) = (self.ca_pem.as_deref(), self.ca_file.as_deref());
+        let (cert, cert_file) = (self.cert_pem.as_deref(), self.cert_file.as_deref());
+        let (key, key_file) = (text(&self.key_pem), self.key_file.as_deref());
+        exclusive(problems, ("ca_pem", ca), ("ca_file", ca_file));
+        exclusive(problems, ("cert_pem", cert), ("cert_file", cert_file));
+        exclusive(problems, ("key_pem", key), ("key_file", key_file));
         report(problems, &Config { tls: tls(Some(self)), ..Config::default() });
     }
 }
@@ -357,10 +365,19 @@ fn fields_of(error: &ConfigError) -> &'static [&'static str] {
     }
 }
 
-fn exclusive(problems: &mut Problems<'_>, one: &str, other: &str) {
-    if problems.is_written(one) && problems.is_written(other) {
+/// Two arguments, each with what it holds, of which one may be set.
+fn exclusive(
+    problems: &mut Problems<'_>,
+    (one, value): (&str, Option<&str>),
+    (other, other_value): (&str, Option<&str>),
+) {
+    if problems.is_set(one, value) && problems.is_set(other, other_value) {
         problems.presence(other, format!("{one} and {other} exclude each other"));
     }
+}
+
+fn text(secret: &Option<Secret>) -> Option<&str> {
+    secret.as_ref().map(Secret::expose)
 }
 
 impl ProxyArguments {

@@ -82,16 +82,21 @@ enum Version {
 
 impl Tls {
     fn validate(&self, problems: &mut Problems<'_>) {
-        for (pem, file, needed) in [
-            ("cert_pem", "cert_file", true),
-            ("key_pem", "key_file", true),
-            ("client_ca_pem", "client_ca_file", self.verifies()),
+        let (cert, cert_file) = (self.cert_pem.as_deref(), self.cert_file.as_deref());
+        let (key, key_file) = (self.key_pem.as_ref().map(Secret::expose), self.key_file.as_deref());
+        let (ca, ca_file) = (self.client_ca_pem.as_deref(), self.client_ca_file.as_deref());
+        for ((pem, text), (file, path), needed) in [
+            (("cert_pem", cert), ("cert_file", cert_file), true),
+            (("key_pem", key), ("key_file", key_file), true),
+            (("client_ca_pem", ca), ("client_ca_file", ca_file), self.verifies()),
         ] {
-            match (problems.is_written(pem), problems.is_written(file)) {
+            match (problems.is_set(pem, text), problems.is_set(file, path)) {
                 (true, true) => {
                     problems.presence(file, format!("{file} and {pem} exclude each other"));
                 }
-                (false, false) if needed => problems.block(format!("{pem} or {file} is needed")),
+                (false, false) if needed && problems.are_known(&[pem, file]) => {
+                    problems.block(format!("{pem} or {file} is needed"));
+                }
                 _ => {}
             }
         }
@@ -185,7 +190,10 @@ struct Filter {
     authenticate_matching_paths: bool,
 }
 
+/// Where a document comes from. An empty one is as good as none, as everywhere in this language.
 fn source(text: Option<&str>, file: Option<&str>) -> Option<Source> {
+    let text = text.filter(|text| !text.is_empty());
+    let file = file.filter(|file| !file.is_empty());
     text.map(|text| Source::Inline(text.into()))
         .or_else(|| file.map(|file| Source::File(PathBuf::from(file))))
 }

@@ -128,6 +128,27 @@ fn every_way_to_ask_clients_for_certificates_is_taken() {
 }
 
 #[test]
+fn an_empty_document_of_the_server_is_as_good_as_none() {
+    let served = |body: &str| {
+        let text = format!(
+            "http {{\ntls {{\nclient_auth_type = \"VerifyClientCertIfGiven\"\n{body}\n}}\n}}"
+        );
+        config(ConfigBlock::Http, &text).http
+    };
+    let files = "cert_file = \"/c\"\nkey_file = \"/k\"\nclient_ca_file = \"/ca\"";
+    let empty = "cert_pem = \"\"\nkey_pem = \"\"\nclient_ca_pem = \"\"";
+    assert_eq!(served(&format!("{empty}\n{files}")), served(files));
+    mistakes(
+        ConfigBlock::Http,
+        "http {\ntls {\ncert_pem = \"\"\nkey_file = \"\"\nclient_ca_pem = \"\"\nclient_ca_file = \"\"\nclient_auth_type = \"RequireAndVerifyClientCert\"\n}\n}",
+        expect![[r#"
+            2: cert_pem or cert_file is needed
+            2: key_pem or key_file is needed
+            2: client_ca_pem or client_ca_file is needed"#]],
+    );
+}
+
+#[test]
 fn a_server_that_cannot_be_had_is_refused() {
     mistakes(
         ConfigBlock::Http,

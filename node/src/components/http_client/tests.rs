@@ -147,6 +147,38 @@ fn contradictions_are_refused() {
 }
 
 #[test]
+fn an_empty_text_excludes_nothing() {
+    let basic = "basic_auth {\nusername = \"u\"\nONE\nOTHER\n}";
+    let authorization = "authorization {\nONE\nOTHER\n}";
+    let oauth2 = "oauth2 {\nclient_id = \"a\"\ntoken_url = \"http://b/\"\nONE\nOTHER\n}";
+    let tls = "tls_config {\nONE\nOTHER\n}";
+    let pair = "tls_config {\ncert_file = \"/c\"\nkey_file = \"/k\"\nONE\nOTHER\n}";
+    for (body, empty, set) in [
+        ("ONE\nOTHER", "bearer_token = \"\"", "bearer_token_file = \"/t\""),
+        ("ONE\nOTHER", "bearer_token_file = \"\"", "bearer_token = \"t\""),
+        ("ONE\nOTHER", "bearer_token = \"\"", "basic_auth {\nusername = \"u\"\n}"),
+        ("ONE\nOTHER", "bearer_token_file = \"\"", "authorization {\ncredentials = \"c\"\n}"),
+        ("ONE\nOTHER", "bearer_token = null", "basic_auth {\nusername = \"u\"\n}"),
+        (basic, "password = \"\"", "password_file = \"/p\""),
+        (basic, "password_file = \"\"", "password = \"p\""),
+        (basic, "password_file = null", "password = \"p\""),
+        (authorization, "credentials = \"\"", "credentials_file = \"/c\""),
+        (authorization, "credentials_file = \"\"", "credentials = \"c\""),
+        (oauth2, "client_secret = \"\"", "client_secret_file = \"/s\""),
+        (oauth2, "client_secret_file = \"\"", "client_secret = \"s\""),
+        (tls, "ca_pem = \"\"", "ca_file = \"/ca\""),
+        (pair, "cert_pem = \"\"", "key_pem = \"\""),
+    ] {
+        let written = |empty: &str| body.replace("ONE", empty).replace("OTHER", set);
+        assert_eq!(client(&written(empty)).config(true), client(&written("")).config(true));
+    }
+    // Where one of two has to be set, it is not by that.
+    let body =
+        oauth2.replace("ONE", "client_secret = \"\"").replace("OTHER", "client_secret_file = \"\"");
+    mistakes(&body, expect!["4: oauth2 needs client_secret or client_secret_file"]);
+}
+
+#[test]
 fn documents_that_are_spelt_out_are_read_where_they_stand() {
     mistakes(
         "tls_config {\nca_pem = \"hunter2\"\ncert_pem = \"hunter2\"\nkey_pem = \"hunter2\"\n}",

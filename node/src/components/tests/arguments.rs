@@ -403,3 +403,62 @@ fn two_ways_to_authenticate_exclude_each_other_although_one_is_known_only_when_r
     let problems = problems(Stability::GenerallyAvailable, &config);
     assert!(problems.contains("at most one of basic_auth, bearer_token can be set"), "{problems}");
 }
+
+/// A component that asks a server with the credentials that it is given, if any.
+fn declared(argument: &str, given: &str) -> String {
+    format!(
+        r#"
+        local.file "token" {{
+            filename  = "/token"
+            is_secret = true
+        }}
+        declare "asked" {{
+            argument "token" {{ {argument} }}
+            argument "file" {{ {argument} }}
+            argument "password" {{ {argument} }}
+            discovery.http "it" {{
+                url               = "http://there/"
+                bearer_token      = argument.token.value
+                bearer_token_file = argument.file.value
+            }}
+            discovery.http "other" {{
+                url = "http://there/"
+                basic_auth {{
+                    username      = "u"
+                    password      = argument.password.value
+                    password_file = argument.file.value
+                }}
+            }}
+        }}
+        {given}
+        "#
+    )
+}
+
+#[test]
+fn a_declaration_may_pass_both_of_two_arguments_that_exclude_each_other() {
+    let by_default = "optional = true\ndefault = \"\"";
+    for (argument, given, expected) in [
+        (by_default, "", ""),
+        (by_default, "asked \"it\" { }", ""),
+        (by_default, "asked \"it\" { file = \"/t\" }", ""),
+        (by_default, "asked \"it\" { token = local.file.token.content }", ""),
+        (
+            by_default,
+            "asked \"it\" {\ntoken = local.file.token.content\nfile = \"/t\"\n}",
+            "at most one of bearer_token, bearer_token_file can be set",
+        ),
+        (
+            by_default,
+            "asked \"it\" {\npassword = local.file.token.content\nfile = \"/t\"\n}",
+            "password and password_file exclude each other",
+        ),
+        ("optional = true", "", ""),
+        ("optional = true", "asked \"it\" { }", ""),
+        ("optional = true", "asked \"it\" { file = \"/t\" }", ""),
+    ] {
+        let problems = problems(Stability::GenerallyAvailable, &declared(argument, given));
+        assert!(problems.contains(expected), "{argument} {given}\n{problems}");
+        assert_eq!(problems.is_empty(), expected.is_empty(), "{argument} {given}\n{problems}");
+    }
+}

@@ -4,7 +4,9 @@ use super::Evaluated;
 use super::converter::Kind;
 use crate::convert::{Mismatch, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::kind::Type;
 use crate::source::Span;
+use crate::value::Value;
 
 /// Takes what a validation finds, by the name of the field at fault.
 ///
@@ -108,6 +110,19 @@ impl<'a> Problems<'a> {
     /// Whether a field is written, rather than left to its default.
     pub fn is_written(&self, name: &str) -> bool {
         self.body.attribute(name).is_some() || self.body.blocks(name).next().is_some()
+    }
+
+    /// Whether an attribute that takes a text is set to one: an empty text is as good as none, as everywhere
+    /// in this language. `value` is what the field holds.
+    ///
+    /// What is known only when running, or is wrong, counts as set. But where not even its type is known
+    /// it may be `null`, as an argument that may be left out is.
+    pub fn is_set(&self, name: &str, value: Option<&str>) -> bool {
+        let Some(attribute) = self.body.attribute(name) else { return false };
+        if self.are_known(&[name]) {
+            return value.is_some_and(|value| !value.is_empty());
+        }
+        !matches!(attribute.value, Value::Unknown(Type::Any))
     }
 
     /// Whether what these fields hold is what is written, or their default where nothing is: none,
