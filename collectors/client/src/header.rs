@@ -63,6 +63,14 @@ const RESERVED_HEADERS: [&str; 18] = [
     "upgrade",
 ];
 
+/// Whether this header says to whom a request goes or where it ends, which the client alone may: a host
+/// would be dropped, and a server would wait for the rest of a body of another length.
+pub fn is_framing_header(name: &str) -> bool {
+    ["host", "content-length", "transfer-encoding"]
+        .iter()
+        .any(|framing| framing.eq_ignore_ascii_case(name))
+}
+
 /// `Basic <base64 of username:password>`.
 pub(crate) fn basic(username: &str, password: &str) -> Result<HeaderValue, Error> {
     sensitive(format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))

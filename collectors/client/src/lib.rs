@@ -57,7 +57,7 @@ pub use client::Client;
 pub use config::{Config, Credentials, OAuth2, Proxy, Tls, TlsVersion};
 pub use error::{ConfigError, Error, TlsError};
 pub use file::FileError;
-pub use header::{Headers, is_reserved_header};
+pub use header::{Headers, is_framing_header, is_reserved_header};
 pub use memory::MemoryDialer;
 pub use response::{BodySize, Response};
 pub use secret::{Secret, Source};

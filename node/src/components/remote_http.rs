@@ -70,6 +70,9 @@ impl Input {
             let at = [syntax::Step::Key(name.clone())];
             if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
                 problems.key("headers", &at, format!("the header {name:?} cannot be sent"));
+            } else if client::is_framing_header(name) {
+                let text = format!("the header {name:?} is set by what url and body say");
+                problems.key("headers", &at, text);
             }
             if http::HeaderValue::from_str(value).is_err() {
                 let text = format!("the value of the header {name:?} cannot be sent");

@@ -64,8 +64,11 @@ impl HttpDocument {
             .map_err(|_| ConfigError::Method(config.method.clone()))?;
         let mut headers = HeaderMap::new();
         for (name, values) in &config.headers {
+            let bad = || ConfigError::Header(name.clone());
+            if client::is_framing_header(name) {
+                return Err(bad());
+            }
             for value in values {
-                let bad = || ConfigError::Header(name.clone());
                 let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
                 let mut value = HeaderValue::from_str(value.expose()).map_err(|_| bad())?;
                 value.set_sensitive(true);

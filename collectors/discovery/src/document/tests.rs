@@ -127,6 +127,7 @@ fn settings_that_no_request_can_be_made_of_are_refused() {
         (HttpConfig { method: "A B".to_owned(), ..good() }, "A B"),
         (HttpConfig { url: "h".to_owned(), ..good() }, "absolute"),
         (HttpConfig { headers: vec![("a b".to_owned(), vec!["x".into()])], ..good() }, "a b"),
+        (HttpConfig { headers: vec![("Host".to_owned(), vec!["x".into()])], ..good() }, "Host"),
     ] {
         let error = HttpDocument::new(&config, client()).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");

@@ -47,3 +47,17 @@ fn what_is_not_written_is_the_default() {
     assert_eq!((input.config(), input.client()), (expected, client::Config::default()));
     assert!(!input.is_secret);
 }
+
+#[test]
+fn headers_that_follow_from_the_request_are_refused_and_others_are_not() {
+    for name in ["Host", "content-length", "Transfer-Encoding"] {
+        let body = format!("url = \"http://there/\"\nheaders = {{ {name:?} = \"5\" }}");
+        let told = decode::<Input>(&body).err();
+        let expected = format!("2: the header {name:?} is set by what url and body say");
+        assert_eq!(told, Some(expected));
+    }
+    for name in ["Authorization", "Content-Type", "User-Agent", "Accept-Encoding"] {
+        let body = format!("url = \"http://there/\"\nheaders = {{ {name:?} = \"a\" }}");
+        assert_eq!(decode::<Input>(&body).err(), None);
+    }
+}
