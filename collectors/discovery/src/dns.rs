@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use hickory_resolver::{Resolver, TokioResolver};
 use model::Labels;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use self::servers::Servers;
 use crate::outlet::Publisher;
 use crate::{ConfigError, Targets, at_least};
 
+mod servers;
 #[cfg(test)]
 mod tests;
 
@@ -80,21 +80,24 @@ impl Record {
 ///
 /// A name that does not exist has no targets; a name whose servers do not answer keeps those it had,
 /// and is named in the health. Nothing is exported before every name has been looked up once.
+///
+/// What the system's settings say holds from the next refresh on; while they cannot be read, refreshes
+/// fail.
 #[derive(Debug)]
 pub struct DnsDiscovery {
     names: Vec<String>,
     record: Record,
     port: u16,
     refresh_interval: Duration,
-    resolver: TokioResolver,
+    servers: Servers,
 }
 
 impl DnsDiscovery {
-    /// Checks the settings, and reads those of the system's resolver if it is to be asked.
+    /// Checks the settings; asks nobody.
     ///
     /// # Errors
     ///
-    /// A setting that cannot be used, or resolver settings that cannot be read.
+    /// A setting that cannot be used.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         at_least(config.refresh_interval, "refresh_interval")?;
         if config.names.is_empty() {
@@ -115,12 +118,12 @@ impl DnsDiscovery {
             record: config.record,
             port,
             refresh_interval: config.refresh_interval,
-            resolver: resolver(config.name_server)?,
+            servers: config.name_server.map_or_else(Servers::of_host, Servers::only),
         })
     }
 
     /// Publishes until it is told to stop.
-    pub async fn run(self, mut publisher: Publisher<Targets>, stop: CancellationToken) {
+    pub async fn run(mut self, mut publisher: Publisher<Targets>, stop: CancellationToken) {
         let mut known: BTreeMap<String, Vec<Labels>> = BTreeMap::new();
         loop {
             let (found, failed) = tokio::select! {
@@ -149,7 +152,21 @@ impl DnsDiscovery {
     }
 
     /// The targets of the names that were answered, and why the others were not.
-    async fn look_up_all(&self) -> (BTreeMap<String, Vec<Labels>>, String) {
+    async fn look_up_all(&mut self) -> (BTreeMap<String, Vec<Labels>>, String) {
+        let (found, failed) = match self.servers.resolver().await {
+            Ok(resolver) => self.look_up_with(&resolver).await,
+            Err(reason) => (BTreeMap::new(), reason),
+        };
+        if !failed.is_empty() {
+            self.servers.forget();
+        }
+        (found, failed)
+    }
+
+    async fn look_up_with(
+        &self,
+        resolver: &TokioResolver,
+    ) -> (BTreeMap<String, Vec<Labels>>, String) {
         let mut found = BTreeMap::new();
         let mut failed = BTreeMap::new();
         let mut names = self.names.iter();
@@ -158,7 +175,7 @@ impl DnsDiscovery {
             while lookups.len() < PARALLEL
                 && let Some(name) = names.next()
             {
-                let (resolver, name) = (self.resolver.clone(), name.clone());
+                let (resolver, name) = (resolver.clone(), name.clone());
                 let (record, port) = (self.record, self.port);
                 lookups.spawn(async move {
                     let found = look_up(&resolver, &name, record, port).await;
@@ -187,31 +204,6 @@ pub fn is_name(text: &str) -> bool {
 fn snapshot(known: &BTreeMap<String, Vec<Labels>>) -> Targets {
     let targets: BTreeSet<&Labels> = known.values().flatten().collect();
     targets.into_iter().cloned().collect()
-}
-
-fn resolver(name_server: Option<SocketAddr>) -> Result<TokioResolver, ConfigError> {
-    let failed = |error: hickory_resolver::net::NetError| ConfigError::Resolver(error.to_string());
-    let mut builder = match name_server {
-        None => TokioResolver::builder_tokio().map_err(failed)?,
-        Some(address) => {
-            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut way| {
-                way.port = address.port();
-                way
-            });
-            let server = NameServerConfig::new(address.ip(), true, connections.into());
-            Resolver::builder_with_config(
-                ResolverConfig::from_name_servers(vec![server]),
-                TokioRuntimeProvider::default(),
-            )
-        }
-    };
-    uncached(builder.options_mut());
-    builder.build().map_err(failed)
-}
-
-/// A refresh asks: an answer from memory would only be late.
-fn uncached(options: &mut ResolverOpts) {
-    options.cache_size = 0;
 }
 
 /// The targets of one name. A name that does not exist, or has no such records, has none.

@@ -85,9 +85,6 @@ pub enum ConfigError {
     /// Not a name that DNS knows.
     #[error("{0:?} is not a DNS name")]
     Name(String),
-    /// The system's resolver settings cannot be read.
-    #[error("the system's DNS settings cannot be used: {0}")]
-    Resolver(String),
 }
 
 fn at_least(interval: Duration, name: &'static str) -> Result<(), ConfigError> {

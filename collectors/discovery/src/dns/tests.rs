@@ -1,12 +1,16 @@
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
+use hickory_resolver::config::ResolverOpts;
+use hickory_resolver::net::NetError;
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::Record as Answer;
 use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, NS, SRV};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
+use super::servers::Settings;
 use super::*;
 use crate::Health;
 use crate::testing::{Running, addresses, shown};
@@ -206,7 +210,8 @@ async fn records_in_another_order_are_the_same_snapshot() {
     let two = || srv("a2.example.", 1);
     let server =
         Server::start(Zone::from([("a.example.", Ok(vec![one(), two(), one()]))]), false).await;
-    let source = DnsDiscovery::new(&config(&server, &["a.example."], Record::Srv, None)).unwrap();
+    let config = config(&server, &["a.example."], Record::Srv, None);
+    let mut source = DnsDiscovery::new(&config).unwrap();
     let (mut publisher, mut subscription) = crate::channel(Duration::ZERO);
     for records in [vec![two(), one()], vec![one(), two()]] {
         server.set("a.example.", Ok(records));
@@ -216,6 +221,67 @@ async fn records_in_another_order_are_the_same_snapshot() {
     }
     assert_eq!(addresses(subscription.exports.borrow_and_update().as_ref().unwrap()).len(), 2);
     assert!(!subscription.exports.has_changed().unwrap());
+}
+
+/// What a file says: the address of a server, and a domain to append.
+fn read(path: &Path) -> Result<Settings, NetError> {
+    let text = std::fs::read_to_string(path)?;
+    let (address, domain) = text.split_once(' ').unwrap();
+    let mut config = servers::only(address.parse().unwrap());
+    config.add_search(dns(domain));
+    Ok((config, ResolverOpts::default()))
+}
+
+#[tokio::test]
+async fn the_settings_of_the_host_are_read_anew_once_they_have_changed_or_a_look_up_failed() {
+    let zone = |target, other| {
+        Zone::from([
+            ("n.one.example.", Ok(vec![srv(target, 1)])),
+            ("n.two.example.", Ok(vec![srv(other, 1)])),
+        ])
+    };
+    let first = Server::start(zone("a1.example.", "a2.example."), false).await;
+    let second = Server::start(zone("b1.example.", "b2.example."), false).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("resolv.conf");
+    // At once, as no refresh shall see a half of it.
+    let write = |server: &Server, domain: &str, at: u64| {
+        let new = directory.path().join("new");
+        std::fs::write(&new, format!("{} {domain}", server.address)).unwrap();
+        let at = std::time::UNIX_EPOCH + Duration::from_secs(at);
+        std::fs::File::options().write(true).open(&new).unwrap().set_modified(at).unwrap();
+        std::fs::rename(&new, &path).unwrap();
+    };
+    let mut source = DnsDiscovery::new(&config(&first, &["n"], Record::Srv, None)).unwrap();
+    let file = path.clone();
+    source.servers = Servers::of(vec![path.clone()], move || read(&file));
+    let mut running = Running::start(|publisher, stop| source.run(publisher, stop));
+    let unreadable = |status: &crate::Status| {
+        matches!(&status.health, Health::Unhealthy(reason)
+            if reason.contains("DNS settings cannot be used") && reason.contains("No such file"))
+    };
+    running.status(unreadable).await;
+    assert_eq!(running.current(), None);
+
+    write(&first, "one.example.", 1);
+    running.export(|targets| addresses(targets) == ["a1.example:1"]).await;
+    write(&first, "two.example.", 2);
+    running.export(|targets| addresses(targets) == ["a2.example:1"]).await;
+    write(&second, "two.example.", 3);
+    running.export(|targets| addresses(targets) == ["b2.example:1"]).await;
+    running.status(|status| status.health == Health::Healthy).await;
+
+    for name in ["n.two.example.", "n."] {
+        second.set(name, Err(ResponseCode::ServFail));
+    }
+    running.failure().await;
+    // It was written a moment later, which its time does not tell.
+    write(&first, "one.example.", 3);
+    running.export(|targets| addresses(targets) == ["a1.example:1"]).await;
+
+    std::fs::remove_file(&path).unwrap();
+    running.status(unreadable).await;
+    assert_eq!(addresses(&running.current().unwrap()), ["a1.example:1"]);
 }
 
 #[test]
