@@ -1,5 +1,6 @@
 //! What `local.file` and `remote.http` share: a document whose content is exported.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use client::Secret;
@@ -13,6 +14,9 @@ use super::source::{Source, tell};
 use super::{Context, Exporter, HealthReport, Refusal, Work};
 use crate::telemetry::Registration;
 
+#[cfg(test)]
+mod tests;
+
 /// What they give.
 #[derive(Debug, Exports)]
 pub(super) struct Output {
@@ -22,8 +26,9 @@ pub(super) struct Output {
 
 /// The handle on a document.
 pub(super) struct Document {
-    next: Latest<(Source<Secret>, bool)>,
-    refreshed: watch::Receiver<Option<SystemTime>>,
+    next: Latest<Reading>,
+    outlet: Arc<Outlet>,
+    cancel: CancellationToken,
     _registration: Option<Registration>,
 }
 
@@ -44,26 +49,38 @@ impl Document {
         source: Source<Secret>,
         is_secret: bool,
     ) -> Result<(Self, Work), Refusal> {
-        let (refreshed, times) = watch::channel(None);
-        let mut running = Reading::start(source, is_secret, &context.cancel);
-        running.first().await?;
+        let mut reading = Reading::start(source, is_secret, &context.cancel);
+        reading.first().await?;
+        let outlet = Arc::new(Outlet::new(context.exports.clone(), context.health.clone()));
+        outlet.turn_to(&mut reading);
         let next = Latest::empty();
-        let document = Self { next: next.clone(), refreshed: times, _registration: None };
-        let outlet =
-            Outlet { exports: context.exports.clone(), health: context.health.clone(), refreshed };
-        running.pass_on(&outlet);
-        let cancel = context.cancel.clone();
-        Ok((document, Box::pin(work(running, next, outlet, cancel))))
+        let document = Self {
+            next: next.clone(),
+            outlet: Arc::clone(&outlet),
+            cancel: context.cancel.clone(),
+            _registration: None,
+        };
+        Ok((document, Box::pin(work(reading, next, outlet))))
     }
 
-    /// Reads from another source; the old content stays until that has some.
-    pub(super) fn update(&self, source: Source<Secret>, is_secret: bool) {
-        self.next.put((source, is_secret));
+    /// Reads from another source. Its first content is exported when this returns: whatever reads the
+    /// document is evaluated next, and must not get the old content along with new arguments of its
+    /// own. On an error, or when this is dropped before it is done, the old source goes on.
+    pub(super) async fn update(
+        &self,
+        source: Source<Secret>,
+        is_secret: bool,
+    ) -> Result<(), Refusal> {
+        let mut reading = Reading::start(source, is_secret, &self.cancel);
+        reading.first().await?;
+        self.outlet.turn_to(&mut reading);
+        self.next.put(reading);
+        Ok(())
     }
 
     /// Says when the document was read last.
     pub(super) fn refreshed(&self) -> impl Fn() -> Option<SystemTime> + Send + Sync + 'static {
-        let refreshed = self.refreshed.clone();
+        let refreshed = self.outlet.refreshed.subscribe();
         move || *refreshed.borrow()
     }
 
@@ -78,10 +95,46 @@ struct Outlet {
     exports: Exporter<Output>,
     health: HealthReport,
     refreshed: watch::Sender<Option<SystemTime>>,
+    /// The number of the source whose content counts. Locked for as long as something is passed on:
+    /// the one before it is still run for a moment, and must not have the last word.
+    newest: Mutex<u64>,
+}
+
+impl Outlet {
+    fn new(exports: Exporter<Output>, health: HealthReport) -> Self {
+        Self { exports, health, refreshed: watch::Sender::new(None), newest: Mutex::new(0) }
+    }
+
+    /// What this source has found counts from now on, and what those before it find does not.
+    fn turn_to(&self, reading: &mut Reading) {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        *newest += 1;
+        reading.number = *newest;
+        self.tell(reading);
+    }
+
+    /// Passes on what a source has found, if it is still the one that counts.
+    fn pass_on(&self, reading: &mut Reading) {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading.number == *newest {
+            self.tell(reading);
+        }
+    }
+
+    fn tell(&self, reading: &mut Reading) {
+        if let Some(found) = reading.found.exports.borrow_and_update().as_ref() {
+            self.exports.set(&content(found, reading.is_secret));
+        }
+        let status = reading.found.status.borrow_and_update();
+        tell(&self.health, &status.health);
+        self.refreshed.send_replace(status.refreshed);
+    }
 }
 
 /// A source that is being run.
 struct Reading {
+    /// Tells it from those before and after it; 0 until it has its turn.
+    number: u64,
     running: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
     found: discovery::Subscription<Secret>,
     is_secret: bool,
@@ -92,7 +145,7 @@ impl Reading {
     fn start(source: Source<Secret>, is_secret: bool, cancel: &CancellationToken) -> Self {
         let (publisher, found) = discovery::document::content();
         let stop = cancel.child_token();
-        Self { running: source(publisher, stop.clone()), found, is_secret, stop }
+        Self { number: 0, running: source(publisher, stop.clone()), found, is_secret, stop }
     }
 
     /// Runs the source until it has content, or says why it has none.
@@ -111,33 +164,23 @@ impl Reading {
             }
         }
     }
-
-    fn pass_on(&mut self, outlet: &Outlet) {
-        if let Some(found) = self.found.exports.borrow_and_update().as_ref() {
-            outlet.exports.set(&content(found, self.is_secret));
-        }
-        let status = self.found.status.borrow_and_update();
-        tell(&outlet.health, &status.health);
-        outlet.refreshed.send_replace(status.refreshed);
-    }
 }
 
 async fn work(
     mut reading: Reading,
-    next: Latest<(Source<Secret>, bool)>,
-    outlet: Outlet,
-    cancel: CancellationToken,
+    next: Latest<Reading>,
+    outlet: Arc<Outlet>,
 ) -> Result<(), Refusal> {
     loop {
         tokio::select! {
             () = &mut reading.running => return Ok(()),
-            (source, is_secret) = next.take() => {
+            newer = next.take() => {
                 reading.stop.cancel();
                 reading.running.await;
-                reading = Reading::start(source, is_secret, &cancel);
+                reading = newer;
             }
-            Ok(()) = reading.found.exports.changed() => reading.pass_on(&outlet),
-            Ok(()) = reading.found.status.changed() => reading.pass_on(&outlet),
+            Ok(()) = reading.found.exports.changed() => outlet.pass_on(&mut reading),
+            Ok(()) = reading.found.status.changed() => outlet.pass_on(&mut reading),
         }
     }
 }

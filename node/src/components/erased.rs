@@ -21,6 +21,8 @@ pub trait Descriptor: Send + Sync {
     fn summary(&self) -> &'static str;
     /// How far it has come.
     fn stability(&self) -> Stability;
+    /// As [`Kind::ONLY_READS`].
+    fn only_reads(&self) -> bool;
     /// What it takes.
     fn arguments(&self) -> Vec<FieldDoc>;
     /// What it gives.
@@ -92,6 +94,10 @@ impl<K: Kind> Descriptor for Erased<K> {
 
     fn stability(&self) -> Stability {
         K::STABILITY
+    }
+
+    fn only_reads(&self) -> bool {
+        K::ONLY_READS
     }
 
     fn arguments(&self) -> Vec<FieldDoc> {

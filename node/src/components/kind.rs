@@ -24,6 +24,9 @@ pub trait Kind: Send + Sync + Sized + 'static {
     const SUMMARY: &'static str;
     /// How far it has come.
     const STABILITY: Stability = Stability::GenerallyAvailable;
+    /// Whether making one only reads something, for the sake of what it exports. One may then be made
+    /// beside another of the same name, to learn what that would export, and be dropped again.
+    const ONLY_READS: bool = false;
 
     /// What it takes. Whatever can be found wrong without running is found by decoding.
     type Arguments: Arguments + Send + Sync + 'static;
@@ -38,7 +41,10 @@ pub trait Kind: Send + Sync + Sized + 'static {
         arguments: Self::Arguments,
     ) -> impl Future<Output = Result<Started<Self>, Refusal>> + Send;
 
-    /// Hands new arguments to a running component. On an error the old ones stay in force.
+    /// Hands new arguments to a running component. On an error the old ones stay in force, and also
+    /// when this is dropped before it is done, as it is when the process stops meanwhile. If its
+    /// exports follow from its arguments they should be set when this returns, as with
+    /// [`Self::start`]; the whole graph waits, so that takes a bounded time.
     fn update(
         &self,
         arguments: Self::Arguments,

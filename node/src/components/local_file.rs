@@ -14,6 +14,10 @@ use super::{Context, Kind, Refusal, Started, Updated};
 #[cfg(test)]
 mod tests;
 
+/// How long the first content is waited for, and with that the whole graph. A guess: a disk answers
+/// sooner, and what does not answer, such as a pipe or a server of files that is gone, is tried again.
+const READ_LIMIT: Duration = Duration::from_secs(10);
+
 /// A running `local.file`.
 pub(super) struct LocalFile(Document);
 
@@ -65,17 +69,29 @@ impl Input {
         let source = FileDocument::new(self.config()).map_err(Refusal::new)?;
         Ok(Box::new(|publisher, stop| Box::pin(source.run(publisher, stop))))
     }
+
+    /// Reads no longer than the file may take.
+    async fn in_time<T>(
+        &self,
+        read: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        tokio::time::timeout(READ_LIMIT, read).await.unwrap_or_else(|_| {
+            let filename = &self.filename;
+            Err(Refusal::new(format!("{filename}: cannot be read within {READ_LIMIT:?}")))
+        })
+    }
 }
 
 impl Kind for LocalFile {
     const NAME: &'static str = "local.file";
     const SUMMARY: &'static str = "Exports the content of a file.";
+    const ONLY_READS: bool = true;
     type Arguments = Input;
     type Exports = Output;
 
     async fn start(context: Context<Output>, arguments: Input) -> Result<Started<Self>, Refusal> {
-        let started = Document::start(&context, arguments.source()?, arguments.is_secret).await?;
-        let (document, work) = started;
+        let document = Document::start(&context, arguments.source()?, arguments.is_secret);
+        let (document, work) = arguments.in_time(document).await?;
         let refreshed = document.refreshed();
         let registration = context.measure(move |page| {
             let at = refreshed().and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
@@ -90,7 +106,7 @@ impl Kind for LocalFile {
     }
 
     async fn update(&self, arguments: Input) -> Result<Updated, Refusal> {
-        self.0.update(arguments.source()?, arguments.is_secret);
+        arguments.in_time(self.0.update(arguments.source()?, arguments.is_secret)).await?;
         Ok(Updated::InPlace)
     }
 }

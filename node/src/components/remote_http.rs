@@ -107,6 +107,7 @@ impl Input {
 impl Kind for RemoteHttp {
     const NAME: &'static str = "remote.http";
     const SUMMARY: &'static str = "Exports what a URL answers.";
+    const ONLY_READS: bool = true;
     type Arguments = Input;
     type Exports = Output;
 
@@ -118,7 +119,9 @@ impl Kind for RemoteHttp {
     }
 
     async fn update(&self, arguments: Input) -> Result<Updated, Refusal> {
-        self.document.update(arguments.source(self.memory.as_ref())?, arguments.is_secret);
+        // The first answer is waited for no longer than its `poll_timeout`.
+        let source = arguments.source(self.memory.as_ref())?;
+        self.document.update(source, arguments.is_secret).await?;
         Ok(Updated::InPlace)
     }
 }

@@ -4,5 +4,6 @@ mod alloy;
 mod arguments;
 mod documents;
 mod pipeline;
+mod reloads;
 mod servers;
 mod world;

@@ -1,6 +1,7 @@
 //! The one writer of the graph: evaluates, starts, updates and stops components.
 
 mod adopt;
+mod foresight;
 mod node;
 mod tell;
 mod watch;
@@ -70,6 +71,8 @@ pub struct Controller {
     tasks: JoinSet<()>,
     /// Whether what is made is also run.
     running: bool,
+    /// Cancelled when the graph is to stop: what it waits for is not waited for any more.
+    stopping: CancellationToken,
     load: LoadStatus,
     measure: Arc<Measure>,
     _registration: Registration,
@@ -112,12 +115,14 @@ impl Graph {
             changed: Arc::new(Notify::new()),
             tasks: JoinSet::new(),
             running: false,
+            stopping: CancellationToken::new(),
             load: LoadStatus::default(),
             measure,
             _registration: registration,
             publisher,
             commands: received,
         };
+        warn(&controller.plan);
         controller.evaluate_all().await;
         let failures = controller.failures();
         if !failures.is_empty() {
@@ -152,14 +157,16 @@ async fn prepare(
         }
     });
     match prepared.await {
-        Ok(Ok(prepared)) => {
-            for warning in prepared.plan.problems.iter() {
-                warn!(%warning, "doubtful configuration");
-            }
-            Ok(prepared)
-        }
+        Ok(Ok(prepared)) => Ok(prepared),
         Ok(Err(problems)) => Err(LoadError::Rejected(problems.to_string())),
         Err(error) => Err(LoadError::Rejected(format!("cannot read the configuration: {error}"))),
+    }
+}
+
+/// Says what is doubtful in a plan that is to run.
+fn warn(plan: &Plan) {
+    for warning in plan.problems.iter() {
+        warn!(%warning, "doubtful configuration");
     }
 }
 
@@ -168,6 +175,7 @@ impl Controller {
     /// that receive.
     pub async fn run(mut self, cancel: CancellationToken) {
         self.running = true;
+        self.stopping = cancel.clone();
         for index in 0..self.live.len() {
             self.run_work(index);
         }
@@ -214,8 +222,7 @@ impl Controller {
     }
 
     async fn reload(&mut self) -> Result<(), LoadError> {
-        let previous = self.contents.clone();
-        let prepared = prepare(&self.settings, &self.library, None, previous).await?;
+        let prepared = self.prepare(None, &Contents::new()).await?;
         self.announce(&prepared).await;
         self.adopt(prepared).await;
         let failures = self.failures();

@@ -114,7 +114,11 @@ fn read_imports(
 
 /// What a node gives, if that is known without running any component: arguments that are passed
 /// down as constants, and imports of them.
-fn constant(node: &Node, values: &[Option<Value>], library: &Scope) -> Option<(Value, Evaluated)> {
+pub(super) fn constant(
+    node: &Node,
+    values: &[Option<Value>],
+    library: &Scope,
+) -> Option<(Value, Evaluated)> {
     if !node.missing.is_empty() || node.dependencies.iter().any(|&read| values[read].is_none()) {
         return None;
     }

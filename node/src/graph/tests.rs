@@ -1,5 +1,6 @@
 //! The graph with kinds made for the tests: what happens to them is written into a journal.
 
+mod foresight;
 mod modules;
 mod running;
 mod secrets;

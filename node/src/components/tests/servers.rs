@@ -79,7 +79,20 @@ impl Server {
 
 /// Answers with target groups, once it may.
 pub(super) async fn target_groups(groups: &'static str, may: Arc<Semaphore>) -> Server {
-    Server::start(move |_| {
+    asked(groups, may, watch::channel(Vec::new()).0).await
+}
+
+/// The same; how each request was authorized is told.
+pub(super) async fn asked(
+    groups: &'static str,
+    may: Arc<Semaphore>,
+    asked: watch::Sender<Vec<String>>,
+) -> Server {
+    let asked = Arc::new(asked);
+    Server::start(move |request| {
+        let authorization = request.headers().get(http::header::AUTHORIZATION);
+        let authorization = authorization.map(|value| value.to_str().expect("it is text"));
+        asked.send_modify(|all| all.push(authorization.unwrap_or_default().to_owned()));
         let may = Arc::clone(&may);
         async move {
             let _ = may.acquire().await;

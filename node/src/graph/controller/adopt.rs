@@ -37,6 +37,7 @@ impl Controller {
 
     fn take_over(&mut self, prepared: Prepared) {
         let Prepared { plan, texts, contents } = prepared;
+        super::warn(&plan);
         let old = std::mem::replace(&mut self.plan, plan);
         let lives = std::mem::take(&mut self.live);
         let kept: Vec<&ComponentId> = self.plan.nodes.iter().map(|node| &node.id).collect();
@@ -133,10 +134,7 @@ impl Controller {
     /// its import unhealthy.
     async fn replan(&mut self) {
         let news = std::mem::take(&mut self.news);
-        let mut contents = self.contents.clone();
-        contents.extend(news.iter().map(|(id, content)| (id.clone(), Arc::clone(content))));
-        let texts = self.texts.clone();
-        match super::prepare(&self.settings, &self.library, Some(texts), contents).await {
+        match self.prepare(Some(self.texts.clone()), &news).await {
             Ok(prepared) => {
                 self.announce(&prepared).await;
                 self.take_over(prepared);

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Controller;
-use crate::components::{Context, Descriptor, Exporter, HealthReport, Updated};
+use crate::components::{Context, Descriptor, Exporter, HealthReport, Refusal, Updated};
 use crate::config::Config;
 use crate::graph::health::Health;
 use crate::graph::live::{self, Component, Live};
@@ -108,7 +108,11 @@ impl Controller {
         let (handle, stopping) = (Arc::clone(&component.handle), component.stopping());
         let updated = match exited {
             true => Ok(Updated::Restart),
-            false => handle.update(&evaluated).await,
+            false => tokio::select! {
+                biased;
+                updated = handle.update(&evaluated) => updated,
+                () = self.stopping.cancelled() => Err(Refusal::new("the process stops").into()),
+            },
         };
         match updated {
             Ok(Updated::InPlace) => {

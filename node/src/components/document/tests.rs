@@ -1,0 +1,35 @@
+use discovery::document::{Detector, FileConfig, FileDocument};
+use tokio::sync::Notify;
+
+use super::*;
+
+/// A file that is read, and has been.
+async fn read(directory: &std::path::Path, text: &str) -> Reading {
+    let path = directory.join(text);
+    std::fs::write(&path, text).expect("write a file of the test");
+    let poll_frequency = std::time::Duration::from_secs(60);
+    let config = FileConfig { path, detector: Detector::Poll, poll_frequency };
+    let document = FileDocument::new(config).expect("it is right");
+    let source: Source<Secret> =
+        Box::new(|publisher, stop| Box::pin(document.run(publisher, stop)));
+    let mut reading = Reading::start(source, false, &CancellationToken::new());
+    reading.first().await.expect("the file is there");
+    reading
+}
+
+#[tokio::test]
+async fn what_a_source_finds_after_another_took_its_place_does_not_count() {
+    let directory = tempfile::tempdir().expect("a directory for the test");
+    let changed = Arc::new(Notify::new());
+    let (exports, exported) = Exporter::new(Arc::clone(&changed));
+    let outlet = Outlet::new(exports, HealthReport::new(changed).0);
+    let mut old = read(directory.path(), "old").await;
+    let mut new = read(directory.path(), "new").await;
+    let exports = || format!("{:?}", exported.borrow());
+    outlet.turn_to(&mut old);
+    outlet.pass_on(&mut old);
+    assert!(exports().contains("old"), "{}", exports());
+    outlet.turn_to(&mut new);
+    outlet.pass_on(&mut old);
+    assert!(exports().contains("new"), "{}", exports());
+}
