@@ -306,7 +306,8 @@ impl Audit {
         let peer = self.peers.entry(asked.to.hash()).or_insert_with(|| Peer::new(&asked.to));
         peer.answered = Some(now);
         peer.config = answer.config;
-        peer.clock.note(answer.clock, facts.clock, now.saturating_duration_since(asked.at));
+        let round_trip = now.saturating_duration_since(asked.at);
+        peer.clock.note(answer.clock, facts.clock, round_trip, now);
         self.rota.end(&asked.to);
         match (answer.said, asked.about) {
             (Said::Summary(components), None) => self.summarize(&asked.to, &components, facts),

@@ -268,7 +268,7 @@ impl Handover {
                 self.stop(target, StopReason::Gone, false, MoveCause::Targets);
             }
             // The other may have stopped it for this node already, and then nobody but this one can end it.
-            Some(Phase::Claiming(claiming)) if claiming.is_on_its_way() || claiming.unheard => {
+            Some(Phase::Claiming(claiming)) if claiming.is_on_its_way() => {
                 claiming.gone = true;
                 claiming.lost = None;
             }

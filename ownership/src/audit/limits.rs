@@ -62,6 +62,10 @@ pub const ANSWER_MAX: usize = 1 << 20;
 /// How long an answer may take. It needs one look at every key of a component.
 pub const AUDIT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Exchanges of which the clock of a peer is estimated: the quickest of them counts. At the usual
-/// rhythm that is the last minute, in which clocks of crystal drift by less than 10 ms.
+/// Exchanges of which the clock of a peer is estimated at most: the quickest of them counts.
 pub(super) const CLOCK_SAMPLES: usize = 12;
+
+/// For how long an exchange says something about the clock of a peer beside later ones: clocks of crystal drift
+/// by less than 10 ms in it, and one that was set is seen to be. A node that has many peers asks each of
+/// them less often than that, and goes by the last exchange.
+pub(super) const CLOCK_AGE: Duration = Duration::from_mins(1);

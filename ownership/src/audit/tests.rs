@@ -251,14 +251,19 @@ fn the_clock_of_a_peer_is_known_to_half_a_round_trip() {
 
 #[test]
 fn the_quickest_exchange_tells_the_clock() {
-    let mut clock = Clock::default();
+    let (mut clock, now) = (Clock::default(), Instant::now());
     // The clocks agree, but most answers dawdle on the way back.
     for round_trip in [80, 4, 60, 90] {
         let arrived = 1_000_000 + round_trip * 1000;
-        clock.note(1_002_000, arrived, Duration::from_millis(round_trip as u64));
+        clock.note(1_002_000, arrived, Duration::from_millis(round_trip as u64), now);
     }
     let skew = clock.skew().expect("there are samples");
     assert_eq!((skew.micros, skew.error), (0, Duration::from_millis(2)));
+    // One that was set since is not what it was, however quick the answers were.
+    let later = now + seconds(61);
+    clock.note(1_305_000, 1_010_000, Duration::from_millis(10), later);
+    let skew = clock.skew().expect("there is a sample");
+    assert_eq!((skew.micros, skew.error), (300_000, Duration::from_millis(5)));
 }
 
 #[test]

@@ -70,10 +70,6 @@ impl Handover {
                 Matter::Claim => {
                     let Some(claiming) = self.claiming(id, target) else { continue };
                     claiming.unheard = true;
-                    if claiming.lost.is_some() && !claiming.promised && !claiming.gone {
-                        self.forget(target);
-                        continue;
-                    }
                     claiming.stage = Stage::Paused(now + RETRY_PAUSE);
                     if gone {
                         self.ask_after(target, &asked.to, now);

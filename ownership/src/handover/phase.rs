@@ -109,9 +109,9 @@ impl Claiming {
 }
 
 impl Claiming {
-    /// Whether the other node may have stopped for this one.
+    /// Whether the other node may have stopped for this one: its answer may be under way, or lost.
     pub(super) fn is_on_its_way(&self) -> bool {
-        self.promised || matches!(self.stage, Stage::Asked(_))
+        self.promised || self.unheard || matches!(self.stage, Stage::Asked(_))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The name server of this host.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -16,7 +16,8 @@ use hickory_resolver::{Hosts, Resolver, TokioResolver, system_conf};
 use super::{BoxFuture, Dns, Failure, Service};
 
 /// What says how to resolve. Both may change while a node runs: hosts move between networks.
-const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
+const FILES: [&str; 2] = ["/etc/resolv.conf", HOSTS];
+const HOSTS: &str = "/etc/hosts";
 
 /// How much longer a server may take to tell of addresses of one kind once it has answered about the
 /// other: some never answer what they do not know.
@@ -33,13 +34,25 @@ pub(super) struct Settings {
 impl Settings {
     fn of_host() -> Result<Self, NetError> {
         let (config, options) = system_conf::read_system_conf()?;
-        // In the image of a container there need not be one.
-        let hosts = Hosts::from_system().or_else(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Ok(Hosts::default()),
-            _ => Err(error),
-        })?;
-        Ok(Self { config, options, hosts })
+        Ok(Self { config, options, hosts: read_hosts(Path::new(HOSTS)) })
     }
+}
+
+/// What the file of hosts at `path` says. As elsewhere, one that cannot be read says nothing, and in the image of
+/// a container there need not be one.
+pub(super) fn read_hosts(path: &Path) -> Hosts {
+    let mut hosts = Hosts::default();
+    let read = std::fs::read(path).and_then(|bytes| {
+        // A comment may be in whatever encoding.
+        hosts.read_hosts_conf(String::from_utf8_lossy(&bytes).as_bytes())
+    });
+    match read {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(%error, path = %path.display(), "cannot read the names of hosts");
+        }
+        _ => {}
+    }
+    hosts
 }
 
 type Read = dyn Fn() -> Result<Settings, NetError> + Send + Sync;

@@ -235,3 +235,49 @@ fn what_went_for_one_node_alone_is_passed_on_to_who_claims_it() {
     });
     assert_eq!(b, []);
 }
+
+/// The one that was asked may have stopped, and says so again; until then nobody else has the seal.
+#[test]
+fn a_claim_that_got_no_answer_is_kept_when_the_key_becomes_another_s() {
+    for fails_first in [false, true] {
+        let now = Instant::now();
+        let (mut a, mut b, target) = pair(now);
+        a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
+        b.gained(&target, None, MoveCause::Joined, now);
+        b.handle_timeout(now);
+        let (_, id, body) = asked(&mut b);
+        a.handle_question(1, &body, true, now).expect("it is a question");
+        outputs(&mut a);
+        a.handle_seal(&target, Some(seal(77)), now);
+        a.handle_timeout(now);
+        answered(&mut a);
+
+        let to = name("c");
+        b.peer_up(&to, now);
+        if fails_first {
+            b.handle_failure(id, now);
+            b.lost(&target, Some(&to), MoveCause::Joined, now);
+        } else {
+            b.lost(&target, Some(&to), MoveCause::Joined, now);
+            b.handle_failure(id, now);
+        }
+        // A drain waits for it, too.
+        assert_eq!(b.remaining(), 1);
+        let later = now + RETRY_PAUSE;
+        b.handle_timeout(later);
+        let (_, id, body) = asked(&mut b);
+        a.handle_question(2, &body, true, later).expect("it is a question");
+        a.handle_timeout(later);
+        b.handle_answer(id, &answered(&mut a), later).expect("it is the answer");
+        let start = outputs(&mut b);
+        assert!(
+            matches!(&start[..], [Output::Start(Start { seal: Some(found), .. })] if *found == seal(77)),
+            "{start:?}"
+        );
+        let standing = b.standing(&target);
+        assert!(
+            matches!(&standing, Some(Standing::Yielding { to: Some(found), .. }) if *found == to),
+            "{standing:?}"
+        );
+    }
+}
