@@ -263,7 +263,7 @@ fn a_file_of_hosts_that_is_odd_or_missing_keeps_nobody_from_names() {
     let path = directory.path().join("hosts");
     let known = |path: &std::path::Path| {
         let query = Query::query(name("node-8."), RecordType::A);
-        let found = super::super::dns::read_hosts(path).lookup_static_host(&query);
+        let found = dns::read_hosts(path).lookup_static_host(&query);
         found.map_or(0, |lookup| lookup.answers().len())
     };
     assert_eq!(known(&path), 0);
