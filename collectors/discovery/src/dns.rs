@@ -2,20 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use model::Labels;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use self::servers::Servers;
 use crate::outlet::Publisher;
+use crate::resolver::{Stub, System, Wanted};
 use crate::{ConfigError, Targets, at_least};
 
-mod servers;
 #[cfg(test)]
 mod tests;
 
@@ -79,7 +78,8 @@ impl Record {
 /// Looks names up, each as soon as it is due, independent of the others.
 ///
 /// A name that does not exist has no targets; a name whose servers do not answer keeps those it had,
-/// and is named in the health. Nothing is exported before every name has been looked up once.
+/// and is named in the health. A name that is not whole stands for several: the first that has records
+/// wins, and it does not exist only if every one was validly answered. Nothing is exported before every name has been looked up once.
 ///
 /// What the system's settings say holds from the next refresh on; while they cannot be read, refreshes
 /// fail.
@@ -89,7 +89,7 @@ pub struct DnsDiscovery {
     record: Record,
     port: u16,
     refresh_interval: Duration,
-    servers: Servers,
+    system: System,
 }
 
 impl DnsDiscovery {
@@ -118,12 +118,12 @@ impl DnsDiscovery {
             record: config.record,
             port,
             refresh_interval: config.refresh_interval,
-            servers: config.name_server.map_or_else(Servers::of_host, Servers::only),
+            system: config.name_server.map_or_else(System::default, System::only),
         })
     }
 
     /// Publishes until it is told to stop.
-    pub async fn run(mut self, mut publisher: Publisher<Targets>, stop: CancellationToken) {
+    pub async fn run(self, mut publisher: Publisher<Targets>, stop: CancellationToken) {
         let mut known: BTreeMap<String, Vec<Labels>> = BTreeMap::new();
         loop {
             let (found, failed) = tokio::select! {
@@ -152,21 +152,22 @@ impl DnsDiscovery {
     }
 
     /// The targets of the names that were answered, and why the others were not.
-    async fn look_up_all(&mut self) -> (BTreeMap<String, Vec<Labels>>, String) {
-        let (found, failed) = match self.servers.resolver().await {
-            Ok(resolver) => self.look_up_with(&resolver).await,
-            Err(reason) => (BTreeMap::new(), reason),
+    async fn look_up_all(&self) -> (BTreeMap<String, Vec<Labels>>, String) {
+        let trust = match self.system.trust().await {
+            Ok(trust) => trust,
+            Err(error) => {
+                let reason = format!("the system's DNS settings cannot be used: {error}");
+                return (BTreeMap::new(), reason);
+            }
         };
-        if !failed.is_empty() {
-            self.servers.forget();
+        let (found, failed) = self.look_up_with(trust.stub()).await;
+        if failed.is_empty() {
+            trust.keep();
         }
         (found, failed)
     }
 
-    async fn look_up_with(
-        &self,
-        resolver: &TokioResolver,
-    ) -> (BTreeMap<String, Vec<Labels>>, String) {
+    async fn look_up_with(&self, stub: &Arc<Stub>) -> (BTreeMap<String, Vec<Labels>>, String) {
         let mut found = BTreeMap::new();
         let mut failed = BTreeMap::new();
         let mut names = self.names.iter();
@@ -175,10 +176,10 @@ impl DnsDiscovery {
             while lookups.len() < PARALLEL
                 && let Some(name) = names.next()
             {
-                let (resolver, name) = (resolver.clone(), name.clone());
+                let (stub, name) = (Arc::clone(stub), name.clone());
                 let (record, port) = (self.record, self.port);
                 lookups.spawn(async move {
-                    let found = look_up(&resolver, &name, record, port).await;
+                    let found = look_up(&stub, &name, record, port).await;
                     (name, found)
                 });
             }
@@ -208,23 +209,22 @@ fn snapshot(known: &BTreeMap<String, Vec<Labels>>) -> Targets {
 
 /// The targets of one name. A name that does not exist, or has no such records, has none.
 async fn look_up(
-    resolver: &TokioResolver,
+    stub: &Stub,
     name: &str,
     record: Record,
     port: u16,
 ) -> Result<Vec<Labels>, String> {
-    match resolver.lookup(name, record.record_type()).await {
-        Ok(answer) => {
-            let targets = answer.answers().iter();
-            Ok(targets.filter_map(|answer| target(name, &answer.data, record, port)).collect())
-        }
-        Err(error) if error.is_no_records_found() => Ok(Vec::new()),
-        Err(error) => Err(error.to_string()),
-    }
+    let records = stub.records(name, Wanted::Kind(record.record_type())).await;
+    let records = records.map_err(|failure| {
+        // What is said of the name as it was written needs no second name.
+        let written = format!("{}.: ", name.trim_end_matches('.'));
+        failure.error.strip_prefix(&written).unwrap_or(&failure.error).to_owned()
+    })?;
+    Ok(records.iter().filter_map(|found| target(name, &found.data, record, port)).collect())
 }
 
-/// The target that a record means; `None` for a record of another type, such as the CNAME on the
-/// way.
+/// The target that a record means; `None` for a record of another type, such as the address that came
+/// along with the service.
 fn target(name: &str, data: &RData, record: Record, port: u16) -> Option<Labels> {
     // Rooted names look unusual in an address, but the labels say what DNS said.
     let usual = |name: &Name| name.to_utf8().trim_end_matches('.').to_owned();

@@ -1,4 +1,5 @@
-//! Where targets come from: files, HTTP and DNS; and documents that are watched or polled.
+//! Where targets come from: files, HTTP and DNS; documents that are watched or polled; and names as this
+//! host resolves them.
 //!
 //! Each source is made from its settings, which finds their mistakes, and then run as a task until
 //! it is told to stop. What it finds it publishes whole: a subscriber sees a snapshot, never a
@@ -28,6 +29,7 @@ pub mod file;
 mod group;
 pub mod http;
 mod outlet;
+pub mod resolver;
 #[cfg(test)]
 mod testing;
 mod watcher;

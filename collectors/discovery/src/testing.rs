@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::outlet::{Publisher, Status, Subscription, channel};
 use crate::{Health, Targets};
 
+pub(crate) mod names;
+
 /// A machine that is this slow is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -20,7 +20,7 @@ mod dns;
 #[cfg(test)]
 mod tests;
 
-pub use dns::System;
+pub use discovery::resolver::System;
 
 /// How long one seed may take to resolve. Name servers that are down make a resolver wait for
 /// long; the next attempt comes sooner than that.
@@ -86,28 +86,7 @@ pub enum Outcome {
 }
 
 /// Why a seed may stand for more than was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure<T = SocketAddr> {
-    /// What did not answer, and how.
-    pub error: String,
-    /// What was found all the same.
-    pub found: Vec<T>,
-}
-
-impl<T> From<String> for Failure<T> {
-    fn from(error: String) -> Self {
-        Self { error, found: Vec::new() }
-    }
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.found.len() {
-            0 => write!(f, "failed: {}", self.error),
-            found => write!(f, "{}, but failed: {}", Outcome::Found(found), self.error),
-        }
-    }
-}
+pub type Failure<T = SocketAddr> = discovery::resolver::Failure<T>;
 
 impl Outcome {
     /// The outcome as one word, for a label: `found`, `unknown` or `failed`.
@@ -126,7 +105,10 @@ impl std::fmt::Display for Outcome {
             Self::Found(1) => f.write_str("1 address"),
             Self::Found(count) => write!(f, "{count} addresses"),
             Self::Unknown => f.write_str("does not exist"),
-            Self::Failed(failure) => failure.fmt(f),
+            Self::Failed(Failure { error, found }) => match found.len() {
+                0 => write!(f, "failed: {error}"),
+                found => write!(f, "{}, but failed: {error}", Self::Found(found)),
+            },
         }
     }
 }

@@ -1,109 +1,18 @@
 use std::path::Path;
-use std::str::FromStr;
-use std::sync::{Arc, Mutex};
 
-use hickory_resolver::config::ResolverOpts;
 use hickory_resolver::net::NetError;
-use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
-use hickory_resolver::proto::rr::Record as Answer;
-use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, NS, SRV};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, UdpSocket};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, NS};
 
-use super::servers::Settings;
 use super::*;
 use crate::Health;
+use crate::resolver::Settings;
+use crate::testing::names::{NameServer, Zone, name as dns, srv};
 use crate::testing::{Running, addresses, shown};
 
 const SOON: Duration = Duration::from_millis(20);
 
-fn dns(name: &str) -> Name {
-    Name::from_str(name).unwrap()
-}
-
-fn srv(target: &str, port: u16) -> RData {
-    RData::SRV(SRV::new(1, 1, port, dns(target)))
-}
-
-/// What the server answers for each name: records, or an error.
-type Zone = BTreeMap<&'static str, Result<Vec<RData>, ResponseCode>>;
-
-/// A name server on a free port of loopback, over UDP and TCP.
-struct Server {
-    address: SocketAddr,
-    zone: Arc<Mutex<Zone>>,
-    _tasks: JoinSet<()>,
-}
-
-impl Server {
-    /// With `truncate` the answers over UDP are cut off, and whole over TCP.
-    async fn start(zone: Zone, truncate: bool) -> Self {
-        let (udp, tcp) = bind().await;
-        let address = udp.local_addr().unwrap();
-        let zone = Arc::new(Mutex::new(zone));
-        let mut tasks = JoinSet::new();
-        let shared = Arc::clone(&zone);
-        tasks.spawn(async move {
-            let mut buffer = [0; 4096];
-            loop {
-                let (size, peer) = udp.recv_from(&mut buffer).await.unwrap();
-                let mut answer = answer(&buffer[..size], &shared.lock().unwrap());
-                if truncate {
-                    answer.answers.clear();
-                    answer.metadata.truncation = true;
-                }
-                udp.send_to(&answer.to_vec().unwrap(), peer).await.unwrap();
-            }
-        });
-        let shared = Arc::clone(&zone);
-        tasks.spawn(async move {
-            loop {
-                let (mut stream, _) = tcp.accept().await.unwrap();
-                while let Ok(size) = stream.read_u16().await {
-                    let mut query = vec![0; usize::from(size)];
-                    stream.read_exact(&mut query).await.unwrap();
-                    let answer = answer(&query, &shared.lock().unwrap()).to_vec().unwrap();
-                    stream.write_u16(answer.len().try_into().unwrap()).await.unwrap();
-                    stream.write_all(&answer).await.unwrap();
-                }
-            }
-        });
-        Self { address, zone, _tasks: tasks }
-    }
-
-    fn set(&self, name: &'static str, answer: Result<Vec<RData>, ResponseCode>) {
-        self.zone.lock().unwrap().insert(name, answer);
-    }
-}
-
-/// The same free port for both protocols.
-async fn bind() -> (UdpSocket, TcpListener) {
-    loop {
-        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
-            return (udp, tcp);
-        }
-    }
-}
-
-fn answer(query: &[u8], zone: &Zone) -> Message {
-    let query = Message::from_vec(query).unwrap();
-    let mut answer = Message::response(query.metadata.id, OpCode::Query);
-    let question = query.queries[0].clone();
-    let name = question.name().clone();
-    answer.add_query(question);
-    match zone.get(name.to_utf8().as_str()) {
-        Some(Ok(records)) => {
-            let records = records.iter().cloned();
-            answer.add_answers(records.map(|data| Answer::from_rdata(name.clone(), 60, data)));
-        }
-        Some(Err(code)) => answer.metadata.response_code = *code,
-        None => answer.metadata.response_code = ResponseCode::NXDomain,
-    }
-    answer
-}
-
-fn config(server: &Server, names: &[&str], record: Record, port: Option<u16>) -> Config {
+fn config(server: &NameServer, names: &[&str], record: Record, port: Option<u16>) -> Config {
     Config {
         names: names.iter().map(|&name| name.to_owned()).collect(),
         record,
@@ -147,7 +56,7 @@ async fn each_type_of_record_becomes_a_target_with_its_labels() {
             r#"{__address__="ns.example:80", __meta_dns_name="n.example.", __meta_dns_ns_record_target="ns.example."}"#,
         ),
     ] {
-        let server = Server::start(Zone::from([("n.example.", Ok(vec![data]))]), false).await;
+        let server = NameServer::start(Zone::from([("n.example.", Ok(vec![data]))]), false).await;
         let mut running = start(&config(&server, &["n.example."], record, Some(80)));
         assert_eq!(shown(&running.export(|_| true).await), expected);
     }
@@ -164,7 +73,7 @@ fn an_alias_on_the_way_is_no_target() {
 async fn a_truncated_answer_is_asked_for_again_over_tcp() {
     let hosts: Vec<RData> =
         (0..200).map(|host| srv(&format!("a-rather-long-name-{host}.example."), 1)).collect();
-    let server = Server::start(Zone::from([("n.example.", Ok(hosts))]), true).await;
+    let server = NameServer::start(Zone::from([("n.example.", Ok(hosts))]), true).await;
     let mut running = start(&config(&server, &["n.example."], Record::Srv, None));
     assert_eq!(running.export(|_| true).await.len(), 200);
 }
@@ -175,7 +84,7 @@ async fn a_name_that_cannot_be_looked_up_keeps_its_targets_and_one_that_is_gone_
         ("a.example.", Ok(vec![srv("a1.example.", 1)])),
         ("b.example.", Ok(vec![srv("b1.example.", 1)])),
     ]);
-    let server = Server::start(zone, false).await;
+    let server = NameServer::start(zone, false).await;
     let mut running = start(&config(&server, &["a.example.", "b.example."], Record::Srv, None));
     running.export(|targets| addresses(targets) == ["a1.example:1", "b1.example:1"]).await;
 
@@ -190,13 +99,55 @@ async fn a_name_that_cannot_be_looked_up_keeps_its_targets_and_one_that_is_gone_
     running.status(|status| status.health == Health::Healthy).await;
 }
 
+/// As in a pod of Kubernetes, whose search domains are tried before the name as it was written: of that
+/// the server says truly that there is no such name.
+#[tokio::test]
+async fn a_name_keeps_its_targets_while_a_search_domain_fails() {
+    let zone = Zone::from([("n.one.example.", Ok(vec![srv("a1.example.", 1)]))]);
+    let server = NameServer::start(zone, false).await;
+    let mut source = DnsDiscovery::new(&config(&server, &["n"], Record::Srv, None)).unwrap();
+    let address = server.address;
+    source.system = System::of(Vec::new(), move || {
+        let mut settings = Settings::only(address);
+        settings.config.add_search(dns("one.example."));
+        Ok(settings)
+    });
+    let mut running = Running::start(|publisher, stop| source.run(publisher, stop));
+    running.export(|targets| addresses(targets) == ["a1.example:1"]).await;
+
+    for code in [ResponseCode::ServFail, ResponseCode::Refused] {
+        server.set("n.one.example.", Err(code));
+        let reason = running.failure().await;
+        assert!(reason.starts_with("n: n.one.example.: "), "{reason}");
+        assert_eq!(addresses(&running.current().unwrap()), ["a1.example:1"]);
+        server.set("n.one.example.", Ok(vec![srv("a1.example.", 1)]));
+        running.status(|status| status.health == Health::Healthy).await;
+    }
+
+    server.set("n.one.example.", Err(ResponseCode::NXDomain));
+    running.export(|targets| targets.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_name_of_which_the_server_refuses_to_tell_keeps_its_targets() {
+    let zone = Zone::from([("a.example.", Ok(vec![srv("a1.example.", 1)]))]);
+    let server = NameServer::start(zone, false).await;
+    let mut running = start(&config(&server, &["a.example"], Record::Srv, None));
+    running.export(|targets| addresses(targets) == ["a1.example:1"]).await;
+    server.set("a.example.", Err(ResponseCode::Refused));
+    let reason = running.failure().await;
+    // It is said of which name once.
+    assert_eq!(reason.matches("a.example").count(), 1, "{reason}");
+    assert_eq!(addresses(&running.current().unwrap()), ["a1.example:1"]);
+}
+
 #[tokio::test]
 async fn nothing_is_exported_before_every_name_was_looked_up() {
     let zone = Zone::from([
         ("a.example.", Ok(vec![srv("a1.example.", 1)])),
         ("b.example.", Err(ResponseCode::Refused)),
     ]);
-    let server = Server::start(zone, false).await;
+    let server = NameServer::start(zone, false).await;
     let mut running = start(&config(&server, &["a.example.", "b.example."], Record::Srv, None));
     running.failure().await;
     assert_eq!(running.current(), None);
@@ -209,9 +160,9 @@ async fn records_in_another_order_are_the_same_snapshot() {
     let one = || srv("a1.example.", 1);
     let two = || srv("a2.example.", 1);
     let server =
-        Server::start(Zone::from([("a.example.", Ok(vec![one(), two(), one()]))]), false).await;
+        NameServer::start(Zone::from([("a.example.", Ok(vec![one(), two(), one()]))]), false).await;
     let config = config(&server, &["a.example."], Record::Srv, None);
-    let mut source = DnsDiscovery::new(&config).unwrap();
+    let source = DnsDiscovery::new(&config).unwrap();
     let (mut publisher, mut subscription) = crate::channel(Duration::ZERO);
     for records in [vec![two(), one()], vec![one(), two()]] {
         server.set("a.example.", Ok(records));
@@ -223,13 +174,13 @@ async fn records_in_another_order_are_the_same_snapshot() {
     assert!(!subscription.exports.has_changed().unwrap());
 }
 
-/// What a file says: the address of a server, and a domain to append.
+/// What a file says: the address of a server, and domains to append.
 fn read(path: &Path) -> Result<Settings, NetError> {
     let text = std::fs::read_to_string(path)?;
-    let (address, domain) = text.split_once(' ').unwrap();
-    let mut config = servers::only(address.parse().unwrap());
-    config.add_search(dns(domain));
-    Ok((config, ResolverOpts::default()))
+    let (address, search) = text.split_once(' ').unwrap();
+    let mut settings = Settings::only(address.parse().unwrap());
+    search.split_whitespace().for_each(|domain| settings.config.add_search(dns(domain)));
+    Ok(settings)
 }
 
 #[tokio::test]
@@ -240,12 +191,12 @@ async fn the_settings_of_the_host_are_read_anew_once_they_have_changed_or_a_look
             ("n.two.example.", Ok(vec![srv(other, 1)])),
         ])
     };
-    let first = Server::start(zone("a1.example.", "a2.example."), false).await;
-    let second = Server::start(zone("b1.example.", "b2.example."), false).await;
+    let first = NameServer::start(zone("a1.example.", "a2.example."), false).await;
+    let second = NameServer::start(zone("b1.example.", "b2.example."), false).await;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("resolv.conf");
     // At once, as no refresh shall see a half of it.
-    let write = |server: &Server, domain: &str, at: u64| {
+    let write = |server: &NameServer, domain: &str, at: u64| {
         let new = directory.path().join("new");
         std::fs::write(&new, format!("{} {domain}", server.address)).unwrap();
         let at = std::time::UNIX_EPOCH + Duration::from_secs(at);
@@ -254,7 +205,7 @@ async fn the_settings_of_the_host_are_read_anew_once_they_have_changed_or_a_look
     };
     let mut source = DnsDiscovery::new(&config(&first, &["n"], Record::Srv, None)).unwrap();
     let file = path.clone();
-    source.servers = Servers::of(vec![path.clone()], move || read(&file));
+    source.system = System::of(vec![path.clone()], move || read(&file));
     let mut running = Running::start(|publisher, stop| source.run(publisher, stop));
     let unreadable = |status: &crate::Status| {
         matches!(&status.health, Health::Unhealthy(reason)

@@ -2,15 +2,15 @@
 
 use std::str::FromStr as _;
 
+use discovery::resolver::Settings;
 use hickory_resolver::Hosts;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::proto::op::{Message, OpCode, Query, ResponseCode};
+use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::super::dns::Settings;
 use super::*;
 
 /// What the server has: names, and behind each its records or an error.
@@ -255,21 +255,6 @@ async fn what_the_file_of_hosts_says_holds_without_a_name_server() {
     assert_eq!(found("node-8", &dns).await, of_8);
     assert_eq!(found("dns+broken.example", &dns).await, of_8);
     assert_eq!(found("both", &dns).await.len(), 2);
-}
-
-#[test]
-fn a_file_of_hosts_that_is_odd_or_missing_keeps_nobody_from_names() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("hosts");
-    let known = |path: &std::path::Path| {
-        let query = Query::query(name("node-8."), RecordType::A);
-        let found = dns::read_hosts(path).lookup_static_host(&query);
-        found.map_or(0, |lookup| lookup.answers().len())
-    };
-    assert_eq!(known(&path), 0);
-    std::fs::write(&path, b"# caf\xe9\n10.0.0.8 node-8\nno-address node-8\n").expect("written");
-    assert_eq!(known(&path), 1);
-    assert_eq!(known(directory.path()), 0, "it is no file");
 }
 
 /// As in a pod of Kubernetes, whose search domains are tried before the name as it was written.
