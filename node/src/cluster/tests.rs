@@ -135,10 +135,17 @@ impl TestNode {
     /// Waits until the node sees the cluster so.
     async fn until(&self, what: &str, so: impl Fn(&ClusterState) -> bool) -> Arc<ClusterState> {
         let mut state = self.started.handle.state();
-        let waited = tokio::time::timeout(PATIENCE, state.wait_for(|state| so(state))).await;
-        let seen = self.started.handle.state().borrow().clone();
-        let state = waited.unwrap_or_else(|_| panic!("{what}: never; last seen {seen:#?}"));
-        Arc::clone(&state.expect("the loop runs"))
+        // What is returned is locked, and to be let go of before anybody looks again: a loop that wants to
+        // write in between would be waited for, and would wait.
+        let waited = tokio::time::timeout(PATIENCE, async {
+            state.wait_for(|state| so(state)).await.map(|state| Arc::clone(&state))
+        });
+        match waited.await {
+            Ok(state) => state.expect("the loop runs"),
+            Err(_) => {
+                panic!("{what}: never; last seen {:#?}", self.started.handle.state().borrow())
+            }
+        }
     }
 
     /// Waits until this series is not 0. Figures are those of the loop's last turn.

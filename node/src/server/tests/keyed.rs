@@ -35,9 +35,10 @@ fn insider(keys: &[u8]) -> Channel {
 
 async fn until(world: &World, what: &str, so: impl Fn(&cluster::ClusterState) -> bool) {
     let mut state = world.cluster.handle.state();
-    let waited = tokio::time::timeout(PATIENCE, state.wait_for(|state| so(state))).await;
-    let seen = world.cluster.handle.state().borrow().clone();
-    waited.unwrap_or_else(|_| panic!("{what}: never; {seen:#?}")).expect("the loop runs");
+    match tokio::time::timeout(PATIENCE, state.wait_for(|state| so(state))).await {
+        Ok(state) => drop(state.expect("the loop runs")),
+        Err(_) => panic!("{what}: never; {:#?}", world.cluster.handle.state().borrow()),
+    }
 }
 
 #[tokio::test]
