@@ -92,7 +92,7 @@ fn unexcused(play: &Play) -> (Table, String) {
 
 #[test]
 fn what_is_lost_is_found_and_its_story_told() {
-    let (table, story) = unexcused(&small(Scenario::Kill, 4, 1));
+    let (table, story) = unexcused(&small(Scenario::Kill, 4, 3));
     assert!(!table.met() && table.count("ticks missing") > 50, "{table}");
     assert!(table.findings[0].text.contains("0 are excused: the tick"), "{table}");
     for part in ["is killed\n", "(Crashed) after", "takes node-", "starts it, from node-"] {
