@@ -1,7 +1,7 @@
 //! What `local.file` and `remote.http` share: a document whose content is exported.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use client::Secret;
 use discovery::Health;
@@ -29,8 +29,13 @@ pub(super) struct Document {
     next: Latest<Reading>,
     outlet: Arc<Outlet>,
     cancel: CancellationToken,
+    /// When the content of another source could not be had the last time, and has not been since.
+    failed: Mutex<Option<Instant>>,
     _registration: Option<Registration>,
 }
+
+/// How long another attempt may take at least.
+const RETRY_AT_LEAST: Duration = Duration::from_millis(100);
 
 /// The content as it is exported.
 fn content(content: &Secret, is_secret: bool) -> Output {
@@ -58,6 +63,7 @@ impl Document {
             next: next.clone(),
             outlet: Arc::clone(&outlet),
             cancel: context.cancel.clone(),
+            failed: Mutex::new(None),
             _registration: None,
         };
         Ok((document, Box::pin(work(reading, next, outlet))))
@@ -66,13 +72,26 @@ impl Document {
     /// Reads from another source. Its first content is exported when this returns: whatever reads the
     /// document is evaluated next, and must not get the old content along with new arguments of its
     /// own. On an error, or when this is dropped before it is done, the old source goes on.
+    ///
+    /// The whole graph waits for this. So another attempt takes a tenth of the time since the last one at
+    /// most: a server that does not answer must not hold up everything again and again.
     pub(super) async fn update(
         &self,
         source: Source<Secret>,
         is_secret: bool,
     ) -> Result<(), Refusal> {
         let mut reading = Reading::start(source, is_secret, &self.cancel);
-        reading.first().await?;
+        let failed = || self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let patience = failed().map(|at| RETRY_AT_LEAST.max(at.elapsed() / 10));
+        // Also when whoever waits has no more patience.
+        *failed() = Some(Instant::now());
+        match patience {
+            None => reading.first().await,
+            Some(patience) => tokio::time::timeout(patience, reading.first())
+                .await
+                .unwrap_or_else(|_| Err(Refusal::new(format!("no content within {patience:?}")))),
+        }?;
+        *failed() = None;
         self.outlet.turn_to(&mut reading);
         self.next.put(reading);
         Ok(())

@@ -66,6 +66,12 @@ impl Positions {
         }
     }
 
+    /// Who has been sent each of them.
+    #[cfg(test)]
+    pub(super) fn deputies(&mut self) -> impl Iterator<Item = &mut Option<Name>> {
+        self.by_target.values_mut().map(|position| &mut position.deputy)
+    }
+
     /// A node may not have any more what it was sent.
     pub(super) fn forget_deputy(&mut self, name: &Name) {
         for position in self.by_target.values_mut() {

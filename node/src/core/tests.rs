@@ -126,6 +126,25 @@ fn a_join_and_a_crash_move_keys_to_and_fro() {
     assert_eq!(causes, [ChangeCause::Targets, ChangeCause::Joined, ChangeCause::Failed]);
 }
 
+/// What it had not written down yet is lost with the process.
+#[test]
+fn another_process_of_a_deputy_is_not_taken_to_have_what_the_one_before_was_sent() {
+    let now = Instant::now();
+    let participant = |generation| Peer { generation, state: State::Participant, ..peer("b", 9) };
+    for (generation, forgotten) in [(7, false), (8, true)] {
+        let membership = Some(membership::Config::default());
+        let mut core = core(Config { membership, ..Config::default() }, now);
+        core.participate(now);
+        core.set_keys(&component(), keys(3), now);
+        core.hear(Event::Up(participant(7)), now);
+        let seal = Seal { version: 1, last_tick: 5, payload: Bytes::new() };
+        core.checkpoint(&component(), vec![(keys(3)[0], seal)]);
+        core.positions.deputies().for_each(|deputy| *deputy = Some(peer("b", 9).name));
+        core.hear(Event::Changed { from: participant(7), to: participant(generation) }, now);
+        assert_eq!(core.positions.deputies().all(|deputy| deputy.is_none()), forgotten);
+    }
+}
+
 /// Nothing but a process begins anew; and one that ended without a word may have collected until then.
 #[test]
 fn a_participant_that_begins_anew_has_crashed() {

@@ -178,6 +178,18 @@ async fn a_deputy_that_is_killed_and_restarted_has_what_it_kept() {
     }
 }
 
+/// It was not missed, and what stands still is not said again.
+#[tokio::test]
+async fn a_deputy_that_comes_back_at_once_with_nothing_is_sent_it_again() {
+    let (a, b) = two().await;
+    let of_b = b.running.len();
+    b.says(1);
+    a.keeps(of_b).await;
+    drop(a.crash().await);
+    let a = Collector::start("a", &[b.node.address]).await;
+    a.keeps(of_b).await;
+}
+
 #[tokio::test]
 async fn a_position_that_stands_still_follows_to_the_next_deputy() {
     let (mut a, mut b) = two().await;

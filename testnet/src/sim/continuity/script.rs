@@ -142,13 +142,14 @@ impl Stage {
     /// As a supervisor does it: before anybody has missed the node, mostly. Then nobody takes over, and its
     /// targets are missing until its discovery has found them again.
     fn kill_and_restart(&mut self, host: usize) -> Crash {
+        let down = self.draw(Duration::from_millis(500));
         let crash = self.kill_and(host, |stage| {
-            let down = stage.draw(Duration::from_millis(500));
             stage.wait(down);
             stage.note(format!("node-{host} starts"));
             stage.world.boot(host);
         });
-        Crash { detection: crash.detection + self.world.slowest_discovery(), ..crash }
+        let found = down + self.world.slowest_discovery();
+        Crash { detection: crash.detection.max(found), ..crash }
     }
 
     fn kill_and(&mut self, host: usize, then: impl FnOnce(&mut Self)) -> Crash {
