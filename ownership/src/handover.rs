@@ -425,7 +425,7 @@ impl Handover {
         }
         for target in claims {
             if failed {
-                self.start_unasked(&target, true, now);
+                self.start_unasked(&target, None, true, now);
             } else if !self.is_asked(&target) {
                 self.ask_after(&target, name, now);
             }

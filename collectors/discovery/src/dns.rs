@@ -79,7 +79,8 @@ impl Record {
 ///
 /// A name that does not exist has no targets; a name whose servers do not answer keeps those it had,
 /// and is named in the health. A name that is not whole stands for several: the first that has records
-/// wins, and it does not exist only if every one was validly answered. Nothing is exported before every name has been looked up once.
+/// wins, and it does not exist only if every one was validly answered. Nothing is exported before every
+/// name has been looked up once.
 ///
 /// What the system's settings say holds from the next refresh on; while they cannot be read, refreshes
 /// fail.

@@ -41,6 +41,13 @@ pub struct Failure<T> {
     pub found: Vec<T>,
 }
 
+impl<T> Failure<T> {
+    /// The same, with something else made of what was found.
+    pub fn map<U>(self, made: impl FnOnce(Vec<T>) -> Vec<U>) -> Failure<U> {
+        Failure { error: self.error, found: made(self.found) }
+    }
+}
+
 impl<T> From<String> for Failure<T> {
     fn from(error: String) -> Self {
         Self { error, found: Vec::new() }

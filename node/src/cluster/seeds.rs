@@ -191,13 +191,9 @@ async fn one(seed: &str, own: SocketAddr, dns: &dyn Dns) -> Result<Vec<SocketAdd
     let end = tokio::time::Instant::now() + INSTANCES_TIMEOUT;
     let services = Services { port, own: own.ip(), dns, end };
     let host = async || {
-        let port = port.unwrap_or(own.port());
-        match hosts(name, own.ip(), dns).await {
-            Ok(found) => Ok(with_port(found, port).collect()),
-            Err(Failure { error, found }) => {
-                Err(Failure { error, found: with_port(found, port).collect() })
-            }
-        }
+        let there = |ips| with_port(ips, port.unwrap_or(own.port())).collect();
+        let found = hosts(name, own.ip(), dns).await;
+        found.map(there).map_err(|failure| failure.map(there))
     };
     match kind {
         Kind::Host => host().await,

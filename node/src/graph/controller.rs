@@ -122,7 +122,7 @@ impl Graph {
             publisher,
             commands: received,
         };
-        warn(&controller.plan);
+        say_doubts(&controller.plan);
         controller.evaluate_all().await;
         let failures = controller.failures();
         if !failures.is_empty() {
@@ -164,7 +164,7 @@ async fn prepare(
 }
 
 /// Says what is doubtful in a plan that is to run.
-fn warn(plan: &Plan) {
+fn say_doubts(plan: &Plan) {
     for warning in plan.problems.iter() {
         warn!(%warning, "doubtful configuration");
     }

@@ -119,9 +119,8 @@ impl Handover {
             Ask::Offer(groups) => {
                 let targets = wire::targets(&groups);
                 let from = question.from;
-                let outcomes = targets
-                    .iter()
-                    .map(|target| self.offered(target, &from, |target| local.knows(target), now));
+                let outcomes =
+                    targets.iter().map(|target| self.offered(target, &from, &local, now));
                 let outcomes = outcomes.collect();
                 self.answer(id, outcomes);
             }
@@ -141,7 +140,7 @@ impl Handover {
         &mut self,
         target: &Target,
         from: &Name,
-        knows: impl Fn(&Target) -> bool,
+        local: &impl Local,
         now: Instant,
     ) -> Outcome {
         match self.phase_mut(target) {
@@ -159,7 +158,7 @@ impl Handover {
                 Outcome::Later
             }
             Some(Phase::Yielding(_) | Phase::Sealing(_)) => Outcome::Later,
-            None if knows(target) => Outcome::Later,
+            None if local.knows(target) => Outcome::Later,
             Some(Phase::Claiming(_)) | None => {
                 self.offered.insert(target.clone(), from.clone(), now);
                 Outcome::Unknown
@@ -187,21 +186,21 @@ impl Handover {
         for (place, (target, had)) in targets.iter().zip(until).enumerate() {
             let sure = !fresh && local.knows(target);
             let claimant = Claimant { name: &from, life, had };
-            let outcome = match self.claim(target, claimant, sure, now) {
-                Some(Outcome::Idle) => Some(match local.kept(target, &from) {
-                    Some(seal) if !waiting.is_full() => Outcome::Kept(seal.into()),
-                    Some(_) => Outcome::Soon,
-                    None => Outcome::Idle,
-                }),
-                outcome => outcome,
-            };
+            let mut outcome = self.claim(target, claimant, sure, now);
+            if outcome == Some(Outcome::Idle)
+                && let Some(seal) = local.kept(target, &from)
+            {
+                outcome = Some(Outcome::Kept(seal.into()));
+            }
             let outcome = match outcome {
                 None => {
                     waiting.missing += 1;
                     self.waiters.entry(target.clone()).or_default().push((id, place));
                     None
                 }
-                Some(Outcome::Sealed(_)) if waiting.is_full() => Some(Outcome::Soon),
+                Some(Outcome::Sealed(_) | Outcome::Kept(_)) if waiting.is_full() => {
+                    Some(Outcome::Soon)
+                }
                 Some(outcome) => {
                     if let Outcome::Sealed(seal) | Outcome::Kept(seal) = &outcome {
                         waiting.bytes += seal.length();

@@ -105,7 +105,7 @@ impl Handover {
             if self.ask_offering(target, now) {
                 return;
             }
-            return self.start_unasked(target, true, now);
+            return self.start_unasked(target, None, true, now);
         }
         match self.phase_mut(target) {
             Some(Phase::Claiming(claiming)) if matches!(claiming.stage, Stage::Paused(_)) => {
@@ -122,18 +122,25 @@ impl Handover {
         }
     }
 
-    /// Nobody says anything about a key that was claimed: it is collected all the same, unless it has
-    /// become another's meanwhile.
-    pub(super) fn start_unasked(&mut self, target: &Target, overlap: bool, now: Instant) {
+    /// Nobody seals a key that was claimed: it is collected all the same, unless it has become another's
+    /// meanwhile. `silent` is whether the one that was asked has said nothing, and may go on collecting; who
+    /// left what is `kept` may have gone on after it.
+    pub(super) fn start_unasked(
+        &mut self,
+        target: &Target,
+        kept: Option<Seal>,
+        silent: bool,
+        now: Instant,
+    ) {
         let Some(Phase::Claiming(claiming)) = self.phase(target) else { return };
         // Who says that it does not collect the key is not the one before.
-        let from = overlap.then(|| claiming.ask.clone());
+        let from = silent.then(|| claiming.ask.clone());
         let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
         if claiming.lost.is_some() || claiming.gone {
             return self.forget(target);
         }
-        let target = target.clone();
-        self.start(Start { target, seal: None, overlap, from, took, cause });
+        let (target, overlap) = (target.clone(), silent || kept.is_some());
+        self.start(Start { target, seal: kept, overlap, from, took, cause });
     }
 
     /// Whether this node is too new to believe that nobody collects a key.
@@ -179,7 +186,7 @@ impl Handover {
         let asked = self.highest(target.key, None);
         let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         let Some(name) = asked.filter(|_| claiming.lost.is_none()) else {
-            return self.start_unasked(target, false, now);
+            return self.start_unasked(target, None, false, now);
         };
         claiming.ask = name;
         claiming.tried = false;
@@ -240,7 +247,7 @@ impl Handover {
             }
             Outcome::Soon => {
                 self.counters.timed_out += 1;
-                self.start_unasked(target, true, now);
+                self.start_unasked(target, None, true, now);
             }
             Outcome::Kept(seal) => self.give_up(target, Some(seal.into()), now),
             _ => self.give_up(target, None, now),
@@ -339,7 +346,7 @@ impl Handover {
     }
 
     /// Nobody has a key, as far as can be found out; what an earlier process of this node's name said of it
-    /// may be `kept`, and may be followed by more that is not known.
+    /// may be `kept`.
     fn give_up(&mut self, target: &Target, kept: Option<Seal>, now: Instant) {
         if self.ask_offering(target, now) {
             return;
@@ -348,15 +355,7 @@ impl Handover {
         if self.is_settling(now) {
             return self.look_again(target);
         }
-        let wanted = |claiming: &Claiming| claiming.lost.is_none() && !claiming.gone;
-        match (kept, self.phase(target)) {
-            (seal @ Some(_), Some(Phase::Claiming(claiming))) if wanted(claiming) => {
-                let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
-                let target = target.clone();
-                self.start(Start { target, seal, overlap: true, from: None, took, cause });
-            }
-            _ => self.start_unasked(target, false, now),
-        }
+        self.start_unasked(target, kept, false, now);
     }
 
     /// Enough have been asked, and others have not: one of them may collect the key. As soon as it hears

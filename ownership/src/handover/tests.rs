@@ -69,15 +69,21 @@ fn pair(now: Instant) -> (Handover, Handover, Target) {
     (a, b, target)
 }
 
-#[test]
-fn a_claim_brings_the_seal_and_the_start_and_nobody_else_is_asked() {
-    let now = Instant::now();
+/// The same once `b` knows of its key, and the number and the body of its question to `a`.
+fn claiming(now: Instant) -> (Handover, Handover, Target, u64, Bytes) {
     let (mut a, mut b, target) = pair(now);
     a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
     b.gained(&target, None, MoveCause::Joined, now);
     b.handle_timeout(now);
     let (to, id, body) = asked(&mut b);
     assert_eq!(to, name("a"));
+    (a, b, target, id, body)
+}
+
+#[test]
+fn a_claim_brings_the_seal_and_the_start_and_nobody_else_is_asked() {
+    let now = Instant::now();
+    let (mut a, mut b, target, id, body) = claiming(now);
 
     a.handle_question(9, &body, true, now).expect("it is a question");
     a.handle_timeout(now);
@@ -107,11 +113,7 @@ fn a_claim_brings_the_seal_and_the_start_and_nobody_else_is_asked() {
 fn who_stopped_a_key_and_could_not_seal_it_is_the_one_before_all_the_same() {
     for answer_is_lost in [false, true] {
         let mut now = Instant::now();
-        let (mut a, mut b, target) = pair(now);
-        a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
-        b.gained(&target, None, MoveCause::Joined, now);
-        b.handle_timeout(now);
-        let (_, id, body) = asked(&mut b);
+        let (mut a, mut b, target, id, body) = claiming(now);
         a.handle_question(id, &body, true, now).expect("it is a question");
         assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
         a.handle_seal(&target, None, now);
@@ -139,11 +141,7 @@ fn who_stopped_a_key_and_could_not_seal_it_is_the_one_before_all_the_same() {
 fn a_seal_that_is_too_long_comes_as_its_tick_alone_and_is_counted() {
     let now = Instant::now();
     for (length, arrives, cut) in [(SEAL_MAX, SEAL_MAX, 0), (SEAL_MAX + 1, 0, 1)] {
-        let (mut a, mut b, target) = pair(now);
-        a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
-        b.gained(&target, None, MoveCause::Joined, now);
-        b.handle_timeout(now);
-        let (_, id, body) = asked(&mut b);
+        let (mut a, mut b, target, id, body) = claiming(now);
         a.handle_question(9, &body, true, now).expect("it is a question");
         assert!(matches!(outputs(&mut a)[..], [Output::Stop { seal: true, .. }]));
         let payload = Bytes::from(vec![7; length]);
@@ -448,11 +446,7 @@ fn a_claim_of_more_keys_than_one_may_have_is_refused() {
 #[test]
 fn of_questions_that_wait_for_seals_one_too_many_is_to_be_asked_again() {
     let now = Instant::now();
-    let (mut a, mut b, target) = pair(now);
-    a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
-    b.gained(&target, None, MoveCause::Joined, now);
-    b.handle_timeout(now);
-    let (_, _, body) = asked(&mut b);
+    let (mut a, _, target, _, body) = claiming(now);
     let most = QUESTIONS_WAITING as u64;
     for id in 0..most {
         a.handle_question(id, &body, true, now).expect("there is room");

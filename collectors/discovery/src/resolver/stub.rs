@@ -76,7 +76,10 @@ impl Stub {
                 }
             }
             if !found.is_empty() {
-                return error.map_or(Ok(found.clone()), |error| Err(Failure { error, found }));
+                return match error {
+                    None => Ok(found),
+                    Some(error) => Err(Failure { error, found }),
+                };
             }
             failure = failure.or(error);
         }

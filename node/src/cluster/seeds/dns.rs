@@ -14,11 +14,9 @@ impl Dns for System {
             if let Ok(ip) = name.trim_end_matches('.').parse() {
                 return Ok(vec![ip]);
             }
-            let addresses = |of: &[Record]| of.iter().filter_map(address).collect();
-            match self.records(name, Wanted::Addresses).await {
-                Ok(records) => Ok(addresses(&records)),
-                Err(Failure { error, found }) => Err(Failure { error, found: addresses(&found) }),
-            }
+            let addresses = |of: Vec<Record>| of.iter().filter_map(address).collect();
+            let records = self.records(name, Wanted::Addresses).await;
+            records.map(addresses).map_err(|failure| failure.map(addresses))
         })
     }
 

@@ -37,7 +37,7 @@ impl Controller {
 
     fn take_over(&mut self, prepared: Prepared) {
         let Prepared { plan, texts, contents } = prepared;
-        super::warn(&plan);
+        super::say_doubts(&plan);
         let old = std::mem::replace(&mut self.plan, plan);
         let lives = std::mem::take(&mut self.live);
         let kept: Vec<&ComponentId> = self.plan.nodes.iter().map(|node| &node.id).collect();

@@ -241,11 +241,7 @@ fn what_went_for_one_node_alone_is_passed_on_to_who_claims_it() {
 fn a_claim_that_got_no_answer_is_kept_when_the_key_becomes_another_s() {
     for fails_first in [false, true] {
         let now = Instant::now();
-        let (mut a, mut b, target) = pair(now);
-        a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
-        b.gained(&target, None, MoveCause::Joined, now);
-        b.handle_timeout(now);
-        let (_, id, body) = asked(&mut b);
+        let (mut a, mut b, target, id, body) = claiming(now);
         a.handle_question(1, &body, true, now).expect("it is a question");
         outputs(&mut a);
         a.handle_seal(&target, Some(seal(77)), now);

@@ -7,11 +7,7 @@ use super::*;
 fn what_was_given_to_a_process_that_has_ended_is_not_given_to_the_next_one_of_its_name() {
     for quick in [false, true] {
         let now = Instant::now();
-        let (mut a, mut b, target) = pair(now);
-        a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
-        b.gained(&target, None, MoveCause::Joined, now);
-        b.handle_timeout(now);
-        let (_, _, body) = asked(&mut b);
+        let (mut a, _, target, _, body) = claiming(now);
         a.handle_question(1, &body, true, now).expect("it is a question");
         if !quick {
             a.handle_seal(&target, Some(seal(77)), now);
