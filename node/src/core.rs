@@ -411,10 +411,11 @@ impl Core {
 
     fn hear(&mut self, event: Event, now: Instant) {
         match &event {
-            Event::Up(peer) => self.became(None, peer, now),
-            Event::Changed { from, to } | Event::Me { from, to } => {
-                self.became(Some(from), to, now);
+            Event::Up(peer) => self.became(None, peer, None, now),
+            Event::Changed { from, to, last_heard } => {
+                self.became(Some(from), to, *last_heard, now);
             }
+            Event::Me { from, to } => self.became(Some(from), to, None, now),
             Event::Down { peer, cause, last_heard } => {
                 self.present -= usize::from(peer.state != State::Joining);
                 let cause = match cause {
@@ -434,8 +435,15 @@ impl Core {
         self.outputs.push_back(Output::Event(event));
     }
 
-    /// Notes that a live peer is `to` now.
-    fn became(&mut self, from: Option<&Peer>, to: &Peer, now: Instant) {
+    /// Notes that a live peer is `to` now. If that is another process than `from`, it was that one that was
+    /// `last_heard`.
+    fn became(
+        &mut self,
+        from: Option<&Peer>,
+        to: &Peer,
+        last_heard: Option<Instant>,
+        now: Instant,
+    ) {
         let was_present = from.is_some_and(|peer| peer.state != State::Joining);
         self.present -= usize::from(was_present);
         self.present += usize::from(to.state != State::Joining);
@@ -472,6 +480,7 @@ impl Core {
             State::Joining => ChangeCause::Withdrawn,
         };
         self.joined.remove(&name);
-        self.left.insert(name.clone(), Gone { name, cause, last_heard: None });
+        let last_heard = last_heard.filter(|_| crashed);
+        self.left.insert(name.clone(), Gone { name, cause, last_heard });
     }
 }

@@ -43,7 +43,9 @@ pub use limits::{
     ANSWER_MAX, BATCH_KEYS, CHECKPOINT_BYTES, CHECKPOINT_MAX, CLAIM_TIMEOUT, QUESTION_MAX,
     QUESTIONS_WAITING, SEAL_MAX, SEAL_TIMEOUT,
 };
-pub use output::{HandoverCounters, MoveCause, Output, Standing, Start, StopReason, Target};
+pub use output::{
+    Failure, HandoverCounters, MoveCause, Output, Standing, Start, StopReason, Target,
+};
 
 pub use answering::Local;
 pub use checkpoints::Checkpoints;
@@ -425,7 +427,7 @@ impl Handover {
         }
         for target in claims {
             if failed {
-                self.start_unasked(&target, None, true, now);
+                self.start_unasked(&target, true, now);
             } else if !self.is_asked(&target) {
                 self.ask_after(&target, name, now);
             }

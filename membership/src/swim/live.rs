@@ -63,6 +63,14 @@ impl Known {
     }
 }
 
+/// What was known of a peer that was replaced.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Before {
+    pub peer: Peer,
+    /// When it was last heard from, where another process has replaced it.
+    pub last_heard: Option<Instant>,
+}
+
 #[derive(Debug)]
 pub(super) struct Live {
     /// By [`Name::hash`]: several lookups for each datagram, of which none has to follow a pointer to
@@ -94,19 +102,21 @@ impl Live {
     }
 
     /// Adds `peer` or replaces the one of its name, which is returned.
-    pub(super) fn insert(&mut self, peer: Peer, now: Instant) -> Option<Peer> {
+    pub(super) fn insert(&mut self, peer: Peer, now: Instant) -> Option<Before> {
         self.count(None, Some(&peer));
         if let Some(known) = self.peers.get_mut(&peer.name.hash()) {
             known.incarnation = 0;
             let before = std::mem::replace(&mut known.peer, peer);
             let life = |peer: &Peer| (peer.generation, peer.address);
+            let mut last_heard = None;
             if life(&known.peer) != life(&before) {
                 // Nothing was heard of this one yet.
+                last_heard = known.last_heard();
                 known.since = now;
                 known.heard = None;
             }
             self.count(Some(&before), None);
-            return Some(before);
+            return Some(Before { peer: before, last_heard });
         }
         let known = Known { peer, since: now, incarnation: 0, heard: None };
         self.peers.insert(known.peer.name.hash(), Box::new(known));

@@ -65,6 +65,9 @@ pub enum Event {
         from: Peer,
         /// What it is.
         to: Peer,
+        /// When this node itself last heard from the process before, where this is another one; `None` when
+        /// it knew that by hearsay alone.
+        last_heard: Option<Instant>,
     },
     /// This node presents itself differently: by its state, or by a generation that it had to raise. A
     /// raised generation is to be remembered across restarts.

@@ -7,6 +7,7 @@ use foca::Foca;
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
+use super::live::Before;
 use super::outbox::Notice;
 use super::{Cause, Event, FAREWELL_INTERVAL, FAREWELLS, Farewell, Output, Swim};
 use crate::codec::Codec;
@@ -117,7 +118,9 @@ impl Swim {
                 self.reconcile_if_held(&peer.name, now);
                 self.emit(match before {
                     None => Event::Up(peer),
-                    Some(from) => Event::Changed { from, to: peer },
+                    Some(Before { peer: from, last_heard }) => {
+                        Event::Changed { from, to: peer, last_heard }
+                    }
                 });
             }
             Notice::Down(peer) => {
@@ -137,9 +140,10 @@ impl Swim {
             Notice::Renamed(to) => {
                 self.reconcile_if_held(&to.name, now);
                 if self.live.contains(&to.name)
-                    && let Some(from) = self.live.insert(to.clone(), now)
+                    && let Some(Before { peer: from, last_heard }) =
+                        self.live.insert(to.clone(), now)
                 {
-                    self.emit(Event::Changed { from, to });
+                    self.emit(Event::Changed { from, to, last_heard });
                 }
             }
             Notice::Idle => {

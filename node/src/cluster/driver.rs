@@ -399,7 +399,7 @@ impl Driver {
                 debug!(peer = %to, %error, "state sync failed");
                 let failure = match error {
                     PeerError::Unreachable(reason) => SyncFailure::Unreachable(reason),
-                    PeerError::Refused(reason) => {
+                    PeerError::Refused(reason) | PeerError::Declined(reason) => {
                         // A seed is tried again and again, and mostly says the same.
                         if !self.refused_before(to, &reason) {
                             warn!(peer = %to, %reason, "a peer refused the state sync");

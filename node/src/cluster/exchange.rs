@@ -55,7 +55,11 @@ pub enum PeerError {
     /// Nobody is there: refused, reset, timed out.
     #[error("unreachable: {0}")]
     Unreachable(String),
-    /// Somebody is there, but would not talk: TLS, a password, an error status.
+    /// Somebody is there, and does nothing about what was asked: it says so by a status of 400 to 499.
+    #[error("declined: {0}")]
+    Declined(String),
+    /// Somebody is there, but would not talk, or talks otherwise: TLS, another error status, an answer that
+    /// cannot be read. What was asked may have been acted upon.
     #[error("refused: {0}")]
     Refused(String),
 }
@@ -114,7 +118,10 @@ impl PeerAccess {
                 exchange(&client, request, limit + Channel::OVERHEAD).await?;
             stream.receive(body.len());
             if status != StatusCode::OK {
-                return Err(PeerError::Refused(format!("{status}: {}", excerpt(&body))));
+                let text = format!("{status}: {}", excerpt(&body));
+                let declined = status.is_client_error();
+                let error = if declined { PeerError::Declined } else { PeerError::Refused };
+                return Err(error(text));
             }
             match question.open(&self.seal.opener(), path, body) {
                 Ok(Reply::Answer(answer)) => {

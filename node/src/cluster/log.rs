@@ -33,7 +33,7 @@ pub(super) fn event(event: &Event) {
                 Cause::Withdrawn => info!(%peer, %address, "peer lost from sight"),
             }
         }
-        Event::Changed { from, to } => {
+        Event::Changed { from, to, .. } => {
             let peer = &to.name;
             if from.address != to.address {
                 info!(%peer, from = %from.address, to = %to.address, "peer changed its address");

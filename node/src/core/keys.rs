@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use membership::Name;
 use model::Seal;
-use ownership::handover::{self, Malformed, QuestionError, Start, Target};
+use ownership::handover::{self, Failure, Malformed, QuestionError, Start, Target};
 use ownership::{ComponentId, Key};
 
 use super::arrivals::Arrival;
@@ -129,8 +129,8 @@ impl Core {
     }
 
     /// Notes that an [`Output::Claim`] got no answer.
-    pub fn handle_claim_failure(&mut self, id: u64, now: Instant) {
-        self.handover.handle_failure(id, now);
+    pub fn handle_claim_failure(&mut self, id: u64, failure: Failure, now: Instant) {
+        self.handover.handle_failure(id, failure, now);
         self.settle(now);
     }
 
@@ -285,7 +285,7 @@ impl Core {
         match self.address_of(to) {
             Some(to) => self.outputs.push_back(Output::Claim { to, id, body }),
             // It is tried again, and given up after a while.
-            None => self.handover.handle_failure(id, now),
+            None => self.handover.handle_failure(id, Failure::Declined, now),
         }
     }
 

@@ -140,7 +140,8 @@ fn another_process_of_a_deputy_is_not_taken_to_have_what_the_one_before_was_sent
         let seal = Seal { version: 1, last_tick: 5, payload: Bytes::new() };
         core.checkpoint(&component(), vec![(keys(3)[0], seal)]);
         core.positions.deputies().for_each(|deputy| *deputy = Some(peer("b", 9).name));
-        core.hear(Event::Changed { from: participant(7), to: participant(generation) }, now);
+        let (from, to) = (participant(7), participant(generation));
+        core.hear(Event::Changed { from, to, last_heard: None }, now);
         assert_eq!(core.positions.deputies().all(|deputy| deputy.is_none()), forgotten);
     }
 }
@@ -161,7 +162,7 @@ fn a_participant_that_begins_anew_has_crashed() {
         core.set_keys(&component(), keys(100), now);
         while core.poll_output().is_some() {}
         let anew = Peer { generation, ..peer("b", 9) };
-        core.hear(Event::Changed { from: before, to: anew }, now);
+        core.hear(Event::Changed { from: before, to: anew, last_heard: Some(now) }, now);
         core.settle(now);
         let starts = std::iter::from_fn(|| core.poll_output()).filter_map(|output| match output {
             Output::Start { overlap, .. } => Some(overlap),
@@ -171,6 +172,8 @@ fn a_participant_that_begins_anew_has_crashed() {
         assert!(!starts.is_empty() && starts.iter().all(|overlap| *overlap == overlaps));
         let change = core.history().changes().next_back().expect("it has left");
         assert_eq!(change.left[0].cause, cause);
+        // So that it can be told how long its targets were not collected.
+        assert_eq!(change.left[0].last_heard, overlaps.then_some(now));
     }
 }
 

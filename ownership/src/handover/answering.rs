@@ -187,10 +187,11 @@ impl Handover {
             let sure = !fresh && local.knows(target);
             let claimant = Claimant { name: &from, life, had };
             let mut outcome = self.claim(target, claimant, sure, now);
-            if outcome == Some(Outcome::Idle)
-                && let Some(seal) = local.kept(target, &from)
+            if let Some(Outcome::Idle | Outcome::Unsure) = outcome
+                && let Some(seal) = self.kept(target, claimant, local)
             {
-                outcome = Some(Outcome::Kept(seal.into()));
+                let sure = outcome == Some(Outcome::Idle);
+                outcome = Some(Outcome::Kept { seal: seal.into(), sure });
             }
             let outcome = match outcome {
                 None => {
@@ -198,11 +199,11 @@ impl Handover {
                     self.waiters.entry(target.clone()).or_default().push((id, place));
                     None
                 }
-                Some(Outcome::Sealed(_) | Outcome::Kept(_)) if waiting.is_full() => {
+                Some(Outcome::Sealed(_) | Outcome::Kept { .. }) if waiting.is_full() => {
                     Some(Outcome::Soon)
                 }
                 Some(outcome) => {
-                    if let Outcome::Sealed(seal) | Outcome::Kept(seal) = &outcome {
+                    if let Outcome::Sealed(seal) | Outcome::Kept { seal, .. } = &outcome {
                         waiting.bytes += seal.length();
                     }
                     self.given.fetched(target);
@@ -303,6 +304,15 @@ impl Handover {
         }
         let highest = self.highest(target.key, Some(from)).is_none();
         if sure && highest { Outcome::Idle } else { Outcome::Unsure }
+    }
+
+    /// The last that this node knows of what an earlier process of the claimant's name left: what it said
+    /// itself, or what it was given.
+    fn kept(&self, target: &Target, claimant: Claimant<'_>, local: &impl Local) -> Option<Seal> {
+        let before = |gift: &&Gift| gift.to == *claimant.name && !claimant.was_given(gift);
+        let given = self.given.find(target).filter(before).and_then(|gift| gift.seal.clone());
+        let said = local.kept(target, claimant.name);
+        said.into_iter().chain(given).max_by_key(|seal| seal.last_tick)
     }
 
     /// The seal that was given to a node lately, for that node: it got no answer, or it would not ask. Who

@@ -13,7 +13,7 @@ use super::limits::{
 use super::phase::{Claiming, Phase, Stage, Yielding};
 use super::under_way::{Asked, UnderWay};
 use super::wire::{self, Answer, Ask, Had, Outcome, Question};
-use super::{Handover, Malformed, MoveCause, Output, Start, Target};
+use super::{Failure, Handover, Malformed, MoveCause, Output, Start, Target};
 use crate::rank;
 
 /// What a question is about.
@@ -42,7 +42,7 @@ impl Handover {
             Ok(answer) => answer,
             Err(error) => {
                 self.counters.malformed += 1;
-                self.handle_failure(id, now);
+                self.handle_failure(id, Failure::Lost, now);
                 return Err(error);
             }
         };
@@ -61,7 +61,7 @@ impl Handover {
     }
 
     /// Notes that an [`Output::Ask`] got no answer.
-    pub fn handle_failure(&mut self, id: u64, now: Instant) {
+    pub fn handle_failure(&mut self, id: u64, failure: Failure, now: Instant) {
         let Some(asked) = self.asked.remove(id) else { return };
         self.counters.failed += 1;
         let gone = !self.present.contains_key(&asked.to);
@@ -69,9 +69,14 @@ impl Handover {
             match asked.matter {
                 Matter::Claim => {
                     let Some(claiming) = self.claiming(id, target) else { continue };
-                    claiming.unheard = true;
+                    claiming.unheard |= failure == Failure::Lost;
                     claiming.stage = Stage::Paused(now + RETRY_PAUSE);
-                    if gone {
+                    // Who stands in for another asks for what is not its own from the start.
+                    let left = claiming.lost.is_some() && claiming.cause != MoveCause::Covered;
+                    let unwanted = claiming.gone || left;
+                    if unwanted && !claiming.is_on_its_way() {
+                        self.forget(target);
+                    } else if gone {
                         self.ask_after(target, &asked.to, now);
                     } else {
                         self.arm(target);
@@ -105,7 +110,7 @@ impl Handover {
             if self.ask_offering(target, now) {
                 return;
             }
-            return self.start_unasked(target, None, true, now);
+            return self.start_unasked(target, true, now);
         }
         match self.phase_mut(target) {
             Some(Phase::Claiming(claiming)) if matches!(claiming.stage, Stage::Paused(_)) => {
@@ -123,22 +128,17 @@ impl Handover {
     }
 
     /// Nobody seals a key that was claimed: it is collected all the same, unless it has become another's
-    /// meanwhile. `silent` is whether the one that was asked has said nothing, and may go on collecting; who
-    /// left what is `kept` may have gone on after it.
-    pub(super) fn start_unasked(
-        &mut self,
-        target: &Target,
-        kept: Option<Seal>,
-        silent: bool,
-        now: Instant,
-    ) {
-        let Some(Phase::Claiming(claiming)) = self.phase(target) else { return };
+    /// meanwhile. `silent` is whether the one that was asked has said nothing, and may go on collecting; an
+    /// earlier process of this node's name may have gone on after what others keep of it, too.
+    pub(super) fn start_unasked(&mut self, target: &Target, silent: bool, now: Instant) {
+        let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         // Who says that it does not collect the key is not the one before.
         let from = silent.then(|| claiming.ask.clone());
         let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
         if claiming.lost.is_some() || claiming.gone {
             return self.forget(target);
         }
+        let kept = claiming.kept.take();
         let (target, overlap) = (target.clone(), silent || kept.is_some());
         self.start(Start { target, seal: kept, overlap, from, took, cause });
     }
@@ -186,7 +186,7 @@ impl Handover {
         let asked = self.highest(target.key, None);
         let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         let Some(name) = asked.filter(|_| claiming.lost.is_none()) else {
-            return self.start_unasked(target, None, false, now);
+            return self.start_unasked(target, false, now);
         };
         claiming.ask = name;
         claiming.tried = false;
@@ -226,7 +226,7 @@ impl Handover {
             _ if claiming.gone && outcome != Outcome::Soon => self.forget(target),
             Outcome::Elsewhere(name) => self.follow(target, from, name, now),
             // What it was given here it has not got yet.
-            Outcome::Unsure if travels => {
+            Outcome::Unsure | Outcome::Kept { sure: false, .. } if travels => {
                 claiming.deadline = now + CLAIM_TIMEOUT;
                 claiming.stage = Stage::Paused(now + WAY_PAUSE);
                 self.arm(target);
@@ -247,10 +247,20 @@ impl Handover {
             }
             Outcome::Soon => {
                 self.counters.timed_out += 1;
-                self.start_unasked(target, None, true, now);
+                self.start_unasked(target, true, now);
             }
-            Outcome::Kept(seal) => self.give_up(target, Some(seal.into()), now),
-            _ => self.give_up(target, None, now),
+            Outcome::Kept { seal, sure } => {
+                let seal = Seal::from(seal);
+                if claiming.kept.as_ref().is_none_or(|kept| kept.last_tick < seal.last_tick) {
+                    claiming.kept = Some(seal);
+                }
+                if sure {
+                    self.give_up(target, now);
+                } else {
+                    self.ask_on(target, Some(from), now);
+                }
+            }
+            _ => self.give_up(target, now),
         }
     }
 
@@ -311,7 +321,7 @@ impl Handover {
         };
         match asking {
             Some(name) => self.ask_next(target, name, Some(WAY_PAUSE), now),
-            None => self.give_up(target, None, now),
+            None => self.give_up(target, now),
         }
     }
 
@@ -345,9 +355,8 @@ impl Handover {
         true
     }
 
-    /// Nobody has a key, as far as can be found out; what an earlier process of this node's name said of it
-    /// may be `kept`.
-    fn give_up(&mut self, target: &Target, kept: Option<Seal>, now: Instant) {
+    /// Nobody has a key, as far as can be found out.
+    fn give_up(&mut self, target: &Target, now: Instant) {
         if self.ask_offering(target, now) {
             return;
         }
@@ -355,7 +364,7 @@ impl Handover {
         if self.is_settling(now) {
             return self.look_again(target);
         }
-        self.start_unasked(target, kept, false, now);
+        self.start_unasked(target, false, now);
     }
 
     /// Enough have been asked, and others have not: one of them may collect the key. As soon as it hears
@@ -366,7 +375,7 @@ impl Handover {
         }
         let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         if std::mem::replace(&mut claiming.waited, true) {
-            return self.give_up(target, None, now);
+            return self.give_up(target, now);
         }
         self.look_again_at(target, now + OFFERED_WITHIN);
     }

@@ -117,6 +117,15 @@ pub enum Output {
     },
 }
 
+/// What is known of a question that got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Nobody acts upon it: it was not sent, or the other node says that it did nothing.
+    Declined,
+    /// It may have arrived and been acted upon.
+    Lost,
+}
+
 /// A target that this node collects from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use membership::Name;
+use model::Seal;
 
 use super::limits::{CLAIM_TIMEOUT, OFFER_AFTER, SEAL_TIMEOUT};
 use super::{MoveCause, Standing};
@@ -38,6 +39,8 @@ pub(super) struct Claiming {
     /// Whether the target is gone, though the key is on its way: what its last collector knew comes here,
     /// so its series are ended here. With `lost`, that one has claimed it meanwhile, and gets what comes.
     pub gone: bool,
+    /// The last that others keep of what an earlier process of this node's name said of it, or was given.
+    pub kept: Option<Seal>,
     /// Whether the last question got no answer, so that nobody knows whether it arrived.
     pub unheard: bool,
     /// Whether it was asked before: time runs from the first attempt.
@@ -100,6 +103,7 @@ impl Claiming {
             stage: Stage::Queued,
             lost: None,
             gone: false,
+            kept: None,
             unheard: false,
             tried: false,
             promised: false,

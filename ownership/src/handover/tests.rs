@@ -120,7 +120,7 @@ fn who_stopped_a_key_and_could_not_seal_it_is_the_one_before_all_the_same() {
         a.handle_timeout(now);
         let (mut id, mut answer) = (id, answered(&mut a));
         if answer_is_lost {
-            b.handle_failure(id, now);
+            b.handle_failure(id, Failure::Lost, now);
             now += RETRY_PAUSE;
             b.handle_timeout(now);
             let (_, again, body) = asked(&mut b);
@@ -226,7 +226,7 @@ fn a_claim_that_outranks_is_honoured_before_the_news_of_the_claimant() {
         a.handle_timeout(at);
         for output in outputs(&mut a) {
             if let Output::Ask { id, .. } = output {
-                a.handle_failure(id, at);
+                a.handle_failure(id, Failure::Lost, at);
             }
         }
     }
@@ -284,7 +284,7 @@ fn an_answer_that_was_lost_is_given_again() {
     a.handle_seal(&target, Some(seal(5)), now);
     a.handle_timeout(now);
     assert_eq!(outputs(&mut a).len(), 2);
-    b.handle_failure(id, now);
+    b.handle_failure(id, Failure::Lost, now);
     let later = b.poll_timeout().expect("it tries again");
     b.handle_timeout(later);
     let (_, id, body) = asked(&mut b);

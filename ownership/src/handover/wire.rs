@@ -83,8 +83,12 @@ pub(super) enum Outcome {
     Unsure,
     /// Claim: I have stopped, and my collector could not say what it knows.
     Unsealed,
-    /// Claim: I do not collect it, and keep what an earlier process of your name said of it.
-    Kept(Packed),
+    /// Claim: I do not collect it, and keep what an earlier process of your name said of it, or was given.
+    Kept {
+        seal: Packed,
+        /// Whether I would know who collects it. Else ask on.
+        sure: bool,
+    },
 }
 
 /// A seal on its way.

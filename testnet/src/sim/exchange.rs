@@ -13,7 +13,7 @@ use membership::{Admission, Answering, Knock, Question, Refusal, Reply, SyncFail
 use node::cluster::seeds::Resolved;
 use node::core::Core;
 use ownership::audit::AUDIT_TIMEOUT;
-use ownership::handover::CLAIM_TIMEOUT;
+use ownership::handover::{CLAIM_TIMEOUT, Failure};
 use ownership::{ComponentId, Key};
 
 use super::World;
@@ -150,7 +150,13 @@ fn tell_core(
         (Errand::Sync, Ok(body)) => drop(core.handle_sync_reply(to, &body, now)),
         (Errand::Sync, Err(failure)) => core.handle_sync_failure(to, failure, now),
         (Errand::Claim(id), Ok(body)) => drop(core.handle_claim_reply(id, &body, now)),
-        (Errand::Claim(id), Err(_)) => core.handle_claim_failure(id, now),
+        (Errand::Claim(id), Err(failure)) => {
+            let failure = match failure {
+                SyncFailure::Refused(_) => Failure::Declined,
+                SyncFailure::Unreachable(_) => Failure::Lost,
+            };
+            core.handle_claim_failure(id, failure, now);
+        }
         (Errand::Audit(id), Ok(body)) => drop(core.handle_audit_reply(id, &body, clock, now)),
         (Errand::Audit(id), Err(_)) => core.handle_audit_failure(id, now),
     }
@@ -356,6 +362,10 @@ impl<O: Oracle> World<O> {
                     Ok(Reply::Introduction(_)) => {
                         let reason = "it has another life each time it is asked";
                         Err(SyncFailure::Refused(reason.to_owned()))
+                    }
+                    // What was claimed may be given all the same.
+                    Err(refusal) if matches!(errand, Errand::Claim(_)) => {
+                        Err(SyncFailure::Unreachable(refusal.to_string()))
                     }
                     Err(refusal) => Err(SyncFailure::Refused(refusal.to_string())),
                 }

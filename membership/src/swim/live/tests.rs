@@ -17,8 +17,10 @@ fn nothing_that_was_heard_of_a_process_is_told_of_the_next_one() {
         (known.since, known.last_heard())
     };
     let later = begin + Duration::from_secs(5);
-    live.insert(Peer { state: State::Participant, ..peer.clone() }, later);
+    let before = live.insert(Peer { state: State::Participant, ..peer.clone() }, later);
+    assert_eq!(before.map(|before| before.last_heard), Some(None), "it is the same process");
     assert_eq!(known(&live), (begin, Some(begin)));
-    live.insert(Peer { generation: 8, ..peer.clone() }, later);
+    let before = live.insert(Peer { generation: 8, ..peer.clone() }, later);
+    assert_eq!(before.map(|before| before.last_heard), Some(Some(begin)));
     assert_eq!(known(&live), (later, None));
 }

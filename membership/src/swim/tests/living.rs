@@ -252,7 +252,7 @@ fn what_a_view_shows_is_exactly_what_the_events_told() {
             Event::Down { peer, .. } => {
                 assert_eq!(alive.remove(&peer.name).as_ref(), Some(peer));
             }
-            Event::Changed { from, to } => {
+            Event::Changed { from, to, .. } => {
                 assert_eq!(alive.insert(to.name.clone(), to.clone()).as_ref(), Some(from));
             }
             _ => {}

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use membership::Name;
 use model::Seal;
-use ownership::handover::{ANSWER_MAX, CLAIM_TIMEOUT};
+use ownership::handover::{ANSWER_MAX, CLAIM_TIMEOUT, Failure};
 use ownership::{ComponentId, Key};
 use tokio::sync::oneshot;
 use tracing::debug;
@@ -135,7 +135,11 @@ impl Driver {
             Err(error) => {
                 debug!(peer = %to, %error, "a claim got no answer");
                 self.unanswered(to, &error, now);
-                self.core.handle_claim_failure(id, now);
+                let failure = match error {
+                    PeerError::Declined(_) => Failure::Declined,
+                    PeerError::Unreachable(_) | PeerError::Refused(_) => Failure::Lost,
+                };
+                self.core.handle_claim_failure(id, failure, now);
             }
         }
     }

@@ -79,7 +79,7 @@ async fn a_refusal_is_received_and_no_answer() {
         let body = Bytes::from(refusal.clone());
         let (address, _tasks) = peer(move |_| (StatusCode::FORBIDDEN, body.clone())).await;
         let (answer, [open, received, bytes, sent, _, failed]) = asked(&own, address).await;
-        let Err(PeerError::Refused(why)) = answer else { panic!("{answer:?}") };
+        let Err(PeerError::Declined(why)) = answer else { panic!("{answer:?}") };
         let shown = &refusal[..refusal.len().min(EXCERPT)];
         assert_eq!(why, format!("403 Forbidden: {shown}"));
         assert_eq!([open, received, sent, failed], [0.0, 1.0, 1.0, 1.0]);

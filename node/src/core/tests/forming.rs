@@ -1,5 +1,6 @@
 //! Nodes that begin at the same moment, over a network in virtual time.
 
+use ownership::handover::Failure;
 use rand::RngExt as _;
 
 use super::*;
@@ -120,7 +121,7 @@ impl Net {
             }
             Arrival::Claimed { id, body } => self.act(to, |core, now| match body {
                 Some(body) => core.handle_claim_reply(id, &body, now).expect("it fits"),
-                None => core.handle_claim_failure(id, now),
+                None => core.handle_claim_failure(id, Failure::Declined, now),
             }),
             Arrival::Seal(key) => {
                 self.collected.entry(key).or_default().remove(&to);

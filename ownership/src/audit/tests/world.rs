@@ -7,7 +7,7 @@ use bytes::Bytes;
 use membership::Name;
 use model::Seal;
 
-use crate::handover::{self, Checkpoints, Handover, MoveCause, Target};
+use crate::handover::{self, Checkpoints, Failure, Handover, MoveCause, Target};
 use crate::{Assignment, Audit, ComponentId, Key};
 
 use super::super::{Facts, Fingerprint, Output, Report};
@@ -203,7 +203,7 @@ impl World {
                     Some(body) => {
                         self.nodes[to].handover.handle_answer(id, &body, now).expect("well formed");
                     }
-                    None => self.nodes[to].handover.handle_failure(id, now),
+                    None => self.nodes[to].handover.handle_failure(id, Failure::Declined, now),
                 }
                 self.settle(to);
             }

@@ -70,7 +70,7 @@ fn seals_that_were_given_already_come_as_an_answer_has_room_for_them() {
     let (mut a, mut b, id) = sealed(now);
     // The answer with the first two is lost.
     answered(&mut a);
-    b.handle_failure(id, now);
+    b.handle_failure(id, Failure::Lost, now);
     for started_now in [2, 1] {
         again(&mut a, &mut b);
         assert_eq!(started(&mut b), started_now);

@@ -54,7 +54,7 @@ fn a_question_to_a_node_that_has_left_and_fails_is_not_repeated() {
     let now = Instant::now();
     let (_, mut b, target, id) = leaving(now);
     has_left(&mut b, now);
-    b.handle_failure(id, now);
+    b.handle_failure(id, Failure::Lost, now);
     // Nobody else is left to ask.
     let start = outputs(&mut b);
     assert!(matches!(&start[..], [Output::Start(Start { seal: None, .. })]), "{start:?}");
@@ -251,11 +251,11 @@ fn a_claim_that_got_no_answer_is_kept_when_the_key_becomes_another_s() {
         let to = name("c");
         b.peer_up(&to, now);
         if fails_first {
-            b.handle_failure(id, now);
+            b.handle_failure(id, Failure::Lost, now);
             b.lost(&target, Some(&to), MoveCause::Joined, now);
         } else {
             b.lost(&target, Some(&to), MoveCause::Joined, now);
-            b.handle_failure(id, now);
+            b.handle_failure(id, Failure::Lost, now);
         }
         // A drain waits for it, too.
         assert_eq!(b.remaining(), 1);
@@ -276,4 +276,50 @@ fn a_claim_that_got_no_answer_is_kept_when_the_key_becomes_another_s() {
             "{standing:?}"
         );
     }
+}
+
+/// Whoever says that it did nothing has not stopped for the one who asked.
+#[test]
+fn a_claim_that_was_declined_ends_when_the_key_becomes_another_s() {
+    for (failures, lost_at, kept) in [
+        (&[Failure::Declined][..], 0, false),
+        (&[Failure::Declined], 1, false),
+        (&[Failure::Lost, Failure::Declined], 2, true),
+    ] {
+        let mut now = Instant::now();
+        let (_, mut b, target, mut id, _) = claiming(now);
+        b.peer_up(&name("c"), now);
+        let lose = |b: &mut Handover, at, now| {
+            if at == lost_at {
+                b.lost(&target, Some(&name("c")), MoveCause::Joined, now);
+            }
+        };
+        lose(&mut b, 0, now);
+        for (place, failure) in failures.iter().enumerate() {
+            b.handle_failure(id, *failure, now);
+            lose(&mut b, place + 1, now);
+            now += RETRY_PAUSE;
+            b.handle_timeout(now);
+            if let [Output::Ask { id: next, .. }] = outputs(&mut b)[..] {
+                id = next;
+            }
+        }
+        assert_eq!(b.standing(&target).is_some(), kept, "{failures:?}");
+        assert_eq!(b.remaining(), usize::from(kept));
+    }
+}
+
+/// It asked for what is another's from the start, and asks again.
+#[test]
+fn a_node_that_stands_in_asks_again_when_it_was_declined() {
+    let now = Instant::now();
+    let (_, mut b, target) = pair(now);
+    b.peer_up(&name("c"), now);
+    b.cover(&target, &name("c"), Some(&name("a")), false, now);
+    b.handle_timeout(now);
+    let (to, id, _) = asked(&mut b);
+    assert_eq!(to, name("a"));
+    b.handle_failure(id, Failure::Declined, now);
+    b.handle_timeout(now + RETRY_PAUSE);
+    assert_eq!(asked(&mut b).0, name("a"));
 }

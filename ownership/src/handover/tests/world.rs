@@ -10,7 +10,7 @@ use membership::Name;
 
 use super::{assignment, component, name, seal};
 use crate::handover::{
-    CLAIM_TIMEOUT, Checkpoints, Handover, MoveCause, Output, Standing, StopReason, Target,
+    CLAIM_TIMEOUT, Checkpoints, Failure, Handover, MoveCause, Output, Standing, StopReason, Target,
 };
 use crate::{Assignment, Key};
 
@@ -52,7 +52,7 @@ enum Event {
     News { to: usize, about: usize, truth: Truth, version: u64 },
     Question { from: usize, to: usize, id: u64, body: Bytes },
     Answer { to: usize, id: u64, body: Bytes },
-    Failure { to: usize, id: u64 },
+    Failure { to: usize, id: u64, failure: Failure },
     Seal { node: usize, life: u64, target: Target },
     Wake { node: usize },
 }
@@ -281,7 +281,8 @@ impl World {
                 let to: usize = to.as_str()[1..].parse().expect("a number");
                 if self.lost() {
                     let timeout = u64::try_from(CLAIM_TIMEOUT.as_millis()).expect("it is short");
-                    self.schedule(timeout, Event::Failure { to: at, id });
+                    let failure = Failure::Lost;
+                    self.schedule(timeout, Event::Failure { to: at, id, failure });
                 } else {
                     let after = self.latency();
                     self.schedule(after, Event::Question { from: at, to, id, body });
@@ -290,7 +291,8 @@ impl World {
             Output::Answer { id, body } => {
                 let Some((from, number, _)) = self.open.remove(&id) else { return };
                 if self.lost() {
-                    self.schedule(1000, Event::Failure { to: from, id: number });
+                    let (id, failure) = (number, Failure::Lost);
+                    self.schedule(1000, Event::Failure { to: from, id, failure });
                 } else {
                     let after = self.latency();
                     self.schedule(after, Event::Answer { to: from, id: number, body });
@@ -364,18 +366,20 @@ impl World {
             Event::Question { from, to, id, body } => {
                 self.sequence += 1;
                 let number = self.sequence;
-                let heard = match &mut self.nodes[to] {
+                let failure = match &mut self.nodes[to] {
                     Some(node) => {
                         let local = (&node.assignment, &Checkpoints::default());
-                        node.machine.handle_question(number, &body, local, now).is_ok()
+                        let heard = node.machine.handle_question(number, &body, local, now);
+                        heard.err().map(|_| Failure::Declined)
                     }
-                    None => false,
+                    None => Some(Failure::Lost),
                 };
-                if heard {
-                    self.open.insert(number, (from, id, to));
-                    self.settle(to);
-                } else {
-                    self.schedule(1, Event::Failure { to: from, id });
+                match failure {
+                    None => {
+                        self.open.insert(number, (from, id, to));
+                        self.settle(to);
+                    }
+                    Some(failure) => self.schedule(1, Event::Failure { to: from, id, failure }),
                 }
             }
             Event::Answer { to, id, body } => {
@@ -384,9 +388,9 @@ impl World {
                     self.settle(to);
                 }
             }
-            Event::Failure { to, id } => {
+            Event::Failure { to, id, failure } => {
                 if let Some(node) = &mut self.nodes[to] {
-                    node.machine.handle_failure(id, now);
+                    node.machine.handle_failure(id, failure, now);
                     self.settle(to);
                 }
             }

@@ -68,7 +68,7 @@ impl Burials {
                 }
             }
             Event::Up(peer) => self.seen(at, host, peer, truth, findings),
-            Event::Changed { from, to } if from.generation != to.generation => {
+            Event::Changed { from, to, .. } if from.generation != to.generation => {
                 self.seen(at, host, to, truth, findings);
             }
             _ => {}
