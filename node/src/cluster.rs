@@ -38,7 +38,9 @@ pub use handle::{Closed, Handle, Listed};
 pub use node::{Node, StartError, Started};
 pub use options::Options;
 pub use ownership::Key;
-pub use question::{Done, KeyHistory, KeyQuestion, Moved, Placed, Recorded, Reported, Thought};
+pub use question::{
+    Doings, Done, KeyHistory, KeyQuestion, Moved, Placed, Recorded, Reported, Thought,
+};
 pub(crate) use seal::Arrival;
 pub use seal::PeerSeal;
 pub use state::{

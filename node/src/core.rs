@@ -341,7 +341,18 @@ impl Core {
     pub fn moves(&self, component: &str, key: Key) -> Vec<KeyMove> {
         let known = self.assignment.knows(component, key);
         match self.arrivals.of(component, key).filter(|_| known) {
-            Some(arrival) => self.history.moves(key, arrival, self.assignment.participants()),
+            Some(arrival) => {
+                let mut moves = self.history.moves(key, arrival, self.assignment.participants());
+                // Others mostly know a target, and collect it, before a node that joins finds it.
+                if let Some(first) = moves.first_mut().filter(|first| first.from.is_none())
+                    && first.to.as_ref() == Some(&self.me().name)
+                    && let Some((from, cause)) = self.history.came(component, key, arrival.at)
+                {
+                    first.from = Some(from.clone());
+                    first.cause = cause;
+                }
+                moves
+            }
             None => Vec::new(),
         }
     }

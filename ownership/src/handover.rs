@@ -362,6 +362,11 @@ impl Handover {
         keys.map(|(key, phase)| (*key, phase.standing()))
     }
 
+    /// How many keys are not idle.
+    pub fn held(&self) -> usize {
+        self.held.values().map(BTreeMap::len).sum()
+    }
+
     /// How a key stands; `None` when it is idle.
     pub fn standing(&self, target: &Target) -> Option<Standing> {
         self.phase(target).map(Phase::standing)

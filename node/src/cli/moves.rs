@@ -128,6 +128,9 @@ fn print_explanation(explanation: &Explanation) -> String {
     if explanation.truncated {
         out.push_str("and more targets: say more of the one you mean\n");
     }
+    for forgetful in &explanation.forgotten {
+        let _ = writeln!(out, "{forgetful} has forgotten what it did first");
+    }
     for missing in &explanation.missing {
         let _ = writeln!(out, "without the history of {missing}");
     }

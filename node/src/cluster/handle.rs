@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::check::Nonce;
-use super::question::{Done, KeyHistory, KeyQuestion, Placed, Question, Reported, Thought};
+use super::question::{Doings, KeyHistory, KeyQuestion, Placed, Question, Reported, Thought};
 use super::subscription::{
     Checkpointed, FirstTicks, Kept, PIECES_IN_FLIGHT, Snapshot, Subscription,
 };
@@ -335,7 +335,7 @@ impl Handle {
     /// # Errors
     ///
     /// When the cluster has stopped.
-    pub async fn done(&self) -> Result<Vec<Done>, Closed> {
+    pub async fn done(&self) -> Result<Doings, Closed> {
         self.ask(|answer| Question::Done { answer }).await
     }
 

@@ -79,7 +79,7 @@ pub(super) enum Question {
     /// What would move if the participants were others; so many of the moves are listed.
     WhatIf { change: WhatIf, most: usize, answer: oneshot::Sender<Result<Thought, WhatIfError>> },
     /// What this node started and stopped, oldest first.
-    Done { answer: oneshot::Sender<Vec<Done>> },
+    Done { answer: oneshot::Sender<Doings> },
     /// Everything there is to say about one key.
     Explain { question: KeyQuestion, answer: oneshot::Sender<KeyHistory> },
 }
@@ -113,6 +113,8 @@ pub struct KeyHistory {
     pub moves: Vec<Moved>,
     /// What this node did about it, oldest first, as far as it remembers.
     pub records: Vec<Recorded>,
+    /// It did so much that it has forgotten what it did first.
+    pub forgotten: bool,
 }
 
 /// A key changed hands.
@@ -153,6 +155,15 @@ pub struct Recorded {
     pub took_micros: u64,
     /// Whether both nodes may have collected it for a while.
     pub overlap: bool,
+}
+
+/// What this node started and stopped lately.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Doings {
+    /// Oldest first.
+    pub done: Vec<Done>,
+    /// It did more than that, before.
+    pub truncated: bool,
 }
 
 /// What this node did about one of its keys.

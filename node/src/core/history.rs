@@ -20,7 +20,8 @@ mod tests;
 /// Changes kept. A guess: a rolling restart of 100 nodes is 200 changes.
 const CHANGES: usize = 256;
 
-/// Starts and stops kept: about half a megabyte.
+/// Starts and stops kept at least: about half a megabyte. More are where a node collects more targets than
+/// half of that: the last two of each, so that a crash that moves all of them at once is told of all.
 const RECORDS: usize = 4096;
 
 /// The participants became others.
@@ -104,6 +105,10 @@ pub struct History {
     /// How many there ever were.
     changes_ever: u64,
     records: VecDeque<Record>,
+    /// How many records were forgotten, which is the number of the first that is not.
+    forgotten: u64,
+    /// The starts that have no first tick yet, by their numbers.
+    tickless: BTreeSet<(Key, u64)>,
 }
 
 impl History {
@@ -120,9 +125,18 @@ impl History {
         self.changes_ever
     }
 
-    pub(super) fn push_record(&mut self, record: Record) {
-        if self.records.len() == RECORDS {
-            self.records.pop_front();
+    /// Notes a start or a stop of this node, which collects so many keys.
+    pub(super) fn push_record(&mut self, record: Record, collected: usize) {
+        let most = RECORDS.max(2 * collected);
+        while self.records.len() >= most
+            && let Some(first) = self.records.pop_front()
+        {
+            self.tickless.remove(&(first.key, self.forgotten));
+            self.forgotten += 1;
+        }
+        if record.stopped.is_none() {
+            let number = self.forgotten + self.records.len() as u64;
+            self.tickless.insert((record.key, number));
         }
         self.records.push_back(record);
     }
@@ -135,13 +149,38 @@ impl History {
         tick: i64,
         at: Instant,
     ) {
-        let started = self.records.iter_mut().rev().find(|record| {
-            let is_start = record.stopped.is_none() && record.at <= at;
-            record.key == key && is_start && record.component == *component
+        let of_key = self.tickless.range((key, 0)..=(key, u64::MAX)).map(|(_, number)| *number);
+        let before = of_key.filter_map(|number| {
+            let place = usize::try_from(number - self.forgotten).ok()?;
+            let record = self.records.get(place)?;
+            (record.at <= at && record.component == *component).then_some((number, place))
         });
-        if let Some(record) = started {
-            record.first_tick.get_or_insert(tick);
+        let before: Vec<(u64, usize)> = before.collect();
+        if let Some((_, place)) = before.last() {
+            self.records[*place].first_tick = Some(tick);
         }
+        // Nor will those before it have one.
+        for (number, _) in before {
+            self.tickless.remove(&(key, number));
+        }
+    }
+
+    /// Whether this node has started and stopped more than it remembers.
+    pub fn has_forgotten(&self) -> bool {
+        self.forgotten > 0
+    }
+
+    /// How a key came to this node first since an instant: who had it before, and why it came.
+    pub(super) fn came(
+        &self,
+        component: &str,
+        key: Key,
+        since: Instant,
+    ) -> Option<(&Name, ChangeCause)> {
+        let after = self.records.partition_point(|record| record.at < since);
+        let mut later = self.records.range(after..);
+        let first = later.find(|record| record.key == key && *record.component == *component)?;
+        Some((first.from.as_ref()?, first.cause))
     }
 
     /// The last changes of the participants, oldest first.

@@ -307,7 +307,7 @@ impl Core {
         let unheard = from.as_ref().filter(|_| overlap);
         let last_heard = unheard.and_then(|from| self.history.last_heard(from));
         let Target { component, key } = target;
-        self.history.push_record(Record {
+        let record = Record {
             at: now,
             component: component.clone(),
             key,
@@ -319,7 +319,8 @@ impl Core {
             last_heard,
             took,
             overlap,
-        });
+        };
+        self.history.push_record(record, self.handover.held());
         self.outputs.push_back(Output::Start { component, key, seal, overlap, from });
     }
 
@@ -331,7 +332,7 @@ impl Core {
         cause: ChangeCause,
         now: Instant,
     ) {
-        self.history.push_record(Record {
+        let record = Record {
             at: now,
             component: component.clone(),
             key,
@@ -343,7 +344,8 @@ impl Core {
             last_heard: None,
             took: Duration::ZERO,
             overlap: false,
-        });
+        };
+        self.history.push_record(record, self.handover.held());
         self.outputs.push_back(Output::Stop { component, key, reason, seal });
     }
 }

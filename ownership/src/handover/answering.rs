@@ -98,6 +98,14 @@ impl Local for bool {
     }
 }
 
+/// What a claimant is told of a key that it is given.
+fn given(seal: Option<Seal>, cause: MoveCause) -> Outcome {
+    match seal {
+        Some(seal) => Outcome::Sealed { seal: seal.into(), cause },
+        None => Outcome::Unsealed { cause },
+    }
+}
+
 impl Handover {
     /// Handles the question of another node. [`Output::Answer`] with this `id` follows, within the
     /// time that a claim may take.
@@ -199,11 +207,11 @@ impl Handover {
                     self.waiters.entry(target.clone()).or_default().push((id, place));
                     None
                 }
-                Some(Outcome::Sealed(_) | Outcome::Kept { .. }) if waiting.is_full() => {
+                Some(Outcome::Sealed { .. } | Outcome::Kept { .. }) if waiting.is_full() => {
                     Some(Outcome::Soon)
                 }
                 Some(outcome) => {
-                    if let Outcome::Sealed(seal) | Outcome::Kept { seal, .. } = &outcome {
+                    if let Outcome::Sealed { seal, .. } | Outcome::Kept { seal, .. } = &outcome {
                         waiting.bytes += seal.length();
                     }
                     self.given.fetched(target);
@@ -321,7 +329,7 @@ impl Handover {
         let lately = |at: Instant| now.saturating_duration_since(at) < SOON_LIMIT;
         let mine = |gift: &&Gift| to.was_given(gift) && lately(gift.at) && !to.has_had(gift);
         let gift = self.given.find(target).filter(mine)?;
-        Some(gift.seal.clone().map_or(Outcome::Unsealed, |seal| Outcome::Sealed(seal.into())))
+        Some(given(gift.seal.clone(), gift.cause))
     }
 
     /// Takes what a collector knows about a target that it has stopped, in answer to an
@@ -337,8 +345,8 @@ impl Handover {
             None => self.counters.given_unsealed += 1,
         }
         let claimant = (to.clone(), Some(life));
-        self.given.insert(target.clone(), claimant, seal.clone(), now);
-        self.tell_waiters(target, &to, seal.as_ref(), now);
+        self.given.insert(target.clone(), claimant, seal.clone(), cause, now);
+        self.tell_waiters(target, &to, (seal.as_ref(), cause), now);
         if mine && to_gone {
             let (target, from, took) = (target.clone(), Some(to), Duration::ZERO);
             self.start(Start { target, seal, overlap: false, from, took, cause });
@@ -365,21 +373,27 @@ impl Handover {
     }
 
     /// Puts the outcome of a key into the answers that wait for it.
-    fn tell_waiters(&mut self, target: &Target, to: &Name, seal: Option<&Seal>, now: Instant) {
+    fn tell_waiters(
+        &mut self,
+        target: &Target,
+        to: &Name,
+        (seal, cause): (Option<&Seal>, MoveCause),
+        now: Instant,
+    ) {
         for (id, place) in self.waiters.remove(target).unwrap_or_default() {
             let Some(waiting) = self.waiting.get_mut(&id) else { continue };
             let outcome = match seal {
                 _ if waiting.from != *to => Outcome::Elsewhere(to.clone()),
                 None => {
                     self.given.fetched(target);
-                    Outcome::Unsealed
+                    given(None, cause)
                 }
                 Some(_) if waiting.is_full() => Outcome::Soon,
                 Some(seal) => {
                     self.given.fetched(target);
                     waiting.bytes += seal.payload.len();
                     waiting.due = waiting.due.min(now + LINGER);
-                    Outcome::Sealed(seal.clone().into())
+                    given(Some(seal.clone()), cause)
                 }
             };
             if waiting.outcomes[place].replace(outcome).is_none() {

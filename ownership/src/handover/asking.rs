@@ -220,8 +220,10 @@ impl Handover {
         let Some(claiming) = self.claiming(id, target) else { return };
         claiming.unheard = false;
         match outcome {
-            Outcome::Sealed(seal) => self.take_over(target, from, Some(seal.into()), now),
-            Outcome::Unsealed => self.take_over(target, from, None, now),
+            Outcome::Sealed { seal, cause } => {
+                self.take_over(target, from, Some(seal.into()), cause, now);
+            }
+            Outcome::Unsealed { cause } => self.take_over(target, from, None, cause, now),
             // Where it is, the target is ended, too.
             _ if claiming.gone && outcome != Outcome::Soon => self.forget(target),
             Outcome::Elsewhere(name) => self.follow(target, from, name, now),
@@ -405,10 +407,19 @@ impl Handover {
         self.counters.followed += 1;
     }
 
-    /// The other node has stopped a key; a seal is missing where its collector had none in time.
-    fn take_over(&mut self, target: &Target, from: &Name, seal: Option<Seal>, now: Instant) {
+    /// The other node has stopped a key, for this reason; a seal is missing where its collector had none in
+    /// time.
+    fn take_over(
+        &mut self,
+        target: &Target,
+        from: &Name,
+        seal: Option<Seal>,
+        theirs: MoveCause,
+        now: Instant,
+    ) {
         let Some(Phase::Claiming(claiming)) = self.phase(target) else { return };
-        let (took, cause) = (now.saturating_duration_since(claiming.since), claiming.cause);
+        let took = now.saturating_duration_since(claiming.since);
+        let cause = claiming.cause.given_for(theirs);
         let (lost, gone) = (claiming.lost.clone(), claiming.gone);
         match &seal {
             Some(seal) => {
@@ -422,7 +433,7 @@ impl Handover {
         match lost.clone() {
             Some(to) if gone => {
                 self.forget(target);
-                return self.given.insert(start.target, (to, None), start.seal, now);
+                return self.given.insert(start.target, (to, None), start.seal, cause, now);
             }
             None if gone => return self.end(start, now),
             _ => self.start(start),

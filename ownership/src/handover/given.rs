@@ -6,8 +6,8 @@ use std::time::Instant;
 use membership::Name;
 use model::Seal;
 
-use super::Target;
 use super::limits::{FETCHED_WITHIN, GIVEN_BYTES, GIVEN_FOR, GIVEN_KEYS, SOON_LIMIT, TRAVELS};
+use super::{MoveCause, Target};
 
 /// The keys that this node gave away lately. Bounded in time, number and bytes; what is forgotten
 /// too early costs a seal, or an overlap.
@@ -31,6 +31,8 @@ pub(super) struct Gift {
     pub life: Option<u64>,
     /// Kept for the case that the answer got lost, as long as there is room.
     pub seal: Option<Seal>,
+    /// Why it was given.
+    pub cause: MoveCause,
     pub at: Instant,
 }
 
@@ -40,6 +42,7 @@ impl Given {
         target: Target,
         (to, life): (Name, Option<u64>),
         seal: Option<Seal>,
+        cause: MoveCause,
         now: Instant,
     ) {
         self.remove(&target);
@@ -48,7 +51,7 @@ impl Given {
         self.bytes += seal.as_ref().map_or(0, |seal| seal.payload.len());
         self.order.push_back((now, target.clone()));
         self.unfetched.insert((now, target.clone()));
-        self.entries.insert(target, Gift { to, life, seal, at: now });
+        self.entries.insert(target, Gift { to, life, seal, cause, at: now });
         self.expire(now);
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use membership::Name;
 use model::Seal;
+use serde::{Deserialize, Serialize};
 
 use crate::{ComponentId, Key};
 
@@ -32,7 +33,7 @@ impl fmt::Display for Target {
 }
 
 /// Why something moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum MoveCause {
     /// A node joined.
     Joined,
@@ -64,6 +65,19 @@ impl MoveCause {
         Self::Covered,
         Self::Gate,
     ];
+
+    /// Why something came to a node that wanted it for this reason, from one that gave it for another. That
+    /// discovery found a target here does not move it, if another collected it: a node that joins mostly
+    /// hears of its targets after others have heard of it.
+    pub(super) fn given_for(self, theirs: Self) -> Self {
+        match (self, theirs) {
+            (
+                Self::Targets | Self::Reloaded,
+                Self::Joined | Self::Left | Self::Failed | Self::Withdrawn,
+            ) => theirs,
+            _ => self,
+        }
+    }
 
     /// The cause as one word, for pages and telemetry.
     pub fn as_str(self) -> &'static str {

@@ -137,6 +137,31 @@ fn who_stopped_a_key_and_could_not_seal_it_is_the_one_before_all_the_same() {
     }
 }
 
+/// The one that joins hears of its target after the other has heard of it.
+#[test]
+fn what_another_gave_moved_for_its_reason_and_not_because_discovery_found_it() {
+    for (own, expected) in [
+        (MoveCause::Targets, MoveCause::Joined),
+        (MoveCause::Reloaded, MoveCause::Joined),
+        (MoveCause::Gate, MoveCause::Gate),
+    ] {
+        let now = Instant::now();
+        let (mut a, mut b, target) = pair(now);
+        a.lost(&target, Some(&name("b")), MoveCause::Joined, now);
+        b.gained(&target, None, own, now);
+        b.handle_timeout(now);
+        let (_, id, body) = asked(&mut b);
+        a.handle_question(1, &body, true, now).expect("it is a question");
+        outputs(&mut a);
+        a.handle_seal(&target, Some(seal(1)), now);
+        a.handle_timeout(now);
+        b.handle_answer(id, &answered(&mut a), now).expect("it is the answer");
+        let start = outputs(&mut b);
+        let [Output::Start(start)] = &start[..] else { panic!("{start:?}") };
+        assert_eq!((start.cause, &start.from), (expected, &Some(name("a"))));
+    }
+}
+
 #[test]
 fn a_seal_that_is_too_long_comes_as_its_tick_alone_and_is_counted() {
     let now = Instant::now();

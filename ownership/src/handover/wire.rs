@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::limits::{ANSWER_MAX, BATCH_KEYS, QUESTION_MAX};
-use super::{Malformed, Target};
+use super::{Malformed, MoveCause, Target};
 use crate::{ComponentId, Key};
 
 /// A question from one node to another.
@@ -63,7 +63,11 @@ pub(super) struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Outcome {
     /// Claim: I have stopped, here is what I know.
-    Sealed(Packed),
+    Sealed {
+        seal: Packed,
+        /// Why I gave it away.
+        cause: MoveCause,
+    },
     /// Claim: I do not collect it.
     Idle,
     /// Claim: ask this node, which I gave it to, or claim it from.
@@ -82,7 +86,10 @@ pub(super) enum Outcome {
     /// say that nobody does. Ask on.
     Unsure,
     /// Claim: I have stopped, and my collector could not say what it knows.
-    Unsealed,
+    Unsealed {
+        /// Why I gave it away.
+        cause: MoveCause,
+    },
     /// Claim: I do not collect it, and keep what an earlier process of your name said of it, or was given.
     Kept {
         seal: Packed,

@@ -108,8 +108,8 @@ pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
     let verdict = |spread: &Spread| if spread.median <= limit { "met" } else { "NOT MET" };
     writeln!(
         std::io::stdout(),
-        "{} planned moves of targets with {} series among {} nodes ({} by joins, {} when \
-         the one that joined discovered its targets, {} by leaves); a round trip takes {:.1} ms; \
+        "{} planned moves of targets with {} series among {} nodes ({} by joins, {} by \
+         leaves); a round trip takes {:.1} ms; \
          {bytes:.0} bytes of seal a move; {gaps} with a gap, {unknown} with an unknown one\n\
          from the change of view until the new owner has the target and its seal, and can scrape: {took}; \
          median within one round trip and {} ms: {}\n\
@@ -119,7 +119,6 @@ pub async fn run(arguments: &Arguments, world: &World) -> anyhow::Result<()> {
         arguments.series,
         arguments.nodes,
         of("join"),
-        of("discovery"),
         of("leave"),
         trip.as_secs_f64() * 1e3,
         GOAL.as_millis(),
@@ -181,7 +180,7 @@ async fn look(stage: &mut Stage<'_>, moves: &mut Moves) -> anyhow::Result<()> {
                 let text = |name: &str| action[name].as_str().unwrap_or_default().to_owned();
                 let took = action["took_seconds"].as_f64().unwrap_or_default();
                 let cause = text("cause");
-                let planned = matches!(cause.as_str(), "join" | "leave" | "discovery");
+                let planned = matches!(cause.as_str(), "join" | "leave");
                 let at = of_day(&text("at")).context("an odd time")?;
                 let known = moves.entry((text("node"), target.clone())).or_default();
                 if !planned || text("from").is_empty() || known.iter().any(|moved| moved.is_at(at))

@@ -10,7 +10,7 @@ fn a_target_travels_in_a_query_whatever_is_in_it() {
 #[test]
 fn a_history_reads_as_sentences() {
     let explanation: Explanation = serde_json::from_value(serde_json::json!({
-        "truncated": true, "missing": ["c: no answer in 2s"],
+        "truncated": true, "missing": ["c: no answer in 2s"], "forgotten": ["b"],
         "matches": [{
             "component": "prometheus.scrape.a", "key": "9f", "url": "http://a/metrics",
             "clustered": true,
@@ -45,7 +45,8 @@ fn a_history_reads_as_sentences() {
          T4  b starts from a: crash, after 4.2 ms, a gap of at most 3.0 s, beside another node for 2.1 s\n  \
          T5  b starts from a: leave, after 4.2 ms, a gap of 15.0 s, perhaps beside another node\n  \
          T6  b starts from a: join, after 4.2 ms, no tick so far\n\n\
-         and more targets: say more of the one you mean\nwithout the history of c: no answer in 2s\n"
+         and more targets: say more of the one you mean\n\
+         b has forgotten what it did first\nwithout the history of c: no answer in 2s\n"
     );
 }
 

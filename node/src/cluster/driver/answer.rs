@@ -7,11 +7,15 @@ use ownership::{Assignment, ComponentId, WhatIf, WhatIfError};
 use super::Driver;
 use super::audit::clock;
 use crate::cluster::question::{
-    Done, KeyHistory, KeyQuestion, Moved, Placed, Question, Recorded, Reported, Thought,
+    Doings, Done, KeyHistory, KeyQuestion, Moved, Placed, Question, Recorded, Reported, Thought,
 };
 use crate::cluster::state::wall;
 use crate::cluster::{check, detail};
 use crate::core::{Record, StopReason};
+
+/// Starts and stops that are told at one time. They are copied while nothing else happens to the cluster:
+/// so many take some milliseconds.
+const DONE_MAX: usize = 16_384;
 
 impl Driver {
     /// Answers a question. Whoever asked may have gone away; then the answer is dropped.
@@ -77,12 +81,16 @@ impl Driver {
             }
             Question::Done { answer } => {
                 let me = self.core.me().name.as_str();
-                let done = self.core.history().records().map(|record| Done {
+                let history = self.core.history();
+                let done = history.records().rev().take(DONE_MAX).map(|record| Done {
                     component: record.component.to_string(),
                     key: record.key,
                     record: recorded(record, me, now),
                 });
-                let _ = answer.send(done.collect());
+                let mut done: Vec<Done> = done.collect();
+                done.reverse();
+                let truncated = history.has_forgotten() || history.records().count() > done.len();
+                let _ = answer.send(Doings { done, truncated });
             }
             Question::Explain { question, answer } => {
                 let _ = answer.send(self.explain(&question, now));
@@ -113,6 +121,7 @@ impl Driver {
                     cause: moved.cause.as_str().to_owned(),
                 })
                 .collect(),
+            forgotten: history.has_forgotten(),
             records: of_key
                 .map(|record| recorded(record, self.core.me().name.as_str(), now))
                 .collect(),

@@ -122,10 +122,51 @@ fn history_is_bounded() {
     for _ in 0..10_000 {
         let at = Instant::now();
         history.push_change(Change { at, joined: vec![], left: vec![] });
-        history.push_record(record(1, at, None));
+        history.push_record(record(1, at, None), 1);
     }
     assert_eq!(history.changes().count(), CHANGES);
-    assert_eq!(history.records().count(), RECORDS);
+    assert_eq!((history.records().count(), history.tickless.len()), (RECORDS, RECORDS));
+    assert!(history.has_forgotten());
+}
+
+#[test]
+fn the_last_two_doings_of_every_target_are_kept_however_many_there_are() {
+    let (mut history, at, keys) = (History::default(), Instant::now(), 10_000);
+    for key in 0..keys {
+        history.push_record(record(key, at, None), key as usize);
+    }
+    assert!(!history.has_forgotten());
+    for key in 0..keys {
+        history.push_record(record(key, at, None), keys as usize);
+        history.note_first_tick(&ComponentId::from("c"), Key::from(key), 1, at);
+    }
+    assert_eq!((history.records().count() as u64, history.has_forgotten()), (2 * keys, false));
+    // With fewer targets fewer are kept, and what is forgotten waits for no tick.
+    history.push_record(record(0, at, None), 0);
+    assert_eq!((history.records().count(), history.has_forgotten()), (RECORDS, true));
+    assert_eq!(history.tickless.len(), 1);
+    history.note_first_tick(&ComponentId::from("c"), Key::from(0), 2, at);
+    assert_eq!(history.records().next_back().expect("the last").first_tick, Some(2));
+}
+
+#[test]
+fn a_key_came_from_whoever_had_it_when_it_was_started_first() {
+    let (mut history, begin) = (History::default(), Instant::now());
+    let at = |second| begin + Duration::from_secs(second);
+    let (b, c) = (name("b"), name("c"));
+    let from = |who: &Name, cause, key, second| {
+        let record = record(key, at(second), None);
+        Record { from: Some(who.clone()), cause, ..record }
+    };
+    history.push_record(from(&b, ChangeCause::Joined, 1, 1), 1);
+    history.push_record(record(2, at(2), None), 1);
+    history.push_record(from(&c, ChangeCause::Left, 1, 3), 1);
+    let came = |key, second| history.came("c", Key::from(key), at(second));
+    assert_eq!(came(1, 0), Some((&b, ChangeCause::Joined)));
+    assert_eq!(came(1, 1), Some((&b, ChangeCause::Joined)));
+    assert_eq!(came(1, 2), Some((&c, ChangeCause::Left)));
+    assert_eq!((came(2, 0), came(3, 0), came(1, 4)), (None, None, None));
+    assert_eq!(history.came("d", Key::from(1), at(0)), None);
 }
 
 #[test]
@@ -136,7 +177,7 @@ fn a_first_tick_is_of_the_start_before_it() {
     for (key, second, stopped) in
         [(1, 1, None), (2, 2, None), (1, 3, Some(StopReason::Gone)), (1, 5, None)]
     {
-        history.push_record(record(key, at(second), stopped));
+        history.push_record(record(key, at(second), stopped), 2);
     }
     let first_ticks = |history: &History| -> Vec<Option<i64>> {
         history.records().map(|record| record.first_tick).collect()

@@ -3,7 +3,7 @@
 //! `target` is a key in hexadecimal, a URL, or words as in a search. The answer:
 //!
 //! ```json
-//! {"truncated": false, "missing": [], "matches": [{
+//! {"truncated": false, "missing": [], "forgotten": [], "matches": [{
 //!   "component": "prometheus.scrape.a", "key": "9f..", "url": "http://..", "clustered": true,
 //!   "hashed": {"component": "prometheus.scrape.a", "url": "http://..", "labels": {"job": "a"}},
 //!   "owner": "b", "deputy": "a", "ranking": ["b", "a", "c"], "node": "a", "collected_here": false,
@@ -13,8 +13,10 @@
 //!     "gap_at_most_seconds": null, "gap_open": false, "overlap": false, "overlap_seconds": 0.0}]}]}
 //! ```
 //!
-//! `moves` follow from the changes of the cluster that the answering node saw since it knows the target,
-//! and begin with what brought it; `history` is what the nodes did, all that answer. The gap of a move is
+//! A node remembers the last 4,096 targets that it started or stopped, and of more than 2,048 targets that it
+//! collects the last two of each: those that have done more are `forgotten`, so that the first of a history
+//! may not be there. `moves` follow from the changes of the cluster that the answering node saw since it knows the target,
+//! and begin with what brought it, or with who had it before; `history` is what the nodes did, all that answer. The gap of a move is
 //! the ticks that it missed times the interval: measured where the node before left its last tick, at
 //! most so long where that node was out of reach and had the target until then, and open until the new
 //! one collected a tick. `cause` is `join`, `leave`, `crash`, `discovery`, `reload`, `cover` (its owner did
@@ -36,6 +38,7 @@ use crate::telemetry::clock;
 mod history;
 
 pub use history::History;
+use history::Told;
 pub(in crate::server) use history::{HISTORY_PATH, remember};
 
 /// Targets explained in one answer.
@@ -48,6 +51,8 @@ pub struct Explanation {
     pub truncated: bool,
     /// Nodes that did not answer: what they did is not in the history.
     pub missing: Vec<String>,
+    /// Nodes that did so much that they have forgotten what they did first.
+    pub forgotten: Vec<String>,
     /// The targets.
     pub matches: Vec<Match>,
 }
@@ -130,6 +135,10 @@ async fn explain(context: &Arc<Context>, target: &str) -> Result<Explanation, Cl
     let keys = found.iter().filter(|(listed, _)| listed.clustered);
     let keys = keys.map(|(listed, target)| (listed.component.to_string(), target.key.as_u64()));
     let (others, missing) = history::ask(context, keys.collect()).await;
+    let forgetful = others.iter().filter(|(_, remembered)| remembered.forgotten);
+    let mut forgotten: Vec<String> = forgetful.map(|(node, _)| node.clone()).collect();
+    let others: Vec<Told> =
+        others.into_iter().flat_map(|(_, remembered)| remembered.told).collect();
     let mut matches = Vec::new();
     for (listed, target) in found {
         let component = listed.component.to_string();
@@ -137,13 +146,17 @@ async fn explain(context: &Arc<Context>, target: &str) -> Result<Explanation, Cl
         let mut known = context.cluster.explain(question).await?;
         let mut records: Vec<(String, Recorded)> =
             known.records.drain(..).map(|record| (node.clone(), record)).collect();
+        if known.forgotten && !forgotten.contains(&node) {
+            forgotten.push(node.clone());
+        }
         let of_key = others.iter().filter(|told| told.is_of(&component, target.key));
         records.extend(of_key.map(|told| (told.node.clone(), told.record.clone())));
         records.sort_by_key(|(_, record)| record.at);
         let history = History::of(&records, target.key, target.interval);
         matches.push(describe(&listed, &target, &node, known, history));
     }
-    Ok(Explanation { truncated, missing, matches })
+    forgotten.sort();
+    Ok(Explanation { truncated, missing, forgotten, matches })
 }
 
 /// An exact key or URL if there is one, else whatever the words occur in.

@@ -14,7 +14,8 @@
 //!
 //! Of the targets of a line, the gap of so many was measured, of so many is known what it was at most, and
 //! so many have no tick so far; the seconds are those of the longest, as in `/api/v1/explain`. `limit` is 100 by default and 1000 at
-//! most; `truncated` says that there is more. What a node did that does not answer, or is gone, is
+//! most; `truncated` says that there is more, or was: a node remembers the last 4,096 starts and stops, and of
+//! more than 2,048 targets that it collects two of each, and tells the last 16,384. What a node did that does not answer, or is gone, is
 //! not there.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,14 +35,14 @@ use super::super::peer::Untold;
 use super::super::reply::{self, Reply};
 use super::audit::Missing;
 use super::everybody::{self, Question};
-use crate::cluster::{Closed, Done, Gap};
+use crate::cluster::{Closed, Doings, Done, Gap};
 use crate::telemetry::clock;
 use crate::wire;
 
 #[cfg(test)]
 mod tests;
 
-/// The path of the question: how many sums are wanted in, [`Sum`]s out.
+/// The path of the question: how many sums are wanted in, [`Sums`] out.
 pub(in crate::server) const MOVES_PATH: &str = "/api/v1/peer/moves";
 
 /// Lines in one answer.
@@ -74,10 +75,18 @@ struct Sum {
     took_micros: u64,
 }
 
+/// What a node did lately, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Sums {
+    /// It did more than that, before.
+    truncated: bool,
+    sums: Vec<Sum>,
+}
+
 /// The whole answer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Moves {
-    /// There are more.
+    /// There are more, or were.
     pub truncated: bool,
     /// Some nodes did not answer.
     pub partial: bool,
@@ -195,17 +204,24 @@ pub(in crate::server) async fn of(context: &Arc<Context>, limit: usize) -> Resul
     };
     let asking = everybody::ask(context, question, |_| true, read);
     let (own, (others, missing)) = tokio::join!(here(context, wanted), asking);
-    let own = own?.into_iter().filter_map(|sum| Move::new(&node, sum).ok());
-    let mut moves: Vec<Move> = own.chain(others.into_iter().flat_map(|(_, of)| of)).collect();
+    let own = own?;
+    let mut truncated = own.truncated;
+    let mut moves: Vec<Move> =
+        own.sums.into_iter().filter_map(|sum| Move::new(&node, sum).ok()).collect();
+    for (_, (theirs, of)) in others {
+        truncated |= theirs;
+        moves.extend(of);
+    }
     moves.sort_by(|a, b| (b.at_ms, &a.node).cmp(&(a.at_ms, &b.node)));
-    let truncated = moves.len() > limit;
+    truncated |= moves.len() > limit;
     moves.truncate(limit);
     Ok(Moves { truncated, partial: !missing.is_empty(), missing, moves })
 }
 
 /// What this node did, newest first.
-async fn here(context: &Context, count: usize) -> Result<Vec<Sum>, Closed> {
-    let (done, known) = (context.cluster.done().await?, context.cluster.listed());
+async fn here(context: &Context, count: usize) -> Result<Sums, Closed> {
+    let Doings { done, truncated } = context.cluster.done().await?;
+    let known = context.cluster.listed();
     let mut intervals: BTreeMap<(&str, u64), Option<NonZeroU64>> =
         done.iter().map(|done| ((done.component.as_str(), done.key.as_u64()), None)).collect();
     for listed in &known {
@@ -218,7 +234,7 @@ async fn here(context: &Context, count: usize) -> Result<Vec<Sum>, Closed> {
     let interval = |done: &Done| {
         intervals.get(&(done.component.as_str(), done.key.as_u64())).copied().flatten()
     };
-    Ok(sums(&done, interval, count))
+    Ok(Sums { truncated, sums: sums(&done, interval, count) })
 }
 
 /// Whether each target that was started was stopped again.
@@ -298,13 +314,15 @@ fn decode_question(body: &[u8]) -> Result<usize, String> {
     Ok(usize::try_from(count).unwrap_or(usize::MAX).min(MAX_LIMIT + 1))
 }
 
-/// What `node` answers.
-fn read(node: &str, body: &[u8]) -> Result<Vec<Move>, String> {
-    let sums = wire::decode::<Vec<Sum>, MAX_BODY>(body).map_err(|error| error.to_string())?;
+/// What `node` answers, and whether it did more.
+fn read(node: &str, body: &[u8]) -> Result<(bool, Vec<Move>), String> {
+    let Sums { truncated, sums } =
+        wire::decode::<Sums, MAX_BODY>(body).map_err(|error| error.to_string())?;
     if sums.len() > MAX_LIMIT + 1 {
         return Err(format!("{} sums are more than anybody asks for", sums.len()));
     }
-    sums.into_iter().map(|sum| Move::new(node, sum)).collect()
+    let moves: Result<_, String> = sums.into_iter().map(|sum| Move::new(node, sum)).collect();
+    Ok((truncated, moves?))
 }
 
 /// See [`read_as_everything`](crate::server::read_as_everything).
@@ -312,8 +330,8 @@ fn read(node: &str, body: &[u8]) -> Result<Vec<Move>, String> {
 pub(in crate::server) fn read_as_everything(bytes: &[u8]) {
     let _ = decode_question(bytes);
     let _ = read("node-1", bytes);
-    if let Ok(sums) = wire::decode::<Vec<Sum>, MAX_BODY>(bytes) {
+    if let Ok(sums) = wire::decode::<Sums, MAX_BODY>(bytes) {
         let again = wire::encode(&sums).expect("what was read can be said");
-        assert_eq!(wire::decode::<Vec<Sum>, MAX_BODY>(&again), Ok(sums));
+        assert_eq!(wire::decode::<Sums, MAX_BODY>(&again), Ok(sums));
     }
 }

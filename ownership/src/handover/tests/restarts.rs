@@ -38,7 +38,7 @@ fn what_was_given_to_a_process_that_has_ended_is_not_given_to_the_next_one_of_it
         // And it is told again as often as this one asks.
         a.handle_question(3, &body, true, now).expect("it is a question");
         let again = wire::Answer::decode(&answered(&mut a)).expect("an answer");
-        let sealed = matches!(again.outcomes[..], [wire::Outcome::Sealed(_)]);
+        let sealed = matches!(again.outcomes[..], [wire::Outcome::Sealed { .. }]);
         assert_eq!(sealed, quick, "{again:?}");
     }
 }
@@ -88,7 +88,7 @@ fn what_a_new_deputy_keeps_does_not_end_the_search_for_who_collects() {
         (wire::Outcome::Kept { seal: seal(8).into(), sure: true }, (8, true)),
         (wire::Outcome::Kept { seal: seal(3).into(), sure: true }, (5, true)),
         (wire::Outcome::Idle, (5, true)),
-        (wire::Outcome::Sealed(seal(4).into()), (4, false)),
+        (wire::Outcome::Sealed { seal: seal(4).into(), cause: MoveCause::Joined }, (4, false)),
     ] {
         let now = Instant::now();
         let target = Target::new(&component(), key_of("b", &["a", "c"]));

@@ -19,7 +19,7 @@ use crate::wire::{self, Malformed};
 #[cfg(test)]
 mod tests;
 
-/// The path of the question: components and keys in, [`Told`] out.
+/// The path of the question: components and keys in, [`Remembered`] out.
 pub(in crate::server) const HISTORY_PATH: &str = "/api/v1/peer/history";
 
 /// How long a peer may take.
@@ -142,17 +142,25 @@ pub(super) struct Told {
     pub(super) record: Recorded,
 }
 
+/// What another node remembers of some targets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Remembered {
+    /// It has forgotten what it did first.
+    pub(super) forgotten: bool,
+    pub(super) told: Vec<Told>,
+}
+
 impl Told {
     pub(super) fn is_of(&self, component: &str, key: Key) -> bool {
         self.component == component && self.key == key.as_u64()
     }
 }
 
-/// Asks all other nodes; those that do not answer are named.
+/// Asks all other nodes. Their answers with their names; those that do not answer are named.
 pub(super) async fn ask(
     context: &Arc<Context>,
     keys: Vec<(String, u64)>,
-) -> (Vec<Told>, Vec<String>) {
+) -> (Vec<(String, Remembered)>, Vec<String>) {
     let Ok(body) = wire::encode(&keys) else { return Default::default() };
     if keys.is_empty() {
         return Default::default();
@@ -160,13 +168,13 @@ pub(super) async fn ask(
     let question = Question { path: HISTORY_PATH, body, longest: MAX_BODY, timeout: PEER_TIMEOUT };
     let (answers, missing) = everybody::ask(context, question, |_| true, read).await;
     let missing = missing.into_iter().map(|silent| format!("{}: {}", silent.node, silent.error));
-    (answers.into_iter().flat_map(|(_, told)| told).collect(), missing.collect())
+    (answers, missing.collect())
 }
 
 /// What `node` answers: it tells of itself, and of times that there are.
-fn read(node: &str, body: &[u8]) -> Result<Vec<Told>, String> {
-    let told = decode_answer(body).map_err(|error| error.to_string())?;
-    for Told { node: of, record, .. } in &told {
+fn read(node: &str, body: &[u8]) -> Result<Remembered, String> {
+    let remembered = decode_answer(body).map_err(|error| error.to_string())?;
+    for Told { node: of, record, .. } in &remembered.told {
         if of != node {
             return Err(format!("it tells what {of} did"));
         }
@@ -175,7 +183,7 @@ fn read(node: &str, body: &[u8]) -> Result<Vec<Told>, String> {
             return Err(format!("{odd} is no time"));
         }
     }
-    Ok(told)
+    Ok(remembered)
 }
 
 /// Answers another node.
@@ -187,19 +195,20 @@ pub(in crate::server) async fn remember(context: &Context, body: &[u8]) -> Resul
     let keys = decode_question(body).map_err(|error| Untold::Malformed(error.to_string()))?;
     let unable = |error: &dyn std::error::Error| Untold::Unable(error.to_string());
     let node = context.cluster.state().borrow().node_name.clone();
-    let mut told = Vec::new();
+    let mut remembered = Remembered::default();
     for (component, key) in keys.into_iter().take(MAX_KEYS) {
         let question = KeyQuestion { component: component.clone(), key: Key::from(key) };
         let known = context.cluster.explain(question).await.map_err(|error| unable(&error))?;
         let skip = known.records.len().saturating_sub(MAX_RECORDS);
-        told.extend(known.records.into_iter().skip(skip).map(|record| Told {
+        remembered.forgotten |= known.forgotten;
+        remembered.told.extend(known.records.into_iter().skip(skip).map(|record| Told {
             node: node.clone(),
             component: component.clone(),
             key,
             record,
         }));
     }
-    wire::encode(&told).map_err(|error| unable(&error))
+    wire::encode(&remembered).map_err(|error| unable(&error))
 }
 
 /// The question: components and keys.
@@ -208,6 +217,6 @@ pub(super) fn decode_question(body: &[u8]) -> Result<Vec<(String, u64)>, Malform
 }
 
 /// The answer.
-pub(super) fn decode_answer(body: &[u8]) -> Result<Vec<Told>, Malformed> {
+pub(super) fn decode_answer(body: &[u8]) -> Result<Remembered, Malformed> {
     wire::decode::<_, MAX_BODY>(body)
 }

@@ -74,7 +74,10 @@ fn sum() -> Sum {
 }
 
 fn heard(node: &str, sums: &[Sum]) -> Result<Vec<Move>, String> {
-    read(node, &wire::encode(&sums).expect("it can be said"))
+    let sums = Sums { truncated: true, sums: sums.to_vec() };
+    let (truncated, moves) = read(node, &wire::encode(&sums).expect("it can be said"))?;
+    assert!(truncated);
+    Ok(moves)
 }
 
 #[test]

@@ -71,8 +71,9 @@ fn a_node_is_believed_what_it_did_and_nothing_of_others() {
         key: 1,
         record: record("start", 1, false),
     };
-    let body = |told: &[Told]| wire::encode(&told).expect("it can be said");
-    assert_eq!(read("b", &body(&[told("b")])), Ok(vec![told("b")]));
+    let remembered = |told: &[Told]| Remembered { forgotten: true, told: told.to_vec() };
+    let body = |told: &[Told]| wire::encode(&remembered(told)).expect("it can be said");
+    assert_eq!(read("b", &body(&[told("b")])), Ok(remembered(&[told("b")])));
     assert!(read("b", &body(&[told("b"), told("a")])).is_err());
     for odd in [i64::MIN, -1, i64::MAX] {
         let mut lies = [told("b"), told("b"), told("b"), told("b")];
