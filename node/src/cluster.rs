@@ -32,6 +32,7 @@ mod tests;
 
 pub use check::Nonce;
 pub use detail::{Detail, PeerDetail, Suspicion};
+pub use driver::CHECKPOINTS_EVERY;
 pub use exchange::{PeerAccess, PeerError};
 pub use gap::Gap;
 pub use handle::{Closed, Handle, Listed};

@@ -37,8 +37,7 @@ mod finding;
 mod moves;
 
 pub(super) use audit::Audits;
-#[cfg(test)]
-pub(super) use checkpoints::EVERY as CHECKPOINTS_EVERY;
+pub use checkpoints::EVERY as CHECKPOINTS_EVERY;
 pub(super) use checkpoints::Rhythm;
 pub(super) use finding::Finding;
 pub(super) use moves::{Sealed, Stops};

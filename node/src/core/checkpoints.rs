@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use membership::Name;
 use model::Seal;
-use ownership::handover::checkpoints::{Checkpoints, parcels};
-use ownership::handover::{CHECKPOINT_BYTES, QuestionError, Target};
+use ownership::handover::checkpoints::{Checkpoints, Stamp, parcels};
+use ownership::handover::{CHECKPOINT_BYTES, CHECKPOINT_RENEWED, QuestionError, Target};
 use ownership::{ComponentId, Key};
 
 use super::{Core, Output};
 
 /// What this node's collectors said of their targets, and which deputy has it: a position that
-/// stands still is not said again, and has to follow when the deputy becomes another. Bounded in
-/// bytes like what a deputy keeps; what comes beyond that is left out.
+/// stands still is said again now and then only, and has to follow when the deputy becomes another. Bounded
+/// in bytes like what a deputy keeps; what comes beyond that is left out.
 #[derive(Debug, Default)]
 pub(super) struct Positions {
     by_target: BTreeMap<Target, Position>,
@@ -25,6 +26,8 @@ pub(super) struct Positions {
     pressing: bool,
     /// How many were left out since the last beat.
     left_out: usize,
+    /// How many parcels were sent.
+    sent: u64,
 }
 
 #[derive(Debug)]
@@ -32,6 +35,8 @@ struct Position {
     seal: Seal,
     /// Who has been sent it, unless that one may have lost it since.
     deputy: Option<Name>,
+    /// When.
+    sent: Option<Instant>,
 }
 
 impl Positions {
@@ -42,7 +47,7 @@ impl Positions {
         let fits = bytes <= CHECKPOINT_BYTES;
         if fits {
             self.bytes = bytes;
-            self.by_target.insert(target, Position { seal, deputy: None });
+            self.by_target.insert(target, Position { seal, deputy: None, sent: None });
         }
         fits
     }
@@ -91,16 +96,18 @@ impl Core {
     }
 
     /// Sends what cannot wait for the next beat.
-    pub(super) fn send_pressing_checkpoints(&mut self) {
+    pub(super) fn send_pressing_checkpoints(&mut self, now: Instant) {
         if std::mem::take(&mut self.positions.pressing) {
-            self.positions.left_out = self.send_checkpoints();
+            self.positions.left_out = self.send_checkpoints(now);
         }
     }
 
-    /// Sends what no deputy has yet. What this node no longer collects is forgotten, and what has no
-    /// deputy waits for one. How many were left out because they are too long.
-    pub fn send_checkpoints(&mut self) -> usize {
-        let me = self.me().name.clone();
+    /// Sends what no deputy has yet, and what it has had for long. What this node no longer collects is
+    /// forgotten, as is what others no longer renew, and what has no deputy waits for one. How many were left
+    /// out because they are too long.
+    pub fn send_checkpoints(&mut self, now: Instant) -> usize {
+        self.checkpoints.expire(now);
+        let (me, generation) = (self.me().name.clone(), self.me().generation);
         let collects = |target: &Target| {
             self.handover.standing(target).is_some_and(|standing| standing.collects())
         };
@@ -111,22 +118,26 @@ impl Core {
         for (target, position) in &mut self.positions.by_target {
             let deputy = self.assignment.placement(target.key).deputy;
             let Some(deputy) = deputy.filter(|deputy| *deputy != me) else { continue };
-            if position.deputy.as_ref() != Some(&deputy) {
+            let is_old = |sent| now.saturating_duration_since(sent) >= CHECKPOINT_RENEWED;
+            if position.deputy.as_ref() != Some(&deputy) || position.sent.is_some_and(is_old) {
                 position.deputy = Some(deputy.clone());
+                position.sent = Some(now);
                 by_deputy.entry(deputy).or_default().push((target.clone(), position.seal.clone()));
             }
         }
         let mut left_out = std::mem::take(&mut self.positions.left_out);
+        let mut stamp = Stamp { generation, number: self.positions.sent };
         for (deputy, seals) in by_deputy {
             let Some(to) = self.view().find(&deputy).map(|peer| peer.address) else {
                 self.positions.forget_deputy(&deputy);
                 continue;
             };
-            let (bodies, too_long) = parcels(&me, &deputy, seals);
+            let (bodies, too_long) = parcels(&me, &deputy, &mut stamp, seals);
             left_out += too_long;
             let outputs = bodies.into_iter().map(|body| Output::Checkpoint { to, body });
             self.outputs.extend(outputs);
         }
+        self.positions.sent = stamp.number;
         left_out
     }
 
@@ -141,9 +152,9 @@ impl Core {
     ///
     /// # Errors
     /// When it is not that, or not for this node; nothing has changed.
-    pub fn handle_checkpoints(&mut self, body: &[u8]) -> Result<(), QuestionError> {
+    pub fn handle_checkpoints(&mut self, body: &[u8], now: Instant) -> Result<(), QuestionError> {
         let me = self.me().name.clone();
-        for component in self.checkpoints.handle(&me, body)? {
+        for component in self.checkpoints.handle(&me, body, now)? {
             self.positions.components.insert(component);
         }
         Ok(())
@@ -156,6 +167,8 @@ impl Core {
 
     /// Takes up what this node kept for others before it was restarted.
     pub fn restore_checkpoints(&mut self, checkpoints: Checkpoints) {
+        // What begins where one of these ends has a position, though nobody here has said so yet.
+        self.positions.components.extend(checkpoints.components());
         self.checkpoints = checkpoints;
     }
 }

@@ -275,7 +275,7 @@ impl Core {
                 }
             }
         }
-        self.send_pressing_checkpoints();
+        self.send_pressing_checkpoints(now);
         let moves = self.handover.poll_timeout();
         let gate = self.gate.deadline();
         self.next_move = gate.into_iter().chain(moves).chain(self.audit.poll_timeout()).min();
@@ -294,12 +294,12 @@ impl Core {
         // An owner that could not say anything may have left something with its deputy; and where
         // nobody knows who it was, what is here is all that there is. What comes from elsewhere is
         // older if it is what this node itself gave to an owner that then died.
-        let seal = match (seal, self.checkpoints.take(&target, from.as_ref())) {
-            (Some(seal), Some(checkpoint)) if checkpoint.last_tick > seal.last_tick => {
-                Some(checkpoint)
-            }
-            (seal, checkpoint) => seal.or(checkpoint),
-        };
+        let checkpoint = self.checkpoints.take(&target, from.as_ref());
+        let given = seal.as_ref().map(|seal| seal.last_tick);
+        let checkpoint = checkpoint.filter(|checkpoint| Some(checkpoint.last_tick) > given);
+        // Whoever said it went on after that, for as long as nobody knows.
+        let overlap = overlap || checkpoint.is_some();
+        let seal = checkpoint.or(seal);
         if let Some(seal) = &seal {
             self.positions.begin(&target, seal);
         }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::Seal;
-use ownership::handover::checkpoints::parcels;
+use ownership::handover::checkpoints::{Stamp, parcels};
 use ownership::handover::{CLAIM_TIMEOUT, Standing, Target};
 use rand_chacha::rand_core::SeedableRng;
 
@@ -291,8 +291,8 @@ fn a_deputy_goes_on_from_the_checkpoint_of_an_owner_that_crashed() {
     let (a, b) = (peer("a", 1).name, peer("b", 9).name);
     let known = |key: Key| Seal { version: 1, last_tick: 5, payload: Bytes::from(key.to_string()) };
     let seals = of_b.iter().map(|key| (Target::new(&component(), *key), known(*key))).collect();
-    for body in parcels(&b, &a, seals).0 {
-        core.handle_checkpoints(&body).expect("it is for this node");
+    for body in parcels(&b, &a, &mut Stamp::default(), seals).0 {
+        core.handle_checkpoints(&body, now).expect("it is for this node");
     }
     let gone = Peer { state: State::Participant, ..peer("b", 9) };
     core.hear(Event::Down { peer: gone, cause: Cause::Failed, last_heard: None }, now);
@@ -306,6 +306,31 @@ fn a_deputy_goes_on_from_the_checkpoint_of_an_owner_that_crashed() {
     }
     assert_eq!(started, of_b.len());
     assert!(core.checkpoints().is_empty());
+}
+
+/// The process that said it may have gone on, be it that nobody knows who that was: its next one does not
+/// know the target yet, and this node stands in.
+#[test]
+fn a_checkpoint_is_no_seal_to_rely_on() {
+    let now = Instant::now();
+    let clustered = Config { membership: Some(membership::Config::default()), ..Config::default() };
+    let mut core = core(clustered, now);
+    core.participate(now);
+    others(&mut core, &["b"], now);
+    let (a, b, target) =
+        (peer("a", 1).name, peer("b", 9).name, Target::new(&component(), keys(1)[0]));
+    let seal = Seal { version: 1, last_tick: 5, payload: Bytes::new() };
+    let seals = vec![(target.clone(), seal.clone())];
+    let (bodies, _) = parcels(&b, &a, &mut Stamp::default(), seals);
+    core.handle_checkpoints(&bodies[0], now).expect("it is for this node");
+    moves(&mut core);
+    core.handover.cover(&target, &b, None, false, now);
+    core.settle(now);
+    let start = std::iter::from_fn(|| core.poll_output()).find_map(|output| match output {
+        Output::Start { seal, overlap, .. } => Some((seal, overlap)),
+        _ => None,
+    });
+    assert_eq!(start, Some((Some(seal), true)));
 }
 
 #[test]

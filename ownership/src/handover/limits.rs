@@ -124,5 +124,12 @@ pub(super) const CHECKPOINT_PARCEL: usize = 1 << 20;
 /// The longest body of checkpoints in bytes.
 pub const CHECKPOINT_MAX: usize = 2 * CHECKPOINT_PARCEL;
 
+/// How often a position that stands still is sent to its deputy again, which may have had to forget it.
+pub const CHECKPOINT_RENEWED: Duration = Duration::from_secs(300);
+
+/// How long a deputy keeps what is not sent again: the target is gone, or has another deputy. Two renewals may
+/// be late.
+pub const CHECKPOINT_KEPT: Duration = Duration::from_secs(900);
+
 /// Bytes of checkpoints that a node keeps for others.
 pub const CHECKPOINT_BYTES: usize = 64 << 20;

@@ -17,7 +17,7 @@ mod tests;
 
 /// How long after a scrape its samples are in the durable log, in milliseconds: until then a crash
 /// loses them.
-const UNSEALED: i64 = delivery::QueueConfig::MAX_UNSEALED.as_millis() as i64;
+pub(super) const UNSEALED: i64 = delivery::QueueConfig::MAX_UNSEALED.as_millis() as i64;
 
 /// Why a target was collected on a node no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,12 +190,8 @@ impl Collector {
         let interval = self.interval;
         let runs = std::mem::take(&mut self.runs);
         let hold = |(key, run): (Key, Run)| {
-            let takes = duration(key, interval);
             let clock = if *end == End::Crashed { at.clock - UNSEALED } else { at.clock };
-            let mut last = run.begun(interval, clock);
-            while let Some(tick) = last.filter(|tick| run.done(*tick, takes) > clock) {
-                last = Some(tick - step(interval)).filter(|tick| *tick >= run.first);
-            }
+            let mut last = run.stored(interval, clock);
             if let Some(stop) = &run.stop {
                 last = last.map(|last| last.min(stop.last));
             }
@@ -223,6 +219,18 @@ impl Collector {
         }
     }
 
+    /// How far each is that runs: its last tick that was collected here and stored, by component.
+    pub(super) fn positions(&self, at: Moment) -> BTreeMap<ComponentId, Vec<(Key, i64)>> {
+        let mut positions: BTreeMap<ComponentId, Vec<(Key, i64)>> = BTreeMap::new();
+        for (key, run) in self.runs.iter().filter(|(_, run)| run.stop.is_none()) {
+            if let Some(last) = run.stored(self.interval, at.clock - UNSEALED) {
+                let component = run.takeover.component.clone();
+                positions.entry(component).or_default().push((*key, last));
+            }
+        }
+        positions
+    }
+
     /// What runs, without those that are stopping.
     pub(super) fn running(&self) -> Vec<Key> {
         self.runs.iter().filter(|(_, run)| run.stop.is_none()).map(|(key, _)| *key).collect()
@@ -236,6 +244,16 @@ impl Run {
             return None;
         }
         Some(tick::last(self.takeover.key.as_u64(), interval, clock).max(self.first))
+    }
+
+    /// The last tick of which the scrape was done by then.
+    fn stored(&self, interval: u64, clock: i64) -> Option<i64> {
+        let takes = duration(self.takeover.key, interval);
+        let mut last = self.begun(interval, clock);
+        while let Some(tick) = last.filter(|tick| self.done(*tick, takes) > clock) {
+            last = Some(tick - step(interval)).filter(|tick| *tick >= self.first);
+        }
+        last
     }
 
     /// Whether the first tick bears another time than its own.

@@ -40,6 +40,8 @@ pub enum Errand {
     Claim(u64),
     /// A comparison, with the number that the asker knows it under.
     Audit(u64),
+    /// What a deputy is to keep.
+    Checkpoint,
 }
 
 impl Errand {
@@ -49,6 +51,7 @@ impl Errand {
             Errand::Sync => "sync",
             Errand::Claim(_) => "claim",
             Errand::Audit(_) => "audit",
+            Errand::Checkpoint => "checkpoint",
         }
     }
 }
@@ -75,6 +78,8 @@ pub(super) enum Delivery {
     Stopped { life: u32, key: Key },
     /// What discovery has found.
     Found { life: u32, catalog: Shared },
+    /// Collectors say how far they are.
+    Beat { life: u32 },
     /// A node that leaves has waited for long enough.
     Drained { life: u32 },
     /// What a node that leaves collected has stopped.
@@ -134,6 +139,9 @@ fn ask_core(
         Errand::Sync => Some(core.handle_sync(body, now).map_err(refused)),
         Errand::Claim(_) => core.handle_claim(exchange, body, now).err().map(|e| Err(refused(e))),
         Errand::Audit(_) => Some(core.handle_audit(body, clock).map_err(refused)),
+        Errand::Checkpoint => {
+            Some(core.handle_checkpoints(body, now).map(|()| Bytes::new()).map_err(refused))
+        }
     }
 }
 
@@ -159,6 +167,8 @@ fn tell_core(
         }
         (Errand::Audit(id), Ok(body)) => drop(core.handle_audit_reply(id, &body, clock, now)),
         (Errand::Audit(id), Err(_)) => core.handle_audit_failure(id, now),
+        (Errand::Checkpoint, Ok(_)) => {}
+        (Errand::Checkpoint, Err(_)) => core.handle_checkpoint_failure(to),
     }
 }
 
@@ -174,7 +184,7 @@ impl<O: Oracle> World<O> {
             let patience = match errand {
                 Errand::Sync => ANSWER_TIMEOUT,
                 Errand::Audit(_) => AUDIT_TIMEOUT,
-                Errand::Claim(_) => CLAIM_TIMEOUT,
+                Errand::Claim(_) | Errand::Checkpoint => CLAIM_TIMEOUT,
             };
             self.schedule(patience, Event::GiveUp { exchange: id });
         }

@@ -74,6 +74,8 @@ pub(super) struct Disk {
     pub(super) generation: u64,
     /// The file of the peers that it had.
     pub(super) peers: Option<Vec<u8>>,
+    /// The file of what it kept for others.
+    pub(super) checkpoints: Option<Bytes>,
     /// How long a write takes. A crash before it is done leaves what was there.
     pub(super) takes: Duration,
 }

@@ -11,8 +11,11 @@ use rand_chacha::ChaCha12Rng;
 use super::{Arguments, Collecting, Fault, Network, Settings};
 
 /// Scrapes under way and discovery that is late make moves harder, at any pace.
-const COLLECTING: Collecting =
-    Collecting { interval: Duration::from_secs(5), discovery: Duration::from_secs(1) };
+const COLLECTING: Collecting = Collecting {
+    interval: Duration::from_secs(5),
+    discovery: Duration::from_secs(1),
+    checkpoints: true,
+};
 
 /// Everything a run follows from. Written as the arguments of `testnet sim` that give the same run.
 #[derive(Debug, Clone, PartialEq)]

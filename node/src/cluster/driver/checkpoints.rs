@@ -14,7 +14,7 @@ use super::{Driver, Errand};
 use crate::cluster::CHECKPOINT_PATH;
 
 /// The rhythm of checkpoints: what a crash loses of a position at most, besides the detection.
-pub(in crate::cluster) const EVERY: Duration = Duration::from_secs(5);
+pub const EVERY: Duration = Duration::from_secs(5);
 
 /// What no [`Checkpoints::changes`] is.
 const NEVER: u64 = u64::MAX;
@@ -56,14 +56,14 @@ impl Rhythm {
 
     /// What was kept by an earlier life of this node; nothing when that cannot be read.
     pub(in crate::cluster) fn load(&mut self) -> Checkpoints {
-        let checkpoints = self.shelf.read();
+        let checkpoints = self.shelf.read(Instant::now());
         self.saved = checkpoints.changes();
         checkpoints
     }
 }
 
 impl Shelf {
-    fn read(&self) -> Checkpoints {
+    fn read(&self, now: Instant) -> Checkpoints {
         let saved = match std::fs::read(&self.file) {
             Ok(saved) => saved,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Checkpoints::default(),
@@ -72,7 +72,7 @@ impl Shelf {
                 return Checkpoints::default();
             }
         };
-        Checkpoints::restore(&saved).unwrap_or_else(|error| {
+        Checkpoints::restore(&saved, now).unwrap_or_else(|error| {
             warn!(file = %self.file.display(), %error, "checkpoints are broken, and left aside");
             Checkpoints::default()
         })
@@ -80,8 +80,9 @@ impl Shelf {
 
     /// Replaces the file so that either the old or the new text is there, whatever happens; not by a state
     /// that is older than the one that it has.
-    fn write(&self, changes: u64, text: &[u8]) -> io::Result<()> {
+    fn write(&self, checkpoints: &Checkpoints) -> io::Result<()> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = checkpoints.changes();
         if changes < *written {
             return Ok(());
         }
@@ -89,7 +90,7 @@ impl Shelf {
         std::fs::create_dir_all(directory)?;
         let beside = self.file.with_extension("new");
         let mut new = std::fs::File::create(&beside)?;
-        io::Write::write_all(&mut new, text)?;
+        io::Write::write_all(&mut new, &checkpoints.save())?;
         new.sync_all()?;
         std::fs::rename(&beside, &self.file)?;
         std::fs::File::open(directory)?.sync_all()?;
@@ -111,7 +112,7 @@ impl Driver {
         for (component, seals) in self.subscribers.checkpoints() {
             left_out += self.core.checkpoint(&component, seals);
         }
-        left_out += self.core.send_checkpoints();
+        left_out += self.core.send_checkpoints(now);
         if left_out > 0 {
             self.measures.checkpoints_left_out(left_out);
             warn!(left_out, "checkpoints are too long, or too many");
@@ -120,8 +121,9 @@ impl Driver {
         let changes = self.core.checkpoints().changes();
         if changes != self.rhythm.saved && !self.rhythm.writing {
             (self.rhythm.saved, self.rhythm.writing) = (changes, true);
-            let (shelf, text) = (Arc::clone(&self.rhythm.shelf), self.core.checkpoints().save());
-            self.errands.spawn_blocking(move || Errand::Saved(shelf.write(changes, &text)));
+            // To put all of it into one text takes long enough to be in the way of probes.
+            let (shelf, kept) = (Arc::clone(&self.rhythm.shelf), self.core.checkpoints().clone());
+            self.errands.spawn_blocking(move || Errand::Saved(shelf.write(&kept)));
         }
     }
 
@@ -132,7 +134,7 @@ impl Driver {
         if checkpoints.changes() == rhythm.saved && !rhythm.writing {
             return;
         }
-        if let Err(error) = rhythm.shelf.write(checkpoints.changes(), &checkpoints.save()) {
+        if let Err(error) = rhythm.shelf.write(checkpoints) {
             warn!(file = %rhythm.shelf.file.display(), %error, "cannot keep checkpoints");
         }
     }
@@ -148,7 +150,7 @@ impl Driver {
 
     /// Another node sends checkpoints.
     pub(super) fn keep(&mut self, body: &[u8]) -> Result<(), QuestionError> {
-        self.core.handle_checkpoints(body)
+        self.core.handle_checkpoints(body, Instant::now())
     }
 
     pub(super) fn send_checkpoint(&mut self, to: SocketAddr, body: Bytes) {

@@ -13,6 +13,7 @@ pub(super) struct Figures {
     kept: AtomicUsize,
     bytes: AtomicUsize,
     left_out: AtomicU64,
+    evicted: AtomicU64,
 }
 
 impl Measures {
@@ -20,6 +21,7 @@ impl Measures {
     pub(in crate::cluster) fn checkpoints_kept(&self, kept: &Checkpoints) {
         self.checkpoints.kept.store(kept.len(), Ordering::Relaxed);
         self.checkpoints.bytes.store(kept.bytes(), Ordering::Relaxed);
+        self.checkpoints.evicted.store(kept.evicted(), Ordering::Relaxed);
     }
 
     /// So many positions of this node's own go without a checkpoint.
@@ -35,6 +37,8 @@ impl Figures {
         page.gauge("shoal_checkpoints", help, &[], gauge(&self.kept));
         let help = "Bytes of checkpoints that this node keeps as a deputy.";
         page.gauge("shoal_checkpoints_bytes", help, &[], gauge(&self.bytes));
+        let help = "Checkpoints of other nodes that this one had no room for.";
+        page.counter("shoal_checkpoints_evicted_total", help, &[], get(&self.evicted));
         let help = "Checkpoints of this node that were too long, or too many, to be sent.";
         page.counter("shoal_checkpoints_left_out_total", help, &[], get(&self.left_out));
     }

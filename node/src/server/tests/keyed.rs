@@ -217,7 +217,12 @@ fn misdirected() -> [(&'static str, Bytes); 3] {
         other => panic!("no claim: {other:?}"),
     };
     let seal = model::Seal { version: 1, last_tick: 1, payload: Bytes::new() };
-    let (mut parcels, _) = handover::checkpoints::parcels(&from, &to, vec![(target, seal)]);
+    let (mut parcels, _) = handover::checkpoints::parcels(
+        &from,
+        &to,
+        &mut handover::checkpoints::Stamp::default(),
+        vec![(target, seal)],
+    );
     let mut audit = ownership::Audit::new(&from);
     audit.peer_up(&to, now);
     audit.handle_timeout(audit.poll_timeout().expect("it will ask"));

@@ -50,9 +50,11 @@ fn an_owner_that_was_restarted_at_once_goes_on_from_what_its_deputy_keeps() {
     let (a_name, b_name) = (name("a"), name("b"));
     let target = Target::new(&component(), key_of("b", &["a"]));
     let known = assignment(&Arc::from([target.key]));
-    let (parcels, _) = checkpoints::parcels(&b_name, &a_name, vec![(target.clone(), seal(5))]);
+    let mut stamp = checkpoints::Stamp::default();
+    let seals = vec![(target.clone(), seal(5))];
+    let (parcels, _) = checkpoints::parcels(&b_name, &a_name, &mut stamp, seals);
     let mut kept = Checkpoints::default();
-    kept.handle(&a_name, &parcels[0]).expect("it is for a");
+    kept.handle(&a_name, &parcels[0], now).expect("it is for a");
     let mut a = Handover::new(&a_name);
     a.peer_up(&b_name, now);
     a.gained(&Target::new(&component(), key_of("a", &["b"])), None, MoveCause::Targets, now);

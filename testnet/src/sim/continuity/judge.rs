@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use model::tick;
+use node::cluster::CHECKPOINTS_EVERY;
 use ownership::Key;
 
 use super::course::{Course, Expected, course};
@@ -11,6 +13,7 @@ use super::{Ledger, Play};
 use crate::continuity::Table;
 use crate::continuity::excuse::{Excuse, excused};
 use crate::continuity::table::{Finding, Row, Suspicions, UNEXCUSED};
+use crate::sim::collector::UNSEALED;
 use crate::sim::world::since_dawn;
 use crate::sim::{End, Hold};
 
@@ -22,6 +25,10 @@ const AROUND: Duration = Duration::from_secs(30);
 
 /// How long a target is on its way to the one it was given to, who may have crashed meanwhile.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
+
+/// How much a deputy may be behind what a collector that crashed had done, in milliseconds: the rhythm of
+/// checkpoints, what it takes until what was done is safe and can be said, and what it takes to say it.
+const BEHIND: i64 = CHECKPOINTS_EVERY.as_millis() as i64 + UNSEALED + 500;
 
 /// Counts of all targets.
 #[derive(Default)]
@@ -40,6 +47,7 @@ struct Counts {
     overlaps: u64,
     late: u64,
     unsealed: u64,
+    behind: u64,
 }
 
 /// The table of a run, and the story of the first target about which there is a finding.
@@ -66,9 +74,11 @@ pub(super) fn judge(
             let unsealed = unsealed(holds, expected);
             counts.add(&course, holds, excused, expected);
             counts.unsealed += unsealed;
+            let behind = if goal.checkpoints { behind(*key, holds, interval) } else { 0 };
+            counts.behind += behind;
             let doubles = goal.doubles(&course, interval);
             counts.twice_late += doubles;
-            let found = goal.find(&course, excused, unsealed, doubles);
+            let found = goal.find(&course, excused, (unsealed, behind), doubles);
             if !found.is_empty() && story.is_empty() {
                 story = tell(*key, &course, holds, ledger, log);
             }
@@ -87,6 +97,25 @@ pub(super) fn judge(
 fn unsealed(holds: &[Hold], expected: &Expected) -> u64 {
     let since = |hold: &&Hold| since_dawn(hold.since) > expected.from;
     holds.iter().filter(since).filter(|hold| hold.sealed.is_none()).count() as u64
+}
+
+/// How often whoever went on with a target after a crash did not know how far it was, but for what was said
+/// in the last rhythm of checkpoints.
+fn behind(key: Key, holds: &[Hold], interval: u64) -> u64 {
+    let crashed = holds.iter().filter(|hold| hold.end == End::Crashed);
+    let lost = crashed.filter(|crashed| {
+        let said = since_dawn(crashed.until) - BEHIND;
+        let Some((first, last)) = crashed.ticks else { return false };
+        let position = tick::last(key.as_u64(), interval, said).min(last);
+        if position < first {
+            // It had not said anything yet.
+            return false;
+        }
+        let later = holds.iter().filter(|hold| hold.since >= crashed.until);
+        let next = later.min_by_key(|hold| hold.since);
+        next.is_some_and(|next| next.sealed.is_none_or(|sealed| sealed < position))
+    });
+    lost.count() as u64
 }
 
 impl Counts {
@@ -127,6 +156,9 @@ impl Counts {
             free("starts with a possible overlap", self.overlaps),
             none("what else went wrong", goal.failures.len() as u64),
         ];
+        if goal.checkpoints && !goal.crashes.is_empty() {
+            rows.push(none("positions older than a rhythm after a crash", self.behind));
+        }
         if !goal.crashes.is_empty() {
             rows.push(none(UNEXCUSED, self.unexcused));
         }
@@ -169,7 +201,13 @@ impl Goal {
     }
 
     /// What stands against the goal.
-    fn find(&self, course: &Course, excused: u64, unsealed: u64, doubles: u64) -> Vec<String> {
+    fn find(
+        &self,
+        course: &Course,
+        excused: u64,
+        (unsealed, behind): (u64, u64),
+        doubles: u64,
+    ) -> Vec<String> {
         let mut found = Vec::new();
         if course.gaps > excused {
             found.push(format!(
@@ -186,6 +224,9 @@ impl Goal {
         }
         if unsealed > 0 && self.planned {
             found.push("taken over without a seal".to_owned());
+        }
+        if behind > 0 {
+            found.push("the position that a crash left is older than a rhythm".to_owned());
         }
         if course.false_stale {
             found.push("said to have ended, and went on".to_owned());

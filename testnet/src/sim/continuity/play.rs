@@ -61,6 +61,7 @@ impl Play {
         let mut rng = ChaCha12Rng::seed_from_u64(self.seed ^ 0x0c0a_715e_0c0a_715e);
         let jitter = *[1u64, 2, 10, 30].choose(&mut rng).expect("there are some");
         let discovery = *[100u64, 1000, 3000].choose(&mut rng).expect("there are some");
+        let checkpoints = rng.random_bool(0.5);
         let hosts = if self.scenario == Scenario::Scale { 4 * self.nodes } else { self.nodes };
         let usual = Settings::default();
         let settings = Settings {
@@ -76,6 +77,7 @@ impl Play {
             collecting: Some(Collecting {
                 interval: self.interval,
                 discovery: Duration::from_millis(discovery),
+                checkpoints,
             }),
             ..usual
         };

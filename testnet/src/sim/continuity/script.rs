@@ -34,6 +34,8 @@ pub(super) struct Goal {
     pub flapped: Option<Suspicions>,
     /// Every move brings a seal, since all of them are planned.
     pub planned: bool,
+    /// Deputies keep how far collectors are, and nothing gets lost on the way.
+    pub checkpoints: bool,
     /// What went wrong beyond what is collected.
     pub failures: Vec<String>,
 }
@@ -191,7 +193,8 @@ impl Stage {
 
 /// Plays a scenario, and says what it may have cost.
 pub(super) fn perform(stage: &mut Stage, play: &Play) -> Goal {
-    let mut goal = Goal::default();
+    let checkpoints = stage.world.keeps_checkpoints() && play.loss == 0.0;
+    let mut goal = Goal { checkpoints, ..Goal::default() };
     let nodes = play.nodes;
     let keys = Catalog::of(play.targets).keys().to_vec();
     stage.world.publish(unrelated(play.targets, 1));

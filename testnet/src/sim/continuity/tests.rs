@@ -249,8 +249,11 @@ fn a_node_that_leaves_while_a_seal_is_on_its_way_to_it_passes_it_on() {
 #[test]
 fn targets_that_go_while_a_node_leaves_are_ended_once() {
     for seed in 0..3 {
-        let collecting =
-            Collecting { interval: Duration::from_secs(15), discovery: Duration::ZERO };
+        let collecting = Collecting {
+            interval: Duration::from_secs(15),
+            discovery: Duration::ZERO,
+            checkpoints: false,
+        };
         let settings = Settings {
             seed,
             hosts: 3,
@@ -275,5 +278,57 @@ fn targets_that_go_while_a_node_leaves_are_ended_once() {
             let gone = left.keys().binary_search(key).is_err();
             assert_eq!(ends, usize::from(gone), "seed {seed}: {key}: {holds:#?}");
         }
+    }
+}
+
+#[test]
+fn a_deputy_that_stands_in_does_not_take_what_it_keeps_for_the_last_word() {
+    // Restarted at once: it does not know its targets yet, and what it did last nobody kept.
+    let kill = Play { interval: Duration::from_secs(5), ..small(Scenario::Kill, 5, 149) };
+    let played = play(&kill);
+    assert!(played.table.met(), "{played}");
+    assert_eq!(played.table.count("positions older than a rhythm after a crash"), 0);
+}
+
+#[test]
+fn a_position_that_was_lost_is_found() {
+    let key = Catalog::of(1).keys()[0];
+    let start = since_dawn(Duration::ZERO);
+    let tick = |number: i64| model::tick::next(key.as_u64(), 1000, start) + 1000 * number;
+    let play = small(Scenario::Kill, 3, 0);
+    let world = play.world();
+    // It collects until it crashes after 20 ticks; what was said is at most a rhythm older than that.
+    for (sealed, lost) in [(Some(18), 0), (Some(14), 0), (Some(3), 1), (None, 1)] {
+        let hold = |host, since, until: u64, ticks: (i64, i64), end| Hold {
+            host,
+            since: Duration::from_secs(since),
+            until: Duration::from_secs(until),
+            from: None,
+            sealed: None,
+            overlap: false,
+            ticks: Some((tick(ticks.0), tick(ticks.1))),
+            late: false,
+            end,
+        };
+        let held = [
+            hold(1, 0, 20, (0, 18), End::Crashed),
+            Hold { sealed: sealed.map(tick), ..hold(2, 21, 31, (19, 30), End::Open) },
+        ];
+        let mut ledger = Ledger::default();
+        for hold in &held {
+            ledger.see(hold.until, Fact::Held { key, hold }, world.population());
+        }
+        let (from, until) = (start, tick(30));
+        let at = Duration::from_secs(20);
+        let goal = Goal {
+            expected: vec![Expected { keys: vec![key], from, until, ends: false }],
+            crashes: vec![Crash { host: 1, at, detection: Duration::from_secs(3) }],
+            checkpoints: true,
+            ..Goal::default()
+        };
+        let (table, _) = judge::judge(&play, &goal, &ledger, &[]);
+        let row = "positions older than a rhythm after a crash";
+        assert_eq!(table.count(row), lost, "{table}");
+        assert_eq!(table.met(), lost == 0, "{table}");
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 /// Scrapes under way, so that it matters what the clock says.
 fn collecting(seed: u64, hosts: usize) -> World {
     let interval = Duration::from_secs(5);
-    let collecting = Some(Collecting { interval, discovery: Duration::ZERO });
+    let collecting = Some(Collecting { interval, discovery: Duration::ZERO, checkpoints: false });
     let mut world = form(World::new(Settings { seed, hosts, collecting, ..Settings::default() }));
     world.run_until(world.now() + Duration::from_secs(60));
     world

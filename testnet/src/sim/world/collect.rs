@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Seal;
+use node::cluster::CHECKPOINTS_EVERY;
 use node::core::{Core, StopReason};
 use ownership::{ComponentId, Key};
 use rand::RngExt;
@@ -29,6 +30,8 @@ pub struct Collecting {
     /// The most that the discovery of a node takes to find what there is: after a start, and after
     /// the configuration was loaded.
     pub discovery: Duration,
+    /// Whether deputies keep how far collectors are, as those of logs want it.
+    pub checkpoints: bool,
 }
 
 impl<O: Oracle> World<O> {
@@ -50,6 +53,11 @@ impl<O: Oracle> World<O> {
         self.settings.collecting.map_or(Duration::ZERO, |how| how.discovery)
     }
 
+    /// Whether deputies keep how far collectors are.
+    pub fn keeps_checkpoints(&self) -> bool {
+        self.settings.collecting.is_some_and(|how| how.checkpoints)
+    }
+
     /// The discovery of a node begins to look.
     pub(super) fn discover(&mut self, host: usize) {
         let catalog = Arc::clone(&self.catalog);
@@ -68,6 +76,35 @@ impl<O: Oracle> World<O> {
         for (component, keys) in catalog.changes(before.as_deref()) {
             self.with_core(host, |core, now| core.set_keys(&component, keys, now));
         }
+    }
+
+    /// The rhythm of checkpoints begins on `host`, at another moment on each.
+    pub(super) fn begin_to_beat(&mut self, host: usize) {
+        if self.settings.collecting.is_some_and(|how| how.checkpoints) {
+            let life = self.population.hosts[host].life;
+            let share = (host * 7 + life as usize * 3) % 10;
+            let after = CHECKPOINTS_EVERY.mul_f64(share as f64 / 10.0);
+            self.schedule(after, Event::Deliver { host, delivery: Delivery::Beat { life } });
+        }
+    }
+
+    /// The collectors on `host` say how far they are, and what is kept for others is written down.
+    pub(super) fn beat(&mut self, host: usize) {
+        let at = self.moment(host);
+        let positions = self.population.hosts[host].collector.positions(at);
+        let saved = self.with_core(host, |core, now| {
+            for (component, ticks) in positions {
+                let seal = |last_tick| Seal { version: 1, last_tick, payload: bytes::Bytes::new() };
+                let seals = ticks.into_iter().map(|(key, tick)| (key, seal(tick))).collect();
+                core.checkpoint(&component, seals);
+            }
+            core.send_checkpoints(now);
+            core.checkpoints().save()
+        });
+        self.population.hosts[host].disk.checkpoints = saved;
+        let life = self.population.hosts[host].life;
+        let delivery = Delivery::Beat { life };
+        self.schedule(CHECKPOINTS_EVERY, Event::Deliver { host, delivery });
     }
 
     /// Makes the node on `host` leave as a process does that is asked to end: others take over what it

@@ -55,6 +55,7 @@ impl<O: Oracle> World<O> {
                 | Output::Claim { .. }
                 | Output::ClaimReply { .. }
                 | Output::Audit { .. }
+                | Output::Checkpoint { .. }
                     if blocked =>
                 {
                     let outbox = &mut self.population.hosts[host].outbox;
@@ -124,8 +125,7 @@ impl<O: Oracle> World<O> {
             }
             Output::Claim { to, id, body } => self.ask(host, to, Errand::Claim(id), body),
             Output::ClaimReply { id, body } => self.answer(host, id, Ok(body)),
-            // The collectors of this world ask for none.
-            Output::Checkpoint { .. } => {}
+            Output::Checkpoint { to, body } => self.ask(host, to, Errand::Checkpoint, body),
             Output::Audit { to, id, body } => self.ask(host, to, Errand::Audit(id), body),
             Output::Gate { .. } | Output::View | Output::Departed => {}
         }

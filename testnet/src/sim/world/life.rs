@@ -65,6 +65,7 @@ impl<O: Oracle> World<O> {
         state.collector =
             Collector::new(self.settings.collecting.map_or(Duration::ZERO, |how| how.interval));
         self.recall(host, &called);
+        self.recall_checkpoints(host);
         self.tell(Fact::Booted { host });
         self.drive(host);
         self.with_core(host, Core::participate);
@@ -72,6 +73,7 @@ impl<O: Oracle> World<O> {
             let config = self.catalog.config;
             self.with_core(host, |core, now| core.set_config(config, now));
             self.discover(host);
+            self.begin_to_beat(host);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use node::cluster::known::Known;
+use ownership::handover::Checkpoints;
 
 use super::{Event, World};
 use crate::sim::oracle::Oracle;
@@ -15,6 +16,16 @@ impl<O: Oracle> World<O> {
         if self.settings.remembering {
             let file = state.disk.peers.as_deref();
             state.known = Some(Known::new(file, cluster, &state.name, seconds));
+        }
+    }
+
+    /// And with what it kept for others.
+    pub(super) fn recall_checkpoints(&mut self, host: usize) {
+        let now = self.origin + self.now;
+        let state = &mut self.population.hosts[host];
+        if let (Some(core), Some(saved)) = (&mut state.core, &state.disk.checkpoints) {
+            let saved = Checkpoints::restore(saved, now).expect("a node reads what it wrote");
+            core.restore_checkpoints(saved);
         }
     }
 

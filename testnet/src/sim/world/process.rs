@@ -103,6 +103,11 @@ impl<O: Oracle> World<O> {
                     self.discovered(host, catalog);
                 }
             }
+            Input::Delivery(Delivery::Beat { life }) => {
+                if self.population.hosts[host].life == life {
+                    self.beat(host);
+                }
+            }
             Input::Delivery(Delivery::Drained { life }) => {
                 if self.population.hosts[host].life == life {
                     self.drained(host);
