@@ -29,11 +29,13 @@ mod asking;
 pub mod checkpoints;
 mod covering;
 mod given;
+mod held;
 mod limits;
 mod offered;
 mod offering;
 mod output;
 mod phase;
+mod sending;
 #[cfg(test)]
 mod tests;
 mod under_way;
@@ -460,44 +462,5 @@ impl Handover {
 
     fn stop(&mut self, target: &Target, reason: StopReason, seal: bool, cause: MoveCause) {
         self.outputs.push_back(Output::Stop { target: target.clone(), reason, seal, cause });
-    }
-
-    fn phase(&self, target: &Target) -> Option<&Phase> {
-        self.held.get(&target.component)?.get(&target.key)
-    }
-
-    fn phase_mut(&mut self, target: &Target) -> Option<&mut Phase> {
-        self.version += 1;
-        self.held.get_mut(&target.component)?.get_mut(&target.key)
-    }
-
-    fn set(&mut self, target: &Target, phase: Phase) {
-        self.version += 1;
-        if let Some(due) = phase.due() {
-            self.timers.insert((due, target.clone()));
-        }
-        self.held.entry(target.component.clone()).or_default().insert(target.key, phase);
-    }
-
-    /// Notes when a key has to be looked at, after its phase was changed in place.
-    fn arm(&mut self, target: &Target) {
-        if let Some(due) = self.phase(target).and_then(Phase::due) {
-            self.timers.insert((due, target.clone()));
-        }
-    }
-
-    fn forget(&mut self, target: &Target) {
-        self.version += 1;
-        if let Some(keys) = self.held.get_mut(&target.component) {
-            keys.remove(&target.key);
-            if keys.is_empty() {
-                self.held.remove(&target.component);
-            }
-        }
-    }
-
-    fn pop_timer(&mut self, now: Instant) -> Option<(Instant, Target)> {
-        self.timers.first().filter(|(at, _)| *at <= now)?;
-        self.timers.pop_first()
     }
 }

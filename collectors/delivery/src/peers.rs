@@ -29,8 +29,8 @@ pub trait Peers: fmt::Debug + Send + Sync {
     fn missing(&self) -> Option<Vec<Arc<str>>>;
 
     /// Gives frames to another live node that will stay. When this returns without an error they
-    /// are on its disk.
-    fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>>;
+    /// are on its disk. Returns which node that is.
+    fn adopt(&self, consignment: Consignment) -> Later<'_, Result<Arc<str>, Refused>>;
 }
 
 /// What is asked of the other nodes.

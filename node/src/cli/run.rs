@@ -112,9 +112,8 @@ async fn live(options: Options, control: logging::Control) -> anyhow::Result<()>
     let mut stop = std::pin::pin!(process.stop(drain, deadline));
     tokio::select! {
         in_time = &mut stop => {
-            if in_time {
-                info!("stopped");
-            }
+            anyhow::ensure!(in_time, "stopped before all was done, after {deadline:?}");
+            info!("stopped");
             return Ok(());
         }
         _ = twice => {}

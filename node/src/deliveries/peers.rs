@@ -92,7 +92,7 @@ impl Others {
         }
     }
 
-    async fn give(&self, consignment: Consignment) -> Result<(), Refused> {
+    async fn give(&self, consignment: Consignment) -> Result<Arc<str>, Refused> {
         let refused =
             |reason: &str, is_transient| Refused { reason: reason.to_owned(), is_transient };
         let mut heirs = {
@@ -117,7 +117,7 @@ impl Others {
             let posted =
                 self.access.post(heir.address, ADOPT_PATH, body.clone(), NO_ANSWER, ADOPT_TIMEOUT);
             match posted.await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(heir.name.as_str().into()),
                 Err(error) => {
                     is_transient |= matches!(error, PeerError::Unreachable(_));
                     reasons.push(format!("{}: {error}", heir.name));
@@ -143,7 +143,7 @@ impl Peers for Others {
         state.joined.then(|| names().map(Arc::from).collect())
     }
 
-    fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>> {
+    fn adopt(&self, consignment: Consignment) -> Later<'_, Result<Arc<str>, Refused>> {
         Box::pin(self.give(consignment))
     }
 }

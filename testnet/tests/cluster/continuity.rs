@@ -205,9 +205,14 @@ async fn the_heir_of_two_that_left_is_killed_and_delivers_before_them_though_the
     stage.ledger.behave(Behaviour::Refuse(503));
     stage.backlog(0, 1.0).await?;
     stage.backlog(1, 1.0).await?;
-    let [one, other] = [0, 1].map(|node| stage.cluster.take(node).child.end(PATIENCE));
-    let (one, other) = tokio::join!(one, other);
-    one.and(other)?;
+    let [mut one, mut other] = [0, 1].map(|node| stage.cluster.take(node).child);
+    let (ended, other_ended) = tokio::join!(one.terminate(PATIENCE), other.terminate(PATIENCE));
+    anyhow::ensure!(ended?.success() && other_ended?.success(), "{}", stage.cluster.log_tails());
+    // Nobody has to look for what they had not delivered.
+    for log in [one.log()?, other.log()?] {
+        let said = log.lines().find(|line| line.contains("another node delivers what is left"));
+        anyhow::ensure!(said.is_some_and(|line| line.contains("node-3")), "{log}");
+    }
     // What the heir collects stands behind what it adopted.
     stage.backlog(2, 10.0 * TARGETS as f64).await?;
     stage.cluster.take(2).child.kill().await?;

@@ -1,6 +1,8 @@
 //! The end of a destination: what can be sent is sent, what cannot is given to another node or
 //! stays in the log.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -33,7 +35,7 @@ impl Destination {
             && !self.hurry.is_cancelled()
             && !neighbours.hand_over.is_zero()
         {
-            self.hand_over(&neighbours).await;
+            Box::pin(self.hand_over(&neighbours)).await;
         }
         self.own.give_up_unwritten(now_ms());
         self.sync_for_good().await;
@@ -60,8 +62,18 @@ impl Destination {
         }
     }
 
-    /// Gives what is left to another node, log by log, oldest frames first.
+    /// Gives what is left to other nodes, and says to which.
     async fn hand_over(&mut self, neighbours: &Neighbours) {
+        let mut given: BTreeMap<Arc<str>, Left> = BTreeMap::new();
+        self.give(neighbours, &mut given).await;
+        let endpoint = &self.config.name;
+        for (node, Left { frames, samples, bytes }) in given {
+            info!(endpoint, %node, frames, samples, bytes, "another node delivers what is left");
+        }
+    }
+
+    /// Log by log, oldest frames first.
+    async fn give(&mut self, neighbours: &Neighbours, given: &mut BTreeMap<Arc<str>, Left>) {
         let deadline = Instant::now() + neighbours.hand_over;
         let ids: Vec<u128> = self.logs().map(crate::log::Log::instance).collect();
         for id in ids {
@@ -75,8 +87,15 @@ impl Destination {
                     route,
                     frames: batch.iter().map(|(_, frame)| frame.clone()).collect(),
                 };
-                if !self.offer(neighbours, consignment, deadline).await {
+                let Some(heir) = self.offer(neighbours, consignment, deadline).await else {
                     return;
+                };
+                let left = given.entry(heir).or_default();
+                for (meta, frame) in &batch {
+                    left.frames += 1;
+                    left.samples +=
+                        u64::from(meta.counts.samples) + u64::from(meta.counts.histograms);
+                    left.bytes += frame.len() as u64;
                 }
                 let metas: Vec<_> = batch.into_iter().map(|(meta, _)| meta).collect();
                 if let Some(log) = self.log_mut(id) {
@@ -97,13 +116,13 @@ impl Destination {
         }
     }
 
-    /// Offers frames until somebody has them or the time is over; whether somebody has them.
+    /// Offers frames until somebody has them or the time is over; who has them.
     async fn offer(
         &mut self,
         neighbours: &Neighbours,
         consignment: Consignment,
         deadline: Instant,
-    ) -> bool {
+    ) -> Option<Arc<str>> {
         let endpoint = self.config.name.clone();
         loop {
             let offered = neighbours.peers.adopt(consignment.clone());
@@ -117,7 +136,7 @@ impl Destination {
                 }
             };
             match taken {
-                Ok(Ok(())) => return true,
+                Ok(Ok(heir)) => return Some(heir),
                 Ok(Err(Refused { reason, is_transient: true }))
                     if Instant::now() + OFFER_AGAIN < deadline =>
                 {
@@ -126,11 +145,11 @@ impl Destination {
                 }
                 Ok(Err(Refused { reason, .. })) => {
                     info!(endpoint, reason, "nobody takes the frames that are left");
-                    return false;
+                    return None;
                 }
                 Err(_) => {
                     info!(endpoint, "nobody took the frames that are left in time");
-                    return false;
+                    return None;
                 }
             }
         }

@@ -46,10 +46,10 @@ impl Others {
         if lives { Pending::None } else { Pending::Gone }
     }
 
-    async fn give(&self, consignment: Consignment) -> Result<(), Refused> {
-        for (_, handle) in self.live() {
+    async fn give(&self, consignment: Consignment) -> Result<Arc<str>, Refused> {
+        for (name, handle) in self.live() {
             if handle.adopt(consignment.clone()).await.is_ok() {
-                return Ok(());
+                return Ok(name.as_str().into());
             }
         }
         Err(Refused { reason: "nobody".to_owned(), is_transient: false })
@@ -71,7 +71,7 @@ impl Peers for Others {
         Some(dead.map(|(name, _)| name.as_str().into()).collect())
     }
 
-    fn adopt(&self, consignment: Consignment) -> Later<'_, Result<(), Refused>> {
+    fn adopt(&self, consignment: Consignment) -> Later<'_, Result<Arc<str>, Refused>> {
         Box::pin(self.give(consignment))
     }
 }
