@@ -24,7 +24,7 @@ mod veto;
 #[cfg(test)]
 mod tests;
 
-pub use controller::{Controller, Settings};
+pub use controller::{Controller, Loading, Settings};
 pub use handle::{Graph, LoadError};
 pub use health::{Health, HealthState};
 pub use id::ComponentId;

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use client::MemoryDialer;
 use ownership::audit::Fingerprint;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -14,17 +13,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::life::{Life, Signal};
-use super::{Options, host, limits};
-use crate::cluster::{self, Node, PeerAccess};
-use crate::components::{Registry as Kinds, Services, sweep_abandoned};
-use crate::deliveries::Others;
-use crate::graph::{ComponentId, Controller, Graph, Settings, Veto};
+use super::{Options, limits};
+use crate::cluster;
+use crate::components::sweep_abandoned;
+use crate::graph::{ComponentId, Controller, Graph};
 use crate::server::config::HttpConfig;
-use crate::server::{self, Context, Phase, Serve};
-use crate::telemetry::{self, Logging, Registry, logging};
+use crate::server::{self, Phase};
+use crate::telemetry::{self, Logging, logging};
 
 mod measure;
+mod start;
 mod tls;
+
+use start::Starting;
 
 /// How long the farewell to the cluster may take; it takes about 200 ms.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -72,10 +73,23 @@ pub(super) fn run(options: Options) -> ExitCode {
 /// From the first socket to the last farewell.
 async fn live(options: Options, control: logging::Control) -> anyhow::Result<()> {
     let mut life = Life::begin(options.exit_on_stdin_eof)?;
-    let mut process = match life.unless_ended(Process::start(&options)).await {
-        Some(started) => started?,
-        None => return Ok(()),
+    let Some(starting) = life.unless_ended(Starting::begin(&options)).await else { return Ok(()) };
+    let mut starting = starting?;
+    let drain = starting.drain();
+    let loaded = tokio::select! {
+        loaded = starting.load(&options) => loaded.map(Some),
+        _ = life.next_stop() => Ok(None),
+        () = drain.notified() => Ok(None),
     };
+    let (graph, controller) = match loaded {
+        Ok(Some(loaded)) => loaded,
+        ended => {
+            // Told twice, it goes at once: it has nothing to lose.
+            life.unless_ended(starting.end()).await;
+            return ended.map(|_| info!("stopped before the configuration ran"));
+        }
+    };
+    let mut process = starting.run(&options, graph, controller).await?;
     process.follow_logging(control);
     let mut asked = false;
     loop {
@@ -157,85 +171,6 @@ struct Process {
 }
 
 impl Process {
-    async fn start(options: &Options) -> anyhow::Result<Self> {
-        use anyhow::Context as _;
-
-        let path = &options.storage_path;
-        std::fs::create_dir_all(path)
-            .with_context(|| format!("cannot create --storage.path {}", path.display()))?;
-        let registry = Registry::default();
-        let mut measures = vec![telemetry::process::register(&registry)];
-        let node = Node::bind(options.cluster.clone(), options.listen_address, path).await?;
-        let (http, http_now) = watch::channel(Arc::new(HttpConfig::default()));
-        let seal = node.seal();
-        let access =
-            || PeerAccess::new(options.cluster.tls.clone(), http_now.clone(), seal.clone());
-        let peers = access().context("--cluster.tls-*")?;
-        let (cluster, listener) = node.start(access().context("--cluster.tls-*")?, &registry)?;
-
-        if options.cluster.enabled {
-            let others = Others::new(access().context("--cluster.tls-*")?, cluster.handle.state());
-            cluster.handle.deliveries().connect(others);
-        }
-
-        let (memory, from_memory) = MemoryDialer::bind(&options.memory_address);
-        let loaded = Graph::load(settings(options, &cluster.handle, &registry, memory)).await;
-        let (graph, controller) = match loaded {
-            Ok(loaded) => loaded,
-            Err(problem) => {
-                farewell(&cluster.handle).await;
-                return Err(problem.into());
-            }
-        };
-        let http_first = Arc::clone(&server::components::Components::http(&graph).borrow());
-        if let Some(problem) = tls::problem(&options.cluster, &http_first) {
-            farewell(&cluster.handle).await;
-            anyhow::bail!(problem);
-        }
-        measures.push(measure::register(&registry, &graph, &options.cluster.name));
-        let (phase, phase_now) = watch::channel(Phase::Running);
-        let context = Context::new(
-            cluster.handle.clone(),
-            peers,
-            registry,
-            options.ui_path_prefix.clone(),
-            options.enable_pprof,
-            phase_now,
-        );
-        context.set_graph(Arc::new(graph.clone()));
-        let address = listener.local_addr().context("the listener has no address")?;
-        let (stopped_here, stopped) = watch::channel(false);
-        let mut process = Self {
-            cluster,
-            graph,
-            phase,
-            tasks: JoinSet::new(),
-            components: CancellationToken::new(),
-            rest: CancellationToken::new(),
-            stopped,
-            drain: context.drain(),
-            _measures: measures,
-        };
-        process.follow_http(http, options.cluster.clone());
-        process.follow_config();
-        process.sweep(path.clone());
-        let context = Arc::new(context);
-        process.serve(Serve { listener, memory: from_memory, context, http: http_now });
-        process.run_graph(controller, stopped_here);
-        info!(%address, version = telemetry::process::VERSION, "listening");
-        process.cluster.handle.participate().await?;
-        Ok(process)
-    }
-
-    fn serve(&mut self, serve: Serve) {
-        let cancel = self.rest.clone();
-        self.tasks.spawn(async move {
-            if let Err(problem) = server::serve(serve, cancel).await {
-                error!(error = %problem, "cannot serve HTTP");
-            }
-        });
-    }
-
     fn run_graph(&mut self, controller: Controller, stopped: watch::Sender<bool>) {
         let cancel = self.components.clone();
         self.tasks.spawn(async move {
@@ -252,7 +187,14 @@ impl Process {
             if let Some(problem) = tls::problem(&cluster, config) {
                 error!(problem, "nodes cannot reach each other");
             }
-            here.send_replace(Arc::clone(config));
+            // The server may have it already: it was told as soon as the block was known.
+            here.send_if_modified(|here| {
+                let differs = *here != *config;
+                if differs {
+                    *here = Arc::clone(config);
+                }
+                differs
+            });
         };
         now(&there.borrow_and_update());
         let cancel = self.rest.clone();
@@ -374,37 +316,6 @@ impl Process {
             tell_left(&self.cluster.handle).await;
         }
         in_time
-    }
-}
-
-fn settings(
-    options: &Options,
-    cluster: &cluster::Handle,
-    registry: &Registry,
-    memory: MemoryDialer,
-) -> Settings {
-    Settings {
-        config: options.config.clone(),
-        stability: options.stability.into(),
-        host: host::host(),
-        registry: Kinds::shoal(),
-        services: Services {
-            cluster: Some(cluster.clone()),
-            telemetry: registry.clone(),
-            storage_path: options.storage_path.clone(),
-            memory: Some(memory),
-            instance: options
-                .cluster
-                .node_name
-                .clone()
-                .filter(|_| options.cluster.enabled)
-                .unwrap_or_else(|| host::host().hostname),
-            shutdown_deadline: options.component_shutdown_deadline,
-        },
-        veto: {
-            let cluster = options.cluster.clone();
-            Veto::new(move |http| tls::problem(&cluster, http))
-        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod foresight;
+mod loading;
 mod node;
 mod tell;
 mod watch;
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::handle::{COMMANDS_IN_FLIGHT, Command, Graph, LoadError};
+use super::handle::{Command, LoadError};
 use super::health::Health;
 use super::id::ComponentId;
 use super::live::{self, Live, LoadStatus};
@@ -30,6 +31,8 @@ use super::sources::Texts;
 use super::veto::Veto;
 use crate::components::{Registry, Services};
 use crate::telemetry::Registration;
+
+pub use loading::Loading;
 
 /// What a graph is made of.
 #[derive(Debug, Clone)]
@@ -48,7 +51,7 @@ pub struct Settings {
     pub veto: Veto,
 }
 
-/// The one task that changes the graph. Made by [`Graph::load`], it does nothing until it is run.
+/// The one task that changes the graph. Made by [`Graph::load`](super::Graph::load), it does nothing until it is run.
 pub struct Controller {
     settings: Settings,
     library: Scope,
@@ -84,54 +87,6 @@ pub struct Controller {
 struct Refused {
     content: Arc<Content>,
     why: String,
-}
-
-impl Graph {
-    /// Reads a configuration, makes its components and evaluates them; nothing runs until the
-    /// controller is run.
-    ///
-    /// # Errors
-    ///
-    /// When anything at all is wrong: the text holds every mistake. Nothing is left behind.
-    pub async fn load(settings: Settings) -> Result<(Self, Controller), LoadError> {
-        let library = Scope::new(&settings.host, settings.stability);
-        let prepared = prepare(&settings, &library, None, Contents::new()).await?;
-        let (commands, received) = mpsc::channel(COMMANDS_IN_FLIGHT);
-        let (publisher, graph) = Publisher::new(commands);
-        let measure = Arc::<Measure>::default();
-        let registration = measure.register(&settings.services.telemetry, graph.published.clone());
-        let Prepared { plan, texts, contents } = prepared;
-        let mut controller = Controller {
-            settings,
-            library,
-            texts,
-            contents,
-            live: plan.nodes.iter().map(|_| Live::default()).collect(),
-            plan,
-            leaving: BTreeMap::new(),
-            removed: Vec::new(),
-            news: Contents::new(),
-            refused: BTreeMap::new(),
-            changed: Arc::new(Notify::new()),
-            tasks: JoinSet::new(),
-            running: false,
-            stopping: CancellationToken::new(),
-            load: LoadStatus::default(),
-            measure,
-            _registration: registration,
-            publisher,
-            commands: received,
-        };
-        say_doubts(&controller.plan);
-        controller.evaluate_all().await;
-        let failures = controller.failures();
-        if !failures.is_empty() {
-            return Err(LoadError::Rejected(failures.join("\n\n")));
-        }
-        controller.loaded(Ok(()));
-        controller.publish();
-        Ok((graph, controller))
-    }
 }
 
 /// Reads and plans without blocking the runtime; what is in `texts` is not read again.

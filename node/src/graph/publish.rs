@@ -137,6 +137,11 @@ impl Publisher {
         (Self { published, http, logging }, graph)
     }
 
+    /// Tells of the `http` block before the rest is known, also if it is what everybody assumes.
+    pub(super) fn tell_http(&self, http: HttpConfig) {
+        self.http.send_replace(Arc::new(http));
+    }
+
     pub(super) fn publish(&self, plan: &Plan, lives: &[Live], load: &LoadStatus) {
         let edges = Edges::of(plan);
         let mut insides = insides(plan, lives);

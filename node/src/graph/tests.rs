@@ -1,6 +1,7 @@
 //! The graph with kinds made for the tests: what happens to them is written into a journal.
 
 mod foresight;
+mod loading;
 mod modules;
 mod running;
 mod secrets;
@@ -103,6 +104,10 @@ impl World {
 
     pub(super) async fn load(&self) -> Result<(Graph, Controller), LoadError> {
         Graph::load(self.settings()).await
+    }
+
+    async fn begin(&self) -> super::Loading {
+        Graph::begin(self.settings()).await.expect("what is known so far is right")
     }
 
     /// Loads and runs.

@@ -198,3 +198,138 @@ async fn a_node_takes_part_once_its_first_configuration_runs_and_never_if_it_can
     world.end().await;
     Ok(())
 }
+
+/// What a node says while it waits for its configuration.
+const WAITING: &str = "its configuration is not loaded yet";
+
+/// Waits until a node answers, and says that it waits for its configuration.
+async fn until_waiting(node: &Node) -> anyhow::Result<()> {
+    let url = node.url("/-/ready");
+    eventually("a node to say what it waits for", PATIENCE, async || {
+        let (status, text) = http::ask(::http::Method::GET, &url).await?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        anyhow::ensure!(status == 503 && text.contains(WAITING), "{status}: {text}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_seed_whose_configuration_is_not_loaded_yet_answers_and_no_second_cluster_begins()
+-> anyhow::Result<()> {
+    let world = World::new()?;
+    let documents = Documents::start().await?;
+    let config = world::write(&world, &documents.block())?;
+    let mut cluster = Cluster::prepare(&world, setup(&config), 2, |_| String::new())?;
+    let seed = cluster.setups()[0].address().to_string();
+    for node in cluster.setups_mut() {
+        node.seeds = vec![seed.clone()];
+        node.flags.push("--cluster.bootstrap-timeout=500ms".to_owned());
+    }
+    documents.answer("node-2", 200);
+    cluster.spawn(0)?;
+    until_waiting(cluster.node(0)).await?;
+    let page = http::text(&cluster.node(0).url("/metrics")).await?;
+    anyhow::ensure!(http::metric(&page, "cluster_node_peers") == 1.0, "{page}");
+    let page = http::text(&cluster.node(0).url("/")).await?;
+    anyhow::ensure!(page.contains(WAITING), "{page}");
+
+    // The second is ready, which it is not before it has joined: it has joined the first.
+    cluster.spawn(1)?.ready().await?;
+    let known = states(&[("node-1", "joining"), ("node-2", "participant")]);
+    for index in 0..2 {
+        eventually("both to see both", PATIENCE, async || {
+            let (seen, _) = seen(cluster.node(index)).await?;
+            anyhow::ensure!(seen == known, "{seen:?}");
+            Ok(())
+        })
+        .await?;
+    }
+    until_waiting(cluster.node(0)).await?;
+
+    documents.answer("node-1", 200);
+    cluster.node(0).ready().await?;
+    let participant = "participant";
+    until_seen(cluster.node(1), &[("node-1", participant), ("node-2", participant)]).await?;
+    let log = cluster.node(1).child.log()?;
+    anyhow::ensure!(!log.contains("peer failed"), "{log}");
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_node_that_is_told_to_stop_before_its_configuration_is_loaded_says_farewell()
+-> anyhow::Result<()> {
+    let world = World::new()?;
+    let documents = Documents::start().await?;
+    let config = world::write(&world, &documents.block())?;
+    documents.answer("node-1", 200);
+    let nowhere = |_: &str| String::new();
+    let mut cluster = Cluster::start(&world, setup(&config), 1, nowhere).await?;
+    let alone = [("node-1", "participant")];
+    for asked_over_http in [false, true] {
+        let index = cluster.add(nowhere)?;
+        let name = cluster.setups()[index].name.clone();
+        cluster.spawn(index)?;
+        until_seen(cluster.node(0), &[alone[0], (name.as_str(), "joining")]).await?;
+        until_waiting(cluster.node(index)).await?;
+        let mut node = cluster.take(index);
+        if asked_over_http {
+            let url = node.url("/-/drain");
+            let (status, text) = http::ask(::http::Method::POST, &url).await?;
+            anyhow::ensure!(status == 200, "{status}: {}", String::from_utf8_lossy(&text));
+            let status = node.child.wait(PATIENCE).await?;
+            anyhow::ensure!(status.success(), "{status}");
+        } else {
+            node.child.end(PATIENCE).await?;
+        }
+        until_seen(cluster.node(0), &alone).await?;
+        let log = cluster.node(0).child.log()?;
+        let of_it = format!("peer={name}");
+        let told: Vec<&str> = log.lines().filter(|line| line.contains(&of_it)).collect();
+        anyhow::ensure!(told.iter().any(|line| line.contains("peer left")), "{told:?}");
+        anyhow::ensure!(!told.iter().any(|line| line.contains("peer failed")), "{told:?}");
+    }
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_node_whose_configuration_asks_for_a_password_asks_for_it_before_all_of_it_is_loaded()
+-> anyhow::Result<()> {
+    let world = World::new()?;
+    let documents = Documents::start().await?;
+    let password = world.folder("secrets")?.join("password");
+    std::fs::write(&password, "open sesame")?;
+    let auth = |password: &str| {
+        format!(
+            "{}http {{\n  auth {{\n    basic {{\n      username = \"ali\"\n      \
+             password = {password}\n    }}\n  }}\n}}\n",
+            documents.block()
+        )
+    };
+    // What is written behind the document does not wait for it.
+    let file = format!(
+        "local.file \"password\" {{\n  filename  = {:?}\n  is_secret = true\n}}\n",
+        password.display().to_string()
+    );
+    let cases = [auth("\"open sesame\""), auth("local.file.password.content") + &file];
+    for (index, text) in cases.iter().enumerate() {
+        let config = world::write(&world, text)?;
+        let mut cluster = Cluster::prepare(&world, setup(&config), 1, |_| String::new())?;
+        cluster.setups_mut()[0].log.set_file_name(format!("password-{index}.log"));
+        cluster.spawn(0)?;
+        let node = cluster.node(0);
+        let url = node.url("/metrics");
+        eventually("a node to ask for a password", PATIENCE, async || {
+            node.child.check_alive()?;
+            let (status, _) = http::ask(::http::Method::GET, &url).await?;
+            anyhow::ensure!(status == 401, "{status}");
+            Ok(())
+        })
+        .await?;
+        cluster.take(0).child.end(PATIENCE).await?;
+    }
+    world.end().await;
+    Ok(())
+}

@@ -235,7 +235,7 @@ impl Controller {
         if let Err(problems) = config.apply(block, &evaluated) {
             return live.failed(problems.to_string());
         }
-        if let Some(tls) = config.http.tls {
+        if let Some(tls) = config.http.tls.clone() {
             let tried = tokio::task::spawn_blocking(move || tls.problem()).await;
             if let Some(problem) = tried.unwrap_or_else(|error| Some(error.to_string())) {
                 return live.failed_for_now(problem);
@@ -243,6 +243,9 @@ impl Controller {
         }
         live.evaluated = Some(Arc::new(evaluated));
         live.succeeded();
+        if block == ConfigBlock::Http && !self.running {
+            self.publisher.tell_http(config.http);
+        }
     }
 }
 
