@@ -44,6 +44,7 @@ pub use question::{
 };
 pub(crate) use seal::Arrival;
 pub use seal::PeerSeal;
+pub use seeds::OutOfReach;
 pub use state::{
     ClusterState, ComponentShare, Missing, NameClash, PeerStatus, SeedLookup, SeedStatus,
 };

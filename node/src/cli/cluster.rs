@@ -108,6 +108,9 @@ fn print_cluster(cluster: &Cluster) -> String {
     for lookup in &cluster.lookups {
         let _ = writeln!(out, "  {}: {}", lookup.seed, lookup.detail);
     }
+    for lost in &cluster.out_of_reach {
+        let _ = writeln!(out, "  {}  left out: {}", lost.address, lost.reason);
+    }
     for seed in &cluster.seeds {
         let earlier = if seed.remembered { "  (an earlier peer)" } else { "" };
         let _ = writeln!(out, "  {}  {}{earlier}", seed.address, seed.detail);

@@ -458,6 +458,7 @@ impl Driver {
             started: self.started,
             collecting: self.shares.settled,
             lookups: &self.finding.lookups,
+            out_of_reach: &self.finding.out_of_reach,
             lost: self.finding.missing(),
         };
         let state = state::of(&mut self.core, beside);

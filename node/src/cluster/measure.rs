@@ -365,7 +365,7 @@ fn cluster(page: &mut Exposition, state: &ClusterState) {
     page.gauge("cluster_node_gossip_alive_peers", help, &[name], alive);
     let suspected = state.peers.iter().filter(|peer| peer.suspected).count() as f64;
     page.gauge("shoal_cluster_suspected_peers", "Peers taken for dead soon.", &[name], suspected);
-    let help = "Nodes that there should be: the live and the missing, at least the minimum size.";
+    let help = "Nodes that there should be: the live, the missing, one for each seed that leads nowhere while a node is alone; at least the minimum size.";
     page.gauge("shoal_cluster_expected_size", help, &[name], state.expected_size as f64);
     let help = "Nodes that should be there and are not.";
     page.gauge("shoal_cluster_missing_peers", help, &[name], state.missing.len() as f64);

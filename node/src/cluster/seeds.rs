@@ -11,8 +11,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use super::advertise::Reach;
 use crate::core::Core;
 use crate::server::components::BoxFuture;
 
@@ -34,6 +36,9 @@ const INSTANCES_TIMEOUT: Duration = Duration::from_secs(8);
 /// The most addresses that seeds may stand for. A headless service of a large cluster answers
 /// with hundreds of them; what is beyond this many is not needed to find the rest.
 const MAX_ADDRESSES: usize = 4096;
+
+/// Addresses out of reach that are told of. A name may lead to thousands, all of them for one reason.
+const MOST_OUT_OF_REACH: usize = 64;
 
 /// A name server as seeds need it. An empty answer says that the name has no such record.
 pub trait Dns: Send + Sync {
@@ -61,6 +66,8 @@ pub struct Service {
 pub struct Resolved {
     /// Every address once, in the order of the seeds.
     pub addresses: Vec<SocketAddr>,
+    /// The first seed that leads to each of these, by its place among the lookups.
+    origins: Vec<usize>,
     /// What came of each seed, in order.
     pub lookups: Vec<Lookup>,
 }
@@ -72,6 +79,17 @@ pub struct Lookup {
     pub seed: String,
     /// What came of looking it up.
     pub outcome: Outcome,
+}
+
+/// An address that a seed leads to and that is left out: whoever is there could never reach this node back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutOfReach {
+    /// The seed as it was written.
+    pub seed: String,
+    /// Where it leads to.
+    pub address: SocketAddr,
+    /// Why nobody there could reach this node, and what to do about it.
+    pub reason: String,
 }
 
 /// What comes of looking a seed up.
@@ -120,10 +138,11 @@ impl Resolved {
     ) -> Self {
         let mut resolved = Self::default();
         let mut seen = BTreeSet::new();
-        for (seed, answer) in answers {
+        for (index, (seed, answer)) in answers.into_iter().enumerate() {
             let found = answer.as_ref().unwrap_or_else(|failure| &failure.found);
             let fresh = found.iter().filter(|address| seen.insert(**address));
             resolved.addresses.extend(fresh);
+            resolved.origins.resize(resolved.addresses.len(), index);
             let outcome = match answer {
                 Ok(addresses) if addresses.is_empty() => Outcome::Unknown,
                 Ok(addresses) => Outcome::Found(addresses.len()),
@@ -132,7 +151,31 @@ impl Resolved {
             resolved.lookups.push(Lookup { seed, outcome });
         }
         resolved.addresses.truncate(MAX_ADDRESSES);
+        resolved.origins.truncate(MAX_ADDRESSES);
         resolved
+    }
+
+    /// Leaves out who could never reach this node back, and says why: to join them would only spread an
+    /// address that is of no use to them. Of many, the first are told.
+    pub fn leave_out_of_reach(&mut self, reach: Reach) -> Vec<OutOfReach> {
+        let mut left_out = Vec::new();
+        let found = std::mem::take(&mut self.addresses).into_iter();
+        let found = found.zip(std::mem::take(&mut self.origins));
+        for (address, origin) in found {
+            match reach.check(address) {
+                Ok(()) => {
+                    self.addresses.push(address);
+                    self.origins.push(origin);
+                }
+                Err(error) if left_out.len() < MOST_OUT_OF_REACH => left_out.push(OutOfReach {
+                    seed: self.lookups[origin].seed.clone(),
+                    address,
+                    reason: error.to_string(),
+                }),
+                Err(_) => {}
+            }
+        }
+        left_out
     }
 
     /// The lookups that failed, as text; nothing when none did.

@@ -7,11 +7,14 @@ use std::time::{Instant, SystemTime};
 use membership::{SeedResult, State};
 use serde::{Deserialize, Serialize};
 
-use super::seeds::Lookup;
+use super::seeds::{Lookup, OutOfReach};
 use crate::core::Core;
 use crate::telemetry::clock;
 
-/// Missing nodes that a note names.
+#[cfg(test)]
+mod tests;
+
+/// Missing nodes, or seeds, that a note names.
 const MISSING_NAMED: usize = 5;
 
 /// The cluster as this node sees it. Published on a `watch` as a whole whenever it changes.
@@ -48,8 +51,10 @@ pub struct ClusterState {
     pub seeds_error: Option<String>,
     /// The seeds as they were written, and what they lead to.
     pub lookups: Vec<SeedLookup>,
-    /// How many nodes there should be: those that live, those that are missing, and no fewer than
-    /// the minimum size.
+    /// Where they lead to in vain.
+    pub out_of_reach: Vec<OutOfReach>,
+    /// How many nodes there should be: those that live, those that are missing, one for each seed that
+    /// leads nowhere while this node is alone, and no fewer than the minimum size.
     pub expected_size: usize,
     /// Nodes that should be there and are not.
     pub missing: Vec<Missing>,
@@ -176,17 +181,23 @@ impl ClusterState {
         }
         let size = self.peers.len();
         if self.joined && size < self.expected_size {
-            let missing: Vec<String> =
-                self.missing.iter().take(MISSING_NAMED).map(ToString::to_string).collect();
-            let more = match self.missing.len().saturating_sub(MISSING_NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let missing = match missing.is_empty() {
+            let absent = self.absent();
+            let missing = match absent.is_empty() {
                 true => String::new(),
-                false => format!(" (missing: {}{more})", missing.join(", ")),
+                false => format!(" (missing: {})", first_of(&absent)),
             };
             notes.push(format!("cluster of {size}, expected {}{missing}", self.expected_size));
+        }
+        let dead_ends = self.dead_ends();
+        if self.joined && !dead_ends.is_empty() {
+            let seeds: Vec<String> =
+                dead_ends.iter().map(|(seed, why)| format!("{seed} ({why})")).collect();
+            let noun = if seeds.len() == 1 { "seed" } else { "seeds" };
+            notes.push(format!(
+                "no other node is found by the {noun} {}: nodes with the same seeds are clusters of their \
+                 own, each of which collects everything",
+                first_of(&seeds)
+            ));
         }
         if !self.ready {
             let minimum = self.minimum_size;
@@ -195,20 +206,53 @@ impl ClusterState {
         notes
     }
 
-    /// Why this node has not joined, as far as its seeds tell: a failed lookup, a refusal, or
-    /// nobody being there.
+    /// The seeds that lead nowhere while this node is alone, and why: a name that does not exist, or
+    /// addresses out of reach. Whoever has the same ones is alone, too. A name that comes to exist, as in
+    /// Kubernetes with the first pod that is ready, is none any more, and neither is any once another
+    /// node is there.
+    pub fn dead_ends(&self) -> BTreeMap<&str, &'static str> {
+        if !self.enabled || self.peers.len() > 1 {
+            return BTreeMap::new();
+        }
+        let unknown = self.lookups.iter().filter(|lookup| lookup.outcome == "unknown");
+        let unknown = unknown.map(|lookup| (lookup.seed.as_str(), "it does not exist"));
+        let hidden = self.out_of_reach.iter();
+        let hidden = hidden.map(|lost| (lost.seed.as_str(), "nobody there could reach this node"));
+        unknown.chain(hidden).collect()
+    }
+
+    /// Who should be there and is not, in words.
+    pub fn absent(&self) -> Vec<String> {
+        let dead_ends = self.dead_ends().into_keys();
+        let unknown = dead_ends.map(|seed| format!("whoever is meant by {seed}"));
+        self.missing.iter().map(ToString::to_string).chain(unknown).collect()
+    }
+
+    /// Why this node has not joined, as far as its seeds tell: a failed lookup, a refusal, nobody
+    /// being there, or a name that leads nowhere.
     pub fn why_not_joined(&self) -> Option<String> {
         if let Some(error) = &self.seeds_error {
             return Some(error.clone());
         }
         let first = |outcome| self.seeds.iter().find(|seed| seed.outcome == outcome);
         let told = first("refused").or_else(|| first("unreachable"));
-        told.map(|seed| format!("{}: {}", seed.address, seed.result))
+        let told = told.map(|seed| format!("{}: {}", seed.address, seed.result));
+        let dead_end = || self.dead_ends().pop_first().map(|(seed, why)| format!("{seed}: {why}"));
+        told.or_else(dead_end)
     }
 
     /// All targets of clustered components that this node knows of.
     pub fn targets(&self) -> usize {
         self.components.values().map(|share| share.announced).sum()
+    }
+}
+
+/// The first of them, and how many there are beyond.
+fn first_of(texts: &[String]) -> String {
+    let named = texts.iter().take(MISSING_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match texts.len().saturating_sub(MISSING_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 
@@ -237,13 +281,15 @@ pub(super) struct Beside<'a> {
     pub(super) started: Instant,
     pub(super) collecting: bool,
     pub(super) lookups: &'a [Lookup],
+    pub(super) out_of_reach: &'a [OutOfReach],
     /// Who is gone without a farewell: names and where they were.
     pub(super) lost: Vec<(String, SocketAddr)>,
 }
 
 /// The whole snapshot.
 pub(super) fn of(core: &mut Core, beside: Beside<'_>) -> ClusterState {
-    let Beside { cluster_name, components, started, collecting, lookups, lost } = beside;
+    let Beside { cluster_name, components, started, collecting, lookups, out_of_reach, lost } =
+        beside;
     let now = Instant::now();
     let view = core.view();
     let mut targets: BTreeMap<&str, usize> = BTreeMap::new();
@@ -275,9 +321,10 @@ pub(super) fn of(core: &mut Core, beside: Beside<'_>) -> ClusterState {
         .collect();
     let seeds: Vec<SeedStatus> = swim.map(|swim| seeds(swim, now)).unwrap_or_default();
     let missing = missing(view.me.address, &peers, &seeds, lost);
-    ClusterState {
-        expected_size: (peers.len() + missing.len()).max(core.gate().wait_for_size()),
+    let mut state = ClusterState {
+        expected_size: 0,
         missing,
+        out_of_reach: out_of_reach.to_vec(),
         collecting: collecting || !core.gate().is_open(),
         lookups: lookups
             .iter()
@@ -305,7 +352,10 @@ pub(super) fn of(core: &mut Core, beside: Beside<'_>) -> ClusterState {
         components,
         seeds,
         seeds_error: swim.and_then(membership::Swim::resolution_error).map(str::to_owned),
-    }
+    };
+    let expected = state.peers.len() + state.missing.len() + state.dead_ends().len();
+    state.expected_size = expected.max(state.minimum_size);
+    state
 }
 
 fn seeds(swim: &membership::Swim, now: Instant) -> Vec<SeedStatus> {

@@ -447,6 +447,29 @@ async fn a_node_alone_says_how_many_it_expected() {
 }
 
 #[tokio::test]
+async fn a_node_alone_misses_whoever_is_meant_by_a_name_that_does_not_exist_until_another_is_there()
+{
+    let mut mistaken = options("a", &[]);
+    // No name server is asked about names of this kind: there are none.
+    mistaken.join_addresses = vec!["dns+shoal.invalid".to_owned()];
+    mistaken.bootstrap_timeout = Duration::from_millis(100);
+    let a = start(mistaken).await;
+    let state = a.until("it takes part", ClusterState::is_participant).await;
+    let notes = state.notes();
+    assert_eq!(
+        notes[0],
+        "cluster of 1, expected 2 (missing: whoever is meant by dns+shoal.invalid)"
+    );
+    assert!(notes[1].contains("dns+shoal.invalid (it does not exist)"), "{notes:?}");
+    a.until_counted("shoal_cluster_seed_lookups{cluster_name=\"tests\",result=\"unknown\"}").await;
+    assert!(a.registry.text().contains("shoal_cluster_expected_size{cluster_name=\"tests\"} 2\n"));
+
+    let _b = start(options("b", &[a.address])).await;
+    let state = a.until("nobody is missed", |state| state.peers.len() == 2).await;
+    assert_eq!((state.expected_size, state.notes()), (2, Vec::new()));
+}
+
+#[tokio::test]
 async fn a_node_of_this_host_alone_does_not_start_with_seeds_elsewhere() {
     let storage = tempfile::tempdir().expect("a directory");
     let elsewhere = options("a", &["192.0.2.1:12345".parse().expect("an address")]);

@@ -11,7 +11,7 @@ use super::{Driver, Errand};
 use crate::cluster::ClusterState;
 use crate::cluster::advertise::{Reach, Unreachable};
 use crate::cluster::known::{Known, file};
-use crate::cluster::seeds::{self, Dns, Lookup, Outcome, Resolved};
+use crate::cluster::seeds::{self, Dns, Lookup, OutOfReach, Outcome, Resolved};
 
 /// The places where this node looks for others.
 pub(in crate::cluster) struct Finding {
@@ -24,6 +24,8 @@ pub(in crate::cluster) struct Finding {
     file: file::File,
     /// What came of looking up each seed the last time.
     pub(super) lookups: Vec<Lookup>,
+    /// Where they lead to in vain.
+    pub(super) out_of_reach: Vec<OutOfReach>,
     /// Whether seeds are being resolved.
     resolving: bool,
     /// Whether the file of earlier peers is being written.
@@ -50,6 +52,7 @@ impl Finding {
             known,
             file,
             lookups: Vec::new(),
+            out_of_reach: Vec::new(),
             resolving: false,
             writing: false,
             complaint: None,
@@ -58,8 +61,7 @@ impl Finding {
         }
     }
 
-    /// Leaves out who could never reach this node back, and says why: to join them would only spread an
-    /// address that is of no use to them.
+    /// Leaves out earlier peers who could never reach this node back, and says why.
     fn leave_out_of_reach(&self, addresses: &mut Vec<SocketAddr>) -> Option<Unreachable> {
         let mut unreachable = None;
         addresses.retain(|address| match self.reach.check(*address) {
@@ -91,8 +93,7 @@ impl Finding {
             return;
         }
         if short {
-            let missing: Vec<String> = state.missing.iter().map(ToString::to_string).collect();
-            let missing = missing.join(", ");
+            let missing = state.absent().join(", ");
             warn!(size, expected = state.expected_size, %missing, "nodes of the cluster are missing");
         } else if state.joined {
             info!(size, "no node of the cluster is missing any more");
@@ -116,13 +117,12 @@ impl Driver {
     }
 
     /// Takes what the seeds lead to. Seeds that could never reach this node back are a failure.
-    pub(super) fn resolved(&mut self, resolved: Resolved, now: Instant) {
+    pub(super) fn resolved(&mut self, mut resolved: Resolved, now: Instant) {
         self.finding.resolving = false;
         debug!(addresses = ?resolved.addresses, "discovered peers");
         let mut failures: Vec<String> = resolved.failure().into_iter().collect();
-        let mut addresses = resolved.addresses;
-        let unreachable = self.finding.leave_out_of_reach(&mut addresses);
-        failures.extend(unreachable.map(|error| error.to_string()));
+        self.finding.out_of_reach = resolved.leave_out_of_reach(self.finding.reach);
+        failures.extend(self.finding.out_of_reach.first().map(|lost| lost.reason.clone()));
         let unknown = resolved.lookups.iter().filter(|l| l.outcome == Outcome::Unknown);
         let unknown: Vec<&str> = unknown.map(|lookup| lookup.seed.as_str()).collect();
         let complaint = match (failures.is_empty(), unknown.is_empty()) {
@@ -132,7 +132,7 @@ impl Driver {
         };
         self.complain(complaint);
         self.finding.lookups = resolved.lookups;
-        seeds::tell(&mut self.core, &addresses, &failures, now);
+        seeds::tell(&mut self.core, &resolved.addresses, &failures, now);
     }
 
     /// Whether the seed at `to` gave this reason the last time as well.

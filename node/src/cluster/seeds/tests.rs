@@ -119,6 +119,23 @@ async fn a_service_of_which_some_are_found_and_others_fail_has_failed() {
 }
 
 #[tokio::test]
+async fn what_is_out_of_reach_is_left_out_and_told_with_its_seed() {
+    let seeds = ["127.0.0.1", "both", "10.0.0.1", "127.0.0.2"].map(str::to_owned);
+    let mut resolved = resolve(&seeds, OWN, &world()).await;
+    let listen = "127.0.0.1:80".parse().expect("an address");
+    let left_out = resolved.leave_out_of_reach(Reach { listen, advertise: listen });
+    let kept: Vec<String> = resolved.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(kept, ["127.0.0.1:80", "127.0.0.2:80"]);
+    let told: Vec<(&str, String)> =
+        left_out.iter().map(|lost| (lost.seed.as_str(), lost.address.to_string())).collect();
+    let expected = ["10.0.0.1:80", "[fd00::1]:80"].map(|at| ("both", at.to_owned()));
+    assert_eq!(told, expected);
+    assert!(left_out[0].reason.contains("listens on loopback only"), "{left_out:?}");
+    // Once more, nothing is left to leave out.
+    assert_eq!(resolved.leave_out_of_reach(Reach { listen, advertise: listen }), []);
+}
+
+#[tokio::test]
 async fn seeds_add_up_and_every_address_comes_once() {
     let seeds = ["10.0.0.1", "both", "nobody", "broken", "10.0.0.1:80"].map(str::to_owned);
     let resolved = resolve(&seeds, OWN, &world()).await;

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
-use crate::cluster::{Closed, ClusterState, Detail, Missing, PeerDetail, PeerStatus, SeedLookup};
+use crate::cluster::{
+    Closed, ClusterState, Detail, Missing, OutOfReach, PeerDetail, PeerStatus, SeedLookup,
+};
 use crate::telemetry::clock;
 
 /// The cluster as one node sees it.
@@ -53,6 +55,9 @@ pub struct Cluster {
     pub peers: Vec<Peer>,
     /// The seeds as they were written, and what they lead to.
     pub lookups: Vec<SeedLookup>,
+    /// Addresses that they lead to and that are left out, since nobody there could reach this node.
+    #[serde(default)]
+    pub out_of_reach: Vec<OutOfReach>,
     /// The addresses that they lead to, and those of earlier peers, and what came of asking there.
     pub seeds: Vec<Seed>,
 }
@@ -160,6 +165,7 @@ fn describe(state: &ClusterState, detail: &Detail, unready: Option<String>) -> C
         keys: state.keys.clone(),
         peers: state.peers.iter().map(|peer| describe_peer(peer, state, detail)).collect(),
         lookups: state.lookups.clone(),
+        out_of_reach: state.out_of_reach.clone(),
         seeds: state.seeds.iter().map(seed).collect(),
     }
 }
