@@ -33,7 +33,7 @@ impl Arguments {
         self.end("its cluster", cluster)
     }
 
-    /// `shoal check`: fails when a path does.
+    /// `shoal check`: fails when a path does, or the seeds.
     pub(super) fn check(&self) -> ExitCode {
         let check = self.answer(Method::POST, "/api/v1/cluster/check", |check: &Check| {
             (print_check(check), check.ok)
@@ -154,6 +154,9 @@ fn print_check(check: &Check) -> String {
     let _ = writeln!(out, "paths between {} at {} and", check.node, check.address);
     for lookup in check.lookups.iter().filter(|lookup| lookup.outcome != "found") {
         let _ = writeln!(out, "  seed {}: {}", lookup.seed, lookup.detail);
+    }
+    for problem in &check.problems {
+        let _ = writeln!(out, "  {problem}");
     }
     if check.paths.is_empty() {
         out.push_str("  nobody: it knows of no other node\n");

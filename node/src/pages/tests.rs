@@ -272,6 +272,7 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
         node: "node-0".to_owned(),
         address: address.to_string(),
         ok: false,
+        problems: vec!["<nobody> is found".to_owned()],
         paths: vec![paths],
         left_out: 0,
         lookups: Vec::new(),
@@ -337,6 +338,7 @@ fn the_cluster_page_says_what_keeps_nodes_apart() {
     };
     let page = clustering(&frame(), shown).expect("the page renders");
     for text in [
+        "&#60;nobody&#62; is found",
         "of 3 expected",
         "differ",
         "This node doubts itself",

@@ -1,6 +1,7 @@
 //! What nodes warn of in their logs.
 
-use testnet::process::{Cluster, World, eventually, http};
+use testnet::process::{Cluster, Node, World, eventually, http};
+use tokio::process::Command;
 
 use crate::formation::NOTHING;
 use crate::world::{self, PATIENCE, setup};
@@ -91,6 +92,58 @@ async fn the_second_of_one_name_says_so_with_both_addresses_and_the_first_is_und
             anyhow::ensure!(lines(&log, disturbance).is_empty(), "{name}: {log}");
         }
     }
+    drop(cluster);
+    world.end().await;
+    Ok(())
+}
+
+/// What `shoal check` prints about a node, and whether it says that all is well.
+async fn check(node: &Node) -> anyhow::Result<(bool, String)> {
+    let mut command = Command::new(&node.setup.program);
+    command.args(["shoal", "check", "--address"]).arg(node.setup.address().to_string());
+    let output = tokio::time::timeout(PATIENCE, command.output()).await??;
+    Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+#[tokio::test]
+async fn a_seed_that_does_not_exist_is_named_wherever_one_looks_until_another_node_is_there()
+-> anyhow::Result<()> {
+    // No name server is asked about names of this kind: there are none.
+    const SEED: &str = "dns+shoal.invalid";
+    let world = World::new()?;
+    let config = world::write(&world, NOTHING)?;
+    let mut cluster = Cluster::prepare(&world, setup(&config), 2, |_| String::new())?;
+    let first = cluster.setups()[0].address().to_string();
+    for (node, seed) in cluster.setups_mut().iter_mut().zip([SEED, &first]) {
+        node.seeds = vec![seed.to_owned()];
+        node.flags.push("--cluster.bootstrap-timeout=500ms".to_owned());
+    }
+    cluster.spawn(0)?.ready().await?;
+    let node = cluster.node(0);
+    let ready = http::text(&node.url("/-/ready")).await?;
+    anyhow::ensure!(ready.contains(SEED) && ready.contains("expected 2"), "{ready}");
+    let state = http::json(&node.url("/api/v1/cluster")).await?;
+    anyhow::ensure!(state["expected_size"] == 2 && state["size"] == 1, "{state}");
+    let page = http::text(&node.url("/clustering")).await?;
+    anyhow::ensure!(
+        page.contains("no other node is found by the seed dns+shoal.invalid"),
+        "{page}"
+    );
+    let (well, said) = check(node).await?;
+    anyhow::ensure!(!well && said.contains("dns+shoal.invalid does not exist"), "{said}");
+
+    cluster.spawn(1)?.ready().await?;
+    let node = cluster.node(0);
+    eventually("the first to have nothing to tell", PATIENCE, async || {
+        let state = http::json(&node.url("/api/v1/cluster")).await?;
+        let notes = state["notes"].as_array().map(Vec::len);
+        anyhow::ensure!(state["size"] == 2 && state["expected_size"] == 2, "{state}");
+        anyhow::ensure!(notes == Some(0), "{state}");
+        let (well, said) = check(node).await?;
+        anyhow::ensure!(well, "{said}");
+        Ok(())
+    })
+    .await?;
     drop(cluster);
     world.end().await;
     Ok(())

@@ -47,6 +47,7 @@ fn what_is_not_as_it_should_be_stands_out() {
 fn a_path_that_fails_is_named_with_what_to_look_at() {
     let check: Check = serde_json::from_value(json!({
         "node": "a", "address": "10.0.0.1:80", "ok": false, "left_out": 2, "lookups": [],
+        "problems": ["no other node is found: dns+x does not exist"],
         "paths": [{"address": "10.0.0.2:80", "name": "b", "tcp": "ok", "peer_api": "ok",
                    "udp_out": "ok", "udp_in": "failed", "connect_seconds": 0.001,
                    "problem": "allow UDP to 10.0.0.1:80"}],
@@ -54,6 +55,7 @@ fn a_path_that_fails_is_named_with_what_to_look_at() {
     .expect("a check");
     expect_test::expect![[r"
         paths between a at 10.0.0.1:80 and
+          no other node is found: dns+x does not exist
           b at 10.0.0.2:80: TCP ok, peer API ok, UDP out ok, UDP in failed
             allow UDP to 10.0.0.1:80
           and 2 more that were not checked

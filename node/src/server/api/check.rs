@@ -4,7 +4,6 @@
 //! asked over TCP to listen for a datagram and to send one: what does not arrive names the path that
 //! fails.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,9 +16,10 @@ use tokio::task::JoinSet;
 use super::super::asked::Asked;
 use super::super::context::Context;
 use super::super::reply::{self, Reply};
-use crate::cluster::{Closed, ClusterState, Nonce, SeedLookup, SeedStatus};
+use crate::cluster::{Closed, ClusterState, Nonce, OutOfReach, SeedLookup};
 
 mod exchange;
+mod places;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +29,8 @@ use exchange::{Probe, Probed};
 /// Where a node asks another to take part in its check.
 pub(in crate::server) const CHECK_PATH: &str = "/api/v1/peer/check";
 
-/// Peers and seeds that are checked; more of them say nothing new about this node.
+/// Peers and seeds that are checked: all that are known not to answer, as far as they go, and of the others
+/// some by chance; more of them say nothing new about this node.
 const MAX_CHECKED: usize = 64;
 
 /// Of these, at one time.
@@ -59,11 +60,14 @@ pub struct Check {
     pub node: String,
     /// Where others are told to reach it.
     pub address: String,
-    /// Whether nothing failed.
+    /// Whether nothing failed and nothing is wrong with the seeds.
     pub ok: bool,
-    /// Every peer and seed that was checked, by address.
+    /// What is wrong besides paths that fail: that it has not joined, seeds that lead nowhere.
+    #[serde(default)]
+    pub problems: Vec<String>,
+    /// Every peer and seed that was checked, by name, and seeds that are out of reach.
     pub paths: Vec<Paths>,
-    /// Peers and seeds beyond the limit.
+    /// Peers and seeds beyond the limit, which were not checked.
     pub left_out: usize,
     /// The seeds as they were written, and what they lead to.
     pub lookups: Vec<SeedLookup>,
@@ -102,6 +106,27 @@ pub enum Path {
     Untested,
 }
 
+impl Paths {
+    fn untested(address: SocketAddr, name: String) -> Self {
+        Self {
+            address: address.to_string(),
+            name,
+            tcp: Path::Untested,
+            peer_api: Path::Untested,
+            udp_out: Path::Untested,
+            udp_in: Path::Untested,
+            connect_seconds: None,
+            problem: String::new(),
+        }
+    }
+
+    /// Nobody is asked there, whose answer could not come back.
+    fn out_of_reach(lost: &OutOfReach) -> Self {
+        let problem = format!("left out, though {} leads there: {}", lost.seed, lost.reason);
+        Self { problem, ..Self::untested(lost.address, String::new()) }
+    }
+}
+
 impl Path {
     /// As one word.
     pub fn as_str(self) -> &'static str {
@@ -135,16 +160,12 @@ pub(in crate::server) async fn run(context: &Arc<Context>) -> Option<Result<Chec
     let _one_at_a_time = context.checks.try_acquire().ok()?;
     let state = Arc::clone(&context.cluster.state().borrow());
     let me = state.me().map(|me| me.address);
-    let mut places = places(&state);
-    let left_out = places.len().saturating_sub(MAX_CHECKED);
+    let (places, left_out) = places::chosen(&state, MAX_CHECKED, &mut rand::rng());
     let mut paths = Vec::new();
     let mut checks = JoinSet::new();
-    while let Some((address, name)) = places.pop_first() {
+    for (address, name) in places {
         if checks.len() == AT_ONCE {
             paths.extend(checks.join_next().await.and_then(Result::ok));
-        }
-        if paths.len() + checks.len() == MAX_CHECKED {
-            break;
         }
         let context = Arc::clone(context);
         checks.spawn(async move { one(&context, me, address, name).await });
@@ -152,12 +173,16 @@ pub(in crate::server) async fn run(context: &Arc<Context>) -> Option<Result<Chec
     paths.extend(checks.join_all().await);
     let paths: Result<Vec<Paths>, Closed> = paths.into_iter().collect();
     Some(paths.map(|mut paths| {
+        paths.extend(state.out_of_reach.iter().map(Paths::out_of_reach));
         paths.sort_by(|a, b| (&a.name, &a.address).cmp(&(&b.name, &b.address)));
         let failed_lookup = state.lookups.iter().any(|lookup| lookup.outcome == "failed");
+        let problems = problems(&state);
+        let fails = failed_lookup || paths.iter().any(|paths| !paths.problem.is_empty());
         Check {
             node: state.node_name.clone(),
             address: me.map(|me| me.to_string()).unwrap_or_default(),
-            ok: !failed_lookup && paths.iter().all(|paths| paths.problem.is_empty()),
+            ok: !fails && problems.is_empty(),
+            problems,
             paths,
             left_out,
             lookups: state.lookups.clone(),
@@ -165,24 +190,28 @@ pub(in crate::server) async fn run(context: &Arc<Context>) -> Option<Result<Chec
     }))
 }
 
-/// The addresses of peers, with their names, and of seeds that do not lead to this node. An address
-/// of the other family that does not answer is none: it is a second one of somebody.
-fn places(state: &ClusterState) -> BTreeMap<SocketAddr, String> {
-    let family = state.me().map(|me| me.address.is_ipv4());
-    let counts = |seed: &&SeedStatus| {
-        let usable = seed.outcome == "joined" || Some(seed.address.is_ipv4()) == family;
-        usable && seed.outcome != "itself" && !seed.remembered
-    };
-    let seeds = state.seeds.iter().filter(counts);
-    let seeds = seeds.map(|seed| (seed.address, String::new()));
-    let missing = state.missing.iter();
-    let missing = missing.map(|lost| (lost.address, lost.name.clone().unwrap_or_default()));
-    let peers = state.peers.iter().map(|peer| (peer.address, peer.name.clone()));
-    let mut places: BTreeMap<SocketAddr, String> = seeds.chain(missing).chain(peers).collect();
-    if let Some(me) = state.me() {
-        places.remove(&me.address);
+/// What keeps this node from others, or may, beyond the paths that fail. In words.
+fn problems(state: &ClusterState) -> Vec<String> {
+    let mut problems = Vec::new();
+    if !state.enabled {
+        return problems;
     }
-    places
+    if !state.joined {
+        let clash = state.name_clash.as_ref();
+        let clash = clash.map(|clash| format!("another live node has its name: {clash}"));
+        let why = clash.or_else(|| state.why_not_joined());
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        problems.push(format!("this node has not joined a cluster{why}"));
+    }
+    if let (true, Some(error)) = (state.joined, &state.seeds_error) {
+        problems.push(format!("its seeds cannot all be used: {error}"));
+    }
+    // Out of reach is what is listed with the paths.
+    let dead_ends = state.dead_ends().into_keys();
+    let unknown =
+        dead_ends.filter(|seed| !state.out_of_reach.iter().any(|lost| lost.seed == *seed));
+    problems.extend(unknown.map(|seed| format!("no other node is found: {seed} does not exist")));
+    problems
 }
 
 async fn one(
@@ -191,16 +220,7 @@ async fn one(
     address: SocketAddr,
     name: String,
 ) -> Result<Paths, Closed> {
-    let mut paths = Paths {
-        address: address.to_string(),
-        name,
-        tcp: Path::Untested,
-        peer_api: Path::Untested,
-        udp_out: Path::Untested,
-        udp_in: Path::Untested,
-        connect_seconds: None,
-        problem: String::new(),
-    };
+    let mut paths = Paths::untested(address, name);
     let began = Instant::now();
     match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
         Ok(Ok(_)) => {

@@ -104,6 +104,7 @@ async fn a_check_tells_nobody_there_from_somebody_who_refuses() {
     let (_, answer) = post(&world, "/api/v1/cluster/check").await;
     let check: Check = serde_json::from_value(answer).expect("a check");
     assert!(!check.ok);
+    assert!(check.problems[0].starts_with("this node has not joined a cluster"), "{check:#?}");
     let of = |address: SocketAddr| {
         let paths = check.paths.iter().find(|paths| paths.address == address.to_string());
         paths.unwrap_or_else(|| panic!("{address} is not in {check:#?}"))
