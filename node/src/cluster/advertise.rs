@@ -63,6 +63,12 @@ pub struct Reach {
 }
 
 impl Reach {
+    /// Whether nobody but this host has to do with the node. One that listens everywhere is open to all,
+    /// wherever it says that it is.
+    pub fn is_loopback(self) -> bool {
+        self.listen.ip().is_loopback() && self.advertise.ip().is_loopback()
+    }
+
     /// Checks that whoever is at `seed` can reach this node, as far as loopback decides it.
     ///
     /// # Errors

@@ -459,6 +459,7 @@ impl Driver {
             collecting: self.shares.settled,
             lookups: &self.finding.lookups,
             out_of_reach: &self.finding.out_of_reach,
+            reach: self.finding.reach,
             lost: self.finding.missing(),
         };
         let state = state::of(&mut self.core, beside);

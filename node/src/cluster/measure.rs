@@ -336,7 +336,7 @@ impl Measures {
 
 /// Whether nodes are safe from whoever reaches them.
 fn security(page: &mut Exposition, state: &ClusterState) {
-    let help = "Whether other hosts are talked to without a key; 1 is worth an alert.";
+    let help = "Whether other hosts may reach this node, which has no key; 1 is worth an alert.";
     page.gauge("shoal_cluster_unencrypted", help, &[], f64::from(state.unencrypted));
     let help = "The keys of the cluster that this node has; always 1.";
     for (at, key) in state.keys.iter().enumerate() {

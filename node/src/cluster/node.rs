@@ -169,15 +169,20 @@ impl Node {
         Ok(node)
     }
 
+    fn reach(&self) -> Reach {
+        Reach { listen: self.listen, advertise: self.me.address }
+    }
+
     fn say_how_secure(&self) {
         let keys = self.seal.keyring().ids();
         if !keys.is_empty() {
             info!(?keys, "what nodes say to each other is sealed; the first key seals");
-        } else if self.options.enabled && !self.me.address.ip().is_loopback() {
+        } else if self.options.enabled && !self.reach().is_loopback() {
             warn!(
                 address = %self.me.address,
+                listen = %self.listen,
                 "what nodes say to each other is neither encrypted nor authenticated: whoever \
-                 reaches this address can join the cluster or disturb it; give every node the \
+                 reaches these addresses can join the cluster or disturb it; give every node the \
                  same --cluster.key-file with a key that `shoal key new` prints"
             );
         }
@@ -230,7 +235,7 @@ impl Node {
                 wait_timeout: self.options.wait_timeout,
             },
         };
-        let advertise = self.me.address;
+        let reach = self.reach();
         let mut core = Core::new(self.me, config, ChaCha12Rng::from_rng(&mut rand::rng()), now);
         core.restore_checkpoints(self.rhythm.load());
         measures.checkpoints_kept(core.checkpoints());
@@ -254,7 +259,7 @@ impl Node {
             finding: Finding::new(
                 self.options.join_addresses,
                 Arc::new(seeds::System::default()),
-                Reach { listen: self.listen, advertise },
+                reach,
                 (self.known, self.known_file),
             ),
             peers: Arc::new(peers),

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 use membership::{SeedResult, State};
 use serde::{Deserialize, Serialize};
 
+use super::advertise::Reach;
 use super::seeds::{Lookup, OutOfReach};
 use crate::core::Core;
 use crate::telemetry::clock;
@@ -32,7 +33,7 @@ pub struct ClusterState {
     pub digest: u64,
     /// The ids of the cluster's keys that this node has, that of the one which seals first.
     pub keys: Vec<String>,
-    /// Whether this node talks to other hosts without a key.
+    /// Whether this node has no key and other hosts may reach it.
     pub unencrypted: bool,
     /// Whether this node is part of a cluster, be it one of its own.
     pub joined: bool,
@@ -282,14 +283,23 @@ pub(super) struct Beside<'a> {
     pub(super) collecting: bool,
     pub(super) lookups: &'a [Lookup],
     pub(super) out_of_reach: &'a [OutOfReach],
+    pub(super) reach: Reach,
     /// Who is gone without a farewell: names and where they were.
     pub(super) lost: Vec<(String, SocketAddr)>,
 }
 
 /// The whole snapshot.
 pub(super) fn of(core: &mut Core, beside: Beside<'_>) -> ClusterState {
-    let Beside { cluster_name, components, started, collecting, lookups, out_of_reach, lost } =
-        beside;
+    let Beside {
+        cluster_name,
+        components,
+        started,
+        collecting,
+        lookups,
+        out_of_reach,
+        reach,
+        lost,
+    } = beside;
     let now = Instant::now();
     let view = core.view();
     let mut targets: BTreeMap<&str, usize> = BTreeMap::new();
@@ -334,7 +344,7 @@ pub(super) fn of(core: &mut Core, beside: Beside<'_>) -> ClusterState {
                 detail: lookup.outcome.to_string(),
             })
             .collect(),
-        unencrypted: swim.is_some() && keys.is_empty() && !view.me.address.ip().is_loopback(),
+        unencrypted: swim.is_some() && keys.is_empty() && !reach.is_loopback(),
         keys,
         enabled: swim.is_some(),
         cluster_name: cluster_name.to_owned(),

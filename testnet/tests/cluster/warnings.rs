@@ -20,14 +20,21 @@ async fn a_node_that_other_hosts_may_reach_warns_that_it_has_no_key() -> anyhow:
     std::fs::write(&keys, "01".repeat(32) + "\n")?;
     let none = |_: &str| String::new();
     // Nobody is asked there: the address is told to others, of which there are none.
-    for (ip, has_key, warns) in
-        [("127.0.0.1", false, false), ("192.0.2.1", false, true), ("192.0.2.1", true, false)]
-    {
+    let [here, everywhere, elsewhere] = ["127.0.0.1", "0.0.0.0", "192.0.2.1"];
+    for (listen, advertise, has_key, warns) in [
+        (here, here, false, false),
+        (here, elsewhere, false, true),
+        (here, elsewhere, true, false),
+        (everywhere, here, false, true),
+        (everywhere, here, true, false),
+    ] {
         let mut cluster = Cluster::prepare(&world, setup(&config), 1, none)?;
         let node = &mut cluster.setups_mut()[0];
-        node.log.set_file_name(format!("{ip}-{has_key}.log"));
+        node.ip = listen.parse()?;
+        node.log.set_file_name(format!("{listen}-{advertise}-{has_key}.log"));
         node.seeds.clear();
-        let address = format!("{ip}:{}", node.port);
+        let address = format!("{advertise}:{}", node.port);
+        let listen = node.address().to_string();
         node.flags.push("--cluster.enabled=true".to_owned());
         node.flags.push(format!("--cluster.advertise-address={address}"));
         if has_key {
@@ -37,10 +44,10 @@ async fn a_node_that_other_hosts_may_reach_warns_that_it_has_no_key() -> anyhow:
         let page = http::text(&cluster.node(0).url("/metrics")).await?;
         let log = cluster.node(0).child.log()?;
         let told = lines(&log, WARNING);
-        let case = format!("{ip}, a key: {has_key}: {log}");
+        let case = format!("{listen} as {address}, a key: {has_key}: {log}");
         anyhow::ensure!(told.len() == usize::from(warns), "{case}");
         for line in told {
-            for part in ["warn", &address, "--cluster.key-file", "shoal key new"] {
+            for part in ["warn", &address, &listen, "--cluster.key-file", "shoal key new"] {
                 anyhow::ensure!(line.contains(part), "no {part:?} in {line}");
             }
         }

@@ -18,7 +18,7 @@ pub(in crate::cluster) struct Finding {
     /// The seeds as they were written.
     names: Vec<String>,
     dns: Arc<dyn Dns>,
-    reach: Reach,
+    pub(super) reach: Reach,
     pub(super) known: Known,
     /// Where they are kept.
     file: file::File,
