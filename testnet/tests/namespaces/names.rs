@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hickory_resolver::proto::rr::RData;
 use hickory_resolver::proto::rr::rdata::SRV;
 use http::Method;
+use serde_json::Value;
 use testnet::process::{World, eventually, http as ask};
 
 use super::lab::{Lab, PATIENCE, PORT};
@@ -168,6 +169,15 @@ async fn a_node_that_listens_on_loopback_stays_out_where_a_name_leads_to_another
         anyhow::ensure!(cluster["joined"] == false, "it has begun alone: {cluster}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    let (_, check) = ask::ask(Method::POST, &hidden.url("/api/v1/cluster/check")).await?;
+    let check: Value = serde_json::from_slice(&check)?;
+    let [paths] = check["paths"].as_array().map_or(&[][..], Vec::as_slice) else {
+        anyhow::bail!("there is one place out of reach: {check}");
+    };
+    let problem = paths["problem"].as_str().unwrap_or_default();
+    let named = problem.contains("shoal.lab.example") && problem.contains("listens on loopback");
+    anyhow::ensure!(check["ok"] == false && named, "{check}");
+    anyhow::ensure!(paths["address"] == format!("{}:{PORT}", address(0)), "{check}");
     let cluster = lab.cluster(0).await?;
     anyhow::ensure!(cluster["size"] == 1, "the other one knows of it: {cluster}");
     hidden.child.end(PATIENCE).await?;
