@@ -54,7 +54,7 @@ pub use checkpoints::Checkpoints;
 
 use answering::Waiting;
 use given::Given;
-use limits::FRESH_FOR;
+use limits::{FRESH_FOR, SEAL_MARGIN};
 use offered::Offered;
 use phase::{Claiming, Phase};
 use under_way::UnderWay;
@@ -89,6 +89,8 @@ pub struct Handover {
     fresh: VecDeque<(Instant, Name)>,
     /// Who of these has gone since the last look, and whether it failed.
     departed: Vec<(Name, bool)>,
+    /// How long collecting a target once may take, of the components for which [`SEAL_TIMEOUT`] would not do.
+    busy: BTreeMap<ComponentId, Duration>,
     /// Everything that is not idle.
     held: BTreeMap<ComponentId, BTreeMap<Key, Phase>>,
     /// When to look at which key. What is no longer due then is skipped.
@@ -125,6 +127,7 @@ impl Handover {
             present: BTreeMap::new(),
             fresh: VecDeque::new(),
             departed: Vec::new(),
+            busy: BTreeMap::new(),
             held: BTreeMap::new(),
             timers: BTreeSet::new(),
             queues: BTreeMap::new(),
@@ -169,6 +172,16 @@ impl Handover {
             self.departed.push((name.clone(), failed));
         }
         self.heard.remove(name);
+    }
+
+    /// Collecting a target of `component` once may take so long: who stops in the middle of that seals only
+    /// then.
+    pub fn set_busy(&mut self, component: &ComponentId, busy: Duration) {
+        if busy + SEAL_MARGIN > SEAL_TIMEOUT {
+            self.busy.insert(component.clone(), busy);
+        } else {
+            self.busy.remove(component);
+        }
     }
 
     /// This node is new, among others that may be as new: until `until` it may not have heard of all of

@@ -297,6 +297,7 @@ impl Driver {
     fn hear_components(&mut self) {
         for news in self.subscribers.news() {
             self.audited.note_pace(&news.component, news.pace);
+            self.core.set_busy(&news.component, news.busy);
             self.core.set_keys(&news.component, news.keys, Instant::now());
             self.shares.stale = true;
             self.act();

@@ -4,6 +4,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use model::Seal;
 use ownership::{ComponentId, Key};
@@ -58,6 +59,8 @@ pub(super) struct News {
     pub(super) keys: Vec<Key>,
     /// How often that of them is collected which is collected most often, in milliseconds.
     pub(super) pace: Option<NonZeroU64>,
+    /// How long collecting one of them may take.
+    pub(super) busy: Duration,
 }
 
 impl Subscribers {
@@ -81,7 +84,7 @@ impl Subscribers {
         self.by_component.retain(|component, subscriber| {
             let component = component.clone();
             if subscriber.deltas.is_closed() {
-                news.push(News { component, keys: Vec::new(), pace: None });
+                news.push(News { component, keys: Vec::new(), pace: None, busy: Duration::ZERO });
                 return false;
             }
             // An error says that the subscription was dropped, which was looked at above or will
@@ -90,7 +93,9 @@ impl Subscribers {
                 let targets = subscriber.announced.borrow_and_update();
                 let keys = targets.iter().map(|target| target.key).collect();
                 let pace = targets.iter().filter_map(|target| target.interval).min();
-                news.push(News { component, keys, pace });
+                let busy = targets.iter().filter_map(|target| target.timeout).max();
+                let busy = busy.map_or(Duration::ZERO, |busy| Duration::from_millis(busy.get()));
+                news.push(News { component, keys, pace, busy });
             }
             true
         });

@@ -51,12 +51,14 @@ pub struct Announced {
     pub labels: Labels,
     /// How often it is collected, where it is at fixed instants: every so many milliseconds.
     pub interval: Option<NonZeroU64>,
+    /// How many milliseconds that may take, where it takes time.
+    pub timeout: Option<NonZeroU64>,
 }
 
 impl Announced {
     /// A target without labels, and without instants at which it is collected.
     pub fn new(key: Key, url: impl Into<Arc<str>>) -> Self {
-        Self { key, url: url.into(), labels: Labels::default(), interval: None }
+        Self { key, url: url.into(), labels: Labels::default(), interval: None, timeout: None }
     }
 }
 

@@ -72,6 +72,11 @@ impl Core {
         self.hand_over(now);
     }
 
+    /// Collecting a target of `component` once may take so long.
+    pub fn set_busy(&mut self, component: &ComponentId, busy: Duration) {
+        self.handover.set_busy(component, busy);
+    }
+
     /// Notes which targets of `component` are new or gone: those that `came` have an owner, the others
     /// have none, be it that they are gone or that nobody takes part yet.
     fn arrive(

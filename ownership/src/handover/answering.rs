@@ -288,7 +288,8 @@ impl Handover {
         cause: MoveCause,
         now: Instant,
     ) {
-        let sealing = Sealing::new((to.clone(), life), mine, cause, now);
+        let deadline = now + self.seal_timeout(&target.component);
+        let sealing = Sealing::new((to.clone(), life), mine, cause, deadline);
         self.set(target, Phase::Sealing(Box::new(sealing)));
         self.stop(target, StopReason::Moved { to: to.clone() }, true, cause);
     }

@@ -7,7 +7,7 @@ use model::Seal;
 
 use super::limits::{
     CLAIM_TIMEOUT, FOLLOWS, KEEP_PAUSE, NEWS_PAUSE, OFFER_AFTER, OFFERED_WITHIN, RETRY_PAUSE,
-    SOON_LIMIT, SOON_PAUSE, WAY_PAUSE,
+    SOON_PAUSE, WAY_PAUSE,
 };
 use super::phase::{Claiming, Phase, Stage, Yielding};
 use super::wire::{Answer, Outcome};
@@ -98,7 +98,7 @@ impl Handover {
         let Some(Phase::Claiming(claiming)) = self.phase(target) else { return };
         // As long as the other node answers, it is alive, and there are only many keys to ask for.
         let heard = self.heard.get(&claiming.ask).map(|heard| *heard + CLAIM_TIMEOUT);
-        let limit = claiming.since + SOON_LIMIT;
+        let limit = claiming.since + self.soon_limit(&target.component);
         let deadline = heard.map_or(claiming.deadline, |heard| {
             claiming.deadline.max(heard.min(limit.max(claiming.deadline)))
         });
@@ -215,6 +215,7 @@ impl Handover {
         now: Instant,
     ) {
         let travels = self.given.travels(target, from, now);
+        let patience = self.soon_limit(&target.component);
         let Some(claiming) = self.claiming(id, target) else { return };
         claiming.unheard = false;
         match outcome {
@@ -239,7 +240,7 @@ impl Handover {
                 self.counters.kept += 1;
                 self.arm(target);
             }
-            Outcome::Soon if now < claiming.since + SOON_LIMIT => {
+            Outcome::Soon if now < claiming.since + patience => {
                 claiming.promised = true;
                 claiming.deadline = now + CLAIM_TIMEOUT;
                 claiming.stage = Stage::Paused(now + SOON_PAUSE);
@@ -267,6 +268,7 @@ impl Handover {
     /// Somebody does not have a key, and says who has, or claims it from there.
     fn follow(&mut self, target: &Target, from: &Name, named: Name, now: Instant) {
         let known = self.present.contains_key(&named);
+        let patience = self.soon_limit(&target.component);
         let me = self.me.name().clone();
         let Some(Phase::Claiming(claiming)) = self.phase_mut(target) else { return };
         if !claiming.pointed.contains(from) {
@@ -280,7 +282,7 @@ impl Handover {
             let from = from.clone();
             return self.ask_next(target, from, Some(NEWS_PAUSE), now);
         }
-        if claiming.pointed.contains(&named) && now < claiming.since + SOON_LIMIT {
+        if claiming.pointed.contains(&named) && now < claiming.since + patience {
             // They point at each other: it is on its way from one to the other.
             claiming.follows = claiming.follows.saturating_sub(1);
             return self.ask_next(target, named, Some(WAY_PAUSE), now);
@@ -340,12 +342,12 @@ impl Handover {
 
     /// Asks who offered a key while another was asked for it; whether somebody did. That one says that it
     /// collects the key, so this is not one of the [`FOLLOWS`] attempts to find out who does. Each
-    /// offer is worth one question, and after [`SOON_LIMIT`] none any more: who offers what it does not
+    /// offer is worth one question, and after [`Handover::soon_limit`] none any more: who offers what it does not
     /// give for as long as that is broken.
     fn ask_offering(&mut self, target: &Target, now: Instant) -> bool {
         let Some(Phase::Claiming(claiming)) = self.phase(target) else { return false };
         let wanted = claiming.lost.is_none() && !claiming.gone;
-        if !wanted || now >= claiming.since + SOON_LIMIT {
+        if !wanted || now >= claiming.since + self.soon_limit(&target.component) {
             return false;
         }
         let offered = self.offered.take(target, now, |name| self.present.contains_key(name));

@@ -1,11 +1,23 @@
 //! Where each key stands, and when it has to be looked at.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::limits::{SEAL_MARGIN, SEAL_TIMEOUT, SOON_LIMIT};
 use super::phase::Phase;
 use super::{Handover, Target};
+use crate::ComponentId;
 
 impl Handover {
+    /// How long a collector may take to stop and seal a target of a component.
+    pub(super) fn seal_timeout(&self, component: &ComponentId) -> Duration {
+        self.busy.get(component).map_or(SEAL_TIMEOUT, |busy| *busy + SEAL_MARGIN)
+    }
+
+    /// How long a claimant follows a node that seals a target of a component.
+    pub(super) fn soon_limit(&self, component: &ComponentId) -> Duration {
+        SOON_LIMIT.max(self.seal_timeout(component) + SEAL_MARGIN)
+    }
+
     pub(super) fn phase(&self, target: &Target) -> Option<&Phase> {
         self.held.get(&target.component)?.get(&target.key)
     }

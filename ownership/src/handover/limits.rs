@@ -32,11 +32,15 @@ pub(super) const HOLD: Duration = Duration::from_millis(200);
 
 /// How long a collector may take to stop and seal a target: a scrape that is under way is finished
 /// first, and that takes up to its timeout, 10 s unless configured otherwise. After that the target
-/// counts as stopped without a seal.
+/// counts as stopped without a seal. Where a scrape may take longer, this is [`SEAL_MARGIN`] more than that;
+/// no tick is lost meanwhile, since no scrape may take longer than its interval.
 pub const SEAL_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// What it takes to stop and seal a target besides the scrape that is under way.
+pub(super) const SEAL_MARGIN: Duration = Duration::from_secs(5);
+
 /// How long a claimant follows a node that says "soon": a node that seals for longer than it may is
-/// broken.
+/// broken. Where scrapes may take long it is [`SEAL_MARGIN`] more than sealing may take.
 pub(super) const SOON_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long a key that moved away may go unclaimed before it is offered to its owner. A claim comes

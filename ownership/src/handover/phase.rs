@@ -5,7 +5,7 @@ use std::time::Instant;
 use membership::Name;
 use model::Seal;
 
-use super::limits::{CLAIM_TIMEOUT, OFFER_AFTER, SEAL_TIMEOUT};
+use super::limits::{CLAIM_TIMEOUT, OFFER_AFTER};
 use super::{MoveCause, Standing};
 
 /// A key that is not idle.
@@ -127,8 +127,13 @@ impl Yielding {
 }
 
 impl Sealing {
-    pub(super) fn new((to, life): (Name, u64), mine: bool, cause: MoveCause, now: Instant) -> Self {
-        Self { to, life, deadline: now + SEAL_TIMEOUT, mine, to_gone: false, gone: false, cause }
+    pub(super) fn new(
+        (to, life): (Name, u64),
+        mine: bool,
+        cause: MoveCause,
+        deadline: Instant,
+    ) -> Self {
+        Self { to, life, deadline, mine, to_gone: false, gone: false, cause }
     }
 }
 

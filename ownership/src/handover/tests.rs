@@ -137,6 +137,50 @@ fn who_stopped_a_key_and_could_not_seal_it_is_the_one_before_all_the_same() {
     }
 }
 
+/// Its page may take longer than most, and no tick is lost meanwhile.
+#[test]
+fn a_seal_is_waited_for_as_long_as_a_scrape_may_take() {
+    for (busy, sealed_after, arrives) in
+        [(10, 14, true), (10, 16, false), (60, 61, true), (60, 66, false)]
+    {
+        let mut now = Instant::now();
+        let (mut a, mut b, target, id, body) = claiming(now);
+        for machine in [&mut a, &mut b] {
+            machine.set_busy(&component(), Duration::from_secs(busy));
+        }
+        a.handle_question(1, &body, true, now).expect("it is a question");
+        outputs(&mut a);
+        let (mut id, mut number, seals_at) = (id, 1, now + Duration::from_secs(sealed_after));
+        let start = 'started: loop {
+            let due = [&a, &b].into_iter().filter_map(Handover::poll_timeout).min();
+            let before = now;
+            now = due.expect("something is due");
+            if before < seals_at {
+                now = now.min(seals_at);
+            }
+            if before < seals_at && now >= seals_at {
+                a.handle_seal(&target, Some(seal(77)), now);
+            }
+            a.handle_timeout(now);
+            b.handle_timeout(now);
+            if let Some(Output::Answer { body, .. }) = outputs(&mut a).first() {
+                b.handle_answer(id, body, now).expect("it is the answer");
+            }
+            for output in outputs(&mut b) {
+                match output {
+                    Output::Ask { id: next, body, .. } => {
+                        (id, number) = (next, number + 1);
+                        a.handle_question(number, &body, true, now).expect("it is a question");
+                    }
+                    Output::Start(start) => break 'started start,
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        assert_eq!((start.seal.is_some(), start.overlap), (arrives, false), "{busy} s");
+    }
+}
+
 /// The one that joins hears of its target after the other has heard of it.
 #[test]
 fn what_another_gave_moved_for_its_reason_and_not_because_discovery_found_it() {

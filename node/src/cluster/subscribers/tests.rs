@@ -48,7 +48,12 @@ fn an_announcement_is_news_once() {
     component.announce.send_replace([Announced::new(Key::from(7), "x")].into());
     assert_eq!(
         subscribers.news(),
-        [News { component: "a".into(), keys: vec![Key::from(7)], pace: None }]
+        [News {
+            component: "a".into(),
+            keys: vec![Key::from(7)],
+            pace: None,
+            busy: Duration::ZERO
+        }]
     );
     assert_eq!(subscribers.news(), []);
 }
@@ -59,7 +64,10 @@ fn a_dropped_subscription_has_no_targets_any_more() {
     let component = subscribe(&mut subscribers, "a", 1);
     subscribers.news();
     drop(component);
-    assert_eq!(subscribers.news(), [News { component: "a".into(), keys: vec![], pace: None }]);
+    assert_eq!(
+        subscribers.news(),
+        [News { component: "a".into(), keys: vec![], pace: None, busy: Duration::ZERO }]
+    );
     assert_eq!(subscribers.news(), []);
 }
 

@@ -122,11 +122,13 @@ fn announce(
     config: &ScrapeConfig,
 ) -> Result<Announced, Arc<str>> {
     let target = prepare(labels, config).map_err(|error| error.to_string())?;
+    let millis = |time: Duration| u64::try_from(time.as_millis()).ok().and_then(NonZeroU64::new);
     Ok(Announced {
         key: Key::of(component, target.identity()),
         url: target.url.to_string().into(),
         labels: target.labels,
-        interval: u64::try_from(target.interval.as_millis()).ok().and_then(NonZeroU64::new),
+        interval: millis(target.interval),
+        timeout: millis(target.timeout),
     })
 }
 
