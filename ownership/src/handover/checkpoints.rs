@@ -158,9 +158,9 @@ impl Checkpoints {
         }
     }
 
-    /// How many there are.
+    /// Of how many keys there are some.
     pub fn len(&self) -> usize {
-        self.count
+        self.held.len()
     }
 
     /// How often something was put in or taken out; as long as that is the same, so is what

@@ -33,7 +33,7 @@ impl Measures {
 impl Figures {
     pub(super) fn page(&self, page: &mut Exposition) {
         let gauge = |number: &AtomicUsize| number.load(Ordering::Relaxed) as f64;
-        let help = "Checkpoints of other nodes that this one keeps as their deputy.";
+        let help = "Targets of other nodes whose checkpoints this one keeps as their deputy.";
         page.gauge("shoal_checkpoints", help, &[], gauge(&self.kept));
         let help = "Bytes of checkpoints that this node keeps as a deputy.";
         page.gauge("shoal_checkpoints_bytes", help, &[], gauge(&self.bytes));
