@@ -27,10 +27,11 @@ pub struct Config {
     /// How often seeds are resolved again, and those of them that are not known to be alive are
     /// tried. Zero: never after joining, and then partitions heal only by gossip.
     pub rejoin_interval: Duration,
-    /// How many seeds are tried at a time, chosen at random; 0 means all of them.
+    /// How many seeds are tried at a time: those that were never tried, then those tried longest ago,
+    /// at random among equals; 0 means all of them.
     pub max_join_peers: usize,
     /// How long a node with seeds looks for a peer before it takes part on its own. It never does
-    /// while its seeds cannot be resolved, or refuse it.
+    /// while its seeds cannot be resolved, or refuse it, nor before it has tried each of them.
     pub bootstrap_timeout: Duration,
     /// How often the state is compared with that of one random peer over TCP, in a cluster of up
     /// to 32 nodes; each doubling beyond adds one more interval.

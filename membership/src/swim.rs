@@ -388,7 +388,7 @@ impl Swim {
             self.next_suspicion,
             self.rhythm.next(),
             self.early_knock.map(|(at, _)| at),
-            self.seeds.next(settled),
+            self.seeds.next(self.me.address, settled),
             self.next_sync,
             self.check.as_ref().map(Check::deadline),
         ]

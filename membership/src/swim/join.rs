@@ -119,6 +119,17 @@ impl Swim {
         self.form_if_alone(now);
     }
 
+    /// Nothing came of asking somebody: a node that has not joined asks a seed that it has not tried yet
+    /// in its place, so that it has tried all of them soon, however many there are.
+    fn ask_another(&mut self, now: Instant) {
+        let looks = self.joined.is_none() && self.farewell == Farewell::No && !self.is_checking();
+        let (limit, me) = (self.config.max_join_peers, self.me.address);
+        if looks && let Some(address) = self.seeds.untried(limit, me, &mut self.rng) {
+            let ask = self.ask_for_state();
+            self.ask(address, ask, now);
+        }
+    }
+
     /// Asks `address`, unless it still owes an answer.
     pub(super) fn ask(&mut self, address: SocketAddr, ask: Ask, now: Instant) -> bool {
         if !self.seeds.ask(address, now) {
@@ -453,6 +464,7 @@ impl Swim {
             self.miss_namesake(now);
         }
         self.miss_witness(to, now);
+        self.ask_another(now);
         self.form_if_alone(now);
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
-use rand::seq::{IndexedRandom, SliceRandom};
+use rand::seq::{IteratorRandom, SliceRandom};
 use rand_chacha::ChaCha12Rng;
 
 use crate::Config;
@@ -52,6 +52,8 @@ pub struct SeedStatus {
     /// Whether it is no seed that somebody configured, but where a peer was before: worth a try,
     /// and no reason to wait or to give up.
     pub remembered: bool,
+    /// When it was asked last.
+    asked: Option<Instant>,
     /// How many times in a row it was silent since it refused.
     silences: u8,
     /// How many whole answers in a row no longer led to it.
@@ -64,6 +66,7 @@ impl SeedStatus {
             address,
             result: SeedResult::Untried,
             at: None,
+            asked: None,
             remembered,
             silences: 0,
             absences: 0,
@@ -126,9 +129,9 @@ impl Seeds {
         }
     }
 
-    /// When the seeds are to be resolved next, or the time to wait for them is over.
-    pub(super) fn next(&self, joined: bool) -> Option<Instant> {
-        let bootstrap = (!joined && self.may_form()).then_some(self.bootstrap);
+    /// When the seeds are to be resolved next, or the time to wait for them is over, for a node at `me`.
+    pub(super) fn next(&self, me: SocketAddr, joined: bool) -> Option<Instant> {
+        let bootstrap = (!joined && self.may_form(me)).then_some(self.bootstrap);
         self.next.into_iter().chain(bootstrap).min()
     }
 
@@ -229,7 +232,8 @@ impl Seeds {
     }
 
     /// The seeds to ask now: at most `limit` (0: all) of the configured ones and as many of the
-    /// remembered ones, chosen at random, `known` left out.
+    /// remembered ones, `known` left out. Those come first that were never asked, then those that were
+    /// asked longest ago, so that however many are dead, the living ones have their turn.
     pub(super) fn choose(
         &mut self,
         limit: usize,
@@ -241,19 +245,41 @@ impl Seeds {
         let mut chosen = Vec::new();
         // Of each kind as many: a long memory must not keep a node from its few seeds.
         for remembered in [false, true] {
-            let candidates: Vec<SocketAddr> = self
+            let mut candidates: Vec<&SeedStatus> = self
                 .statuses
                 .iter()
                 .filter(|status| status.remembered == remembered)
                 .filter(|status| status.result != SeedResult::Itself)
-                .map(|status| status.address)
-                .filter(|address| !known(address) && !self.asked.contains_key(address))
+                .filter(|SeedStatus { address, .. }| {
+                    !known(address) && !self.asked.contains_key(address)
+                })
                 .collect();
+            // At random among equals: the nodes of a mass start are not to ask all the same one.
+            candidates.shuffle(rng);
+            candidates.sort_by_key(|status| status.asked);
             let limit = if limit == 0 { candidates.len() } else { limit };
-            chosen.extend(candidates.sample(rng, limit).copied());
+            chosen.extend(candidates.into_iter().take(limit).map(|status| status.address));
         }
         chosen.shuffle(rng);
         chosen
+    }
+
+    /// A configured seed that a node at `me` has never asked, any of them; none while `limit` questions
+    /// are unanswered.
+    pub(super) fn untried(
+        &self,
+        limit: usize,
+        me: SocketAddr,
+        rng: &mut ChaCha12Rng,
+    ) -> Option<SocketAddr> {
+        if self.asked.len() >= limit {
+            return None;
+        }
+        let untried = self
+            .statuses
+            .iter()
+            .filter(|status| !status.remembered && status.asked.is_none() && status.address != me);
+        untried.map(|status| status.address).choose(rng)
     }
 
     /// Notes a question, unless one to the same address is unanswered.
@@ -262,6 +288,9 @@ impl Seeds {
         let fresh = !self.asked.contains_key(&address);
         if fresh {
             self.asked.insert(address, now);
+            if let Some(status) = self.status(address) {
+                status.asked = Some(now);
+            }
         }
         fresh
     }
@@ -269,25 +298,35 @@ impl Seeds {
     /// Notes what came of a question to `address`, be it a seed or not.
     pub(super) fn answered(&mut self, address: SocketAddr, result: SeedResult, now: Instant) {
         self.asked.remove(&address);
-        let seed = self.statuses.iter_mut().find(|status| status.address == address);
-        if let Some(status) = seed {
+        if let Some(status) = self.status(address) {
             status.answered(result, now);
         }
     }
 
-    /// Whether a node that found nobody may be a cluster of its own once it has waited: not while
-    /// its seeds cannot be resolved or are being looked up, one of them refuses it, one has not had the
-    /// time to answer at all, or one that answered is about to be asked again, which is so after a look
-    /// for a namesake.
-    fn may_form(&self) -> bool {
+    fn status(&mut self, address: SocketAddr) -> Option<&mut SeedStatus> {
+        self.statuses.iter_mut().find(|status| status.address == address)
+    }
+
+    /// Whether a node at `me` that found nobody may be a cluster of its own once it has waited: not
+    /// while its seeds cannot be resolved or are being looked up, one of them refuses it, one has not
+    /// been asked or has not had the time to answer at all, or one that answered is about to be asked
+    /// again, which is so after a look for a namesake.
+    fn may_form(&self, me: SocketAddr) -> bool {
         let forbids = |status: &SeedStatus| match status.result {
             SeedResult::Refused(_) => !status.remembered,
-            SeedResult::Untried => !status.remembered && self.asked.contains_key(&status.address),
+            SeedResult::Untried => {
+                !status.remembered && status.address != me && self.awaits(status)
+            }
             SeedResult::Joined => true,
             SeedResult::Itself | SeedResult::Unreachable(_) => false,
         };
         let resolved = self.resolved_once && self.unresolved.is_none() && self.looking.is_none();
         resolved && !self.statuses.iter().any(forbids)
+    }
+
+    /// Whether a seed that has not answered may still do: it was not asked, or a moment ago.
+    fn awaits(&self, status: &SeedStatus) -> bool {
+        status.asked.is_none() || self.asked.contains_key(&status.address)
     }
 
     /// Whether a node at `me` that has not joined is on its own now: it waited long enough, or was told to
@@ -299,7 +338,7 @@ impl Seeds {
                 .statuses
                 .iter()
                 .all(|status| status.address == me || status.result == SeedResult::Itself);
-        self.may_form() && (only_me || now >= self.bootstrap)
+        self.may_form(me) && (only_me || now >= self.bootstrap)
     }
 
     pub(super) fn statuses(&self) -> &[SeedStatus] {

@@ -393,3 +393,55 @@ fn an_address_that_is_configured_and_remembered_counts_as_configured() {
     net.act(at(1), |swim, now| swim.handle_remembered(&[], now));
     assert_eq!(kinds(&mut net), [(3, false)]);
 }
+
+/// A round asks five of the twenty.
+#[test]
+fn nodes_with_many_seeds_of_which_one_lives_are_one_cluster() {
+    let seeds: Vec<u16> = (100..120).collect();
+    for alive in [100, 107, 119] {
+        let mut net = Net::new(&seeds);
+        net.boot(peer("seed", alive, 7), Config::default());
+        for port in 1..=16 {
+            net.boot(peer(&format!("n{port}"), port, 7), seeded());
+        }
+        let took = net.run_until("they are one", |net| net.agree(17));
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert!((1..=16).all(|port| net.events(port).all(|event| *event != Event::Formed)));
+    }
+}
+
+/// Each takes a second to be given up.
+#[test]
+fn a_node_forms_no_cluster_before_it_has_tried_each_of_its_seeds_and_then_it_does() {
+    let mut net = Net::new(&(100..130).collect::<Vec<_>>());
+    net.island = [at(1)].into();
+    net.boot(peer("a", 1, 7), Config { max_join_peers: 1, ..seeded() });
+    let tried = |net: &mut Net| {
+        let untried = |seed: &&crate::SeedStatus| seed.result == SeedResult::Untried;
+        30 - net.node(1).seeds().iter().filter(untried).count()
+    };
+    net.run_for(Duration::from_secs(10));
+    assert!(tried(&mut net) < 30);
+    assert_eq!(net.node(1).me().state, State::Joining);
+    let took =
+        net.run_until("it is on its own", |net| net.node(1).me().state == State::Participant);
+    assert_eq!(tried(&mut net), 30);
+    assert!(took < Duration::from_secs(30), "{took:?}");
+}
+
+#[test]
+fn a_node_that_has_lost_the_others_goes_round_its_seeds() {
+    let mut net = Net::new(&(2..=31).collect::<Vec<_>>());
+    net.boot(peer("b", 17, 7), Config::default());
+    net.boot(peer("a", 1, 7), seeded());
+    net.run_until("they are one", |net| net.agree(2));
+    net.crash(17);
+    net.run_until("it is alone", |net| net.node(1).size() == 1);
+    // Thirty seeds are six rounds, the last of them five seconds apart.
+    net.run_for(Duration::from_secs(30));
+    let lost = net.now;
+    net.run_for(Duration::from_secs(33));
+    for seed in net.node(1).seeds() {
+        assert!(seed.at.is_some_and(|at| at >= lost), "{seed:?}");
+    }
+}
