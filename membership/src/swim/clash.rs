@@ -18,7 +18,7 @@ use foca::Message;
 
 use super::live::Known;
 use super::sync::{Answer, Ask};
-use super::{Cause, Event, Swim};
+use super::{Cause, Event, Farewell, Swim};
 use crate::{Peer, State};
 
 /// How long the namesake has to answer: one lost handshake packet is sent again after a second.
@@ -217,11 +217,26 @@ impl Swim {
         };
         self.buried = self.buried.max(namesake.generation);
         // What it is now may differ from what it was when it was heard.
-        self.clash.take_if(|clash| clash.first.generation <= namesake.generation);
+        let gone = self.clash.take_if(|clash| clash.first.generation <= namesake.generation);
+        if gone.is_some() {
+            // It did not look for a cluster to join as long as it was kept out of one.
+            self.seeds.wait_anew(&self.config, now);
+        }
         if self.joined.is_none() {
             self.seeds.hurry(&self.config, now);
         } else if namesake.outranks(&self.me) {
             self.raise_generation();
+        }
+    }
+
+    /// Somebody does not answer a node that is kept out. Nobody else may be left who would tell of the
+    /// first, so it looks for the first itself: as long as that one keeps it out, it and all who come to it
+    /// form no cluster.
+    pub(super) fn doubt_the_first(&mut self, now: Instant) {
+        if let Some(Clash { first, told_by }) = self.clash.clone()
+            && self.farewell == Farewell::No
+        {
+            self.check_namesake(first, told_by, now);
         }
     }
 

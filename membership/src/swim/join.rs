@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use foca::{Member, Message, State as Liveness};
 use rand::RngExt;
+use rand::seq::IteratorRandom;
 
 use super::clash::Clash;
 use super::seeds::SeedResult;
-use super::sync::{Answer, Ask, PEERS_MAX, Reply, Request, bucket, differing};
+use super::sync::{Answer, Ask, INSTEAD_MAX, PEERS_MAX, Reply, Request, bucket, differing};
 use super::{Event, Farewell, Output, Swim, SyncFailure};
 use crate::codec;
 use crate::header::Kind;
@@ -163,7 +164,7 @@ impl Swim {
         let (from, answer) = if request.from.name == self.me.name {
             (self.me.clone(), self.answer_namesake(&request, now))
         } else if self.farewell != Farewell::No || self.clash.is_some() {
-            (self.me.clone(), Answer::Out)
+            (self.me.clone(), self.out())
         } else {
             match request.ask {
                 Ask::State { digest, buckets } if digest != self.digest() => {
@@ -184,12 +185,25 @@ impl Swim {
         Ok(self.outbox.envelope.wrap(Kind::SyncAnswer, &codec::body(&reply)))
     }
 
+    /// Who takes no part names others who do: whoever keeps it out and who told of that one, or some of
+    /// those it leaves.
+    fn out(&mut self) -> Answer {
+        let clash = self.clash.as_ref();
+        let first = clash.map(|clash| clash.first.address);
+        let mut instead: Vec<SocketAddr> =
+            first.into_iter().chain(clash.and_then(|clash| clash.told_by)).collect();
+        let room = INSTEAD_MAX - instead.len();
+        let left = self.live.peers().map(|peer| peer.address);
+        instead.extend(left.sample(&mut self.rng, room));
+        Answer::Out { instead }
+    }
+
     fn answer_namesake(&mut self, request: &Request, now: Instant) -> Answer {
         if request.instance == self.instance {
             return Answer::Done;
         }
         if self.farewell == Farewell::Said {
-            return Answer::Out;
+            return self.out();
         }
         let mine = (self.joined_for(now), std::cmp::Reverse(self.me.address));
         let theirs = (request.joined_for, std::cmp::Reverse(request.from.address));
@@ -239,6 +253,10 @@ impl Swim {
         let reply: Reply =
             codec::parse_body(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
         self.hear_from(&reply.from, now);
+        let instead = match &reply.answer {
+            Answer::Out { instead } => instead.clone(),
+            _ => Vec::new(),
+        };
         let checked = self.checks(to);
         self.hear_witness(to, &reply.answer, now);
         let namesake = reply.from.name == self.me.name;
@@ -261,7 +279,24 @@ impl Swim {
             // Somebody else lives there now, or this node itself does.
             self.bury_namesake(now);
         }
+        self.ask_instead(to, &instead, now);
         Ok(())
+    }
+
+    /// Asks those whom the node at `to` names in its place.
+    fn ask_instead(&mut self, to: SocketAddr, instead: &[SocketAddr], now: Instant) {
+        // Whom one names that was named itself is not asked: two that name each other would keep a
+        // newcomer busy. Nor is a seed, which has its own turn.
+        let looks = self.joined.is_none() && self.farewell == Farewell::No && !self.is_checking();
+        if !looks || !self.seeds.contain(to) {
+            return;
+        }
+        for address in instead.iter().take(INSTEAD_MAX) {
+            if *address != self.me.address && !self.seeds.contain(*address) {
+                let ask = self.ask_for_state();
+                self.ask(*address, ask, now);
+            }
+        }
     }
 
     fn learn_from(&mut self, to: SocketAddr, reply: Reply, now: Instant) {
@@ -277,9 +312,11 @@ impl Swim {
                 self.sync_eager = None;
                 self.schedule_sync(now);
             }
-            Answer::Out => {
+            // Somebody is there, who only cannot let others in. Once it has ended, it is silent.
+            Answer::Out { .. } => {
                 let reason = "it takes no part in the cluster".to_owned();
-                self.seeds.answered(to, SeedResult::Unreachable(reason), now);
+                self.seeds.answered(to, SeedResult::Refused(reason), now);
+                self.ask_another(now);
             }
             Answer::Members { buckets, members } => {
                 self.seeds.answered(to, SeedResult::Joined, now);
@@ -464,6 +501,7 @@ impl Swim {
             self.miss_namesake(now);
         }
         self.miss_witness(to, now);
+        self.doubt_the_first(now);
         self.ask_another(now);
         self.form_if_alone(now);
     }

@@ -35,7 +35,8 @@ pub enum SeedResult {
     /// Nobody answered. A node may in the end form a cluster of its own.
     Unreachable(String),
     /// Somebody answered, but there was no trust or no understanding: another cluster name, a
-    /// wrong key, TLS. A node never forms a cluster of its own because of that.
+    /// wrong key, TLS. Or it takes no part in the cluster itself, being kept out or about to end. A
+    /// node never forms a cluster of its own because of that.
     Refused(String),
 }
 
@@ -159,6 +160,11 @@ impl Seeds {
             Some(now + config.rejoin_interval.mul_f64(jitter))
         };
         true
+    }
+
+    /// Waits for seeds once more, as long as at the start.
+    pub(super) fn wait_anew(&mut self, config: &Config, now: Instant) {
+        self.bootstrap = self.bootstrap.max(now + config.bootstrap_timeout);
     }
 
     /// Looks for peers again at once, patiently from then on.
@@ -301,6 +307,11 @@ impl Seeds {
         if let Some(status) = self.status(address) {
             status.answered(result, now);
         }
+    }
+
+    /// Whether it is a seed, of either kind.
+    pub(super) fn contain(&self, address: SocketAddr) -> bool {
+        self.statuses.iter().any(|status| status.address == address)
     }
 
     fn status(&mut self, address: SocketAddr) -> Option<&mut SeedStatus> {

@@ -5,6 +5,8 @@
 //! cluster that is not everything: names fall into [`BUCKETS`] buckets, each with a digest of its own,
 //! and only those are told of that differ.
 
+use std::net::SocketAddr;
+
 use foca::Member;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,9 @@ use crate::{Name, Peer};
 
 /// The most peers in one body; the live ones come first.
 pub(super) const PEERS_MAX: usize = 20_000;
+
+/// How many others somebody names who takes no part itself: enough for one of them to be there still.
+pub(super) const INSTEAD_MAX: usize = 3;
 
 /// How many buckets there are. One peer that differs costs a 64th of everything then, and asking costs
 /// some 600 bytes.
@@ -86,8 +91,11 @@ pub(super) enum Answer {
     },
     /// We have the same name. Says which of us stays out.
     Clash { you_stay_out: bool },
-    /// I take no part in the cluster, so do not count on me.
-    Out,
+    /// I take no part in the cluster, so do not count on me. Those may.
+    Out {
+        /// Where they are: at most [`INSTEAD_MAX`], and no more of them are read.
+        instead: Vec<SocketAddr>,
+    },
     /// I heard from it so many milliseconds ago, if ever.
     Heard { ago: Option<u64> },
 }

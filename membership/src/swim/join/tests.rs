@@ -30,3 +30,34 @@ fn the_most_peers_with_the_longest_names_fit_one_body() {
     let read: Reply = codec::parse_body(&body).expect("a body is read as it was written");
     assert!(matches!(read.answer, Answer::Members { members, .. } if members.len() == PEERS_MAX));
 }
+
+#[test]
+fn no_more_are_asked_in_somebody_s_place_than_it_may_name() {
+    use rand::SeedableRng;
+    let start = Instant::now();
+    let at = |port| SocketAddr::from(([10, 0, 0, 1], port));
+    let peer = |name: &str, port| Peer {
+        name: Name::new(name).expect("a valid name"),
+        address: at(port),
+        generation: 7,
+        state: State::Joining,
+    };
+    let config = crate::Config { seeded: true, ..crate::Config::default() };
+    let rng = rand_chacha::ChaCha12Rng::seed_from_u64(1);
+    let mut swim = Swim::new(peer("a", 1), config, rng, start);
+    let asked = |swim: &mut Swim| {
+        let outputs = std::iter::from_fn(|| swim.poll_output());
+        outputs.filter(|output| matches!(output, Output::Sync { .. })).count()
+    };
+    assert_eq!(asked(&mut swim), 0);
+    swim.handle_seeds(&[at(2)], start);
+    assert_eq!(asked(&mut swim), 1);
+    let answer = Answer::Out { instead: (10..60_000).map(at).collect() };
+    let reply = Reply { from: peer("b", 2), instance: 2, answer };
+    let body = swim.outbox.envelope.wrap(Kind::SyncAnswer, &codec::body(&reply));
+    swim.handle_sync_reply(at(2), &body, start).expect("an answer");
+    assert_eq!(asked(&mut swim), INSTEAD_MAX);
+    // One that is no seed leads nowhere.
+    swim.handle_sync_reply(at(10), &body, start).expect("an answer");
+    assert_eq!(asked(&mut swim), 0);
+}

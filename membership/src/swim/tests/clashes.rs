@@ -367,3 +367,74 @@ fn an_identity_that_changes_its_address_after_a_crash_is_in_at_once() {
         assert!(took < Duration::from_secs(1), "{took:?}");
     }
 }
+
+#[test]
+fn a_seed_that_is_kept_out_leads_newcomers_to_the_first() {
+    let mut net = Net::cluster(3, &[1]);
+    net.boot(peer("b", 22, 2000), seeded());
+    net.run_until("it is kept out", |net| net.node(22).name_clash().is_some());
+    net.seeds = Ok(vec![at(22)]);
+    net.boot(peer("z", 9, 7), seeded());
+    let took = net.run_until("the newcomer is in", |net| {
+        [1, 2, 3, 9].iter().all(|port| net.node(*port).view().participants().count() == 4)
+    });
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(net.events(9).all(|event| *event != Event::Formed));
+}
+
+#[test]
+fn a_seed_that_is_kept_out_is_somebody_for_whom_newcomers_wait() {
+    let mut net = Net::cluster(3, &[1]);
+    net.boot(peer("b", 22, 2000), seeded());
+    net.run_until("it is kept out", |net| net.node(22).name_clash().is_some());
+    net.seeds = Ok(vec![at(22)]);
+    // The way to those that it names is closed.
+    for port in [1, 2, 3] {
+        net.apart.extend([(at(9), at(port)), (at(port), at(9))]);
+    }
+    net.boot(peer("z", 9, 7), seeded());
+    net.run_for(Duration::from_secs(60));
+    assert!(!net.node(9).is_joined());
+    net.apart.clear();
+    net.run_until("the newcomer is in", |net| {
+        [1, 2, 3, 9].iter().all(|port| net.node(*port).view().participants().count() == 4)
+    });
+}
+
+#[test]
+fn when_the_first_and_all_others_are_gone_who_was_kept_out_and_its_newcomers_are_a_cluster() {
+    let mut net = Net::cluster(2, &[1]);
+    net.boot(peer("b", 22, 2000), seeded());
+    net.run_until("it is kept out", |net| net.node(22).name_clash().is_some());
+    net.crash(1);
+    net.crash(2);
+    net.seeds = Ok(vec![at(22)]);
+    net.boot(peer("z", 9, 7), seeded());
+    // The one that was kept out has its old seeds.
+    net.seeds = Ok(vec![at(1)]);
+    let z = net.now;
+    net.run_until("they are one", |net| net.agree(2));
+    assert!(net.now - z < Duration::from_secs(40), "{:?}", net.now - z);
+}
+
+#[test]
+fn a_seed_that_departs_leads_newcomers_to_those_it_leaves() {
+    let mut net = Net::cluster(3, &[1]);
+    net.act(at(1), Swim::depart);
+    net.boot(peer("z", 9, 7), seeded());
+    let took = net.run_until("the newcomer is in", |net| {
+        [2, 3, 9].iter().all(|port| net.node(*port).view().participants().count() == 3)
+    });
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
+fn a_seed_that_departs_from_a_cluster_that_ends_keeps_nobody_from_forming_one() {
+    let mut net = Net::cluster(1, &[1]);
+    net.act(at(1), Swim::depart);
+    net.boot(peer("z", 9, 7), seeded());
+    net.run_for(Duration::from_secs(1));
+    net.crash(1);
+    let took = net.run_until("it is on its own", |net| net.node(9).is_joined());
+    assert!((8..25).contains(&took.as_secs()), "{took:?}");
+}
