@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use foca::{Foca, NoCustomBroadcast};
-use rand::RngExt;
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
 use crate::codec::Codec;
@@ -20,6 +19,7 @@ mod evidence;
 mod floors;
 mod gossip;
 mod health;
+mod instead;
 mod join;
 mod knocks;
 mod live;

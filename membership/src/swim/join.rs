@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use foca::{Member, Message, State as Liveness};
 use rand::RngExt;
-use rand::seq::IteratorRandom;
 
 use super::clash::Clash;
 use super::seeds::SeedResult;
-use super::sync::{Answer, Ask, INSTEAD_MAX, PEERS_MAX, Reply, Request, bucket, differing};
+use super::sync::{Answer, Ask, PEERS_MAX, Reply, Request, bucket, differing};
 use super::{Event, Farewell, Output, Swim, SyncFailure};
 use crate::codec;
 use crate::header::Kind;
@@ -120,17 +119,6 @@ impl Swim {
         self.form_if_alone(now);
     }
 
-    /// Nothing came of asking somebody: a node that has not joined asks a seed that it has not tried yet
-    /// in its place, so that it has tried all of them soon, however many there are.
-    fn ask_another(&mut self, now: Instant) {
-        let looks = self.joined.is_none() && self.farewell == Farewell::No && !self.is_checking();
-        let (limit, me) = (self.config.max_join_peers, self.me.address);
-        if looks && let Some(address) = self.seeds.untried(limit, me, &mut self.rng) {
-            let ask = self.ask_for_state();
-            self.ask(address, ask, now);
-        }
-    }
-
     /// Asks `address`, unless it still owes an answer.
     pub(super) fn ask(&mut self, address: SocketAddr, ask: Ask, now: Instant) -> bool {
         if !self.seeds.ask(address, now) {
@@ -183,19 +171,6 @@ impl Swim {
         };
         let reply = Reply { from, instance: self.instance, answer };
         Ok(self.outbox.envelope.wrap(Kind::SyncAnswer, &codec::body(&reply)))
-    }
-
-    /// Who takes no part names others who do: whoever keeps it out and who told of that one, or some of
-    /// those it leaves.
-    fn out(&mut self) -> Answer {
-        let clash = self.clash.as_ref();
-        let first = clash.map(|clash| clash.first.address);
-        let mut instead: Vec<SocketAddr> =
-            first.into_iter().chain(clash.and_then(|clash| clash.told_by)).collect();
-        let room = INSTEAD_MAX - instead.len();
-        let left = self.live.peers().map(|peer| peer.address);
-        instead.extend(left.sample(&mut self.rng, room));
-        Answer::Out { instead }
     }
 
     fn answer_namesake(&mut self, request: &Request, now: Instant) -> Answer {
@@ -283,22 +258,6 @@ impl Swim {
         Ok(())
     }
 
-    /// Asks those whom the node at `to` names in its place.
-    fn ask_instead(&mut self, to: SocketAddr, instead: &[SocketAddr], now: Instant) {
-        // Whom one names that was named itself is not asked: two that name each other would keep a
-        // newcomer busy. Nor is a seed, which has its own turn.
-        let looks = self.joined.is_none() && self.farewell == Farewell::No && !self.is_checking();
-        if !looks || !self.seeds.contain(to) {
-            return;
-        }
-        for address in instead.iter().take(INSTEAD_MAX) {
-            if *address != self.me.address && !self.seeds.contain(*address) {
-                let ask = self.ask_for_state();
-                self.ask(*address, ask, now);
-            }
-        }
-    }
-
     fn learn_from(&mut self, to: SocketAddr, reply: Reply, now: Instant) {
         if self.farewell != Farewell::No {
             return;
@@ -380,8 +339,13 @@ impl Swim {
         if alive || self.is_checking() {
             return true;
         }
-        if self.highest >= self.me.generation && members.iter().any(|m| m.id().name == self.me.name)
-        {
+        // Those who were told of this life and take it for alive are told nothing new by another one.
+        let of_another = |member: &Member<Peer>| {
+            let Peer { name, address, generation, .. } = member.id();
+            let this_life = (address, generation) == (&self.me.address, &self.me.generation);
+            *name == self.me.name && (!this_life || member.state() == Liveness::Down)
+        };
+        if self.highest >= self.me.generation && members.iter().any(of_another) {
             self.raise_generation();
         }
         false

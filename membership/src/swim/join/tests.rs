@@ -1,6 +1,7 @@
 use std::net::Ipv6Addr;
 
 use super::*;
+use crate::swim::sync::INSTEAD_MAX;
 use crate::{Name, SYNC_MAX};
 
 #[test]

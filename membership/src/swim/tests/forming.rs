@@ -445,3 +445,34 @@ fn a_node_that_has_lost_the_others_goes_round_its_seeds() {
         assert!(seed.at.is_some_and(|at| at >= lost), "{seed:?}");
     }
 }
+
+/// Whoever is asked last has been told of the others, and so of the one who asks.
+#[test]
+fn nodes_that_start_together_and_hear_of_themselves_stay_who_they_are() {
+    for between in [0, 1, 2, 3, 5, 100, 300] {
+        let mut net = Net::new(&[1, 2, 3]);
+        for port in 1..=3 {
+            net.boot(peer(&format!("n{port}"), port, 7), seeded());
+            net.run_for(Duration::from_millis(between));
+        }
+        net.run_until("they are one", |net| net.agree(3));
+        net.run_for(Duration::from_secs(60));
+        let raised = |event: &Event| match event {
+            Event::Me { from, to } => from.generation != to.generation,
+            _ => false,
+        };
+        let raised: Vec<_> = net.events.iter().filter(|(_, event)| raised(event)).collect();
+        assert!(raised.is_empty(), "{between} ms: {raised:?}");
+    }
+}
+
+#[test]
+fn a_node_that_is_told_that_it_is_dead_before_it_joins_says_otherwise() {
+    let mut net = Net::cluster(2, &[1]);
+    net.crash(2);
+    net.run_until("it is dead", |net| net.node(1).size() == 1);
+    // The same life as far as its generation says.
+    net.boot(peer("b", 2, 1000), seeded());
+    net.run_until("they are one", |net| net.agree(2));
+    assert!(net.node(2).me().generation > 1000);
+}

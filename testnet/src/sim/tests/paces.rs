@@ -70,7 +70,7 @@ fn a_blocked_process_sends_in_the_end_what_it_sent_meanwhile() {
 
 #[test]
 fn a_slow_process_handles_one_thing_at_a_time() {
-    let mut world = formed(25, 5);
+    let mut world = formed(26, 5);
     world.set_pace(1, Pace::Slow(Duration::from_millis(30)));
     world.run_until(world.now() + Duration::from_secs(120));
     assert!(world.agreed());
