@@ -67,13 +67,13 @@ impl Dialer {
             && !origin.https
             && memory.address() == origin.host_port()
         {
-            let stream = memory.dial().map_err(|reason| connect_error(origin, reason))?;
+            let stream = memory.dial().map_err(|reason| nobody(origin, reason))?;
             return Ok(Dialed { stream: Stream::Memory(stream), http2: false });
         }
         let limit = self.connect_timeout;
-        tokio::time::timeout(limit, self.connect(origin, tls)).await.unwrap_or_else(|_| {
-            Err(connect_error(origin, format!("no connection within {limit:?}")))
-        })
+        tokio::time::timeout(limit, self.connect(origin, tls))
+            .await
+            .unwrap_or_else(|_| Err(nobody(origin, format!("no connection within {limit:?}"))))
     }
 
     async fn connect(&self, origin: &Origin, tls: Option<&CurrentTls>) -> Result<Dialed, Error> {
@@ -96,7 +96,7 @@ impl Dialer {
             .clone()
             .call(uri(origin)?)
             .await
-            .map_err(|error| connect_error(origin, chain(&error)))?;
+            .map_err(|error| nobody(origin, chain(&error)))?;
         Ok(Stream::Tcp(stream.into_inner()))
     }
 
@@ -202,7 +202,12 @@ async fn wrap(
     let stream = TlsConnector::from(std::sync::Arc::clone(&tls.config))
         .connect(name, stream)
         .await
-        .map_err(|error| connect_error(origin, format!("TLS: {}", chain(&error))))?;
+        .map_err(|error| Error::Connect {
+            origin: origin.to_string(),
+            reason: format!("TLS: {}", chain(&error)),
+            // Whoever wants no TLS may just as well close the connection as say something.
+            otherwise: true,
+        })?;
     Ok(Stream::Tls(Box::new(stream)))
 }
 
@@ -210,8 +215,9 @@ fn uri(origin: &Origin) -> Result<Uri, Error> {
     origin.to_string().parse().map_err(|_| Error::Url("the host is not valid"))
 }
 
-fn connect_error(origin: &Origin, reason: impl Into<String>) -> Error {
-    Error::Connect { origin: origin.to_string(), reason: reason.into() }
+/// Nobody takes the connection.
+fn nobody(origin: &Origin, reason: impl Into<String>) -> Error {
+    Error::Connect { origin: origin.to_string(), reason: reason.into(), otherwise: false }
 }
 
 fn proxy_error(

@@ -111,6 +111,8 @@ pub enum Error {
         origin: String,
         /// What the system, the resolver or the TLS library said.
         reason: String,
+        /// Whether somebody took the connection, and it failed in the handshake of TLS.
+        otherwise: bool,
     },
     /// The proxy would not let us through.
     #[error("proxy {proxy} refused to connect to {origin}: {reason}")]
@@ -144,10 +146,17 @@ pub enum Error {
         origin: String,
         /// What broke.
         reason: String,
+        /// Whether something arrived that is not TLS or not HTTP, or an alert of TLS.
+        otherwise: bool,
     },
     /// The connection broke within the answer's body.
-    #[error("the body of the answer broke off: {0}")]
-    Body(String),
+    #[error("the body of the answer broke off: {reason}")]
+    Body {
+        /// What broke.
+        reason: String,
+        /// Whether something arrived that is not TLS or not HTTP, or an alert of TLS.
+        otherwise: bool,
+    },
     /// The body is larger than the caller takes.
     #[error("the body of the answer is larger than {limit} bytes")]
     TooLarge {
@@ -166,7 +175,7 @@ impl Error {
     /// Whether the same request may succeed later, with nothing changed on our side.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::Exchange { .. } | Self::Body(_) => true,
+            Self::Connect { .. } | Self::Exchange { .. } | Self::Body { .. } => true,
             Self::Proxy { transient, .. } | Self::Token { transient, .. } => *transient,
             // Somebody is about to write the file, or the page will be smaller: the next request
             // looks at it again, but this one is not worth repeating at once.
@@ -182,6 +191,20 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether somebody is there who speaks otherwise than we do: another protocol, another version of
+    /// it, or TLS with others than us. A connection that is refused, resets, ends or takes too long says
+    /// nothing of the kind.
+    pub fn speaks_otherwise(&self) -> bool {
+        match self {
+            Self::Connect { otherwise, .. }
+            | Self::Exchange { otherwise, .. }
+            | Self::Body { otherwise, .. } => *otherwise,
+            _ => false,
+        }
+    }
+}
+
 impl From<TlsError> for ConfigError {
     fn from(error: TlsError) -> Self {
         match error {
@@ -189,6 +212,29 @@ impl From<TlsError> for ConfigError {
             error => Self::Tls(error),
         }
     }
+}
+
+/// Whether an error of a connection comes from what somebody said: TLS or HTTP could make nothing of
+/// it, or it was an alert.
+pub(crate) fn is_of_what_was_said(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<rustls::Error>() {
+            return true;
+        }
+        if let Some(error) = error.downcast_ref::<hyper::Error>()
+            && (error.is_parse() || error.is_parse_too_large())
+        {
+            return true;
+        }
+        // What an error of IO is made of is not its source, but stands in for it.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 /// An error and its causes in one line: libraries hide what matters in the last of them.

@@ -15,7 +15,7 @@ use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_util::task::TaskTracker;
 
-use crate::error::chain;
+use crate::error::{chain, is_of_what_was_said};
 use crate::origin::Origin;
 use crate::pool::{Pool, Shared};
 use crate::stream::Stream;
@@ -29,6 +29,8 @@ const PING_TIMEOUT: Duration = Duration::from_secs(15);
 /// Why there was no answer.
 pub(crate) struct Failure {
     pub(crate) reason: String,
+    /// Whether something arrived that is not TLS or not HTTP, or an alert of TLS.
+    pub(crate) otherwise: bool,
     /// Whether the server cannot have seen the request.
     pub(crate) unsent: bool,
 }
@@ -36,11 +38,11 @@ pub(crate) struct Failure {
 impl Failure {
     fn of(error: TrySendError<Request<Full<Bytes>>>) -> Self {
         let unsent = error.message().is_some();
-        Self { reason: chain(&error.into_error()), unsent }
+        Self { unsent, ..Self::before_sending(&error.into_error()) }
     }
 
     fn before_sending(error: &hyper::Error) -> Self {
-        Self { reason: chain(error), unsent: true }
+        Self { reason: chain(error), otherwise: is_of_what_was_said(error), unsent: true }
     }
 }
 

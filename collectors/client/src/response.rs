@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, StatusCode};
 
-use crate::error::{Error, chain};
+use crate::error::{Error, chain, is_of_what_was_said};
 use crate::exchange::ResponseBody;
 use crate::gunzip::{Gunzip, Inflaters};
 
@@ -55,7 +55,10 @@ impl Response {
         loop {
             match poll_fn(|cx| self.body.poll_frame(cx)).await {
                 None => return Ok(None),
-                Some(Err(error)) => return Err(Error::Body(chain(&error))),
+                Some(Err(error)) => {
+                    let otherwise = is_of_what_was_said(&error);
+                    return Err(Error::Body { reason: chain(&error), otherwise });
+                }
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data()
                         && !data.is_empty()
@@ -109,7 +112,7 @@ impl Response {
     pub async fn excerpt(mut self, limit: usize) -> String {
         let mut buffer = Vec::new();
         match self.read_body(limit, &mut buffer).await {
-            Ok(_) | Err(Error::TooLarge { .. } | Error::Body(_)) => {}
+            Ok(_) | Err(Error::TooLarge { .. } | Error::Body { .. }) => {}
             Err(_) => buffer.clear(),
         }
         buffer.truncate(limit);

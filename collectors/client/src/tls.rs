@@ -1,5 +1,6 @@
 //! The TLS settings of a client, rebuilt when their files change.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::pki_types::ServerName;
@@ -31,6 +32,8 @@ pub(crate) struct TlsSource {
     /// Whether a document can change at all.
     has_files: bool,
     built: Mutex<Option<Built>>,
+    /// Whether it was said that the files cannot be read.
+    unreadable: AtomicBool,
 }
 
 /// A document that may change.
@@ -98,6 +101,7 @@ impl TlsSource {
             },
             has_files,
             built: Mutex::new(None),
+            unreadable: AtomicBool::new(false),
         };
         source.preload(tls)?;
         Ok(source)
@@ -129,7 +133,11 @@ impl TlsSource {
         {
             return Ok(CurrentTls::of(built));
         }
-        let documents = self.documents().await?;
+        let documents = match self.documents().await {
+            Ok(documents) => documents,
+            Err(error) => return self.keep_unread(error),
+        };
+        self.unreadable.store(false, Ordering::Relaxed);
         if let Some(built) = &*self.lock()
             && built.seen == documents
         {
@@ -142,6 +150,17 @@ impl TlsSource {
         };
         let config = self.settings.build(&documents, system);
         self.keep(documents, config)
+    }
+
+    /// Keeps the last configuration while the files cannot be read: whoever writes them may move them
+    /// away for a moment.
+    fn keep_unread(&self, error: Error) -> Result<CurrentTls, Error> {
+        let built = self.lock();
+        let Some(last) = &*built else { return Err(error) };
+        if !self.unreadable.swap(true, Ordering::Relaxed) {
+            warn!(%error, "TLS files cannot be read; the last ones stay in use");
+        }
+        Ok(CurrentTls::of(last))
     }
 
     /// Replaces the configuration, or keeps the last one if nothing can be made of the documents.

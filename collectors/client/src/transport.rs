@@ -77,8 +77,8 @@ impl Transport {
         };
         match result {
             Ok(response) => Ok(Response::new(response, Arc::clone(&self.inflaters))),
-            Err(failure) => {
-                Err(Error::Exchange { origin: origin.to_string(), reason: failure.reason })
+            Err(Failure { reason, otherwise, .. }) => {
+                Err(Error::Exchange { origin: origin.to_string(), reason, otherwise })
             }
         }
     }

@@ -184,13 +184,12 @@ fn excerpt(body: &[u8]) -> String {
 /// The difference is one of life and death: a node that reaches nobody may become a cluster of its
 /// own, a node that is refused may not.
 fn classify(error: client::Error) -> PeerError {
-    /// What TLS libraries and HTTP parsers say when there is somebody who speaks otherwise.
-    const SPOKEN: [&str; 6] = ["certificate", "tls", "alert", "corrupt", "handshake", "pars"];
     let text = error.to_string();
-    let lower = text.to_lowercase();
     match error {
-        client::Error::Connect { .. } | client::Error::Exchange { .. } | client::Error::Body(_)
-            if !SPOKEN.iter().any(|word| lower.contains(word)) =>
+        client::Error::Connect { .. }
+        | client::Error::Exchange { .. }
+        | client::Error::Body { .. }
+            if !error.speaks_otherwise() =>
         {
             PeerError::Unreachable(text)
         }

@@ -117,3 +117,59 @@ async fn an_answer_that_is_too_long_is_none() {
     assert!(matches!(answer, Err(PeerError::Refused(_))), "{answer:?}");
     assert_eq!([open, received, sent, failed], [0.0, 0.0, 1.0, 1.0]);
 }
+
+/// A way with TLS, which trusts the authority of the tests and shows no certificate.
+fn encrypted(seal: &PeerSeal) -> PeerAccess {
+    let ca = include_str!("../../server/tests/tls/ca.pem");
+    let tls = client::Tls { ca: Some(Source::Inline(Secret::new(ca))), ..client::Tls::default() };
+    let (_, http) = watch::channel(Arc::default());
+    PeerAccess::new(Some(tls), http, seal.clone()).expect("one authority")
+}
+
+/// Somebody who reads the beginning of whatever comes, says this, and closes the connection.
+async fn speaker(says: &'static [u8]) -> (SocketAddr, JoinSet<()>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback can be bound");
+    let address = listener.local_addr().expect("it is bound");
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = [0; 4096];
+            let _ = stream.read(&mut buffer).await;
+            let _ = stream.write_all(says).await;
+        }
+    });
+    (address, tasks)
+}
+
+/// Which of the two it is decides whether a node that finds nobody else becomes a cluster of its own.
+/// Whole nodes that do not understand each other are tested with the server.
+#[tokio::test]
+async fn whoever_says_anything_is_there_and_whoever_breaks_off_need_not_be() {
+    const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 10];
+    const SHORT: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nwe";
+    let own = seal(1);
+    for (says, tls, there) in [
+        (ALERT, false, true),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", false, true),
+        (b"", false, false),
+        (SHORT, false, false),
+        (ALERT, true, true),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", true, true),
+        // Whoever expects plain HTTP may close the connection without a word.
+        (b"", true, true),
+    ] {
+        let (address, _tasks) = speaker(says).await;
+        let access = if tls { encrypted(&own) } else { access(&own) };
+        let answer = access.post(address, PATH, Bytes::new(), LIMIT, TIMEOUT).await;
+        let says = String::from_utf8_lossy(says);
+        match (answer, there) {
+            (Err(PeerError::Refused(_)), true) | (Err(PeerError::Unreachable(_)), false) => {}
+            (answer, _) => panic!("{says:?}, TLS {tls}: {answer:?}"),
+        }
+    }
+    let (nobody, tasks) = speaker(b"").await;
+    drop(tasks);
+    let answer = encrypted(&own).post(nobody, PATH, Bytes::new(), LIMIT, TIMEOUT).await;
+    assert!(matches!(answer, Err(PeerError::Unreachable(_))), "{answer:?}");
+}

@@ -194,7 +194,10 @@ async fn a_body_that_breaks_off_is_a_transient_error() {
         (response.read_body(100, &mut body).await, body)
     };
     let ((), (result, body)) = tokio::join!(server, request);
-    assert!(matches!(&result, Err(error @ Error::Body(_)) if error.is_transient()), "{result:?}");
+    assert!(
+        matches!(&result, Err(error @ Error::Body { .. }) if error.is_transient()),
+        "{result:?}"
+    );
     assert_eq!(body, b"half");
 }
 
