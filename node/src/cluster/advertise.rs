@@ -1,7 +1,9 @@
 //! The address under which others reach this node.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+
+use tracing::warn;
 
 use super::seeds::{Dns, System};
 
@@ -33,6 +35,12 @@ pub enum Error {
         /// The interfaces that exist, with their addresses.
         found: String,
     },
+    /// The address means another host on each interface, and others are not told which is meant.
+    #[error(
+        "{0} cannot be advertised: a link-local IPv6 address means another host on each interface; \
+         give another one by --cluster.advertise-address"
+    )]
+    LinkLocal(IpAddr),
     /// Peers are on other hosts, and none of them could reach this node.
     #[error(transparent)]
     Loopback(#[from] Unreachable),
@@ -67,6 +75,11 @@ impl Reach {
     /// wherever it says that it is.
     pub fn is_loopback(self) -> bool {
         self.listen.ip().is_loopback() && self.advertise.ip().is_loopback()
+    }
+
+    /// Whether others of this host could reach this node, and none of other hosts would find it.
+    pub fn is_hidden(self) -> bool {
+        self.advertise.ip().is_loopback() && !self.listen.ip().is_loopback()
     }
 
     /// Checks that whoever is at `seed` can reach this node, as far as loopback decides it.
@@ -110,7 +123,7 @@ pub fn candidates() -> Result<Vec<Candidate>, Error> {
 /// The best address to advertise: one that was listened on, if it is a definite one, else IPv4
 /// before IPv6 and routable before link-local, from the wanted interfaces (`all`: any). Loopback
 /// is taken only when that is where the node listens: advertising it to other hosts would isolate
-/// the node silently.
+/// the node silently. A link-local IPv6 address never is, which means nothing without its interface.
 ///
 /// # Errors
 ///
@@ -121,13 +134,14 @@ pub fn choose(
     candidates: &[Candidate],
 ) -> Result<SocketAddr, Error> {
     if !listen.ip().is_unspecified() {
-        return Ok(listen);
+        return usable(listen);
     }
     let any = wanted.iter().any(|name| name == "all");
     let best = candidates
         .iter()
         .filter(|candidate| any || wanted.contains(&candidate.interface))
         .filter(|candidate| !candidate.ip.is_loopback() && !candidate.ip.is_unspecified())
+        .filter(|candidate| !needs_scope(candidate.ip))
         .filter(|candidate| listen.is_ipv6() || candidate.ip.is_ipv4())
         .min_by_key(|candidate| (link_local(candidate.ip), candidate.ip.is_ipv6()));
     match best {
@@ -136,23 +150,32 @@ pub fn choose(
     }
 }
 
+fn usable(address: SocketAddr) -> Result<SocketAddr, Error> {
+    if needs_scope(address.ip()) { Err(Error::LinkLocal(address.ip())) } else { Ok(address) }
+}
+
 fn link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => is_link_local_v6(ip),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }
 
-fn is_link_local_v6(ip: Ipv6Addr) -> bool {
-    ip.segments()[0] & 0xffc0 == 0xfe80
+/// Whether the address means nothing without its interface.
+fn needs_scope(ip: IpAddr) -> bool {
+    ip.is_ipv6() && link_local(ip)
 }
 
 fn listing(candidates: &[Candidate]) -> String {
-    let names = candidates.iter().map(|c| format!("{} {}", c.interface, c.ip));
+    let names = candidates.iter().map(|Candidate { interface, ip }| {
+        let link_local = if needs_scope(*ip) { ", which is link-local" } else { "" };
+        format!("{interface} {ip}{link_local}")
+    });
     names.collect::<Vec<String>>().join(", ")
 }
 
-/// Reads `--cluster.advertise-address`, resolving a name once.
+/// Reads `--cluster.advertise-address`, resolving a name once. Of several addresses of a name, one that
+/// others can reach is taken: on some systems a host's own name leads to loopback, too.
 ///
 /// # Errors
 ///
@@ -161,8 +184,24 @@ pub async fn parse(text: &str, listen: SocketAddr) -> Result<SocketAddr, Error> 
     let unresolvable = |reason: String| Error::Unresolvable { text: text.to_owned(), reason };
     let dns: Arc<dyn Dns> = Arc::new(System::default());
     let resolved = super::seeds::resolve(&[text.to_owned()], listen, &dns).await;
-    if let Some(address) = resolved.addresses.first() {
-        return Ok(*address);
+    if let Some(address) = best(&resolved.addresses) {
+        let address = usable(address)?;
+        if (Reach { listen, advertise: address }).is_hidden() {
+            warn!(
+                %address,
+                %listen,
+                "this node advertises a loopback address: nodes of other hosts that find it take \
+                 themselves for it; give --cluster.advertise-address an address of this host that \
+                 they can reach"
+            );
+        }
+        return Ok(address);
     }
     Err(unresolvable(resolved.failure().unwrap_or("it does not exist".to_owned())))
+}
+
+fn best(addresses: &[SocketAddr]) -> Option<SocketAddr> {
+    // The first among equals: that is the order of the resolver.
+    let rank = |address: &&SocketAddr| (needs_scope(address.ip()), address.ip().is_loopback());
+    addresses.iter().min_by_key(rank).copied()
 }

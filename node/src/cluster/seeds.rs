@@ -340,6 +340,8 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
         Some((host, port)) if !bare_v6 && !port.ends_with(']') => (host, Some(port)),
         _ => (text, None),
     };
-    let port = port.map(|port| port.parse().map_err(|_| format!("{port:?} is no port")));
+    // Nobody is ever reached at port 0.
+    let read = |port: &str| port.parse().ok().filter(|number| *number != 0);
+    let port = port.map(|port| read(port).ok_or_else(|| format!("{port:?} is no port")));
     Ok((host, port.transpose()?))
 }

@@ -32,7 +32,48 @@ fn a_routable_ipv4_address_is_preferred() {
         assert_eq!(chosen(listen, wanted, &of).expect("there is one"), address);
     }
     assert_eq!(chosen("[::]:80", &["eth0"], &of[..4]).expect("there is one"), "[fd00::1]:80");
-    assert_eq!(chosen("[::]:80", &["eth0"], &of[..2]).expect("there is one"), "[fe80::1]:80");
+}
+
+#[test]
+fn a_link_local_ipv6_address_is_never_advertised() {
+    let of = [("lo", "::1"), ("eth0", "fe80::1")];
+    let error = chosen("[::]:80", &["eth0"], &of).expect_err("it has no other").to_string();
+    assert!(error.contains("eth0 fe80::1, which is link-local"), "{error}");
+    let error = chosen("[fe80::1]:80", &["eth0"], &of).expect_err("link-local").to_string();
+    assert!(error.contains("fe80::1 cannot be advertised"), "{error}");
+    assert_eq!(
+        chosen("0.0.0.0:80", &["eth0"], &[("eth0", "169.254.1.1")]).expect("there is one"),
+        "169.254.1.1:80"
+    );
+}
+
+#[test]
+fn of_the_addresses_of_a_name_one_is_advertised_that_others_can_reach() {
+    for (of, taken) in [
+        (&["127.0.1.1:80", "10.0.0.1:80", "10.0.0.2:80"][..], Some("10.0.0.1:80")),
+        (&["[fe80::1]:80", "[::1]:80", "[fd00::1]:80"], Some("[fd00::1]:80")),
+        (&["127.0.1.1:80", "127.0.0.1:80"], Some("127.0.1.1:80")),
+        (&["[fe80::1]:80", "127.0.1.1:80"], Some("127.0.1.1:80")),
+        (&[], None),
+    ] {
+        let addresses: Vec<SocketAddr> =
+            of.iter().map(|text| text.parse().expect("an address")).collect();
+        assert_eq!(best(&addresses).map(|address| address.to_string()).as_deref(), taken);
+    }
+}
+
+#[test]
+fn a_node_that_listens_beyond_loopback_and_advertises_loopback_is_hidden() {
+    for (listen, advertise, hidden) in [
+        ("0.0.0.0:80", "127.0.0.1:80", true),
+        ("[::]:80", "127.0.1.1:80", true),
+        ("10.0.0.1:80", "[::1]:80", true),
+        ("127.0.0.1:80", "127.0.0.1:80", false),
+        ("0.0.0.0:80", "10.0.0.1:80", false),
+    ] {
+        let [listen, advertise] = [listen, advertise].map(|text| text.parse().expect("an address"));
+        assert_eq!(Reach { listen, advertise }.is_hidden(), hidden, "{listen} {advertise}");
+    }
 }
 
 #[test]
@@ -60,6 +101,8 @@ async fn a_written_address_takes_the_listen_port_unless_it_has_one() {
         assert_eq!(parse(text, listen).await.expect("an address").to_string(), address);
     }
     parse("1.1.1.1:x", listen).await.expect_err("x is no port");
+    parse("1.1.1.1:0", listen).await.expect_err("nor is 0");
+    parse("fe80::1", listen).await.expect_err("link-local");
 }
 
 #[test]

@@ -206,3 +206,14 @@ async fn a_seed_that_takes_too_long_keeps_no_other() {
     assert_eq!(resolved.addresses, ["10.0.0.1:80".parse().expect("an address")]);
     assert_eq!(resolved.failure().as_deref(), Some("silent: no answer in 9s"));
 }
+
+#[tokio::test]
+async fn a_seed_at_port_0_is_a_mistake_that_is_named() {
+    let dns: Arc<dyn Dns> = Arc::new(System::default());
+    for seed in ["10.0.0.1:0", "[fd00::1]:0", "dns+host:0", "host:00", "host:65536"] {
+        assert_eq!(literal(seed, 80), None);
+        let found = resolve(&[seed.to_owned()], OWN, &dns).await;
+        let failure = found.failure().expect(seed);
+        assert!(failure.contains("is no port"), "{failure}");
+    }
+}
