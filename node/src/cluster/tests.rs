@@ -303,6 +303,30 @@ async fn a_node_counts_what_icmp_says_of_a_peer_that_crashed_and_goes_on() {
     drop(b);
 }
 
+/// The request that asked for it may be given up at any time.
+#[tokio::test(start_paused = true)]
+async fn keys_that_are_read_again_are_those_of_both_ways_or_of_neither() {
+    let node = start(options("a", &[])).await;
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("keys");
+    std::fs::write(&file, keys::fresh()).expect("a file");
+    // The loop is too busy to take a question.
+    let (questions, mut asked) = tokio::sync::mpsc::channel(1);
+    questions.try_send(question::Question::Participate).expect("there is room for one");
+    let handle = Handle { questions, key_file: Some(file.into()), ..node.started.handle.clone() };
+    let before = handle.seal().keyring();
+    let patience = Duration::from_secs(1);
+    tokio::time::timeout(patience, handle.reload_keys()).await.expect_err("there is no room");
+    assert_eq!(handle.seal().keyring(), before);
+
+    asked.recv().await.expect("the first question");
+    handle.reload_keys().await.expect("a key");
+    let Ok(question::Question::Keys { keyring }) = asked.try_recv() else {
+        panic!("datagrams keep their keys");
+    };
+    assert!(keyring != before && handle.seal().keyring() == keyring);
+}
+
 #[tokio::test]
 async fn the_page_has_the_names_that_dashboards_ask_for() {
     let a = start(options("a", &[])).await;
