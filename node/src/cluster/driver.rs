@@ -35,6 +35,8 @@ mod audit;
 mod checkpoints;
 mod finding;
 mod moves;
+#[cfg(test)]
+mod tests;
 
 pub(super) use audit::Audits;
 pub use checkpoints::EVERY as CHECKPOINTS_EVERY;
@@ -423,11 +425,18 @@ impl Driver {
             }
             Ok(Errand::Saved(written)) => self.saved(written),
             Ok(Errand::Audited(audited)) => self.audited(audited),
-            Err(error) => warn!(%error, "an errand of the cluster failed"),
+            Err(error) => self.lost(&error, now),
         }
         self.act();
         // What came of asking a seed is part of the state, and no output says that it changed.
         self.unpublished = true;
+    }
+
+    /// An errand panicked. What is done by one at a time is done again.
+    fn lost(&mut self, error: &tokio::task::JoinError, now: Instant) {
+        warn!(%error, "an errand of the cluster failed");
+        self.lost_by_finding(error, now);
+        self.lost_by_rhythm(error);
     }
 
     /// A connection to a peer was refused or reset, or nobody answered: a process that is gone is known

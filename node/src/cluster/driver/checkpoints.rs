@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ownership::handover::{CLAIM_TIMEOUT, Checkpoints, QuestionError};
+use tokio::task;
 use tracing::{debug, warn};
 
 use super::{Driver, Errand};
@@ -30,7 +31,7 @@ pub(in crate::cluster) struct Rhythm {
     /// What is on disk or on its way there, by [`Checkpoints::changes`].
     saved: u64,
     /// Whether a write is under way.
-    writing: bool,
+    pub(super) writing: Option<task::Id>,
 }
 
 /// The file in which checkpoints are kept.
@@ -46,7 +47,7 @@ impl Rhythm {
     pub(in crate::cluster) fn new(storage: &Path, now: Instant) -> Self {
         let file = storage.join("cluster").join("checkpoints");
         let shelf = Arc::new(Shelf { file, written: Mutex::new(0) });
-        Self { next: now + EVERY, shelf, saved: 0, writing: false }
+        Self { next: now + EVERY, shelf, saved: 0, writing: None }
     }
 
     /// When the next are due.
@@ -119,11 +120,12 @@ impl Driver {
         }
         self.act();
         let changes = self.core.checkpoints().changes();
-        if changes != self.rhythm.saved && !self.rhythm.writing {
-            (self.rhythm.saved, self.rhythm.writing) = (changes, true);
+        if changes != self.rhythm.saved && self.rhythm.writing.is_none() {
+            self.rhythm.saved = changes;
             // To put all of it into one text takes long enough to be in the way of probes.
             let (shelf, kept) = (Arc::clone(&self.rhythm.shelf), self.core.checkpoints().clone());
-            self.errands.spawn_blocking(move || Errand::Saved(shelf.write(&kept)));
+            let write = move || Errand::Saved(shelf.write(&kept));
+            self.rhythm.writing = Some(self.errands.spawn_blocking(write).id());
         }
     }
 
@@ -131,7 +133,7 @@ impl Driver {
     pub(super) fn save_for_good(&self) {
         let (checkpoints, rhythm) = (self.core.checkpoints(), &self.rhythm);
         // What is being written now may fail, and nobody would hear of it.
-        if checkpoints.changes() == rhythm.saved && !rhythm.writing {
+        if checkpoints.changes() == rhythm.saved && rhythm.writing.is_none() {
             return;
         }
         if let Err(error) = rhythm.shelf.write(checkpoints) {
@@ -140,11 +142,18 @@ impl Driver {
     }
 
     pub(super) fn saved(&mut self, written: io::Result<()>) {
-        self.rhythm.writing = false;
+        self.rhythm.writing = None;
         if let Err(error) = written {
             warn!(file = %self.rhythm.shelf.file.display(), %error, "cannot keep checkpoints");
             // Tried again at the next beat.
             self.rhythm.saved = NEVER;
+        }
+    }
+
+    /// A task panicked, maybe the one that writes: nobody would write again.
+    pub(super) fn lost_by_rhythm(&mut self, error: &task::JoinError) {
+        if self.rhythm.writing == Some(error.id()) {
+            self.saved(Err(io::Error::other(error.to_string())));
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use membership::Event;
+use tokio::task;
 use tracing::{debug, info, warn};
 
 use super::{Driver, Errand};
@@ -26,10 +27,10 @@ pub(in crate::cluster) struct Finding {
     pub(super) lookups: Vec<Lookup>,
     /// Where they lead to in vain.
     pub(super) out_of_reach: Vec<OutOfReach>,
-    /// Whether seeds are being resolved.
-    resolving: bool,
-    /// Whether the file of earlier peers is being written.
-    writing: bool,
+    /// The task that resolves seeds, if one does.
+    resolving: Option<task::Id>,
+    /// The task that writes the file of earlier peers, if one does.
+    pub(super) writing: Option<task::Id>,
     /// What was complained about last.
     complaint: Option<String>,
     /// Whether it was said that earlier peers could not reach this node.
@@ -53,8 +54,8 @@ impl Finding {
             file,
             lookups: Vec::new(),
             out_of_reach: Vec::new(),
-            resolving: false,
-            writing: false,
+            resolving: None,
+            writing: None,
             complaint: None,
             hidden: false,
             shortfall: None,
@@ -106,19 +107,33 @@ impl Driver {
     /// Looks the seeds up, unless that is under way.
     pub(super) fn resolve(&mut self) {
         self.tell_remembered();
-        if std::mem::replace(&mut self.finding.resolving, true) {
+        if self.finding.resolving.is_some() {
             return;
         }
         let Finding { names, dns, reach, .. } = &self.finding;
         let own = SocketAddr::new(reach.advertise.ip(), reach.listen.port());
         let (names, dns) = (names.clone(), Arc::clone(dns));
-        self.errands
-            .spawn(async move { Errand::Resolved(seeds::resolve(&names, own, &dns).await) });
+        let lookup = async move { Errand::Resolved(seeds::resolve(&names, own, &dns).await) };
+        self.finding.resolving = Some(self.errands.spawn(lookup).id());
+    }
+
+    /// A task panicked, maybe one of these: nobody would look or write again.
+    pub(super) fn lost_by_finding(&mut self, error: &task::JoinError, now: Instant) {
+        let id = Some(error.id());
+        if self.finding.resolving == id {
+            self.finding.resolving = None;
+            let failure = format!("the lookup failed: {error}");
+            self.complain(Some(failure.clone()));
+            self.core.handle_seeds_failure(failure, now);
+        }
+        if self.finding.writing == id {
+            self.remembered(Err(std::io::Error::other(error.to_string())));
+        }
     }
 
     /// Takes what the seeds lead to. Seeds that could never reach this node back are a failure.
     pub(super) fn resolved(&mut self, mut resolved: Resolved, now: Instant) {
-        self.finding.resolving = false;
+        self.finding.resolving = None;
         debug!(addresses = ?resolved.addresses, "discovered peers");
         let mut failures: Vec<String> = resolved.failure().into_iter().collect();
         self.finding.out_of_reach = resolved.leave_out_of_reach(self.finding.reach);
@@ -161,18 +176,18 @@ impl Driver {
         if self.finding.known.take_news() {
             self.tell_remembered();
         }
-        if self.finding.writing {
+        if self.finding.writing.is_some() {
             return;
         }
         if let Some(text) = self.finding.known.writing(unix_seconds(), Instant::now()) {
-            self.finding.writing = true;
             let file = self.finding.file.clone();
-            self.errands.spawn_blocking(move || Errand::Remembered(file.write(&text)));
+            let write = move || Errand::Remembered(file.write(&text));
+            self.finding.writing = Some(self.errands.spawn_blocking(write).id());
         }
     }
 
     pub(super) fn remembered(&mut self, written: std::io::Result<()>) {
-        self.finding.writing = false;
+        self.finding.writing = None;
         if let Err(error) = written {
             debug!(%error, "cannot write down the peers of this node");
         }
