@@ -197,3 +197,33 @@ async fn a_node_of_another_cluster_is_refused_and_both_names_are_told() -> anyho
     world.end().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_node_that_listens_for_other_hosts_and_sends_them_to_themselves_warns_of_it()
+-> anyhow::Result<()> {
+    let world = World::new()?;
+    let config = world::write(&world, NOTHING)?;
+    let none = |_: &str| String::new();
+    for (listen, warns) in [([0, 0, 0, 0], true), ([127, 0, 0, 1], false)] {
+        let mut cluster = Cluster::prepare(&world, setup(&config), 1, none)?;
+        let node = &mut cluster.setups_mut()[0];
+        node.log.set_file_name(format!("{warns}.log"));
+        node.seeds.clear();
+        node.ip = listen.into();
+        let advertise = format!("127.0.0.1:{}", node.port);
+        node.flags.push("--cluster.enabled=true".to_owned());
+        node.flags.push(format!("--cluster.advertise-address={advertise}"));
+        cluster.spawn(0)?.ready().await?;
+        let log = cluster.node(0).child.log()?;
+        let told = lines(&log, "advertises a loopback address");
+        anyhow::ensure!(told.len() == usize::from(warns), "{listen:?}: {log}");
+        for line in told {
+            for part in ["warn", &advertise, "--cluster.advertise-address"] {
+                anyhow::ensure!(line.contains(part), "no {part:?} in {line}");
+            }
+        }
+        cluster.take(0).child.end(PATIENCE).await?;
+    }
+    world.end().await;
+    Ok(())
+}
