@@ -273,7 +273,7 @@ fn step(interval: u64) -> i64 {
 
 /// How long the scrapes of a target take, in milliseconds: milliseconds mostly, and a fifth of the
 /// interval for every fiftieth, whose page is long.
-fn duration(key: Key, interval: u64) -> i64 {
+pub(super) fn duration(key: Key, interval: u64) -> i64 {
     let draw = key.as_u64() >> 16;
     if draw.is_multiple_of(50) { step(interval) / 5 } else { 2 + (draw % 43) as i64 }
 }

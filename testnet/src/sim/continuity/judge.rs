@@ -13,7 +13,7 @@ use super::{Ledger, Play};
 use crate::continuity::Table;
 use crate::continuity::excuse::{Excuse, excused};
 use crate::continuity::table::{Finding, Row, Suspicions, UNEXCUSED};
-use crate::sim::collector::UNSEALED;
+use crate::sim::collector::{UNSEALED, duration};
 use crate::sim::world::since_dawn;
 use crate::sim::{End, Hold};
 
@@ -104,7 +104,7 @@ fn unsealed(holds: &[Hold], expected: &Expected) -> u64 {
 fn behind(key: Key, holds: &[Hold], interval: u64) -> u64 {
     let crashed = holds.iter().filter(|hold| hold.end == End::Crashed);
     let lost = crashed.filter(|crashed| {
-        let said = since_dawn(crashed.until) - BEHIND;
+        let said = since_dawn(crashed.until) - BEHIND - duration(key, interval);
         let Some((first, last)) = crashed.ticks else { return false };
         let position = tick::last(key.as_u64(), interval, said).min(last);
         if position < first {
