@@ -194,7 +194,7 @@ impl Error {
 impl Error {
     /// Whether somebody is there who speaks otherwise than we do: another protocol, another version of
     /// it, or TLS with others than us. A connection that is refused, resets, ends or takes too long says
-    /// nothing of the kind.
+    /// nothing of the kind, unless that is how a TLS handshake fails: whoever speaks none ends it so.
     pub fn speaks_otherwise(&self) -> bool {
         match self {
             Self::Connect { otherwise, .. }

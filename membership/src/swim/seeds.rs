@@ -281,10 +281,10 @@ impl Seeds {
         if self.asked.len() >= limit {
             return None;
         }
-        let untried = self
-            .statuses
-            .iter()
-            .filter(|status| !status.remembered && status.asked.is_none() && status.address != me);
+        let untried = self.statuses.iter().filter(|status| {
+            let asked = status.asked.is_some() || self.asked.contains_key(&status.address);
+            !status.remembered && !asked && status.address != me
+        });
         untried.map(|status| status.address).choose(rng)
     }
 

@@ -91,7 +91,7 @@ async fn live(options: Options, control: logging::Control) -> anyhow::Result<()>
     };
     let mut process = starting.run(&options, graph, controller).await?;
     process.follow_logging(control);
-    let mut asked = false;
+    let (mut asked, mut broken) = (false, None);
     loop {
         tokio::select! {
             signal = life.next() => match signal {
@@ -105,6 +105,7 @@ async fn live(options: Options, control: logging::Control) -> anyhow::Result<()>
             Some(ended) = process.tasks.join_next() => {
                 if let Err(problem) = ended {
                     error!(error = %problem, "a part of the process broke; stopping");
+                    broken = Some(problem);
                     break;
                 }
             }
@@ -128,7 +129,7 @@ async fn live(options: Options, control: logging::Control) -> anyhow::Result<()>
         in_time = &mut stop => {
             anyhow::ensure!(in_time, "stopped before all was done, after {deadline:?}");
             info!("stopped");
-            return Ok(());
+            return broken.map_or(Ok(()), |broken| Err(anyhow::Error::from(broken)));
         }
         _ = twice => {}
     }

@@ -224,7 +224,8 @@ impl ClusterState {
 
     /// Who should be there and is not, in words.
     pub fn absent(&self) -> Vec<String> {
-        let dead_ends = self.dead_ends().into_keys();
+        // Who is missing may be who is meant: its name goes with it, where names are those of pods.
+        let dead_ends = self.dead_ends().into_keys().skip(self.missing.len());
         let unknown = dead_ends.map(|seed| format!("whoever is meant by {seed}"));
         self.missing.iter().map(ToString::to_string).chain(unknown).collect()
     }
@@ -239,7 +240,11 @@ impl ClusterState {
         let told = first("refused").or_else(|| first("unreachable"));
         let told = told.map(|seed| format!("{}: {}", seed.address, seed.result));
         let dead_end = || self.dead_ends().pop_first().map(|(seed, why)| format!("{seed}: {why}"));
-        told.or_else(dead_end)
+        let untried = || {
+            let count = self.seeds.iter().filter(|seed| seed.outcome == "untried").count();
+            (count > 0).then(|| format!("{count} seeds have not been asked yet"))
+        };
+        told.or_else(dead_end).or_else(untried)
     }
 
     /// All targets of clustered components that this node knows of.
@@ -363,7 +368,8 @@ pub(super) fn of(core: &mut Core, beside: Beside<'_>) -> ClusterState {
         seeds,
         seeds_error: swim.and_then(membership::Swim::resolution_error).map(str::to_owned),
     };
-    let expected = state.peers.len() + state.missing.len() + state.dead_ends().len();
+    let absent = state.missing.len().max(state.dead_ends().len());
+    let expected = state.peers.len() + absent;
     state.expected_size = expected.max(state.minimum_size);
     state
 }

@@ -65,10 +65,11 @@ impl Positions {
         self.pressing = !self.by_target.is_empty();
     }
 
-    fn remove(&mut self, target: &Target) {
-        if let Some(position) = self.by_target.remove(target) {
-            self.bytes -= position.seal.payload.len();
-        }
+    /// Who has been sent what is removed.
+    fn remove(&mut self, target: &Target) -> Option<Name> {
+        let position = self.by_target.remove(target)?;
+        self.bytes -= position.seal.payload.len();
+        position.deputy
     }
 
     /// Who has been sent each of them.
@@ -113,8 +114,16 @@ impl Core {
         };
         let over: Vec<Target> =
             self.positions.by_target.keys().filter(|target| !collects(target)).cloned().collect();
-        over.iter().for_each(|target| self.positions.remove(target));
-        let mut by_deputy: BTreeMap<Name, Vec<(Target, Seal)>> = BTreeMap::new();
+        let mut by_deputy: BTreeMap<Name, Vec<(Target, Option<Seal>)>> = BTreeMap::new();
+        for target in over {
+            let deputy = self.positions.remove(&target);
+            // What is another's now may have to be found by it. What is gone has been ended here.
+            if let Some(deputy) = deputy
+                && !self.assignment.knows(&target.component, target.key)
+            {
+                by_deputy.entry(deputy).or_default().push((target, None));
+            }
+        }
         for (target, position) in &mut self.positions.by_target {
             let deputy = self.assignment.placement(target.key).deputy;
             let Some(deputy) = deputy.filter(|deputy| *deputy != me) else { continue };
@@ -122,7 +131,8 @@ impl Core {
             if position.deputy.as_ref() != Some(&deputy) || position.sent.is_some_and(is_old) {
                 position.deputy = Some(deputy.clone());
                 position.sent = Some(now);
-                by_deputy.entry(deputy).or_default().push((target.clone(), position.seal.clone()));
+                let seal = Some(position.seal.clone());
+                by_deputy.entry(deputy).or_default().push((target.clone(), seal));
             }
         }
         let mut left_out = std::mem::take(&mut self.positions.left_out);

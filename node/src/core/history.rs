@@ -21,7 +21,7 @@ mod tests;
 const CHANGES: usize = 256;
 
 /// Starts and stops kept at least: about half a megabyte. More are where a node collects more targets than
-/// half of that: the last two of each, so that a crash that moves all of them at once is told of all.
+/// half of that: two for each that it collects, so that a crash that moves all of them at once is told of all.
 const RECORDS: usize = 4096;
 
 /// The participants became others.
@@ -177,6 +177,8 @@ impl History {
         key: Key,
         since: Instant,
     ) -> Option<(&Name, ChangeCause)> {
+        // What is forgotten may have been before the first that is not.
+        self.records.front().filter(|first| !self.has_forgotten() || first.at < since)?;
         let after = self.records.partition_point(|record| record.at < since);
         let mut later = self.records.range(after..);
         let first = later.find(|record| record.key == key && *record.component == *component)?;

@@ -290,7 +290,8 @@ fn a_deputy_goes_on_from_the_checkpoint_of_an_owner_that_crashed() {
     moves(&mut core);
     let (a, b) = (peer("a", 1).name, peer("b", 9).name);
     let known = |key: Key| Seal { version: 1, last_tick: 5, payload: Bytes::from(key.to_string()) };
-    let seals = of_b.iter().map(|key| (Target::new(&component(), *key), known(*key))).collect();
+    let seals =
+        of_b.iter().map(|key| (Target::new(&component(), *key), Some(known(*key)))).collect();
     for body in parcels(&b, &a, &mut Stamp::default(), seals).0 {
         core.handle_checkpoints(&body, now).expect("it is for this node");
     }
@@ -320,7 +321,7 @@ fn a_checkpoint_is_no_seal_to_rely_on() {
     let (a, b, target) =
         (peer("a", 1).name, peer("b", 9).name, Target::new(&component(), keys(1)[0]));
     let seal = Seal { version: 1, last_tick: 5, payload: Bytes::new() };
-    let seals = vec![(target.clone(), seal.clone())];
+    let seals = vec![(target.clone(), Some(seal.clone()))];
     let (bodies, _) = parcels(&b, &a, &mut Stamp::default(), seals);
     core.handle_checkpoints(&bodies[0], now).expect("it is for this node");
     moves(&mut core);

@@ -72,8 +72,8 @@ pub trait Local {
     /// Whether its components announce a target.
     fn knows(&self, target: &Target) -> bool;
 
-    /// What it keeps as a deputy for `owner`, should that one have crashed.
-    fn kept(&self, target: &Target, owner: &Name) -> Option<Seal>;
+    /// What it keeps as a deputy of what `owner` said before its process of this `life`.
+    fn kept(&self, target: &Target, owner: &Name, life: u64) -> Option<Seal>;
 }
 
 /// What its components announce, and the checkpoints that it keeps.
@@ -82,8 +82,8 @@ impl Local for (&Assignment, &Checkpoints) {
         self.0.knows(&target.component, target.key)
     }
 
-    fn kept(&self, target: &Target, owner: &Name) -> Option<Seal> {
-        self.1.find(target, owner).cloned()
+    fn kept(&self, target: &Target, owner: &Name, life: u64) -> Option<Seal> {
+        self.1.find_before(target, owner, life).cloned()
     }
 }
 
@@ -93,7 +93,7 @@ impl Local for bool {
         *self
     }
 
-    fn kept(&self, _: &Target, _: &Name) -> Option<Seal> {
+    fn kept(&self, _: &Target, _: &Name, _: u64) -> Option<Seal> {
         None
     }
 }
@@ -318,9 +318,12 @@ impl Handover {
     /// The last that this node knows of what an earlier process of the claimant's name left: what it said
     /// itself, or what it was given.
     fn kept(&self, target: &Target, claimant: Claimant<'_>, local: &impl Local) -> Option<Seal> {
-        let before = |gift: &&Gift| gift.to == *claimant.name && !claimant.was_given(gift);
+        let before = |gift: &&Gift| {
+            let earlier = gift.to == *claimant.name && !claimant.was_given(gift);
+            earlier && !claimant.has_had(gift)
+        };
         let given = self.given.find(target).filter(before).and_then(|gift| gift.seal.clone());
-        let said = local.kept(target, claimant.name);
+        let said = local.kept(target, claimant.name, claimant.life);
         said.into_iter().chain(given).max_by_key(|seal| seal.last_tick)
     }
 

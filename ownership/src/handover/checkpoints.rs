@@ -58,7 +58,8 @@ struct Parcel {
     from: Name,
     to: Name,
     stamp: Stamp,
-    seals: Vec<(String, u64, Packed)>,
+    /// Nothing where the target is gone, and its series were ended.
+    seals: Vec<(String, u64, Option<Packed>)>,
 }
 
 /// Checkpoints on disk.
@@ -66,12 +67,13 @@ struct Parcel {
 struct Shelf(Vec<(Name, Stamp, String, u64, Packed)>);
 
 /// The checkpoints of `from` for one deputy, in bodies for [`Checkpoints::handle`], of which each takes the
-/// next `stamp`. Seals that are too long for one are left out; how many.
+/// next `stamp`. What has no seal is gone, and no longer kept. Seals that are too long for a body are left out;
+/// how many.
 pub fn parcels(
     from: &Name,
     to: &Name,
     stamp: &mut Stamp,
-    seals: Vec<(Target, Seal)>,
+    seals: Vec<(Target, Option<Seal>)>,
 ) -> (Vec<Bytes>, usize) {
     let mut bodies = Vec::new();
     let (mut parcel, mut bytes, mut left_out) = (Vec::new(), 0, 0);
@@ -80,7 +82,8 @@ pub fn parcels(
         wire::encode(&Parcel { from: from.clone(), to: to.clone(), stamp: *stamp, seals })
     };
     for (Target { component, key }, seal) in seals {
-        let length = seal.payload.len() + component.len() + 64;
+        let payload = seal.as_ref().map_or(0, |seal| seal.payload.len());
+        let length = payload + component.len() + 64;
         if length > CHECKPOINT_PARCEL {
             left_out += 1;
             continue;
@@ -90,7 +93,7 @@ pub fn parcels(
             bytes = 0;
         }
         bytes += length;
-        parcel.push((component.to_string(), key.as_u64(), seal.into()));
+        parcel.push((component.to_string(), key.as_u64(), seal.map(Packed::from)));
     }
     if !parcel.is_empty() {
         bodies.push(pack(parcel));
@@ -121,7 +124,12 @@ impl Checkpoints {
                 components.insert(component.clone());
             }
             let target = Target { component, key: Key::from(key) };
-            self.put(target, (from.clone(), stamp), seal.into(), now);
+            match seal {
+                Some(seal) => self.put(target, (from.clone(), stamp), seal.into(), now),
+                None => {
+                    self.remove(&target, |held| held.from == from && held.stamp < stamp);
+                }
+            }
         }
         Ok(components)
     }
@@ -136,9 +144,10 @@ impl Checkpoints {
         Some(seal)
     }
 
-    /// The checkpoint of a key that `from` left, which stays.
-    pub fn find(&self, target: &Target, from: &Name) -> Option<&Seal> {
-        self.held.get(target)?.iter().find(|held| held.from == *from).map(|held| &held.seal)
+    /// The checkpoint of a key that `from` left in a generation before this one, which stays.
+    pub fn find_before(&self, target: &Target, from: &Name, generation: u64) -> Option<&Seal> {
+        let earlier = |held: &&Held| held.from == *from && held.stamp.generation < generation;
+        self.held.get(target)?.iter().find(earlier).map(|held| &held.seal)
     }
 
     /// Forgets what its owner has not renewed for [`CHECKPOINT_KEPT`]: its target is gone, or has another

@@ -167,6 +167,14 @@ fn a_key_came_from_whoever_had_it_when_it_was_started_first() {
     assert_eq!(came(1, 2), Some((&c, ChangeCause::Left)));
     assert_eq!((came(2, 0), came(3, 0), came(1, 4)), (None, None, None));
     assert_eq!(history.came("d", Key::from(1), at(0)), None);
+    // Nobody remembers whether the first was the first.
+    for _ in 0..RECORDS {
+        history.push_record(from(&c, ChangeCause::Left, 1, 4), 1);
+    }
+    assert_eq!(history.came("c", Key::from(1), at(0)), None);
+    assert_eq!(history.came("c", Key::from(1), at(4)), None);
+    history.push_record(from(&c, ChangeCause::Left, 1, 5), 1);
+    assert_eq!(history.came("c", Key::from(1), at(5)), Some((&c, ChangeCause::Left)));
 }
 
 #[test]

@@ -13,8 +13,8 @@
 //!     "gap_at_most_seconds": null, "gap_open": false, "overlap": false, "overlap_seconds": 0.0}]}]}
 //! ```
 //!
-//! A node remembers the last 4,096 targets that it started or stopped, and of more than 2,048 targets that it
-//! collects the last two of each: those that have done more are `forgotten`, so that the first of a history
+//! A node remembers the last 4,096 targets that it started or stopped, and two for each
+//! target that it collects where these are more than 2,048: those that have done more are `forgotten`, so that the first of a history
 //! may not be there. `moves` follow from the changes of the cluster that the answering node saw since it knows the target,
 //! and begin with what brought it, or with who had it before; `history` is what the nodes did, all that answer. The gap of a move is
 //! the ticks that it missed times the interval: measured where the node before left its last tick, at

@@ -14,8 +14,8 @@
 //!
 //! Of the targets of a line, the gap of so many was measured, of so many is known what it was at most, and
 //! so many have no tick so far; the seconds are those of the longest, as in `/api/v1/explain`. `limit` is 100 by default and 1000 at
-//! most; `truncated` says that there is more, or was: a node remembers the last 4,096 starts and stops, and of
-//! more than 2,048 targets that it collects two of each, and tells the last 16,384. What a node did that does not answer, or is gone, is
+//! most; `truncated` says that there is more, or was: a node remembers the last 4,096 starts and stops, or two
+//! for each target that it collects where these are more than 2,048, and tells the last 16,384. What a node did that does not answer, or is gone, is
 //! not there.
 
 use std::collections::{BTreeMap, BTreeSet};

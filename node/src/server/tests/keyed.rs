@@ -221,7 +221,7 @@ fn misdirected() -> [(&'static str, Bytes); 3] {
         &from,
         &to,
         &mut handover::checkpoints::Stamp::default(),
-        vec![(target, seal)],
+        vec![(target, Some(seal))],
     );
     let mut audit = ownership::Audit::new(&from);
     audit.peer_up(&to, now);

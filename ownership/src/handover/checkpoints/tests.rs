@@ -28,7 +28,7 @@ fn a_parcel_that_was_overtaken_changes_nothing() {
     put(&mut kept, "b", (1, 1), seal(6, 0));
     put(&mut kept, "a", (2, 1), seal(5, 0));
     assert_eq!((kept.len(), kept.count), (1, 2));
-    assert_eq!(kept.find(&target(1), &name("a")), Some(&seal(5, 0)));
+    assert_eq!(kept.find_before(&target(1), &name("a"), 3), Some(&seal(5, 0)));
     assert_eq!(kept.take(&target(1), Some(&name("b"))), Some(seal(6, 0)));
     assert!(kept.is_empty() && kept.bytes() == 0, "{kept:?}");
 }
@@ -67,7 +67,7 @@ fn the_last_checkpoint_of_the_owner_survives_a_restart_and_is_given_once() {
     let (a, b) = (name("a"), name("b"));
     let (mut kept, mut stamp, now) = (Checkpoints::default(), Stamp::default(), Instant::now());
     for tick in 1..3 {
-        let seals = vec![(target(1), seal(tick, 10))];
+        let seals = vec![(target(1), Some(seal(tick, 10)))];
         let (bodies, left_out) = parcels(&a, &b, &mut stamp, seals);
         assert_eq!((bodies.len(), left_out), (1, 0));
         kept.handle(&b, &bodies[0], now).expect("it is for b");
@@ -88,7 +88,7 @@ fn the_last_checkpoint_of_the_owner_survives_a_restart_and_is_given_once() {
 #[test]
 fn checkpoints_are_bounded_on_their_way_and_where_they_are_kept() {
     let (a, b) = (name("a"), name("b"));
-    let many = (0..200).map(|key| (target(key), seal(1, 1 << 19))).collect();
+    let many = (0..200).map(|key| (target(key), Some(seal(1, 1 << 19)))).collect();
     let (mut kept, mut stamp, now) = (Checkpoints::default(), Stamp::default(), Instant::now());
     let (bodies, left_out) = parcels(&a, &b, &mut stamp, many);
     assert_eq!(left_out, 0);
@@ -101,7 +101,7 @@ fn checkpoints_are_bounded_on_their_way_and_where_they_are_kept() {
     // The newest are there, the oldest are not.
     assert_eq!(kept.take(&target(0), Some(&a)), None);
     assert!(kept.take(&target(199), None).is_some());
-    let huge = vec![(target(1), seal(1, CHECKPOINT_PARCEL))];
+    let huge = vec![(target(1), Some(seal(1, CHECKPOINT_PARCEL)))];
     assert_eq!(parcels(&a, &b, &mut stamp, huge), (vec![], 1));
     // The same few again and again leave nothing behind.
     for number in 0..5000 {
@@ -109,4 +109,25 @@ fn checkpoints_are_bounded_on_their_way_and_where_they_are_kept() {
         kept.put(target(300), (a.clone(), stamp), seal(1, 0), now);
     }
     assert!(kept.order.len() < 4000);
+}
+
+#[test]
+fn what_is_gone_is_kept_no_longer_and_what_a_process_said_itself_is_not_told_to_it() {
+    let (a, b) = (name("a"), name("b"));
+    let (mut kept, now) = (Checkpoints::default(), Instant::now());
+    let mut stamp = Stamp { generation: 7, number: 0 };
+    let mut say = |kept: &mut Checkpoints, seal: Option<Seal>| {
+        let (bodies, _) = parcels(&a, &b, &mut stamp, vec![(target(1), seal)]);
+        kept.handle(&b, &bodies[0], now).expect("it is for b");
+    };
+    say(&mut kept, Some(seal(1, 0)));
+    let told = |kept: &Checkpoints, generation| {
+        kept.find_before(&target(1), &name("a"), generation).map(|seal| seal.last_tick)
+    };
+    assert_eq!((told(&kept, 7), told(&kept, 8)), (None, Some(1)));
+    assert_eq!(kept.find_before(&target(1), &b, 8), None);
+    put(&mut kept, "b", (1, 1), seal(2, 0));
+    say(&mut kept, None);
+    assert_eq!(told(&kept, 8), None);
+    assert_eq!(kept.take(&target(1), None), Some(seal(2, 0)));
 }
