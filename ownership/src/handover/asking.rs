@@ -22,7 +22,7 @@ pub(super) enum Matter {
 }
 
 impl Handover {
-    /// Handles the answer to an [`Output::Ask`].
+    /// Handles the answer to an [`super::Output::Ask`].
     ///
     /// # Errors
     /// When it is no answer to that question; the keys are asked for again.
@@ -58,7 +58,7 @@ impl Handover {
         Ok(())
     }
 
-    /// Notes that an [`Output::Ask`] got no answer.
+    /// Notes that an [`super::Output::Ask`] got no answer.
     pub fn handle_failure(&mut self, id: u64, failure: Failure, now: Instant) {
         let Some(asked) = self.asked.remove(id) else { return };
         self.counters.failed += 1;

@@ -32,7 +32,7 @@ pub(super) const HOLD: Duration = Duration::from_millis(200);
 
 /// How long a collector may take to stop and seal a target: a scrape that is under way is finished
 /// first, and that takes up to its timeout, 10 s unless configured otherwise. After that the target
-/// counts as stopped without a seal. Where a scrape may take longer, this is [`SEAL_MARGIN`] more than that;
+/// counts as stopped without a seal. Where a scrape may take longer, this is five seconds more than that;
 /// no tick is lost meanwhile, since no scrape may take longer than its interval.
 pub const SEAL_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use membership::Name;
 use model::Seal;
 use ownership::audit::{self, Audit, Facts};
-use ownership::handover::checkpoints::parcels;
+use ownership::handover::checkpoints::{Stamp, parcels};
 use ownership::handover::{self, Checkpoints, Handover, MoveCause, Target};
 use ownership::{Assignment, ComponentId, Key};
 
@@ -85,7 +85,11 @@ impl Node {
                     found.push(body.to_vec());
                 }
                 handover::Output::Stop { target, seal: true, .. } => {
-                    let seal = Seal { version: 1, last_tick: 1, payload: bytes::Bytes::from_static(b"series") };
+                    let seal = Seal {
+                        version: 1,
+                        last_tick: 1,
+                        payload: bytes::Bytes::from_static(b"series"),
+                    };
                     self.handover.handle_seal(&target, Some(seal), now);
                 }
                 _ => {}
@@ -106,8 +110,14 @@ fuzz_target!(|arrivals: Vec<Arrival>| {
     let mut shelf = Checkpoints::default();
     let mut genuine = Vec::new();
     let seal = Seal { version: 1, last_tick: 1, payload: bytes::Bytes::from_static(b"position") };
-    let seals = targets().into_iter().map(|target| (target, seal.clone())).collect();
-    genuine.extend(parcels(&name(1), &name(0), seals).0.iter().map(|body| body.to_vec()));
+    // One tells of all, and one that half of them are gone.
+    let mut stamp = Stamp::default();
+    for gone in [TARGETS, TARGETS / 2] {
+        let seals = targets().into_iter().zip(0..);
+        let seals = seals.map(|(target, at)| (target, (at < gone).then(|| seal.clone()))).collect();
+        let (bodies, _) = parcels(&name(1), &name(0), &mut stamp, seals);
+        genuine.extend(bodies.iter().map(|body| body.to_vec()));
+    }
     for (number, (which, edits, raw)) in arrivals.into_iter().take(64).enumerate() {
         now += Duration::from_millis(300);
         peer.said(now, &mut genuine);
@@ -127,12 +137,13 @@ fuzz_target!(|arrivals: Vec<Arrival>| {
         }
         let _ = victim.compare(|audit, facts| audit.handle_answer(id, &bytes, facts, now));
         let before = shelf.len();
-        if shelf.handle(&name(0), &bytes).is_err() {
+        if shelf.handle(&name(0), &bytes, now).is_err() {
             assert_eq!(shelf.len(), before, "what is refused changes nothing");
         }
-        let again = Checkpoints::restore(&shelf.save()).expect("what was saved is read");
+        let again = Checkpoints::restore(&shelf.save(), now).expect("what was saved is read");
         assert_eq!(again.len(), shelf.len());
-        let _ = Checkpoints::restore(&bytes);
+        let _ = Checkpoints::restore(&bytes, now);
+        shelf.expire(now);
         victim.said(now, &mut genuine);
         genuine.truncate(256);
     }
