@@ -104,11 +104,14 @@ impl Shoal {
         }
     }
 
-    /// The address it listens on.
+    /// The address it listens on, once its configuration is loaded.
     fn address(&mut self) -> String {
         let line = self.until("msg=listening");
         let address = line.split_whitespace().find_map(|field| field.strip_prefix("address="));
-        address.expect("it says where").to_owned()
+        let address = address.expect("it says where").to_owned();
+        // It answers before that, and has no components then.
+        self.until("the configuration is loaded");
+        address
     }
 
     fn signal(&self, signal: Signal) {

@@ -136,6 +136,7 @@ impl Starting {
         self.measures.push(measure::register(registry, &graph, &options.cluster.name));
         self.context.set_graph(Arc::new(graph.clone()));
         self.phase.send_replace(Phase::Running);
+        info!("the configuration is loaded");
         let (stopped_here, stopped) = watch::channel(false);
         let mut process = Process {
             cluster: self.cluster,
