@@ -158,6 +158,23 @@ pub struct SeedStatus {
     pub remembered: bool,
 }
 
+#[cfg(test)]
+impl PeerStatus {
+    /// A node that takes part.
+    pub(crate) fn participant(name: &str, address: SocketAddr, is_self: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            address,
+            state: "participant",
+            generation: 1,
+            is_self,
+            suspected: false,
+            since: 0,
+            targets: 0,
+        }
+    }
+}
+
 impl ClusterState {
     /// This node's own entry.
     pub fn me(&self) -> Option<&PeerStatus> {

@@ -74,16 +74,8 @@ async fn a_silent_node_is_waited_for_only_until_it_is_found_to_be_dead() {
     let access = || PeerAccess::new(None, config.clone(), node.seal()).unwrap();
     // It takes connections, and says nothing.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let peer = |name: &str, is_self| PeerStatus {
-        name: name.to_owned(),
-        address: silent.local_addr().unwrap(),
-        state: "participant",
-        generation: 1,
-        is_self,
-        suspected: false,
-        since: 0,
-        targets: 0,
-    };
+    let there = silent.local_addr().unwrap();
+    let peer = |name: &str, is_self| PeerStatus::participant(name, there, is_self);
     let state = |names: &[&str]| {
         let peers = names.iter().map(|name| peer(name, *name == "here")).collect();
         Arc::new(ClusterState { node_name: "here".to_owned(), peers, ..ClusterState::default() })

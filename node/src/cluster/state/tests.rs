@@ -1,16 +1,7 @@
 use super::*;
 
 fn peer(name: &str, is_self: bool) -> PeerStatus {
-    PeerStatus {
-        name: name.to_owned(),
-        address: "10.0.0.1:80".parse().expect("an address"),
-        state: "participant",
-        generation: 1,
-        is_self,
-        suspected: false,
-        since: 0,
-        targets: 0,
-    }
+    PeerStatus::participant(name, "10.0.0.1:80".parse().expect("an address"), is_self)
 }
 
 fn lookup(seed: &str, outcome: &str) -> SeedLookup {

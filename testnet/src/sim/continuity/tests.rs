@@ -1,5 +1,7 @@
 //! Every scenario, small; and that the goals can be missed.
 
+use std::ops::RangeInclusive;
+
 use super::course::Expected;
 use super::script::{Crash, Goal, Stage, perform};
 use super::*;
@@ -53,7 +55,7 @@ fn a_killed_node_costs_its_detection_and_one_tick() {
 }
 
 #[test]
-fn while_a_backend_is_away_nodes_leave_and_come_back_at_the_cost_of_the_killed_one() {
+fn timea_backend_is_away_nodes_leave_and_come_back_at_the_cost_of_the_killed_one() {
     met(Scenario::BackendAway, 5, 0..2);
 }
 
@@ -100,22 +102,29 @@ fn what_is_lost_is_found_and_its_story_told() {
     }
 }
 
+/// A target is collected by `host` for this time, which stores these ticks, and nobody told it of another.
+fn held(host: usize, time: Range<Duration>, ticks: RangeInclusive<i64>, end: End) -> Hold {
+    Hold {
+        host,
+        since: time.start,
+        until: time.end,
+        from: None,
+        sealed: None,
+        overlap: false,
+        ticks: Some(ticks.into_inner()),
+        late: false,
+        end,
+    }
+}
+
 #[test]
 fn a_crash_excuses_nothing_that_its_victim_lost_at_another_time() {
     let key = Catalog::of(1).keys()[0];
     let start = since_dawn(Duration::ZERO);
     let tick = |number: i64| model::tick::next(key.as_u64(), 1000, start) + 1000 * number;
     let at = Duration::from_secs(20);
-    let hold = |host, ticks: (i64, i64), end, until| Hold {
-        host,
-        since: Duration::ZERO,
-        until,
-        from: None,
-        sealed: None,
-        overlap: false,
-        ticks: Some((tick(ticks.0), tick(ticks.1))),
-        late: false,
-        end,
+    let hold = |host, ticks: (i64, i64), end, until| {
+        held(host, Duration::ZERO..until, tick(ticks.0)..=tick(ticks.1), end)
     };
     // Three ticks are lost in the crash, of four that it may cost; and one when the victim took over.
     for unexcused in [0, 1] {
@@ -240,14 +249,14 @@ fn an_offer_of_the_time_of_forming_misleads_nobody_later() {
 }
 
 #[test]
-fn a_node_that_leaves_while_a_seal_is_on_its_way_to_it_passes_it_on() {
+fn a_node_that_leaves_timea_seal_is_on_its_way_to_it_passes_it_on() {
     met(Scenario::Scale, 3, 2081..2082);
 }
 
 /// Its scrapes that are under way, and those at hand, end later than discovery finds that their targets are
 /// gone; by then they are on their way to another node.
 #[test]
-fn targets_that_go_while_a_node_leaves_are_ended_once() {
+fn targets_that_go_timea_node_leaves_are_ended_once() {
     for seed in 0..3 {
         let collecting = Collecting {
             interval: Duration::from_secs(15),
@@ -299,16 +308,9 @@ fn a_position_that_was_lost_is_found() {
     let world = play.world();
     // It collects until it crashes after 20 ticks; what was said is at most a rhythm older than that.
     for (sealed, lost) in [(Some(18), 0), (Some(14), 0), (Some(3), 1), (None, 1)] {
-        let hold = |host, since, until: u64, ticks: (i64, i64), end| Hold {
-            host,
-            since: Duration::from_secs(since),
-            until: Duration::from_secs(until),
-            from: None,
-            sealed: None,
-            overlap: false,
-            ticks: Some((tick(ticks.0), tick(ticks.1))),
-            late: false,
-            end,
+        let hold = |host, since, until, ticks: (i64, i64), end| {
+            let time = Duration::from_secs(since)..Duration::from_secs(until);
+            held(host, time, tick(ticks.0)..=tick(ticks.1), end)
         };
         let held = [
             hold(1, 0, 20, (0, 18), End::Crashed),

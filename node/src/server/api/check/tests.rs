@@ -11,16 +11,7 @@ fn address(text: &str) -> SocketAddr {
 }
 
 fn peer(name: &str, at: &str, is_self: bool) -> PeerStatus {
-    PeerStatus {
-        name: name.to_owned(),
-        address: address(at),
-        state: "participant",
-        generation: 1,
-        is_self,
-        suspected: false,
-        since: 0,
-        targets: 0,
-    }
+    PeerStatus::participant(name, address(at), is_self)
 }
 
 fn seed(at: &str, outcome: &'static str, remembered: bool) -> SeedStatus {
